@@ -1,0 +1,202 @@
+"""The engine: runs one law on one subject, by Hypothesis, to a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.database import ExampleDatabase
+from hypothesis.errors import Flaky
+
+from ..reference.contract import Exercise
+from ..reference.exercise import ExerciseProblem
+from ..strategies.shapes import pool
+from .budget import unmet
+from .law import Inconclusive, Law, Refutation, SubjectRaised, collect_labels
+from .memory import Memory
+from .profiles import NamespacedDatabase
+from .script import script
+from .verdict import Counterexample, Verdict
+
+#: Hypothesis would shrink for up to 300 s: ten refuted slow laws would take an hour.
+SHRINKING_SECONDS = 20.0
+#: Where examples take longer than this on average, a law is bounded by time.
+SLOW_EXAMPLE = 0.1
+NOT_REPEATABLE = "not repeatable: the failure did not recur on the same problem"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to try: examples a law, the seed they are drawn from, seconds a law may take."""
+
+    max_examples: int
+    seed: int
+    seconds: float = 300.0
+    rotation: int = 0
+    database: ExampleDatabase | None = None
+    #: Told the number of judged examples as it grows.
+    progress: Callable[[int], None] = lambda examples: None
+
+
+@dataclass
+class Tally:
+    """What one law saw on one subject, until its first failure."""
+
+    judged: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    inconclusive: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    failures: dict[Any, Refutation] = field(default_factory=dict)
+    failed_at: float | None = None
+
+    @property
+    def seen(self) -> int:
+        """Examples that were drawn, judged or not."""
+        return self.judged + self.inconclusive.total()
+
+
+def judge(law: Law, subject: Exercise, effort: Effort, memory: Memory, target: str) -> Verdict:
+    """Run a law on a subject and return its verdict; `target` is the subject as the user names it.
+
+    Laws that draw from the same strategy with the same seed see the same problems in the same
+    order, so that `memory` lets them share the calls.
+    """
+    tally = Tally()
+    started = time.monotonic()
+
+    def out_of_time() -> bool:
+        # Half: the other half is left for shrinking and for the last example to come back.
+        spent = time.monotonic() - started
+        return spent > effort.seconds / 2 and spent > SLOW_EXAMPLE * tally.seen
+
+    def shrinking_long_enough() -> bool:
+        allowed = min(SHRINKING_SECONDS, effort.seconds / 4)
+        return tally.failed_at is not None and time.monotonic() > tally.failed_at + allowed
+
+    def example(problems: tuple[Any, ...]) -> None:
+        if shrinking_long_enough():
+            # Every further candidate passes at once, and the best so far fails as it did.
+            if problems in tally.failures:
+                raise tally.failures[problems]
+            return
+        if tally.failed_at is None and out_of_time():
+            return
+        examine(law, subject, problems, memory, tally)
+        effort.progress(tally.seen)
+
+    strategy = law.draws(subject.api, pool(effort.rotation))
+    database = effort.database and NamespacedDatabase(effort.database, f"{target}::{law.id}")
+    try:
+        run = hypothesis.settings(
+            max_examples=effort.max_examples,
+            database=database,
+            deadline=None,  # the first example of each shape is a compilation
+            phases=[Phase.reuse, Phase.generate, Phase.shrink],
+            report_multiple_bugs=False,
+            verbosity=Verbosity.quiet,
+            print_blob=False,
+            suppress_health_check=list(HealthCheck),
+        )(hypothesis.seed(effort.seed)(hypothesis.given(strategy)(example)))
+        run()
+    except Refutation as found:
+        verdict = _refuted(law, subject, found, tally, target)
+    except Flaky:  # an earlier failure passed when Hypothesis ran it again
+        last = list(tally.failures.values())[-1]
+        verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
+    else:
+        verdict = _unrefuted(law, tally, effort, cut=out_of_time())
+    seconds = time.monotonic() - started
+    return Verdict(**{**vars(verdict), "seconds": round(seconds, 3)})
+
+
+def examine(
+    law: Law, subject: Exercise, problems: tuple[Any, ...], memory: Memory, tally: Tally
+) -> None:
+    """Run the subject on one example's problems and judge it, counting what was seen."""
+    calls = [
+        subject.run(problem, watched=law.watched)
+        if law.fresh
+        else memory.run(subject, problem, watched=law.watched)
+        for problem in problems
+    ]
+    try:
+        labels = collect_labels(lambda: law.check(*calls))
+    except Inconclusive as reason:
+        tally.inconclusive[reason.reason, reason.subject] += tally.failed_at is None
+    except Refutation as found:
+        if tally.failed_at is None:
+            tally.failed_at = time.monotonic()
+            tally.judged += 1
+        found.facts["problems"] = problems
+        tally.failures[problems] = found
+        raise
+    else:
+        if tally.failed_at is None:
+            tally.judged += 1
+            tally.labels.update(labels)
+
+
+def _refuted(
+    law: Law,
+    subject: Exercise,
+    found: Refutation,
+    tally: Tally,
+    target: str,
+    reason: str | None = None,
+) -> Verdict:
+    facts = dict(found.facts)
+    problems = facts.pop("problems")
+    recorded = [asdict(problem) for problem in problems]
+    if reason is None and refutation(law, subject, recorded) is None:
+        reason = NOT_REPEATABLE
+    message = str(found)
+    return Verdict(
+        "error" if isinstance(found, SubjectRaised) else "refuted",
+        tally.judged,
+        reason=f"{message} ({reason})" if reason else message,
+        counterexample=Counterexample(law.statement, message, recorded, facts),
+        reproduce=script(law, target, problems, found),
+        labels=dict(tally.labels),
+    )
+
+
+def refutation(law: Law, subject: Exercise, problems: list[dict[str, Any]]) -> str | None:
+    """Judge recorded problems, on calls that nobody remembers; returns the refutation, or None."""
+    try:
+        examine(law, subject, tuple(ExerciseProblem(**p) for p in problems), Memory(), Tally())
+    except Refutation as found:
+        return str(found)
+    return None
+
+
+def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
+    labels = dict(tally.labels)
+    labels |= {f"inconclusive: {reason}": n for (reason, _), n in tally.inconclusive.items()}
+    outcome, reason = "held", None
+    if (shortage := _shortage(law, tally)) is not None:
+        outcome, reason = shortage
+    elif cut:
+        reason = (
+            f"stopped after {tally.seen} of {effort.max_examples} examples: one takes over "
+            f"{SLOW_EXAMPLE * 1000:.0f} ms, and the law has {effort.seconds:g} s"
+        )
+    return Verdict(outcome, tally.judged, reason=reason, labels=labels)  # type: ignore[arg-type]
+
+
+def _shortage(law: Law, tally: Tally) -> tuple[str, str] | None:
+    """Say why the judged examples are too few, or too plain, to call the law held."""
+    if tally.inconclusive:
+        (reason, of_subject), most = tally.inconclusive.most_common(1)[0]
+        few = unmet({"conclusive": 0.5}, {"conclusive": tally.judged}, tally.seen)
+        if tally.judged == 0 or few:
+            if of_subject:
+                return "not-run", reason
+            return "vacuous", f"{most} of {tally.seen} examples were inconclusive: {reason}"
+    if tally.judged == 0:
+        return "vacuous", "no example was judged"
+    short = unmet(law.budget, tally.labels, tally.judged)
+    return ("vacuous", short) if short else None

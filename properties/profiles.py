@@ -1,0 +1,84 @@
+"""The profiles default, ci and nightly, and the folder where runs keep what later ones can use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
+
+#: The project's own folder for compiled programs and failing examples.
+CACHE = Path(platformdirs.user_cache_dir("frostproof", appauthor=False))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`seed=None` draws new problems each time; `database` names where failures are kept."""
+
+    name: str
+    max_examples: int
+    seed: int | None
+    database: str | None
+
+
+#: Not Hypothesis profiles: those belong to the test suite of whoever runs this one.
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("default", max_examples=100, seed=None, database="examples"),
+        Profile("ci", max_examples=100, seed=0, database=None),
+        Profile("nightly", max_examples=2000, seed=None, database="nightly"),
+    )
+}
+
+
+def current_profile() -> Profile:
+    """Return the profile that FROSTPROOF_PROFILE names; `ci` where CI is set, else `default`."""
+    fallback = "ci" if os.environ.get("CI") else "default"
+    name = os.environ.get("FROSTPROOF_PROFILE", fallback)
+    if name not in PROFILES:
+        raise ValueError(f"FROSTPROOF_PROFILE must be one of {', '.join(PROFILES)}, got {name!r}")
+    return PROFILES[name]
+
+
+def keep_compiled_programs() -> None:
+    """Turn XLA's persistent cache on, in a folder of the project's own; call it before JAX is
+    imported. Settings made by the user stand. Even the quickest compilation takes longer than
+    reading it back, so nothing is too small to be kept.
+    """
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "xla"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def open_database(name: str | None) -> ExampleDatabase | None:
+    """Open a named example database in the project's folder."""
+    return DirectoryBasedExampleDatabase(CACHE / name) if name else None
+
+
+class NamespacedDatabase(ExampleDatabase):
+    """One law's and subject's part of a database.
+
+    Hypothesis keys failures by the test function's source and signature: all laws run through one
+    function, and would replay one another's failures.
+    """
+
+    def __init__(self, database: ExampleDatabase, namespace: str):
+        super().__init__()
+        self.database = database
+        self.namespace = namespace.encode() + b"/"
+
+    def fetch(self, key: bytes) -> Iterable[bytes]:  # noqa: D102
+        return self.database.fetch(self.namespace + key)
+
+    def save(self, key: bytes, value: bytes) -> None:  # noqa: D102
+        self.database.save(self.namespace + key, value)
+
+    def delete(self, key: bytes, value: bytes) -> None:  # noqa: D102
+        self.database.delete(self.namespace + key, value)
+
+    def move(self, src: bytes, dest: bytes, value: bytes) -> None:  # noqa: D102
+        self.database.move(self.namespace + src, self.namespace + dest, value)

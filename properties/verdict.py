@@ -1,0 +1,31 @@
+"""What a law says of a subject: the verdict, and the counterexample of a refuted one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Outcome = Literal["held", "refuted", "vacuous", "not-run", "error"]
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """What a person needs to fix the code: the smallest problems that show it, and the numbers."""
+
+    law: str
+    message: str
+    problems: list[dict[str, Any]]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One law on one subject. `examples` counts the judged ones, before shrinking."""
+
+    outcome: Outcome
+    examples: int
+    reason: str | None = None
+    counterexample: Counterexample | None = None
+    reproduce: str | None = None
+    labels: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0

@@ -1,0 +1,83 @@
+"""The process in which a user's code runs: loads targets, judges them, and may die of them.
+
+Started by `isolation`, which it answers in JSON over a pipe. Standard streams lead nowhere:
+what a subject prints, or waits for, is no part of a verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from typing import Any
+
+from .book import BY_ID
+from .engine import Effort, judge, refutation
+from .memory import Memory
+from .profiles import keep_compiled_programs, open_database
+
+#: Seconds between two messages of progress.
+_PROGRESS = 0.5
+
+
+def serve(connection: Connection) -> None:
+    """Answer requests until the other side closes the connection."""
+    from ..reference import watching
+
+    watching.install()  # before a target binds the functions that the x-ray observes
+    from ..reference.loading import load
+    from ..reference.target import UnusableTarget
+
+    subjects: dict[tuple[str, str | None], Any] = {}
+    memory = Memory()
+    while True:
+        try:
+            request = json.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        target = request["target"], request["kind"]
+        try:
+            if target not in subjects:
+                subjects[target] = load(*target)
+        except UnusableTarget as reason:
+            _send(connection, unusable=reason.reason)
+            continue
+        subject = subjects[target]
+        if "law" not in request:
+            _send(connection, kind=subject.kind)
+            continue
+        law = BY_ID[request["law"]]
+        if "problems" in request:
+            _send(connection, refutation=refutation(law, subject, request["problems"]))
+            continue
+        effort = Effort(
+            **request["effort"],
+            database=open_database(request["database"]),
+            progress=_Progress(connection),
+        )
+        verdict = judge(law, subject, effort, memory, request["target"])
+        _send(connection, verdict=asdict(verdict))
+
+
+class _Progress:
+    """Sends the number of judged examples, now and then."""
+
+    def __init__(self, connection: Connection):
+        self.connection = connection
+        self.last = time.monotonic()
+
+    def __call__(self, examples: int) -> None:
+        if time.monotonic() - self.last > _PROGRESS:
+            self.last = time.monotonic()
+            _send(self.connection, progress=examples)
+
+
+def _send(connection: Connection, **message: Any) -> None:
+    connection.send_bytes(json.dumps(message).encode())
+
+
+if __name__ == "__main__":
+    keep_compiled_programs()
+    serve(Connection(int(sys.argv[1])))

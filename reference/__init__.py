@@ -1,0 +1,1 @@
+"""What correct looks like: the contract, the two exercises, the NumPy oracle of both."""

@@ -1,0 +1,239 @@
+"""Comparison of leaves: same bits, same value, distance in ulps, and changes between snapshots.
+
+NumPy only. "Value" and "bits" are the equalities of the law book. Leaves of another shape or dtype
+are never equal, whatever they hold.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeAlias, final, get_args
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+from .paths import Path, path_text
+from .snapshot import Array, Snapshot
+
+Promise: TypeAlias = Literal["norm", "value", "bits"]
+
+#: What `ulps` says of a NaN beside a number: there is no distance.
+NO_DISTANCE = int(np.iinfo(np.uint64).max)
+
+
+@final
+@dataclass(frozen=True)
+class Change:
+    """How one leaf differs between two snapshots: data first, `describe` for the words."""
+
+    path: Path
+    #: "appeared", "vanished", another shape, dtype or norm; None if only elements differ.
+    what: str | None = None
+    #: The worst element, the one furthest away in ulps; None if elements cannot be compared.
+    index: tuple[int, ...] | None = None
+    #: That element, as a NumPy scalar of the leaf's dtype.
+    before: np.generic | None = None
+    after: np.generic | None = None
+    #: Its distance; None where one side is NaN.
+    ulps: int | None = None
+    #: How many elements differ, of how many.
+    count: int = 0
+    size: int = 0
+
+    def describe(self) -> str:
+        """What changed in words: ``0.541325 → 0.541298 (454 ulps), 3 of 32 elements``."""
+        parts = [self.what] if self.what else []
+        if self.before is not None and self.after is not None:
+            parts.append(self._element(self.before, self.after))
+            if self.size > 1:
+                parts.append(f"{self.count} of {self.size} elements")
+        return ", ".join(parts)
+
+    def _element(self, before: np.generic, after: np.generic) -> str:
+        moved = _arrow(before, after)
+        if self.ulps is None:
+            return moved
+        if self.ulps == 0:  # -0.0 and +0.0, or two kinds of NaN
+            return f"{moved} (bits {_hexadecimal(before)} → {_hexadecimal(after)})"
+        return f"{moved} ({self.ulps} {'ulp' if self.ulps == 1 else 'ulps'})"
+
+
+def same_bits(a: npt.ArrayLike, b: npt.ArrayLike) -> bool:
+    """Whether shape, dtype and all bits agree."""
+    a, b = np.asarray(a), np.asarray(b)
+    return _comparable(a, b) and bool((_bits(a) == _bits(b)).all())
+
+
+def same_value(a: npt.ArrayLike, b: npt.ArrayLike) -> bool:
+    """Whether shape and dtype agree, and all elements as reals once subnormals are flushed.
+
+    NaN equals NaN in its place, whatever its payload, and -0 equals +0. What is subnormal depends
+    on the dtype: 1e-6 is in float16, and is not in bfloat16 or float32.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    return same_bits(a, b) or (_comparable(a, b) and not _values_differ(a, b).any())
+
+
+def ulps(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.uint64]:
+    """Elementwise, how many numbers of this dtype one must step over to get from ``a`` to ``b``.
+
+    Counted across zero, with -0 and +0 as one number; for integers the difference; for complex
+    numbers the larger of both parts. Two NaNs are 0 apart, NaN and a number `NO_DISTANCE`. Raises
+    `ValueError` if shapes or dtypes differ.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if not _comparable(a, b):
+        raise ValueError(f"no distance between {a.dtype}{a.shape} and {b.dtype}{b.shape}")
+    old, new = _ordered(_reals(a)), _ordered(_reals(b))
+    # Modulo 2⁶⁴, which is exact: the difference of two int64 can need all 64 bits, never more.
+    distance = np.maximum(old, new).astype(np.uint64) - np.minimum(old, new).astype(np.uint64)
+    if _float_info(a.dtype):
+        nan_before, nan_after = np.isnan(_widened(a)), np.isnan(_widened(b))
+        distance[nan_before | nan_after] = NO_DISTANCE
+        distance[nan_before & nan_after] = 0
+    furthest: npt.NDArray[np.uint64] = _per_element(distance, a).max(axis=1).reshape(a.shape)
+    return furthest
+
+
+def changes(
+    before: Snapshot, after: Snapshot, paths: Iterable[Path], promise: Promise
+) -> list[Change]:
+    """The leaves at ``paths`` that break ``promise`` between two snapshots, sorted by path.
+
+    A leaf that appeared, vanished, or got another shape or dtype breaks every promise. Norms are
+    taken by one call on both leaves, in float64, and of flushed values: so that whatever keeps its
+    values keeps its norm. Raises `KeyError` for a path that is in neither snapshot, and
+    `ValueError` for an unknown promise.
+    """
+    if promise not in get_args(Promise):
+        raise ValueError(f"`promise` must be one of {get_args(Promise)}, got {promise!r}")
+    found = (_change(before, after, path, promise) for path in sorted(paths))
+    return [change for change in found if change is not None]
+
+
+def _change(before: Snapshot, after: Snapshot, path: Path, promise: Promise) -> Change | None:
+    if path not in before and path not in after:
+        raise KeyError(f"neither snapshot has a leaf `{path_text(path)}`")
+    if path not in after:
+        return Change(path, "vanished")
+    if path not in before:
+        return Change(path, "appeared")
+    a, b = before[path].array, after[path].array
+    if a.shape != b.shape:
+        return Change(path, f"shape {a.shape} → {b.shape}")
+    if a.dtype != b.dtype:
+        return Change(path, f"dtype {a.dtype} → {b.dtype}")
+    if same_bits(a, b):
+        return None
+    what = None
+    if promise == "norm":
+        old, new = _norms(a, b)
+        if np.array_equal(old, new, equal_nan=True):
+            return None
+        what = f"norm {_arrow(old, new)}"
+    differ = _bits(a) != _bits(b) if promise == "bits" else _values_differ(a, b)
+    places = np.flatnonzero(_per_element(differ, a).any(axis=1))
+    if not places.size:
+        return None
+    distances = ulps(a, b).reshape(-1)[places]
+    worst = distances.argmax()
+    index = tuple(int(i) for i in np.unravel_index(places[worst], a.shape))
+    return Change(
+        path=path,
+        what=what,
+        index=index,
+        before=a[index],
+        after=b[index],
+        ulps=None if distances[worst] == NO_DISTANCE else int(distances[worst]),
+        count=len(places),
+        size=a.size,
+    )
+
+
+def _comparable(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype
+
+
+@cache
+def _float_info(dtype: np.dtype[Any]) -> Any | None:
+    """The `finfo` of a float dtype, or of a complex one's parts; None for integers and bools."""
+    try:
+        return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+    except ValueError:
+        return None
+
+
+def _reals(a: Array) -> Array:
+    """All real numbers in ``a``, flat; a complex number counts as two."""
+    flat = a.reshape(-1)
+    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
+
+
+def _per_element(reals: Array, a: Array) -> Array:
+    """What was computed of the reals of ``a``, one row an element of ``a``."""
+    return reals.reshape(a.size, 2 if a.dtype.kind == "c" else 1)
+
+
+def _bits(a: Array) -> Array:
+    reals = _reals(a)
+    return reals.view(f"u{reals.itemsize}")
+
+
+def _widened(a: Array) -> Array:
+    """The reals of ``a`` in float64, which holds all numbers of the smaller floats exactly."""
+    with np.errstate(invalid="ignore"):  # raised by a signalling NaN
+        return _reals(a).astype(np.float64)
+
+
+def _flushed(a: Array) -> Array:
+    """The reals of ``a`` in float64, with what is subnormal in its own dtype made zero."""
+    reals = _widened(a)
+    if info := _float_info(a.dtype):
+        reals[np.abs(reals) < float(info.smallest_normal)] = 0
+    return reals
+
+
+def _values_differ(a: Array, b: Array) -> Array:
+    if not _float_info(a.dtype):  # float64 does not hold all of int64
+        return np.not_equal(_reals(a), _reals(b))
+    old, new = _flushed(a), _flushed(b)
+    return np.not_equal(old, new) & ~(np.isnan(old) & np.isnan(new))
+
+
+def _norms(a: Array, b: Array) -> Array:
+    with np.errstate(over="ignore"):
+        norms: Array = np.linalg.norm(np.stack([_flushed(a), _flushed(b)]), axis=1)
+    return norms
+
+
+def _ordered(reals: Array) -> Array:
+    """Integers in the order of the numbers, so that neighbours differ by one."""
+    info = _float_info(reals.dtype)
+    if not info:
+        return reals if reals.dtype.kind == "u" else reals.astype(np.int64)
+    # A float's bits are sign and magnitude. The sign is not always the top bit of a byte: a float4
+    # is stored in a whole one.
+    sign = 1 << (info.bits - 1)
+    bits = _bits(reals)
+    magnitude = (bits & (sign - 1)).astype(np.int64)
+    ordered: Array = np.where(bits & sign, -magnitude, magnitude)
+    return ordered
+
+
+def _arrow(before: np.generic, after: np.generic) -> str:
+    """Both to six digits; where these do not tell them apart, the shortest text that is exact."""
+    old, new = _short(before), _short(after)
+    # `!s`, since formatting a float32 shows it as the float64 it widens to.
+    return f"{old} → {new}" if old != new else f"{before!s} → {after!s}"
+
+
+def _short(element: np.generic) -> str:
+    if np.iscomplexobj(element):
+        return f"{complex(element):.6g}"
+    return f"{float(element):.6g}" if _float_info(element.dtype) else str(element)
+
+
+def _hexadecimal(element: np.generic) -> str:
+    bits = _bits(np.asarray(element))
+    return " ".join(f"0x{int(part):0{2 * part.itemsize}x}" for part in bits)

@@ -1,0 +1,193 @@
+"""Path normalisation: one spelling of a leaf's path, whatever tree, state or module holds it.
+
+JAX spells the same leaf as ``['l1']['kernel'].value`` (in an ``nnx.State``), ``.l1.kernel.value``
+(in what ``jax.grad`` makes of a module) and ``['l1']['kernel']`` (in a dict). Here they are all
+``("l1", "kernel")``. JAX is imported only by the functions that read trees.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple, TypeAlias
+
+Path: TypeAlias = tuple[str, ...]
+#: A prefix of paths: segments, or a string in which "/" separates them.
+Pattern: TypeAlias = str | Path
+#: What is frozen: a collection of patterns, or a predicate on the path.
+Frozen: TypeAlias = Collection[Pattern] | Callable[[Path], bool]
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_LISTED = 20  # paths that an error message shows
+
+
+class Entry(NamedTuple):
+    """A leaf of a tree; ``kind`` is the name of the NNX variable's type, if one holds the leaf."""
+
+    path: Path
+    leaf: Any
+    kind: str | None
+
+
+class UnmatchedPattern(ValueError):
+    """What should be frozen names no leaf: usually a typo, or a path spelt from another root."""
+
+    def __init__(self, pattern: str, paths: tuple[Path, ...]) -> None:
+        """Keep what was asked for and the paths there are: a worker process can pickle both."""
+        super().__init__(pattern, paths)
+        self.pattern = pattern
+        self.paths = paths
+
+    def __str__(self) -> str:
+        """One line: the pattern, the closest path if one is close, and the first paths."""
+        leaves = [path_text(path) for path in self.paths]
+        prefixes = {path_text(path[:n]) for path in self.paths for n in range(1, len(path) + 1)}
+        close = get_close_matches(self.pattern, sorted(prefixes), n=1)
+        hint = f" (did you mean `{close[0]}`?)" if close else ""
+        more = f", … and {len(leaves) - _LISTED} more" if len(leaves) > _LISTED else ""
+        listed = (
+            f"the leaves are {', '.join(leaves[:_LISTED])}{more}" if leaves else "there are none"
+        )
+        return f"`{self.pattern}` in `frozen` matches no leaf{hint}: {listed}"
+
+
+def path_text(path: Path) -> str:
+    """The path as messages show it, ``l1/kernel``; a tree that is itself one leaf is ``(root)``."""
+    return "/".join(path) or "(root)"
+
+
+def normalise(key_path: Iterable[Any]) -> Path:
+    """Strings for the entries of a JAX key path.
+
+    Of a path that ends in ``GetAttrKey('value')``, as that of an NNX variable does, this last entry
+    is dropped, and only this one: a parameter *named* ``value`` keeps its name.
+    """
+    entries = tuple(key_path)
+    if entries and getattr(entries[-1], "name", None) == "value":
+        entries = entries[:-1]
+    return tuple(_segment(entry) for entry in entries)
+
+
+def _segment(entry: Any) -> str:
+    for attribute in ("key", "name", "idx"):
+        if hasattr(entry, attribute):
+            return str(getattr(entry, attribute))
+    return str(entry)  # JAX lets a pytree node have keys of any type
+
+
+def flatten(tree: Any) -> tuple[list[Entry], str]:
+    """All leaves of ``tree``, and its structure as text, without memory addresses or NNX metadata.
+
+    Raises `ValueError` if two leaves have the same normalised path.
+    """
+    from jax.tree_util import GetAttrKey, keystr, tree_flatten_with_path, tree_unflatten
+
+    # Before somebody imports flax.nnx, no object can be one of its own: NumPy and Linen stay light.
+    nnx = sys.modules.get("flax.nnx")
+    if nnx is None:
+        nodes, treedef = tree_flatten_with_path(tree)
+        leaves = [(key_path, leaf, None) for key_path, leaf in nodes]
+    else:
+
+        def is_nnx(node: Any) -> bool:
+            return isinstance(node, (nnx.Pytree, nnx.Variable))
+
+        nodes, treedef = tree_flatten_with_path(tree, is_leaf=is_nnx)
+        if any(isinstance(node, nnx.Pytree) for _, node in nodes):
+            # Modules become states: JAX's own flattening of a module has no end if it refers to
+            # itself, takes a `pytree=False` module for a leaf, and lists tied weights twice. Graph
+            # mode by name: under `nnx.set_graph_mode(False)` tied weights would be an error.
+            states = [
+                nnx.state(node, graph=True) if isinstance(node, nnx.Pytree) else node
+                for _, node in nodes
+            ]
+            tree = tree_unflatten(treedef, states)
+            nodes, treedef = tree_flatten_with_path(tree, is_leaf=is_nnx)
+        leaves = []
+        for key_path, node in nodes:
+            if not isinstance(node, nnx.Variable):
+                leaves.append((key_path, node, None))
+                continue
+            # Read by hand, since JAX takes a variable made with `hijax=True` for a leaf.
+            inside, _ = tree_flatten_with_path(node.get_raw_value())
+            kind = node.var_type.__name__
+            stem = (*key_path, GetAttrKey("value"))
+            leaves += [((*stem, *rest), leaf, kind) for rest, leaf in inside]
+
+    first: dict[Path, Any] = {}
+    for key_path, *_ in leaves:
+        path = normalise(key_path)
+        if path in first:
+            both = f"{keystr(first[path])} and {keystr(key_path)}"
+            raise ValueError(f"two leaves have the same path `{path_text(path)}`: {both}")
+        first[path] = key_path
+    entries = [Entry(path, leaf, kind) for path, (_, leaf, kind) in zip(first, leaves, strict=True)]
+    return entries, _ADDRESS.sub("", str(treedef))
+
+
+def named_leaves(tree: Any) -> dict[Path, Any]:
+    """The leaves of a pytree, FrozenDict, ``nnx.State`` or ``nnx.Module`` by their paths, in order.
+
+    NNX variables give their raw values. Weights tied inside one module are one leaf, under the name
+    that sorts first; a gradient that ``jax.grad`` took of that module has them under each name.
+    Raises `ValueError` if two leaves have the same normalised path.
+    """
+    return {entry.path: entry.leaf for entry in flatten(tree)[0]}
+
+
+def matches(path: Path, frozen: Frozen) -> bool:
+    """Whether ``frozen`` covers ``path``; prefixes are compared segment by segment.
+
+    Raises `TypeError` for a ``frozen`` that is neither a predicate nor a collection of patterns.
+    """
+    if callable(frozen) and not isinstance(frozen, type):
+        return bool(frozen(path))
+    return any(_covers(pattern, path) for pattern in _patterns(frozen))
+
+
+def select(paths: Iterable[Path], frozen: Frozen) -> frozenset[Path]:
+    """Those of ``paths`` that ``frozen`` covers; ``()`` freezes nothing.
+
+    Raises `UnmatchedPattern` for a pattern, or a predicate, that covers none of them, and
+    `TypeError` for a ``frozen`` that is neither a predicate nor a collection of patterns.
+    """
+    paths = tuple(paths)
+    if callable(frozen) and not isinstance(frozen, type):
+        chosen = frozenset(path for path in paths if frozen(path))
+        if not chosen:
+            # Such as `lambda path: path == "l1/kernel"`, which compares a tuple with a string.
+            name = getattr(frozen, "__name__", type(frozen).__name__)
+            raise UnmatchedPattern(f"predicate {name}", paths)
+        return chosen
+    selected: set[Path] = set()
+    for pattern in _patterns(frozen):
+        covered = [path for path in paths if _covers(pattern, path)]
+        if not covered:
+            text = pattern if isinstance(pattern, str) else "/".join(map(str, pattern))
+            raise UnmatchedPattern(text, paths)
+        selected.update(covered)
+    return frozenset(selected)
+
+
+def _patterns(frozen: Frozen) -> Collection[Pattern]:
+    # A string is a collection of its characters, a mask tree one of its top-level names, and a
+    # class such as `nnx.Param` a callable with a truthy answer: all would freeze something else.
+    if isinstance(frozen, str | bytes | Mapping) or not isinstance(frozen, Collection):
+        raise TypeError(
+            "`frozen` must be a collection of path prefixes, such as ('Dense_0',), or a predicate "
+            f"on the path; got {frozen!r}"
+        )
+    for pattern in frozen:
+        if not isinstance(pattern, str | tuple):
+            raise TypeError(
+                "a pattern in `frozen` must be a string such as 'encoder/block_1' or a tuple of "
+                f"strings; got {pattern!r}"
+            )
+    return frozen
+
+
+def _covers(pattern: Pattern, path: Path) -> bool:
+    if isinstance(pattern, str):
+        # Compared as text, so that names which hold a "/" (Haiku's do) can be written as shown.
+        return ("/".join(path) + "/").startswith(pattern + "/")
+    return path[: len(pattern)] == tuple(map(str, pattern))

@@ -1,0 +1,117 @@
+"""Snapshots: bit-exact NumPy copies of a tree's or module's leaves, which no later step alters.
+
+A leaf is whatever holds numbers: JAX and NumPy arrays, `jax.Ref`, Python and NumPy scalars, and
+objects with ``__array__``. Other leaves (strings, functions, objects) cannot be trained and are
+left out; the structure still counts them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+
+from .paths import Path, flatten, path_text
+
+Array: TypeAlias = npt.NDArray[Any]
+
+_PYTHON_NUMBERS = (bool, int, float, complex)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """One leaf at one moment; two are equal if nothing tells them apart, bits included."""
+
+    path: Path
+    #: Read-only, owned by this leaf, in the original dtype; the key data of a PRNG key.
+    array: Array
+    #: Name of the NNX variable's type, such as "Param"; None outside NNX variables.
+    kind: str | None
+    #: As JAX says it: Python scalars are weakly typed.
+    weak_type: bool
+
+    def __eq__(self, other: object) -> bool:
+        """Path, kind, weak type, dtype, shape and bits agree."""
+        return isinstance(other, Leaf) and self._identity() == other._identity()
+
+    def _identity(self) -> tuple[object, ...]:
+        array = self.array
+        return self.path, self.kind, self.weak_type, array.dtype, array.shape, array.tobytes()
+
+
+@final
+@dataclass(frozen=True)
+class Snapshot(Mapping[Path, Leaf]):
+    """The leaves of a tree by path, in the tree's order; equal to another if every bit is."""
+
+    leaves: Mapping[Path, Leaf]
+    #: The tree's structure as text: containers and names, without values and memory addresses.
+    structure: str
+
+    def __getitem__(self, path: Path) -> Leaf:
+        """The leaf at a path, else `KeyError`."""
+        return self.leaves[path]
+
+    def __iter__(self) -> Iterator[Path]:
+        """The paths, in the tree's order."""
+        return iter(self.leaves)
+
+    def __len__(self) -> int:
+        """How many leaves there are."""
+        return len(self.leaves)
+
+
+def snapshot(tree: Any) -> Snapshot:
+    """Copy the leaves of a pytree, ``nnx.State`` or ``nnx.Module``, of any shapes and dtypes.
+
+    Raises `ValueError`, naming the path, for a leaf without values (a tracer, an abstract shape, a
+    deleted or donated buffer) and for two leaves with the same path.
+    """
+    entries, structure = flatten(tree)
+    leaves = {}
+    for path, value, kind in entries:
+        array = _copy(path, value)
+        if array is not None:
+            weak = bool(getattr(value, "weak_type", type(value) in _PYTHON_NUMBERS))
+            leaves[path] = Leaf(path, array, kind, weak)
+    return Snapshot(leaves, structure)
+
+
+def _copy(path: Path, value: Any) -> Array | None:
+    """A read-only copy of ``value``, or None if it holds no numbers."""
+    import jax
+    import jax.numpy as jnp
+
+    if isinstance(value, jax.Ref):  # in NNX variables made with `ref=True`; NumPy cannot read it
+        value = value[...]
+    if isinstance(value, jax.core.Tracer):
+        raise ValueError(
+            f"{path_text(path)}: this is a tracer, not a value; take snapshots outside functions "
+            "that are transformed (jit, grad, vmap)"
+        )
+    if isinstance(value, jax.ShapeDtypeStruct):
+        raise ValueError(f"{path_text(path)}: this is a shape without values; initialise it first")
+    if isinstance(value, jax.Array):
+        if value.is_deleted():
+            raise ValueError(
+                f"{path_text(path)}: this buffer was deleted, most likely donated to a compiled "
+                "step; read the state that the step returned, or take the snapshot before the step"
+            )
+        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+            value = jax.random.key_data(value)
+    elif not isinstance(value, _PYTHON_NUMBERS) and not hasattr(value, "__array__"):
+        return None
+    # Never `np.asarray`: on CPU it is a view into JAX's buffer, and while the view lives, JAX does
+    # not donate that buffer. A verifier that did this would change what it observes.
+    array = np.array(value, order="C")
+    if not _holds_numbers(array.dtype):
+        return None
+    array.flags.writeable = False
+    return array
+
+
+def _holds_numbers(dtype: np.dtype[Any]) -> bool:
+    # Most ml_dtypes, bfloat16 among them, are of kind "V"; so is plain void, `float0` included.
+    return dtype.kind in "biufc" or (dtype.kind == "V" and dtype.type is not np.void)

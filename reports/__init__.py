@@ -1,0 +1,1 @@
+"""What was found: verdicts become rows, rows a report, and a report JSON, Markdown or a table."""

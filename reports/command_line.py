@@ -1,0 +1,121 @@
+"""The command `frostproof`: verify, laws, replay. Says in one line what a user got wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from ..reference.target import KINDS
+
+UNJUDGED = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with one line and status 2, without the usage text that would hide it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(UNJUDGED, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, 1, or 2 with one line on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except ValueError as error:
+        print(f"frostproof: {' '.join(str(error).split())}", file=sys.stderr)
+        return UNJUDGED
+    except BrokenPipeError:  # `frostproof laws | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="frostproof",
+        description="Property-based verification of code that freezes parameters in JAX.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    verify = commands.add_parser(
+        "verify",
+        help="judge code by the law book",
+        description="Judge code by the law book. Exit status: 0 everything promised held; "
+        "1 something promised was refuted, vacuous or in error; 2 it could not be judged.",
+    )
+    verify.set_defaults(run=_verify)
+    verify.add_argument(
+        "targets",
+        nargs="*",
+        metavar="TARGET",
+        help="package.module:name or path/file.py:name; without one, the reference exercises",
+    )
+    verify.add_argument("--as", dest="kind", choices=KINDS, help="the kind of all targets")
+    verify.add_argument("-n", dest="workers", metavar="N", help="processes, by pytest-xdist")
+    verify.add_argument("--laws", metavar="GLOB", action="append", help="only laws of such ids")
+    verify.add_argument("--max-examples", type=int, metavar="N", help="examples a law")
+    verify.add_argument("--seed", type=int, metavar="N", help="draw the same problems again")
+    verify.add_argument(
+        "--promise", metavar="GUARANTEE,…", default="", help="the guarantees that count"
+    )
+    verify.add_argument("--timeout", type=float, metavar="S", help="seconds a law may take")
+    verify.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md")
+
+    laws = commands.add_parser("laws", help="show the law book")
+    laws.set_defaults(run=_laws)
+    laws.add_argument("id", nargs="?", help="show one law in full")
+
+    replay = commands.add_parser("replay", help="run recorded counterexamples again")
+    replay.set_defaults(run=_replay)
+    replay.add_argument("report", type=Path, metavar="REPORT", help="a report.json or its folder")
+    replay.add_argument("id", nargs="?", help="one row of it, or one law")
+    replay.add_argument("--target", required=True, help="the code to run them on")
+    replay.add_argument("--as", dest="kind", choices=KINDS, help="the kind of the target")
+    return parser
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from .terminal import Terminal
+    from .verification import verify
+
+    terminal = Terminal(scripts=options.report is None)
+    settings = {
+        "kind": options.kind,
+        "laws": options.laws or ("*",),
+        "max_examples": options.max_examples,
+        "seed": options.seed,
+        "promise": [name.strip() for name in options.promise.split(",") if name.strip()],
+        "report": options.report,
+        "listener": terminal,
+    }
+    if options.timeout is not None:
+        settings["timeout"] = options.timeout
+    if options.workers is not None:
+        from .parallel import verify_in_parallel
+
+        report = verify_in_parallel(options.targets, options.workers, settings)
+    else:
+        report = verify(*options.targets, **settings)
+    terminal.ends(report)
+    return report.exit_status
+
+
+def _laws(options: argparse.Namespace) -> int:
+    from .law_book import print_book, print_law
+
+    if options.id is None:
+        print_book()
+    else:
+        print_law(options.id)
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from .replay import print_replay
+
+    return print_replay(options.report, options.id, options.target, options.kind)

@@ -1,0 +1,66 @@
+"""A report as Markdown, fit for the summary of a CI job."""
+
+from __future__ import annotations
+
+from .report import Report, Row
+
+_SIGNS = {"held": "✅", "refuted": "❌", "vacuous": "⚠️", "error": "💥", "not-run": "➖"}
+
+
+def markdown(report: Report) -> str:
+    """Return the table of all verdicts, then a section for each counterexample."""
+    summary = report.summary
+    lines = [
+        "# frostproof",
+        "",
+        f"Ran {summary['ran']} of {summary['of']} laws.",
+        f"Profile {report.profile}, seed {report.seed}.",
+        "",
+        "| subject | law | guarantee | verdict | examples | |",
+        "|---|---|---|---|---:|---|",
+        *map(_table_row, report.rows),
+    ]
+    if summary["not_run"]:
+        lines += ["", "Not run:", ""]
+        lines += [f"- {count} × {_cell(reason)}" for reason, count in summary["not_run"].items()]
+    for row in report.rows:
+        if row.counterexample:
+            lines += _section(row)
+    return "\n".join(lines) + "\n"
+
+
+def _table_row(row: Row) -> str:
+    verdict = f"{_SIGNS[row.verdict]} {row.verdict}" + ("" if row.promised else ", not promised")
+    cells = (row.subject, f"`{row.law}`", row.guarantee, verdict, str(row.examples))
+    return "| " + " | ".join((*map(_cell, cells), _cell(row.reason or ""))) + " |"
+
+
+def _section(row: Row) -> list[str]:
+    counterexample = row.counterexample or {}
+    problems = counterexample["problems"]
+    return [
+        "",
+        f"## {_cell(row.subject)}: `{row.law}`",
+        "",
+        f"> {_cell(counterexample['law'])}",
+        "",
+        _cell(row.reason or counterexample["message"]),
+        "",
+        *(f"- `{problem}`" for problem in problems),
+        "",
+        *_fenced(row.reproduce or ""),
+    ]
+
+
+def _fenced(code: str) -> list[str]:
+    """Fence code with more backticks than it holds, since it quotes what a subject wrote."""
+    fence = "```"
+    while fence in code:
+        fence += "`"
+    return [f"{fence}python", code.rstrip(), fence]
+
+
+def _cell(text: str) -> str:
+    """Escape what would end a table cell or start markup."""
+    text = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
+    return text.replace("<", "&lt;")

@@ -1,0 +1,89 @@
+"""`frostproof verify -n N`: the same items, spread over N processes by pytest-xdist."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..properties.agenda import agenda
+from ..properties.judging import Judging, Terms
+from .report import Report, Row
+from .verification import REFERENCES, Listener, make_folder
+
+
+def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str, Any]) -> Report:
+    """Judge targets as `verify` does, with the same settings, in N processes (or `auto`).
+
+    Raises the same `ValueError`s before anything runs. Verdicts come in the order in which the
+    processes reach them.
+    """
+    if not (workers == "auto" or (workers.isdigit() and int(workers) > 0)):
+        raise ValueError(f"-n must be a number of processes or auto, got {workers!r}")
+    names = ("max_examples", "seed", "timeout")
+    terms = Terms.of(**{name: settings[name] for name in names if settings.get(name) is not None})
+    folder = settings["report"]
+    if folder is not None:
+        make_folder(folder)
+    targets = targets or REFERENCES
+    with Judging(terms) as judge:
+        known = [judge.subject(target, settings["kind"]) for target in targets]
+    items, left_out = agenda(known, settings["laws"], settings["promise"])
+    found = Report(terms.profile, terms.seed)
+    found.left_out.update("left out by --laws" for _ in left_out)
+    listener: Listener = settings["listener"]
+    listener.starts(found)
+    handed_on = {
+        "max_examples": terms.max_examples,
+        "seed": terms.seed,
+        "timeout": terms.timeout,
+        "laws": list(settings["laws"]),
+        "promise": list(settings["promise"]),
+        "subjects": [[s.name, s.kind, s.requested_kind] for s in known],
+    }
+    with _without_other_plugins():
+        pytest.main(
+            [*_UNDISTURBED, f"-n{workers}", f"--frostproof-terms={json.dumps(handed_on)}", _SUITE],
+            plugins=[_Rows(found, listener)],
+        )
+    missing = {item.id for item in items} - {row.id for row in found.rows}
+    found.left_out.update("its process was lost" for _ in missing)
+    if folder is not None:
+        found.write(Path(folder))
+    return found
+
+
+_SUITE = str(Path(__file__).parents[1] / "properties" / "test_laws.py")
+#: No setting, conftest or plugin of the folder that we happen to stand in.
+_UNDISTURBED = (
+    "-c", os.devnull, "--rootdir", os.getcwd(), "--noconftest", "--import-mode=importlib",
+    "-p", "no:cacheprovider", "-p", "no:terminal",
+    "-p", "xdist.plugin", "-p", "frostproof.reports.pytest_plugin",
+)  # fmt: skip
+
+
+class _Rows:
+    """A pytest plugin of this one run: passes each row on as it comes."""
+
+    def __init__(self, report: Report, listener: Listener):
+        self.report = report
+        self.listener = listener
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if row := getattr(report, "frostproof_row", None):
+            self.report.rows.append(Row(**json.loads(row)))
+            self.listener.finds(self.report.rows[-1])
+
+
+@contextmanager
+def _without_other_plugins() -> Iterator[None]:
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]

@@ -1,0 +1,75 @@
+"""`frostproof replay`: runs the counterexamples of a report again, on the code as it is now.
+
+A report is data: nothing in it is evaluated, and only the target that the user names is imported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from ..properties.book import BY_ID
+from ..properties.isolation import Worker
+from ..properties.judging import TIMEOUT
+
+
+def print_replay(report: Path, id: str | None, target: str, kind: str | None) -> int:
+    """Print `fixed` or `failed` for each recorded counterexample; returns 0 if all are fixed.
+
+    Raises a `ValueError` for a report that cannot be read, an id that is not in it, a target that
+    cannot be loaded, and one of another kind than the counterexamples.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    rows = [row for row in read_rows(report) if row.get("counterexample")]
+    if id is not None:
+        rows = [row for row in rows if id in (row["id"], row["law"])]
+        if not rows:
+            raise ValueError(f"{report}: it holds no counterexample for {id!r}")
+    if not rows:
+        console.print("the report holds no counterexample")
+        return 0
+    failed = 0
+    with Worker(TIMEOUT) as worker:
+        found = worker.kind_of(target, kind)
+        for row in rows:
+            message = worker.replay(target, kind, row["law"], _problems(row, found))
+            failed += message is not None
+            outcome = "[green]fixed [/]" if message is None else "[bold red]failed[/]"
+            console.print(f"{outcome} {escape(row['id'])}")
+            if message is not None:
+                console.print(f"       {escape(message)}")
+    return 1 if failed else 0
+
+
+def read_rows(report: Path) -> Sequence[dict[str, Any]]:
+    """Return the rows of a report.json, or of the one in a folder."""
+    path = report / "report.json" if report.is_dir() else report
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = content["verdicts"]
+        known = [row for row in rows if row["id"] and row["law"]]
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path}: it is no report of frostproof") from None
+    return known
+
+
+def _problems(row: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    from ..reference.exercise import ExerciseProblem
+
+    if row["law"] not in BY_ID:
+        raise ValueError(f"{row['id']}: there is no law {row['law']!r} any more")
+    try:
+        problems = [ExerciseProblem(**fields) for fields in row["counterexample"]["problems"]]
+    except TypeError:
+        raise ValueError(f"{row['id']}: its counterexample cannot be read") from None
+    if any(problem.api != kind for problem in problems):
+        raise ValueError(f"{row['id']}: it is about {problems[0].api}, and the target is {kind}")
+    return [asdict(problem) for problem in problems]

@@ -1,0 +1,100 @@
+"""`frostproof.verify`: judges subjects by the law book, without pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..properties.agenda import Item, Subject, agenda
+from ..properties.judging import TIMEOUT, Judging, Terms
+from .report import Report, Row
+
+REFERENCES = (
+    "frostproof.reference.linen:freeze_first_dense",
+    "frostproof.reference.nnx:freeze_first_dense",
+)
+
+
+class Listener:
+    """Is told what happens in a run as it happens; does nothing of it."""
+
+    def starts(self, report: Report) -> None:
+        """A run begins, with an empty report."""
+
+    def progresses(self, item: Item, examples: int) -> None:
+        """A law that takes long has judged this many examples."""
+
+    def finds(self, row: Row) -> None:
+        """A verdict was reached."""
+
+
+def verify(
+    *subjects: Any,
+    kind: str | None = None,
+    laws: Collection[str] = ("*",),
+    max_examples: int | None = None,
+    seed: int | None = None,
+    promise: Collection[str] = (),
+    timeout: float = TIMEOUT,
+    report: str | Path | None = None,
+    listener: Listener | None = None,
+) -> Report:
+    """Judge subjects and return the report; without a subject, the reference exercises.
+
+    A subject is one of the four kinds, a function of a known signature, or a string that names
+    one (`pkg.mod:name`, `path/file.py:name`). Those given by name run in a process of their own,
+    of which a crash or a hang costs one verdict; objects are protected from exceptions only.
+    `laws` are globs on law ids, `kind` is one of `frostproof.reference.target.KINDS`, `seed` the
+    one that all problems are drawn from, `timeout` the seconds that a law may take, `report` a
+    folder to write to.
+
+    Raises a `ValueError` before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
+    `UnknownGuarantee`, or one that names the argument.
+    """
+    listener = listener or Listener()
+    terms = Terms.of(max_examples=max_examples, seed=seed, timeout=timeout)
+    folder = None if report is None else Path(report)
+    if folder is not None:
+        make_folder(folder)
+    with Judging(terms) as judge:
+        known = [known_subject(judge, subject, kind) for subject in subjects or REFERENCES]
+        items, left_out = agenda(known, laws, promise)
+        found = Report(terms.profile, terms.seed)
+        found.left_out.update("left out by --laws" for _ in left_out)
+        listener.starts(found)
+        for item in items:
+            verdict = judge(item, partial(listener.progresses, item))
+            found.rows.append(Row.of(item, verdict))
+            listener.finds(found.rows[-1])
+    if folder is not None:
+        found.write(folder)
+    return found
+
+
+def known_subject(judge: Judging, subject: Any, kind: str | None) -> Subject:
+    """Return what the user handed over, an object or a target, as a subject of a known kind."""
+    if isinstance(subject, Subject):
+        return subject
+    if isinstance(subject, str):
+        return judge.subject(subject, kind)
+    return object_subject(subject, kind)
+
+
+def object_subject(value: Any, kind: str | None = None) -> Subject:
+    """Name an object of this process by the place of its function."""
+    from ..reference.loading import as_subject
+
+    exercise = as_subject(value, kind)
+    fn = exercise.fn
+    name = getattr(fn, "__qualname__", type(fn).__qualname__)
+    return Subject(f"{getattr(fn, '__module__', '?')}:{name}", exercise.kind, exercise)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the report's folder before the run, which would be lost if it cannot be made after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--report {folder}: {error.strerror}: it cannot be a folder") from None

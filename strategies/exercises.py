@@ -1,0 +1,88 @@
+"""Problems for the two exercises: one, one with a variation of it, or a sequence of calls."""
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from ..reference.exercise import REGIMES, Api, ExerciseProblem
+from .learning_rates import extreme_learning_rates, learning_rates
+from .seeds import seeds
+from .shapes import Shape
+
+Problems = st.SearchStrategy[tuple[ExerciseProblem, ...]]
+
+_fills = st.integers(0, 2**16 - 1)
+
+#: Orders of calls: 0 is a problem, 1 the same with other data, 2 another one.
+_PATTERNS = ((0, 0), (0, 1, 0), (0, 2, 0), (0, 1, 1, 0), (0, 1, 2, 0, 1), (0, 2, 1, 2, 0, 1))
+
+
+def problems(api: Api, shapes: tuple[Shape, ...]) -> st.SearchStrategy[ExerciseProblem]:
+    """Draw one problem; shrinks to seed 0, one row, one feature, ordinary values, rate 1."""
+    return _problems(api, shapes, learning_rates())
+
+
+def single(api: Api, shapes: tuple[Shape, ...]) -> Problems:
+    """Draw one problem."""
+    return st.tuples(problems(api, shapes))
+
+
+def single_at_any_rate(api: Api, shapes: tuple[Shape, ...]) -> Problems:
+    """Draw one problem; one learning rate in five is zero, negative, tiny or huge."""
+    rates = st.one_of(*[learning_rates()] * 4, extreme_learning_rates())
+    return st.tuples(_problems(api, shapes, rates))
+
+
+def single_compiled_anew(api: Api, shapes: tuple[Shape, ...]) -> Problems:
+    """Draw one problem of the first few shapes: a watched step is compiled in every process."""
+    return single(api, shapes[:5])
+
+
+def at_another_rate(api: Api, shapes: tuple[Shape, ...]) -> Problems:
+    """Draw a problem, and the same with a learning rate of its own."""
+    return st.builds(
+        lambda problem, rate: (problem, replace(problem, learning_rate=rate)),
+        problems(api, shapes),
+        learning_rates(),
+    )
+
+
+def with_permuted_rows(api: Api, shapes: tuple[Shape, ...]) -> Problems:
+    """Draw a problem, and the same with its rows permuted."""
+    return st.builds(
+        lambda problem, order: (problem, replace(problem, order=order)),
+        problems(api, shapes),
+        st.integers(0, 2**16 - 1),
+    )
+
+
+def with_repeated_rows(api: Api, shapes: tuple[Shape, ...]) -> Problems:
+    """Draw a problem, and the same with each row twice; a few shapes, since each makes two."""
+    return st.builds(
+        lambda problem: (problem, replace(problem, repeats=2)), problems(api, shapes[:6])
+    )
+
+
+def sequences(api: Api, shapes: tuple[Shape, ...]) -> Problems:
+    """Draw 2 to 6 calls with repeats, among them the same shape and seed with other data."""
+    return st.builds(
+        lambda first, fill, other, pattern: tuple(
+            (first, replace(first, fill=fill), other)[index] for index in pattern
+        ),
+        problems(api, shapes),
+        _fills,
+        problems(api, shapes),
+        st.sampled_from(_PATTERNS),
+    )
+
+
+def _problems(
+    api: Api, shapes: tuple[Shape, ...], rates: st.SearchStrategy[float]
+) -> st.SearchStrategy[ExerciseProblem]:
+    def build(shape: Shape, regime: str, seed: int, rate: float, fill: int) -> ExerciseProblem:
+        outputs = 1 if api == "linen" else shape.outputs
+        return ExerciseProblem(api, seed, rate, shape.rows, shape.features, outputs, regime, fill)
+
+    # Half of all batches are ordinary: each law still sees every regime, and most are conclusive.
+    regimes = st.one_of(st.just(REGIMES[0]), st.sampled_from(REGIMES))
+    return st.builds(build, st.sampled_from(shapes), regimes, seeds(), rates, _fills)
