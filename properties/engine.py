@@ -15,7 +15,7 @@ from hypothesis.errors import Flaky
 
 from ..reference.contract import Exercise
 from ..reference.exercise import ExerciseProblem
-from ..strategies.shapes import pool
+from ..strategies.shapes import Shape, pool
 from .budget import unmet
 from .law import Inconclusive, Law, Refutation, SubjectRaised, collect_labels
 from .memory import Memory
@@ -37,7 +37,10 @@ class Effort:
     max_examples: int
     seed: int
     seconds: float = 300.0
-    rotation: int = 0
+    #: The shapes that batches are drawn from.
+    shapes: tuple[Shape, ...] = field(default_factory=pool)
+    #: Seconds for making a counterexample smaller; 0 leaves the first as it is.
+    shrinking: float = SHRINKING_SECONDS
     database: ExampleDatabase | None = None
     #: Told the number of judged examples as it grows.
     progress: Callable[[int], None] = lambda examples: None
@@ -74,7 +77,7 @@ def judge(law: Law, subject: Exercise, effort: Effort, memory: Memory, target: s
         return spent > effort.seconds / 2 and spent > SLOW_EXAMPLE * tally.seen
 
     def shrinking_long_enough() -> bool:
-        allowed = min(SHRINKING_SECONDS, effort.seconds / 4)
+        allowed = min(effort.shrinking, effort.seconds / 4)
         return tally.failed_at is not None and time.monotonic() > tally.failed_at + allowed
 
     def example(problems: tuple[Any, ...]) -> None:
@@ -88,14 +91,14 @@ def judge(law: Law, subject: Exercise, effort: Effort, memory: Memory, target: s
         examine(law, subject, problems, memory, tally)
         effort.progress(tally.seen)
 
-    strategy = law.draws(subject.api, pool(effort.rotation))
+    strategy = law.draws(subject.api, effort.shapes)
     database = effort.database and NamespacedDatabase(effort.database, f"{target}::{law.id}")
     try:
         run = hypothesis.settings(
             max_examples=effort.max_examples,
             database=database,
             deadline=None,  # the first example of each shape is a compilation
-            phases=[Phase.reuse, Phase.generate, Phase.shrink],
+            phases=[Phase.reuse, Phase.generate, *([Phase.shrink] if effort.shrinking else [])],
             report_multiple_bugs=False,
             verbosity=Verbosity.quiet,
             print_blob=False,

@@ -19,6 +19,7 @@ from ..reference.rounding import FLUSHED, INITIAL_ULPS, UNIT, gamma
 from ..strategies import exercises
 from .exercise_laws import exercise_law
 from .law import Inconclusive, label, refute
+from .requirements import distance
 
 
 class Layer(NamedTuple):
@@ -51,13 +52,14 @@ def first_layer_keeps_its_values(call: Call) -> None:
                 raise Inconclusive("the update is undone before the answer", subject=True)
             before, after = update.before[path], update.after[path]
             worst = np.unravel_index(np.argmax(ulps(before, after)), before.shape)
+            old, new = float(before[worst]), float(after[worst])
             refute(
-                f"{path_text(path)}: frozen leaf changed in an update: {before[worst]:.9g} → "
-                f"{after[worst]:.9g} ({ulps(before, after)[worst]} ulps)",
+                f"{path_text(path)}: frozen leaf changed in an update: {old:.9g} → {new:.9g} "
+                f"({distance(new, old)})",
                 assertion=f"same(updates[0][{index}], {path!r})",
                 leaf=path_text(path),
-                before=float(before[worst]),
-                after=float(after[worst]),
+                before=old,
+                after=new,
                 ulps=int(ulps(before, after)[worst]),
             )
 

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
 from ..reference.target import UnusableTarget
+from .terms import Terms
 from .verdict import Counterexample, Verdict
 
 
@@ -42,16 +44,14 @@ class Worker:
         target: str,
         kind: str | None,
         law: str,
-        *,
-        database: str | None,
+        terms: Terms,
         progress: Callable[[int], None],
-        **effort: Any,
     ) -> Verdict:
         """Return a law's verdict on a target; that of a process which dies or hangs is `error`."""
         started = time.monotonic()
-        request = {"target": target, "kind": kind, "law": law, "effort": effort}
+        request = {"target": target, "kind": kind, "law": law, "terms": asdict(terms)}
         try:
-            answer = self._ask({**request, "database": database}, progress)
+            answer = self._ask(request, progress)
         except WorkerDied as death:
             seconds = round(time.monotonic() - started, 3)
             return Verdict("error", self._examples, reason=str(death), seconds=seconds)

@@ -52,6 +52,6 @@ def distance(observed: float, expected: float) -> str:
     if not math.isfinite(gap):
         return "not finite"
     ulps = gap / float(np.spacing(np.float32(abs(expected) or 1)))
-    if ulps < 1e5 or expected == 0:
+    if ulps < 1e5:
         return f"{ulps:.0f} ulps"
-    return f"{observed / expected:.3g} times it"
+    return "was zero" if expected == 0 else f"{observed / expected:.3g} times it"

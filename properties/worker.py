@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import sys
 import time
+import traceback
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
 from .book import BY_ID
-from .engine import Effort, judge, refutation
+from .engine import judge, refutation
 from .memory import Memory
-from .profiles import keep_compiled_programs, open_database
+from .profiles import keep_compiled_programs
+from .terms import Terms
+from .verdict import Verdict
 
 #: Seconds between two messages of progress.
 _PROGRESS = 0.5
@@ -52,12 +55,12 @@ def serve(connection: Connection) -> None:
         if "problems" in request:
             _send(connection, refutation=refutation(law, subject, request["problems"]))
             continue
-        effort = Effort(
-            **request["effort"],
-            database=open_database(request["database"]),
-            progress=_Progress(connection),
-        )
-        verdict = judge(law, subject, effort, memory, request["target"])
+        effort = Terms(**request["terms"]).effort(_Progress(connection))
+        try:
+            verdict = judge(law, subject, effort, memory, request["target"])
+        except Exception:  # our own fault, and no reason to lose the other verdicts
+            reason = f"frostproof itself failed: {traceback.format_exc()}"
+            verdict = Verdict("error", 0, reason=reason)
         _send(connection, verdict=asdict(verdict))
 
 

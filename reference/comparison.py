@@ -202,7 +202,7 @@ def _values_differ(a: Array, b: Array) -> Array:
 
 
 def _norms(a: Array, b: Array) -> Array:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         norms: Array = np.linalg.norm(np.stack([_flushed(a), _flushed(b)]), axis=1)
     return norms
 

@@ -89,22 +89,18 @@ class Interval:
         return ~self.known | ((self.low <= values) & (values <= self.high))
 
     def __neg__(self) -> Interval:
-        """Return -self, exactly."""
         return Interval(-self.high, -self.low, self.dtype)
 
     @_silent
     def __add__(self, other: Interval | float) -> Interval:
-        """Return self + other."""
         other = self._operand(other)
         return _rounded(self.low + other.low, self.high + other.high, self.dtype)
 
     def __sub__(self, other: Interval | float) -> Interval:
-        """Return self - other."""
         return self + -self._operand(other)
 
     @_silent
     def __mul__(self, other: Interval | float) -> Interval:
-        """Return self * other."""
         other = self._operand(other)
         corners = np.stack(
             np.broadcast_arrays(
@@ -125,7 +121,6 @@ class Interval:
     __rmul__ = __mul__
 
     def __rsub__(self, other: float) -> Interval:
-        """Return other - self."""
         return self._operand(other) - self
 
     @_silent

@@ -166,7 +166,7 @@ def lion(
 
 def _average(decay: float, new: Interval, old: Interval) -> Interval:
     """Return decay · old + (1 - decay) · new."""
-    # An interval from the start: 1 - 0.999 loses a thousand ulps where 0.999 was rounded before.
+    # An interval before the subtraction: where 0.999 is rounded first, 1 - 0.999 is 100 ulps off.
     keep = Interval.of(decay, new.dtype)
     return keep * old + (1.0 - keep) * new
 

@@ -37,7 +37,7 @@ def product_unit() -> float:
     """
     import jax
 
-    precision = jax.config.read("jax_default_matmul_precision")
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     return _product_unit(jax.default_backend(), precision)
 
 

@@ -50,13 +50,16 @@ def install() -> None:
     def watched_update(optimizer: Any, model: Any, *arguments: Any, **keywords: Any) -> Any:
         if _observed is None or getattr(_inside, "update", False):
             return update(optimizer, model, *arguments, **keywords)
-        before = named_leaves(model)
+        # With its arguments swapped, update raises nothing and trains nothing: what counts is
+        # what becomes of the module.
+        module = next((each for each in (model, *arguments) if isinstance(each, nnx.Module)), model)
+        before = named_leaves(module)
         _inside.update = True
         try:
             result = update(optimizer, model, *arguments, **keywords)
         finally:
             _inside.update = False
-        _observe(before, named_leaves(model))
+        _observe(before, named_leaves(module))
         return result
 
     optax.apply_updates = watched_apply_updates

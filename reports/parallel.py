@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ..properties.agenda import agenda
-from ..properties.judging import Judging, Terms
+from ..properties.judging import Judging
+from ..properties.terms import Terms
 from .report import Report, Row
 from .verification import REFERENCES, Listener, make_folder
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ..properties.agenda import Item, agenda
-from ..properties.judging import Judging, Terms
+from ..properties.judging import Judging
+from ..properties.terms import Terms
 from ..properties.verdict import Verdict
 from .report import Row
 

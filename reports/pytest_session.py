@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..properties.agenda import Item, Subject, agenda
-from ..properties.judging import Judging, Terms
+from ..properties.judging import Judging
+from ..properties.terms import Terms
 from .pytest_laws import tell
 from .report import Report, Row
 from .verification import make_folder, object_subject

@@ -16,21 +16,24 @@ from rich.markup import escape
 
 from ..properties.book import BY_ID
 from ..properties.isolation import Worker
-from ..properties.judging import TIMEOUT
+from ..properties.terms import TIMEOUT
 
 
 def print_replay(report: Path, id: str | None, target: str, kind: str | None) -> int:
     """Print `fixed` or `failed` for each recorded counterexample; returns 0 if all are fixed.
 
+    Those of the same target, where the report has some: a program that was renamed gets them all.
+
     Raises a `ValueError` for a report that cannot be read, an id that is not in it, a target that
     cannot be loaded, and one of another kind than the counterexamples.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     rows = [row for row in read_rows(report) if row.get("counterexample")]
     if id is not None:
         rows = [row for row in rows if id in (row["id"], row["law"])]
         if not rows:
             raise ValueError(f"{report}: it holds no counterexample for {id!r}")
+    rows = [row for row in rows if row["subject"] == target] or rows
     if not rows:
         console.print("the report holds no counterexample")
         return 0

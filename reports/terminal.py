@@ -23,7 +23,7 @@ class Terminal(Listener):
     """Prints a line for each verdict, and the counterexamples at the end."""
 
     def __init__(self, console: Console | None = None, *, scripts: bool = True):
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(highlight=False, soft_wrap=True, emoji=False)
         self.scripts = scripts
         self._subject: str | None = None
         self._status: Status | None = None

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..properties.agenda import Item, Subject, agenda
-from ..properties.judging import TIMEOUT, Judging, Terms
+from ..properties.judging import Judging
+from ..properties.terms import TIMEOUT, Terms
 from .report import Report, Row
 
 REFERENCES = (

@@ -12,6 +12,8 @@ from .shapes import Shape
 Problems = st.SearchStrategy[tuple[ExerciseProblem, ...]]
 
 _fills = st.integers(0, 2**16 - 1)
+# Half of all batches are ordinary: each law still sees every regime, and most are conclusive.
+_regimes = st.one_of(st.just(REGIMES[0]), st.sampled_from(REGIMES))
 
 #: Orders of calls: 0 is a problem, 1 the same with other data, 2 another one.
 _PATTERNS = ((0, 0), (0, 1, 0), (0, 2, 0), (0, 1, 1, 0), (0, 1, 2, 0, 1), (0, 2, 1, 2, 0, 1))
@@ -28,9 +30,11 @@ def single(api: Api, shapes: tuple[Shape, ...]) -> Problems:
 
 
 def single_at_any_rate(api: Api, shapes: tuple[Shape, ...]) -> Problems:
-    """Draw one problem; one learning rate in five is zero, negative, tiny or huge."""
-    rates = st.one_of(*[learning_rates()] * 4, extreme_learning_rates())
-    return st.tuples(_problems(api, shapes, rates))
+    """Draw one problem; some learning rates are zero, negative, tiny or huge, and batches that
+    overflow are likelier than elsewhere: a norm says something of them too.
+    """
+    rates = st.one_of(learning_rates(), learning_rates(), extreme_learning_rates())
+    return st.tuples(_problems(api, shapes, rates, st.one_of(_regimes, st.just("overflowing"))))
 
 
 def single_compiled_anew(api: Api, shapes: tuple[Shape, ...]) -> Problems:
@@ -77,12 +81,13 @@ def sequences(api: Api, shapes: tuple[Shape, ...]) -> Problems:
 
 
 def _problems(
-    api: Api, shapes: tuple[Shape, ...], rates: st.SearchStrategy[float]
+    api: Api,
+    shapes: tuple[Shape, ...],
+    rates: st.SearchStrategy[float],
+    regimes: st.SearchStrategy[str] = _regimes,
 ) -> st.SearchStrategy[ExerciseProblem]:
     def build(shape: Shape, regime: str, seed: int, rate: float, fill: int) -> ExerciseProblem:
         outputs = 1 if api == "linen" else shape.outputs
         return ExerciseProblem(api, seed, rate, shape.rows, shape.features, outputs, regime, fill)
 
-    # Half of all batches are ordinary: each law still sees every regime, and most are conclusive.
-    regimes = st.one_of(st.just(REGIMES[0]), st.sampled_from(REGIMES))
     return st.builds(build, st.sampled_from(shapes), regimes, seeds(), rates, _fills)

@@ -39,11 +39,11 @@ class Facts:
     stops_on_nan: bool = False
     #: Leaves become NaN when all gradients are zero: 0/0 in a quantity of the whole tree.
     nan_when_all_zero: bool = False
-    #: A float16 leaf of zero gradient becomes NaN: mostly because an epsilon rounds to zero, and 0/0
+    #: A float16 leaf of zero gradient becomes NaN, mostly because an epsilon rounds to zero and 0/0
     #: follows (optax#1754, #1784, #1789). In float32 it does not.
     nan_in_float16: bool = False
-    #: Noise from a seeded key in the state. It depends on the whole tree: the same leaf gets other
-    #: noise where there are other leaves beside it.
+    #: Noise from a seeded key in the state. It depends on a leaf's place in the tree: the same leaf
+    #: gets other noise when there are leaves before it.
     stochastic: bool = False
 
     def __or__(self, other: Facts) -> Facts:
@@ -155,6 +155,7 @@ _OPTIMIZERS = (
     _row("fromage", DECAY | HALF),
     _row("lamb_decayed", DECAY, "optax.lamb({})", weight_decay=(1e-4, 0.1)),
     _row("lars", WARM, momentum=(0.9, 0.5)),
+    # In float16 the inverse of a small curvature overflows, on most data.
     _row("lbfgs", NORM | WARM | HALF, needs=("value", "grad", "value_fn"), memory_size=(3,)),
     _row(
         "lbfgs_without_linesearch",
@@ -185,8 +186,8 @@ _OPTIMIZERS = (
     _contrib("ademamix", WARM | HALF),
     # The first step only starts the second moment.
     _contrib("adopt", WARM | WAITS, nesterov=(False, True)),
-    # It goes on towards the point that it has bet on; at rate 1 it is there, except for rounding.
-    _contrib("cocob", WARM | HALF, learning_rate=(0.1, 1.0)),
+    # It wants a point and adds `point - x`: where that rounds, the next step corrects x by an ulp.
+    _contrib("cocob", WARM | HALF),
     _contrib("dadapt_adamw", NORM | WARM | HALF | ALL_ZERO, learning_rate=(1.0,)),
     _contrib("dog", NORM, learning_rate=(1.0,)),
     _contrib("dowg", NORM, learning_rate=(1.0,)),
@@ -246,12 +247,7 @@ _WRAPPERS = (
     ),
     _after("ema", WARM, decay=(0.9, 0.5)),
     _after("apply_every", WARM | WAITS, k=(2,)),
-    _row(
-        "apply_if_finite",
-        STOPS,
-        "optax.apply_if_finite({inner}, {})",
-        max_consecutive_errors=(3,),
-    ),
+    _row("apply_if_finite", STOPS, "optax.apply_if_finite({inner}, 3)"),
     _row(
         "multi_steps",
         WARM | WAITS,
@@ -274,24 +270,14 @@ _WRAPPERS = (
         slow_step_size=(0.5,),
     ),
     # Its own weight decay enters one number, the learned scale, and moves no leaf by itself.
-    _row(
-        "mechanize",
-        NORM | WARM | HALF,
-        "optax.contrib.mechanize({inner}, {})",
-        weight_decay=(0.01, 0.0),
-    ),
+    _row("mechanize", NORM | WARM | HALF, "optax.contrib.mechanize({inner})"),
     _row(
         "sam",
         NORM | WARM | ALL_ZERO,
         "optax.contrib.sam({inner}, optax.chain(optax.contrib.normalize(), optax.sgd({})))",
         learning_rate=(0.1,),
     ),
-    _row(
-        "schedule_free",
-        DECAY,
-        "optax.contrib.schedule_free({inner}, {})",
-        learning_rate=(1.0,),
-    ),
+    _row("schedule_free", DECAY, "optax.contrib.schedule_free({inner}, {})", learning_rate=(1.0,)),
     _row("split_real_and_imaginary", STILL, "optax.contrib.split_real_and_imaginary({inner})"),
     _row(
         "reduce_on_plateau",

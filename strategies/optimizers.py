@@ -78,20 +78,19 @@ def _transformation(optimizer: Optimizer) -> optax.GradientTransformation:
 def optimizer(
     name: str, inner: Optimizer | None = None, /, **hyperparameters: Hyperparameter
 ) -> Optimizer:
-    """Return a row of the catalogue with these hyperparameters; the rest are Optax's defaults."""
+    """Return a row of the catalogue with these hyperparameters, else the first of their pools."""
     if name not in CATALOGUE:
         msg = f"`{name}` is not in the optimizer catalogue, which has: {', '.join(CATALOGUE)}"
         raise ValueError(msg)
     entry = CATALOGUE[name]
     if entry.wraps != (inner is not None):
-        msg = f"`{name}` {'needs' if entry.wraps else 'takes no'} inner optimizer"
+        msg = f"`{name}` {'needs an' if entry.wraps else 'takes no'} inner optimizer"
         raise ValueError(msg)
-    known = [key for key, _ in entry.pools]
-    if unknown := hyperparameters.keys() - known:
-        msg = f"`{name}` has the hyperparameters {known}, not {sorted(unknown)}"
+    simplest = dict(entry.settings()[0])
+    if unknown := hyperparameters.keys() - simplest.keys():
+        msg = f"`{name}` has the hyperparameters {[*simplest]}, not {sorted(unknown)}"
         raise ValueError(msg)
-    chosen = tuple((key, hyperparameters[key]) for key in known if key in hyperparameters)
-    return Optimizer(name, chosen, inner)
+    return Optimizer(name, tuple((simplest | hyperparameters).items()), inner)
 
 
 def named(
@@ -135,8 +134,12 @@ def _rows(
     inner: st.SearchStrategy[Optimizer | None],
     learning_rates: tuple[float, ...] | None = None,
 ) -> st.SearchStrategy[Optimizer]:
-    def fill(name: str) -> st.SearchStrategy[Optimizer]:
-        settings = st.sampled_from(CATALOGUE[name].settings(learning_rates))
-        return st.builds(Optimizer, st.just(name), settings, inner)
-
-    return st.sampled_from(names).flatmap(fill)
+    rows = {
+        name: st.builds(
+            functools.partial(Optimizer, name),
+            st.sampled_from(CATALOGUE[name].settings(learning_rates)),
+            inner,
+        )
+        for name in names
+    }
+    return st.sampled_from(names).flatmap(rows.__getitem__)

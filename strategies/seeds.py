@@ -12,5 +12,6 @@ def seeds() -> st.SearchStrategy[int]:
         st.integers(0, 100),
         st.integers(0, 2**32 - 1),
         st.integers(2**24, 2**32 - 1),
+        st.integers(2**31, 2**32 - 1),
         st.sampled_from(_EDGES),
     )

@@ -1,6 +1,5 @@
 """Shapes of a batch: a small pool that keeps the edges, since each new shape is a compilation."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +22,12 @@ EDGES = (
     Shape(2, 2, 1),
     Shape(5, 3, 2),
     Shape(8, 4, 4),
+    Shape(17, 2, 3),
     Shape(3, 64, 3),
     Shape(4096, 64, 1),
 )
 
-_ROWS = (1, 2, 3, 4, 6, 7, 9, 13, 16, 31, 32, 64, 100, 127, 128, 257, 512, 1000, 1024)
+_ROWS = (3, 4, 6, 7, 9, 13, 16, 31, 32, 64, 100, 127, 128, 257, 512, 1000, 1024)
 _FEATURES = (1, 2, 3, 5, 7, 8, 10, 13, 16, 17, 31, 32, 48, 61)
 _OUTPUTS = (1, 1, 2, 3, 5, 8)
 _POOL_SIZE = 12
@@ -35,11 +35,9 @@ _POOL_SIZE = 12
 
 def pool(rotation: int = 0) -> tuple[Shape, ...]:
     """Return twelve shapes: the edges, and others that change with `rotation`."""
-    return EDGES + tuple(_others(rotation))[: _POOL_SIZE - len(EDGES)]
-
-
-def _others(rotation: int) -> Iterator[Shape]:
     generator = np.random.default_rng(rotation)
-    for _ in range(_POOL_SIZE):
-        choice = (generator.choice(sizes) for sizes in (_ROWS, _FEATURES, _OUTPUTS))
-        yield Shape(*map(int, choice))
+    others = (
+        Shape(*(int(generator.choice(sizes)) for sizes in (_ROWS, _FEATURES, _OUTPUTS)))
+        for _ in range(_POOL_SIZE - len(EDGES))
+    )
+    return (*EDGES, *others)

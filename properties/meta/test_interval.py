@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
-from frostproof.reference.interval import Interval
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from frostproof.reference.interval import Interval
 
 UNIT = 2.0**-24
 FLUSHED = 2.0**-126

@@ -1,21 +1,19 @@
-"""The optimizer catalogue is complete, and each of its facts is what the installed Optax does."""
+"""Optimizers as values: built as their source says, shared when equal, and all of them drawn."""
 
-import copy
-import functools
-import inspect
 import pickle
 import re
-from collections.abc import Callable
-from dataclasses import replace
+import warnings
 from typing import Any
 
 import hypothesis
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from frostproof.strategies.optimizer_catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from frostproof.strategies.optimizer_catalogue import CATALOGUE, COMMON, WRAPPERS
 from frostproof.strategies.optimizers import (
     Optimizer,
     catalogue,
@@ -24,157 +22,145 @@ from frostproof.strategies.optimizers import (
     optimizer,
     wrapped,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-Leaves = dict[str, np.ndarray[Any, Any]]
-
-STEPS, LATE = 8, (3, 4, 5)
-#: The numbers here are compared with each other, never with a constant: less optimization, which
-#: saves a third of the compilation, changes no fact.
-COMPILER = {"xla_backend_optimization_level": 0}
-
-_generator = np.random.default_rng(1)
-#: Large enough for an average that rounds to move some element (madgrad).
-PARAMS = {
-    "kernel": _generator.normal(size=(11, 7)).astype(np.float32),
-    "bias": _generator.normal(size=23).astype(np.float32),
-}
-OTHER = {"kernel": "bias", "bias": "kernel"}
-#: A steady part, from which prodigy and D-adaptation learn a rate, and as much noise.
-STEADY = {name: _generator.normal(size=leaf.shape) for name, leaf in PARAMS.items()}
-ORDINARY = [
-    {name: np.float32(part + _generator.normal(size=part.shape)) for name, part in STEADY.items()}
-    for _ in range(STEPS)
-]
+PARAMS = {"kernel": np.full((3, 2), 0.5, np.float32), "bias": np.full(4, 0.5, np.float32)}
 
 
-def from_defaults(name: str) -> Optimizer:
-    """A row with the first of each pool; a wrapper around sgd."""
-    inner = from_defaults("sgd") if CATALOGUE[name].wraps else None
-    return Optimizer(name, CATALOGUE[name].settings()[0], inner)
+def program(tx: optax.GradientTransformation) -> Any:
+    """Trace the first step: from parameters and gradients to updates, and then the state."""
+
+    def step(params: Any, gradients: Any) -> Any:
+        return tx.update(gradients, tx.init(params), params)
+
+    return jax.make_jaxpr(step)(PARAMS, PARAMS)
 
 
-def to_measure() -> list[Optimizer]:
-    """Every row at the ends of its pools, every wrapper around one that is still and one that moves."""
-    chosen = []
-    for name, entry in CATALOGUE.items():
-        if entry.unfit:
-            continue
-        inner = ("sgd", "adamw") if entry.wraps else ("",)
-        inner = COMMON if name == "clip_by_global_norm" else inner
-        # Its learned scale, which starts at 1e-6, hides adamw's decay for a while.
-        inner = ("sgd",) if name == "mechanize" else inner
-        ends = entry.settings()[:: max(1, len(entry.settings()) - 1)]
-        ends = ends[:1] if entry.wraps or len(entry.pools) == 1 else ends
-        chosen += [Optimizer(name, e, from_defaults(i) if i else None) for e in ends for i in inner]
-    return chosen
+def text(tx: optax.GradientTransformation) -> str:
+    """What the first step computes, without memory addresses."""
+    return re.sub(r"0x[0-9a-f]+", "", str(program(tx)))
 
 
-def trainer(subject: Optimizer, params: Leaves) -> Callable[[list[Leaves]], list[Leaves]]:
-    """Return what runs a sequence of gradients, and lists the parameters before and after each."""
-    tx = subject.transformation
-
-    def step(params: Any, state: Any, gradients: Any) -> Any:
-        def loss(at: Any) -> jax.Array:
-            # Linear, so that `gradients` are its gradients wherever a line search looks.
-            parts = jax.tree.map(lambda g, a, p: jnp.vdot(g, a - p), gradients, at, params)
-            return 0.01 + sum(jax.tree.leaves(parts))
-
-        extra = {"value": loss(params), "grad": gradients, "value_fn": loss, "obj_fn": loss}
-        extra = {name: extra[name] for name in subject.needs}
-        updates, state = tx.update(gradients, state, params, **extra)
-        return optax.apply_updates(params, updates), state
-
-    start, step = tx.init(params), jax.jit(step, compiler_options=COMPILER)
-
-    def run(gradients: list[Leaves]) -> list[Leaves]:
-        path, state = [params], start
-        for gradient in gradients:
-            params_after, state = step(path[-1], state, gradient)
-            path.append(jax.device_get(params_after))
-        return path
-
-    return run
+@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if entry.excluded])
+def test_excluded_rows_cannot_stand_in_for_others(name: str) -> None:
+    """Used as any optimizer is, each fails or warns: no reason has gone stale."""
+    inner = optimizer("sgd") if CATALOGUE[name].wraps else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises((TypeError, ValueError, AttributeError, Warning)):
+            program(optimizer(name, inner).transformation)
 
 
-def edited(
-    gradients: list[Leaves], leaf: str, change: Callable[[int, Any], Any], since: int = 0
-) -> list[Leaves]:
-    """Change one leaf's gradients from a step on."""
-    return [
-        g | {leaf: change(t, g[leaf]).astype(g[leaf].dtype)} if t >= since else g
-        for t, g in enumerate(gradients)
-    ]
+@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if not entry.excluded])
+def test_every_setting_updates_every_leaf(name: str) -> None:
+    """With an update of the leaf's own shape and dtype."""
+    inner = optimizer("adamw") if CATALOGUE[name].wraps else None
+    for setting in CATALOGUE[name].settings():
+        updates = program(Optimizer(name, setting, inner).transformation).out_avals[:2]
+        assert [(u.shape, u.dtype) for u in updates] == [((4,), "float32"), ((3, 2), "float32")]
 
 
-def zero(_: int, gradient: Any) -> Any:
-    """A frozen leaf's gradient."""
-    return np.zeros_like(gradient)
+@settings(max_examples=40, deadline=None)
+@given(catalogue())
+def test_source_builds_an_equivalent_optimizer(drawn: Optimizer) -> None:
+    """In a script that imports jax and optax, and nothing else."""
+    script = f"import jax\nimport optax\n\noptimizer = {drawn.source}\n"
+    names: dict[str, Any] = {}
+    exec(script, names)
+
+    assert text(names["optimizer"]) == text(drawn.transformation)
 
 
-def uneven(step: int, gradient: Any) -> Any:
-    """Scale by a factor that changes, since a constant one is lost on a sign or an RMS."""
-    return gradient * (100 if step % 2 else 0.01)
+def test_hyperparameters_arrive_in_optax() -> None:
+    """Each, and under its own name."""
+    drawn = optimizer("adamw", weight_decay=0.2, learning_rate=0.01)
+    behind = optimizer("clip_by_global_norm", drawn, max_norm=3.0)
+    by_hand = optax.chain(optax.clip_by_global_norm(3.0), optax.adamw(0.01, weight_decay=0.2))
 
-
-def poisoned(_: int, gradient: Any) -> Any:
-    """One NaN."""
-    return np.where(np.arange(gradient.size).reshape(gradient.shape) == 0, np.nan, gradient)
-
-
-def same(one: list[Leaves], two: list[Leaves], leaf: str) -> bool:
-    """Whether a leaf took the same values at every step."""
-    return all(np.array_equal(a[leaf], b[leaf]) for a, b in zip(one, two, strict=True))
-
-
-def measured(subject: Optimizer) -> Facts:
-    """Find every fact by running the optimizer, with each leaf in turn as the frozen one."""
-    run = trainer(subject, PARAMS)
-    plain = run(ORDINARY)
-    assert all(np.isfinite(leaf).all() for params in plain for leaf in params.values())
-    still = {leaf: run(edited(ORDINARY, leaf, zero)) for leaf in PARAMS}
-    coupled = moves = warm = spreads = stops = False
-    for leaf, other in OTHER.items():
-        moves |= not same(still[leaf], still[leaf][:1] * (STEPS + 1), leaf)
-        for since in LATE:
-            late = run(edited(ORDINARY, leaf, zero, since))[since:]
-            warm |= not same(late, late[:1] * len(late), leaf)
-        coupled |= not same(still[other], plain, leaf)
-        coupled |= not same(run(edited(ORDINARY, other, uneven)), plain, leaf)
-        for gradients, usual in ((ORDINARY, plain), (edited(ORDINARY, leaf, zero), still[leaf])):
-            path = run(edited(gradients, other, poisoned, LATE[0])[: LATE[0] + 3])
-            poison = any(np.isnan(params[leaf]).any() for params in path)
-            spreads |= poison
-            stops |= not poison and not same(path, usual[: len(path)], leaf)
-    all_zero = run([jax.tree.map(np.zeros_like, gradient) for gradient in ORDINARY])
-    return Facts(
-        couples_leaves=coupled,
-        moves_on_zero_gradient=moves,
-        moves_when_warm=warm,
-        waits=any(same(plain[:2], plain[:1] * 2, leaf) for leaf in PARAMS),
-        spreads_nan=spreads,
-        stops_on_nan=stops,
-        nan_when_all_zero=any(np.isnan(leaf).any() for leaf in all_zero[-1].values()),
-        stochastic=any(map(is_key, jax.tree.leaves(subject.transformation.init(PARAMS)))),
+    assert text(behind.transformation) == text(by_hand)
+    assert text(behind.transformation) != text(drawn.transformation)
+    assert str(drawn) == "adamw(learning_rate=0.01, weight_decay=0.2)"
+    assert behind.source == (
+        "optax.chain(optax.clip_by_global_norm(max_norm=3.0), "
+        "optax.adamw(learning_rate=0.01, weight_decay=0.2))"
     )
 
 
-def is_key(leaf: Any) -> bool:
-    """Whether a leaf of the state is a random key, typed or raw."""
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) or leaf.dtype == jnp.uint32
+def test_noise_depends_on_the_place_in_the_tree() -> None:
+    """So a stochastic optimizer does not train a leaf as it would alone."""
+    tx = optimizer("noisy_sgd").transformation
+    alone = {"kernel": PARAMS["kernel"]}
+
+    updates, _ = tx.update(alone, tx.init(alone), alone)
+    beside, _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
+
+    assert not np.array_equal(updates["kernel"], beside["kernel"])
 
 
-@pytest.mark.parametrize("subject", to_measure(), ids=str)
-def test_facts_are_what_optax_does(subject: Optimizer) -> None:
-    """Each fact of a row, and of a wrapper around another row, is measured again."""
-    assert measured(subject) == replace(subject.facts, nan_in_float16=False)
+@settings(deadline=None)
+@given(catalogue(), catalogue())
+def test_equal_optimizers_share_one_object(one: Optimizer, two: Optimizer) -> None:
+    """Also after a journey to another process; different ones share nothing."""
+    again = pickle.loads(pickle.dumps(one))
+
+    assert (again, hash(again)) == (one, hash(one))
+    assert again.transformation is one.transformation
+    assert (one.transformation is two.transformation) == (one == two) == (str(one) == str(two))
 
 
-@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if not entry.unfit])
-def test_float16_leaves_are_safe_or_not_as_stated(name: str) -> None:
-    """A float16 leaf of zero gradient becomes NaN, beside one of ordinary gradients."""
-    subject = from_defaults(name)
-    run = trainer(subject, jax.tree.map(np.float16, PARAMS))
-    path = run(edited(jax.tree.map(np.float16, ORDINARY), "bias", zero))
-    assert bool(np.isnan(path[-1]["bias"]).any()) == subject.facts.nan_in_float16
+def drawn_by(strategy: st.SearchStrategy[Optimizer], examples: int) -> set[Optimizer]:
+    """Everything that a strategy draws, from a fixed seed."""
+    seen = set()
+
+    @settings(max_examples=examples, derandomize=True, database=None, deadline=None)
+    @given(strategy)
+    def collect(drawn: Optimizer) -> None:
+        seen.add(drawn)
+
+    collect()
+    return seen
+
+
+def test_common_set_is_nine_plain_and_nine_clipped() -> None:
+    """All of its hyperparameters are drawn too."""
+    plain = {Optimizer(name, setting) for name in COMMON for setting in CATALOGUE[name].settings()}
+    clipped = {optimizer("clip_by_global_norm", inner, max_norm=1.0) for inner in plain}
+
+    assert drawn_by(common(), 1500) == plain | clipped
+    assert all("learning_rate=-0.5" in str(drawn) for drawn in drawn_by(common((-0.5,)), 20))
+
+
+def test_catalogue_strategy_reaches_every_row_that_is_not_excluded() -> None:
+    """And no other, be it inside a wrapper."""
+    drawn = drawn_by(catalogue(), 3000)
+
+    assert {one.name for one in drawn} == {
+        n for n, entry in CATALOGUE.items() if not entry.excluded
+    }
+    assert {one.inner.name for one in drawn if one.inner} == set(COMMON)
+
+
+@pytest.mark.parametrize(
+    "strategy", [common(), catalogue(), named("sgd", "adam")], ids=["common", "catalogue", "named"]
+)
+def test_shrinks_to_plain_sgd(strategy: st.SearchStrategy[Optimizer]) -> None:
+    """At rate 1; and where it has to be wrapped, to the first wrapper around that."""
+    simplest = optimizer("sgd", learning_rate=1.0)
+    behind = optimizer("clip_by_global_norm", simplest, max_norm=1.0)
+
+    assert hypothesis.find(strategy, lambda _: True) == simplest
+    assert hypothesis.find(wrapped(strategy, *WRAPPERS), lambda _: True) == behind
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hyperparameters", "message"),
+    [
+        (("sdg",), {}, "`sdg` is not in the optimizer catalogue"),
+        (("clip",), {}, "`clip` needs an inner optimizer"),
+        (("sgd", optimizer("adam")), {}, "`sgd` takes no inner optimizer"),
+        (("adam",), {"momentum": 0.9}, "`adam` has .*learning_rate.*, not .*momentum"),
+    ],
+)
+def test_mistakes_are_named(arguments: Any, hyperparameters: Any, message: str) -> None:
+    """With what the catalogue knows instead."""
+    with pytest.raises(ValueError, match=message):
+        optimizer(*arguments, **hyperparameters)

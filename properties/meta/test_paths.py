@@ -10,6 +10,10 @@ import pytest
 from flax import linen as nn
 from flax import nnx
 from flax.core import FrozenDict
+from hypothesis import given
+from hypothesis import strategies as st
+from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
+
 from frostproof.reference.paths import (
     Path,
     UnmatchedPattern,
@@ -19,9 +23,6 @@ from frostproof.reference.paths import (
     normalise,
     select,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
 
 NAMES = st.sampled_from(["l1", "l11", "xl1", "head", "value", "0", "10", "Dense_1", "Dense_10"])
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map(tuple)

@@ -11,11 +11,12 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from frostproof.reference.comparison import NO_DISTANCE, changes, same_bits, same_value, ulps
-from frostproof.reference.snapshot import snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+from frostproof.reference.comparison import NO_DISTANCE, changes, same_bits, same_value, ulps
+from frostproof.reference.snapshot import snapshot
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 FLOATS = st.sampled_from([np.dtype(t) for t in ("f2", "f4", "f8")] + [BFLOAT16])

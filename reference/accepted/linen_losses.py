@@ -20,6 +20,12 @@ class Net(nn.Module):
         return self.Dense_1(nn.relu(self.Dense_0(x)))
 
 
+@jax.jit
+@jax.value_and_grad
+def _loss_and_grads(params, x, y):
+    return ((Net().apply(params, x).reshape(y.shape) - y) ** 2).mean()
+
+
 def _zero_first_layer(grads):
     params = dict(grads["params"])
     params["Dense_0"] = jax.tree.map(jnp.zeros_like, params["Dense_0"])
@@ -142,10 +148,7 @@ def root_of_the_sum_of_squares(seed, x, y, lr):
     """The norm is written out: a square root of a sum of squares."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
 
-    def loss_fn(params):
-        return ((Net().apply(params, x).reshape(y.shape) - y) ** 2).mean()
-
-    loss, grads = jax.value_and_grad(loss_fn)(params)
+    loss, grads = _loss_and_grads(params, x, y)
     new_params = _sgd(params, grads, lr)
     before, after = (
         jnp.sqrt(jnp.sum(tree["params"]["Dense_0"]["kernel"] ** 2)) for tree in (params, new_params)
@@ -180,11 +183,7 @@ def twice_the_l2_loss(seed, x, y, lr):
 def norms_in_float64(seed, x, y, lr):
     """Norms and answer are float64 NumPy, wider than anything JAX computes here."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
-
-    def loss_fn(params):
-        return jnp.mean((Net().apply(params, x).squeeze(-1) - y) ** 2)
-
-    loss, grads = jax.value_and_grad(loss_fn)(params)
+    loss, grads = _loss_and_grads(params, x, y)
     new_params = _sgd(params, grads, lr)
     before, after = (
         np.linalg.norm(np.asarray(tree["params"]["Dense_0"]["kernel"], np.float64))

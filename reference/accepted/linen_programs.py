@@ -25,6 +25,9 @@ def _loss(params, x, y):
     return jnp.mean((NET.apply(params, x).squeeze(-1) - y) ** 2)
 
 
+_loss_and_grads = jax.jit(jax.value_and_grad(_loss))
+
+
 def _freeze(grads):
     return jax.tree_util.tree_map_with_path(
         lambda path, g: jnp.zeros_like(g) if path[1].key == "Dense_0" else g, grads
@@ -140,7 +143,7 @@ def rematerialised_loss(seed, x, y, lr):
 def momentum_from_a_fresh_state(seed, x, y, lr):
     """SGD with momentum: from a fresh state its first step is that of plain SGD."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
-    loss, grads = jax.value_and_grad(_loss)(params, x, y)
+    loss, grads = _loss_and_grads(params, x, y)
     tx = optax.sgd(lr, momentum=0.9)
     updates, _ = tx.update(_freeze(grads), tx.init(params), params)
     new_params = optax.apply_updates(params, updates)
@@ -150,7 +153,7 @@ def momentum_from_a_fresh_state(seed, x, y, lr):
 def schedule_of_a_constant(seed, x, y, lr):
     """The learning rate is a schedule that never changes."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
-    loss, grads = jax.value_and_grad(_loss)(params, x, y)
+    loss, grads = _loss_and_grads(params, x, y)
     tx = optax.sgd(optax.constant_schedule(lr))
     updates, _ = tx.update(_freeze(grads), tx.init(params), params)
     new_params = optax.apply_updates(params, updates)
@@ -160,7 +163,7 @@ def schedule_of_a_constant(seed, x, y, lr):
 def _frozen_by_name(layer, seed, x, y, lr):
     """Name the frozen layer in an argument of its own, which a partial fills in."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
-    loss, grads = jax.value_and_grad(_loss)(params, x, y)
+    loss, grads = _loss_and_grads(params, x, y)
     grads["params"][layer] = jax.tree.map(jnp.zeros_like, grads["params"][layer])
     tx = optax.sgd(lr)
     updates, _ = tx.update(grads, tx.init(params), params)

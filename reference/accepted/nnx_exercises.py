@@ -73,18 +73,20 @@ def state_updated_by_hand(seed, x, y, lr):
 
 
 @nnx.jit
-def _step(model, optimizer, x, y):
+def _step(model, x, y, lr):
+    # Made in here: an optimizer that came as an argument would bring its learning rate as a
+    # constant, and each new rate would be compiled anew.
+    optimizer = nnx.Optimizer(model, optax.sgd(lr), wrt=nnx.Param)
     loss, grads = nnx.value_and_grad(_mse)(model, x, y)
     optimizer.update(model, jax.tree_util.tree_map_with_path(_zero, grads))
     return loss
 
 
 def nnx_jit_step(seed, x, y, lr):
-    """The step is an `nnx.jit` function that trains model and optimizer in place."""
+    """The step is an `nnx.jit` function that trains the model in place."""
     model = _model(seed, x, y)
-    optimizer = nnx.Optimizer(model, optax.sgd(lr), wrt=nnx.Param)
     before = np.linalg.norm(np.asarray(model.l1.kernel[...]))
-    loss = _step(model, optimizer, x, y)
+    loss = _step(model, x, y, lr)
     return np.array([loss, np.linalg.norm(np.asarray(model.l1.kernel[...])), before])
 
 

@@ -34,7 +34,7 @@ def bias_not_frozen(gradients, x, lr):
 bias_not_frozen_nnx = NNX.twin(bias_not_frozen)
 
 
-@specimen(law="answer-xray-frozen", seen="a move that a norm cannot see")
+@specimen(law="answer-xray-frozen", seen="made up: a move that a norm cannot see")
 @LINEN.replacing("optimizer")
 def kernel_negated(lr):
     """The step turns the frozen kernel into its negative."""
@@ -44,7 +44,7 @@ def kernel_negated(lr):
 kernel_negated_nnx = NNX.twin(kernel_negated)
 
 
-@specimen(law="answer-xray-frozen", seen="a move that a norm cannot see")
+@specimen(law="answer-xray-frozen", seen="made up: a move that a norm cannot see")
 @LINEN.replacing("optimizer")
 def one_unit_negated(lr):
     """The step changes the sign of the weights of one frozen unit."""
@@ -55,7 +55,7 @@ def one_unit_negated(lr):
     return then(optax.sgd(lr), is_hidden_kernel, negated)
 
 
-@specimen(law="answer-xray-frozen", seen="units sorted after a step, a move a norm cannot see")
+@specimen(law="answer-xray-frozen", seen="made up: a move that a norm cannot see")
 @LINEN.replacing("update")
 def units_reversed(weights, gradients, optimizer):
     """The step reverses the order of the frozen units."""
@@ -67,7 +67,7 @@ def units_reversed(weights, gradients, optimizer):
     return optax.apply_updates(optax.apply_updates(weights, cleared), refilled)
 
 
-@specimen(law="answer-xray-frozen", seen="positive and negative biases of a later schedule")
+@specimen(law="answer-xray-frozen", seen="made up: the smallest move of a zero bias")
 @NNX.replacing("optimizer")
 def bias_pushed_by_the_rate(lr):
     """The frozen bias moves by the learning rate, whatever the gradient."""
@@ -188,7 +188,7 @@ def adam_instead_of_sgd(lr):
 @specimen(law="answer-xray-moves", seen="Nesterov's momentum, which counts a first gradient twice")
 @LINEN.replacing("optimizer")
 def nesterov_momentum(lr):
-    """The optimizer has Nesterov momentum, and its first step is 1.9 times too long."""
+    """The optimizer has Nesterov momentum, and its first step is 1.9 times as long."""
     return optax.sgd(lr, momentum=0.9, nesterov=True)
 
 
@@ -209,7 +209,7 @@ def trainable_weights_decay(lr):
     return then(optax.sgd(lr), in_output, lambda update, weight: update - 0.01 * lr * weight)
 
 
-@specimen(law="answer-xray-moves", seen="`update(model, grads)`, which took two orders in its life")
+@specimen(law="answer-xray-moves", seen="`optimizer.update(grads, model)`, which raises nothing")
 @NNX.replacing("update")
 def arguments_swapped(model, gradients, optimizer):
     """The arguments of `update` are swapped: the gradients are trained, and the model stays."""

@@ -1,0 +1,32 @@
+"""No law accuses a correct program, however it is written: a taste of what `soundness.py` does."""
+
+import pytest
+
+from frostproof.properties.book import BOOK
+from frostproof.properties.engine import Effort, judge
+from frostproof.properties.memory import Memory
+from frostproof.reference.accepted import EXERCISES
+from frostproof.reference.loading import load
+from frostproof.strategies.shapes import EDGES
+
+#: Few shapes, since an eager program compiles every operation for each of them.
+EFFORT = Effort(max_examples=20, seed=0, shapes=EDGES[:4])
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"),
+    [pytest.param(*each, id=each[0].rpartition(".")[2]) for each in EXERCISES],
+)
+def test_a_correct_program_is_accepted(target, kind):
+    """Every law holds for it, or has a reason not to run."""
+    subject, memory = load(target, kind), Memory()
+
+    verdicts = {law.id: judge(law, subject, EFFORT, memory, target) for law in BOOK}
+
+    accused = {
+        id: verdict.reason
+        for id, verdict in verdicts.items()
+        if verdict.outcome not in ("held", "not-run")
+    }
+    assert not accused
+    assert verdicts["answer-loss-is-mse"].outcome == "held"

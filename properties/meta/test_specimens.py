@@ -1,0 +1,54 @@
+"""Each specimen is refuted by the law that is about its fault, and each law refutes a specimen."""
+
+from importlib import import_module
+
+import pytest
+
+from frostproof.properties.book import BY_ID
+from frostproof.properties.engine import Effort, judge
+from frostproof.properties.memory import Memory
+from frostproof.reference.contract import Exercise
+from frostproof.reference.specimens import ESCAPES, MODULES
+from frostproof.reference.specimens.specimen import specimens_of
+
+#: Found as it is: how small a counterexample gets is another test's business.
+EFFORT = Effort(max_examples=100, seed=0, shrinking=0)
+
+
+def collect(modules):
+    return [
+        pytest.param(fn, id=f"{name.rpartition('.')[2]}-{fn.__name__}")
+        for name in modules
+        for fn in specimens_of(import_module(name)).values()
+    ]
+
+
+SPECIMENS = collect(MODULES)
+
+
+@pytest.mark.parametrize("fn", SPECIMENS)
+def test_a_specimen_dies_by_its_law(fn):
+    """The law that a specimen names refutes it within 100 examples."""
+    specimen = fn.specimen
+    subject = Exercise(fn, specimen.kind)
+
+    verdict = judge(BY_ID[specimen.law], subject, EFFORT, Memory(), fn.__name__)
+
+    assert verdict.outcome in ("refuted", "error"), (specimen.fault, verdict)
+
+
+def test_each_law_refutes_a_specimen():
+    """A law that no faulty program breaks would pass every program ever written."""
+    named = {param.values[0].specimen.law for param in SPECIMENS}
+
+    assert named == set(BY_ID)
+
+
+@pytest.mark.parametrize("fn", collect(ESCAPES))
+def test_an_escape_is_known(fn):
+    """A fault that three numbers and the x-ray cannot show stays undetected, and written down."""
+    subject, memory = Exercise(fn, fn.specimen.kind), Memory()
+
+    verdicts = {id: judge(law, subject, EFFORT, memory, fn.__name__) for id, law in BY_ID.items()}
+
+    assert {v.outcome for v in verdicts.values()} <= {"held", "not-run"}, verdicts
