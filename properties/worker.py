@@ -59,8 +59,7 @@ def serve(connection: Connection) -> None:
         try:
             verdict = judge(law, subject, effort, memory, request["target"])
         except Exception:  # our own fault, and no reason to lose the other verdicts
-            reason = f"frostproof itself failed: {traceback.format_exc()}"
-            verdict = Verdict("error", 0, reason=reason)
+            verdict = Verdict("error", 0, f"frostproof itself failed: {traceback.format_exc()}")
         _send(connection, verdict=asdict(verdict))
 
 

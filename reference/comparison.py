@@ -159,7 +159,7 @@ def _comparable(a: Array, b: Array) -> bool:
 def _float_info(dtype: np.dtype[Any]) -> Any | None:
     """The `finfo` of a float dtype, or of a complex one's parts; None for integers and bools."""
     try:
-        return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+        return ml_dtypes.finfo(dtype)
     except ValueError:
         return None
 

@@ -129,7 +129,8 @@ def _attribute(module: ModuleType, name: str) -> Any:
     value: Any = module
     for part in name.split("."):
         if not hasattr(value, part):
-            close = get_close_matches(part, [n for n in dir(value) if not n.startswith("_")], n=3)
+            public = [name for name in dir(value) if not name.startswith("_")]
+            close = get_close_matches(part, public, n=3, cutoff=0.5)
             hint = f"; did you mean {', '.join(close)}?" if close else ""
             raise UnusableSubject(f"there is no {part!r} in it{hint}")
         value = getattr(value, part)

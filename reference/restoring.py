@@ -9,6 +9,7 @@ more, eagerly, while the variables and return values of its own functions are lo
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
@@ -21,7 +22,7 @@ from .paths import Path, named_leaves
 from .watching import watching_updates
 
 #: What these packages hold on their way through an update is no sign of what the program holds.
-_LIBRARIES = frozenset({"contextlib", "flax", "frostproof", "jax", "numpy", "optax"})
+_LIBRARIES = frozenset({"contextlib", "flax", "jax", "numpy", "optax"})
 
 
 def restores(call: Callable[[], Any], path: Path) -> bool:
@@ -72,7 +73,9 @@ class _Looking:
 
 def _leaves(value: Any) -> Iterable[Any]:
     try:
-        return named_leaves(value).values()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # JAX deprecates iterators as leaves
+            return named_leaves(value).values()
     except Exception:  # no tree of parameters, whatever it is
         return ()
 

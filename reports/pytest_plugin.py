@@ -133,7 +133,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
     laws = sys.modules.get("frostproof.reports.pytest_laws")  # only where a law has run
     if laws is not None and call.when == "call" and (row := laws.take_row()) is not None:
         report.frostproof_row = json.dumps(asdict(row))  # type: ignore[attr-defined]
-    return report  # type: ignore[return-value]
+    return report
 
 
 class Rows:

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import optax
+
 from frostproof.reference.specimens.linen_recipe import LINEN, apply_updates
 from frostproof.reference.specimens.nnx_recipe import NNX
 from frostproof.reference.specimens.recipe import freeze_hidden, in_hidden, map_where

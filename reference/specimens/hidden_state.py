@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+
 from frostproof.reference.specimens.linen_recipe import LINEN
 from frostproof.reference.specimens.nnx_recipe import NNX
 from frostproof.reference.specimens.specimen import specimen

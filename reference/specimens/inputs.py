@@ -1,6 +1,7 @@
 """Specimens that change their inputs: in place, or before they train on them."""
 
 import numpy as np
+
 from frostproof.reference.specimens.linen_recipe import LINEN
 from frostproof.reference.specimens.nnx_recipe import NNX
 from frostproof.reference.specimens.specimen import specimen

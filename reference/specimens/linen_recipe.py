@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+
 from frostproof.reference.specimens.recipe import HIDDEN, OUTPUT, Recipe, Training
 
 

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 from flax import nnx
+
 from frostproof.reference.specimens.linen_recipe import LINEN, TwoDense
 from frostproof.reference.specimens.nnx_recipe import NNX, TwoLayer
 from frostproof.reference.specimens.recipe import mean_squared_error

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+
 from frostproof.reference.specimens.recipe import Recipe, Training
 
 

@@ -1,6 +1,7 @@
 """Specimens that measure something else than the Frobenius norm of the frozen kernel."""
 
 import numpy as np
+
 from frostproof.reference.specimens.linen_recipe import LINEN
 from frostproof.reference.specimens.nnx_recipe import NNX
 from frostproof.reference.specimens.recipe import exact_norm, float_array, freeze_nothing

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 from flax import nnx
+
 from frostproof.reference.specimens.linen_recipe import LINEN, TwoDense
 from frostproof.reference.specimens.nnx_recipe import NNX, TwoLayer
 from frostproof.reference.specimens.specimen import specimen

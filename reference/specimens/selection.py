@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+
 from frostproof.reference.specimens.linen_recipe import LINEN
 from frostproof.reference.specimens.nnx_recipe import NNX, TwoLayer
 from frostproof.reference.specimens.recipe import (

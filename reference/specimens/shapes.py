@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
 from frostproof.reference.specimens.linen_recipe import LINEN, TwoDense
 from frostproof.reference.specimens.nnx_recipe import NNX
 from frostproof.reference.specimens.specimen import specimen
