@@ -194,10 +194,10 @@ def _shortage(law: Law, tally: Tally) -> tuple[str, str] | None:
     """Say why the judged examples are too few, or too plain, to call the law held."""
     if tally.inconclusive:
         (reason, of_subject), most = tally.inconclusive.most_common(1)[0]
+        if of_subject and most > tally.judged:
+            return "not-run", reason
         few = unmet({"conclusive": 0.5}, {"conclusive": tally.judged}, tally.seen)
         if tally.judged == 0 or few:
-            if of_subject:
-                return "not-run", reason
             return "vacuous", f"{most} of {tally.seen} examples were inconclusive: {reason}"
     if tally.judged == 0:
         return "vacuous", "no example was judged"

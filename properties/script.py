@@ -21,7 +21,7 @@ def record(params, after):
         if isinstance(tree, nnx.Module):
             tree = nnx.state(tree)
         flat, _ = jax.tree_util.tree_flatten_with_path(tree)
-        numbers = [(path, leaf) for path, leaf in flat if jnp.issubdtype(leaf.dtype, float)]
+        numbers = [(path, leaf) for path, leaf in flat if jnp.issubdtype(leaf.dtype, jnp.floating)]
         return {names(path): np.array(leaf) for path, leaf in numbers}
 
     def names(path):

@@ -86,6 +86,7 @@ def _bits(leaves: Iterable[Any]) -> set[tuple[Any, ...]]:
 
 
 def _is_array(leaf: Any) -> bool:
-    if isinstance(leaf, jax.core.Tracer) or not hasattr(leaf, "dtype"):
+    """Leave aside what only looks like an array: NumPy's own types have a dtype as well."""
+    if isinstance(leaf, jax.core.Tracer) or not isinstance(leaf, jax.Array | np.ndarray):
         return False
     return not jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)

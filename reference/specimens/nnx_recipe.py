@@ -61,7 +61,8 @@ def begin(training: Training, seed: Any, inputs: int, outputs: int) -> Any:
 @partial(jax.jit, static_argnums=0)
 def train(training: Training, weights: Any, x: Any, y: Any, lr: Any) -> tuple[Any, Any]:
     """Take one step from the weights and return the loss and the new weights."""
-    model = nnx.merge(*weights)
+    # A copy: without compilation, merging shares the variables, and training would change them.
+    model = nnx.merge(*weights, copy=True)
 
     def loss_of(model: Any) -> Any:
         return training.loss(training.prediction(model(x)), y)

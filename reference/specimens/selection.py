@@ -160,7 +160,7 @@ def frozen_subclass_of_param(*sizes, rngs):
 @partial(jax.jit, static_argnums=0)
 def train_by_jax_grad(training, weights, x, y, lr):
     """Take the step with the gradient of `jax.grad`, a module, and look for `key` in its paths."""
-    model = nnx.merge(*weights)
+    model = nnx.merge(*weights, copy=True)
     loss, gradients = jax.value_and_grad(lambda model: mean_squared_error(model(x), y))(model)
     gradients = zero_where(in_hidden, gradients)
     training.update(model, nnx.state(gradients), training.optimizer(lr))
