@@ -131,7 +131,7 @@ def loss_is_taken_before_the_step(call: Call, other_rate: Call) -> None:
     """Another learning rate gives a loss within the same bound."""
     rates = call.problem.learning_rate, other_rate.problem.learning_rate
     label("the rates differ", rates[0] != rates[1])
-    _require_same_loss(call, other_rate, f"loss at lr {rates[1]:.9g}")
+    _require_same_loss(call, other_rate, f"loss at lr {rates[1]:.9g}", same_batch=True)
 
 
 @exercise_law(
@@ -202,8 +202,8 @@ def _numbers(call: Call) -> tuple[float, float, float]:
     return call.loss, call.norm_after, call.norm_before
 
 
-def _require_same_loss(call: Call, other: Call, name: str) -> None:
-    bounds = call.oracle.loss, other.oracle.loss
+def _require_same_loss(call: Call, other: Call, name: str, *, same_batch: bool = False) -> None:
+    bounds = call.oracle.loss, (call if same_batch else other).oracle.loss
     if bounds[0].may_overflow or bounds[1].may_overflow:
         raise Inconclusive("a sum may overflow float32 in some order")
     require_close(

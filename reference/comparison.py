@@ -86,7 +86,7 @@ def ulps(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.uint64]:
     if not _comparable(a, b):
         raise ValueError(f"no distance between {a.dtype}{a.shape} and {b.dtype}{b.shape}")
     old, new = _ordered(_reals(a)), _ordered(_reals(b))
-    # Modulo 2⁶⁴, which is exact: the difference of two int64 can need all 64 bits, never more.
+    # Modulo 2⁶⁴, which is exact: larger minus smaller is not negative and needs no more bits.
     distance = np.maximum(old, new).astype(np.uint64) - np.minimum(old, new).astype(np.uint64)
     if _float_info(a.dtype):
         nan_before, nan_after = np.isnan(_widened(a)), np.isnan(_widened(b))
@@ -211,7 +211,7 @@ def _ordered(reals: Array) -> Array:
     """Integers in the order of the numbers, so that neighbours differ by one."""
     info = _float_info(reals.dtype)
     if not info:
-        return reals if reals.dtype.kind == "u" else reals.astype(np.int64)
+        return reals
     # A float's bits are sign and magnitude. The sign is not always the top bit of a byte: a float4
     # is stored in a whole one.
     sign = 1 << (info.bits - 1)

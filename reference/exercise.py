@@ -135,7 +135,7 @@ class Call:
     @cached_property
     def oracle(self) -> ExerciseOracle:
         """The independent NumPy computation for the same problem."""
-        return ExerciseOracle.of(self.problem)
+        return ExerciseOracle(self.problem)
 
 
 def read_answer(returned: Any) -> tuple[np.ndarray | None, str | None]:

@@ -7,7 +7,7 @@ initialisers, since the exercise defines them by JAX's random bits.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,45 +29,71 @@ class Weights:
     head_bias: np.ndarray
 
 
-@dataclass(frozen=True)
 class ExerciseOracle:
-    """What a correct program may answer: loss, norm of the frozen kernel, and the head's step."""
+    """What a correct program may answer: loss, norm of the frozen kernel, and the head's step.
 
-    loss: Bounded
-    kernel_norm: Bounded
-    #: d loss / d head kernel (hidden, out) and d loss / d head bias (out,).
-    head_kernel_gradient: Bounded
-    head_bias_gradient: Bounded
-    #: How far the unfrozen step would move the frozen kernel at most, in units of its ulps.
-    unfrozen_move: float
+    Each part is computed when a law asks for it: most laws need one.
+    """
 
-    @classmethod
-    def of(cls, problem: ExerciseProblem) -> ExerciseOracle:
-        """Compute the expectations for a problem."""
-        batch = problem.batch()
-        weights = initial_weights(problem.api, problem.seed, problem.features, problem.outputs)
+    def __init__(self, problem: ExerciseProblem):
+        self.problem = problem
+        self._weights = initial_weights(
+            problem.api, problem.seed, problem.features, problem.outputs
+        )
+
+    @cached_property
+    def kernel_norm(self) -> Bounded:
+        """The Frobenius norm of the initial frozen kernel."""
+        return _computed_by_jax(self._weights.kernel).norm()
+
+    @cached_property
+    def loss(self) -> Bounded:
+        """The mean squared error before the step."""
+        _, residual = self._forward()
+        return residual.mean_square()
+
+    @cached_property
+    def head_kernel_gradient(self) -> Bounded:
+        """d loss / d head kernel, (hidden, out)."""
+        hidden, residual = self._forward()
+        return hidden.transposed @ _slope(residual)
+
+    @cached_property
+    def head_bias_gradient(self) -> Bounded:
+        """d loss / d head bias, (out,)."""
+        _, residual = self._forward()
+        return _slope(residual).sum_of_rows()
+
+    @cached_property
+    def unfrozen_move(self) -> float:
+        """How far a step without a freeze would move the frozen kernel at most, in its ulps."""
+        weights = self._weights
+        x, y = (array.astype(np.float64) for array in self.problem.batch())
+        before_relu = x @ weights.kernel + weights.bias
+        prediction = np.maximum(before_relu, 0) @ weights.head_kernel + weights.head_bias
+        slope = 2 / prediction.size * (prediction - y.reshape(prediction.shape))
+        gradient = x.T @ (slope @ weights.head_kernel.T * (before_relu > 0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ulps = np.abs(self.problem.learning_rate * gradient / weights.kernel) / (2 * UNIT)
+        return float(np.nanmax(ulps))
+
+    def _forward(self) -> tuple[Bounded, Bounded]:
+        """Return the hidden layer's output (N, hidden) and the residual (N, out).
+
+        Not kept: a remembered call would hold its whole batch.
+        """
+        weights = self._weights
+        batch = self.problem.batch()
         x = Bounded.exact(batch.x)
         y = Bounded.exact(batch.y.reshape(len(batch.y), -1))
-        kernel = _computed_by_jax(weights.kernel)
-        head_kernel = _computed_by_jax(weights.head_kernel)
+        hidden = (x @ _computed_by_jax(weights.kernel) + Bounded.exact(weights.bias)).relu()
+        prediction = hidden @ _computed_by_jax(weights.head_kernel)
+        return hidden, prediction + Bounded.exact(weights.head_bias) - y
 
-        before_relu = x @ kernel + Bounded.exact(weights.bias)
-        hidden = before_relu.relu()
-        residual = hidden @ head_kernel + Bounded.exact(weights.head_bias) - y
 
-        # d mean((p - y)**2) / d p = 2 (p - y) / n; the 1 / n may be a rounded reciprocal.
-        slope = residual.scaled(2 / residual.value.size, roundings=3)
-        slope_at_hidden = slope.value @ weights.head_kernel.T.astype(np.float64)
-        kernel_gradient = x.value.T @ (slope_at_hidden * (before_relu.value > 0))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ulps = np.abs(problem.learning_rate * kernel_gradient / weights.kernel) / (2 * UNIT)
-        return cls(
-            loss=residual.mean_square(),
-            kernel_norm=kernel.norm(),
-            head_kernel_gradient=hidden.transposed @ slope,
-            head_bias_gradient=slope.sum_of_rows(),
-            unfrozen_move=float(np.nanmax(ulps)),
-        )
+def _slope(residual: Bounded) -> Bounded:
+    """d mean((p - y)**2) / d p = 2 (p - y) / n; the 1 / n may be a rounded reciprocal."""
+    return residual.scaled(2 / residual.value.size, roundings=3)
 
 
 def _computed_by_jax(weights: np.ndarray) -> Bounded:

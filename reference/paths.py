@@ -172,7 +172,7 @@ def select(paths: Iterable[Path], frozen: Frozen) -> frozenset[Path]:
 def _patterns(frozen: Frozen) -> Collection[Pattern]:
     # A string is a collection of its characters, a mask tree one of its top-level names, and a
     # class such as `nnx.Param` a callable with a truthy answer: all would freeze something else.
-    if isinstance(frozen, str | bytes | Mapping) or not isinstance(frozen, Collection):
+    if isinstance(frozen, str | Mapping) or not isinstance(frozen, Collection):
         raise TypeError(
             "`frozen` must be a collection of path prefixes, such as ('Dense_0',), or a predicate "
             f"on the path; got {frozen!r}"

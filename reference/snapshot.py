@@ -33,7 +33,6 @@ class Leaf:
     weak_type: bool
 
     def __eq__(self, other: object) -> bool:
-        """Path, kind, weak type, dtype, shape and bits agree."""
         return isinstance(other, Leaf) and self._identity() == other._identity()
 
     def _identity(self) -> tuple[object, ...]:
@@ -51,15 +50,12 @@ class Snapshot(Mapping[Path, Leaf]):
     structure: str
 
     def __getitem__(self, path: Path) -> Leaf:
-        """The leaf at a path, else `KeyError`."""
         return self.leaves[path]
 
     def __iter__(self) -> Iterator[Path]:
-        """The paths, in the tree's order."""
         return iter(self.leaves)
 
     def __len__(self) -> int:
-        """How many leaves there are."""
         return len(self.leaves)
 
 

@@ -64,7 +64,7 @@ def test_a_correct_loss_is_allowed_in_any_regime(problem, reversed_rows):
     x, y = problem.batch()
     if reversed_rows:
         x, y = x[::-1], y[::-1]
-    expected = ExerciseOracle.of(problem).loss
+    expected = ExerciseOracle(problem).loss
     loss = linen.freeze_first_dense(problem.seed, x, y, problem.learning_rate)[0]
 
     assert expected.may_overflow or expected.allows(float(loss))
@@ -74,7 +74,7 @@ def test_the_loss_is_told_from_its_neighbours():
     """On ordinary batches the bound is far below one part in a thousand."""
     for shape in EDGES:
         problem = ExerciseProblem("linen", 3, 1.0, shape.rows, shape.features, 1, "ordinary", 3)
-        loss = ExerciseOracle.of(problem).loss
+        loss = ExerciseOracle(problem).loss
         assert loss.error < 1e-3 * loss.value
 
 
@@ -103,7 +103,7 @@ def test_the_head_gradient_is_that_of_jax(problem):
     """The NumPy gradient agrees with automatic differentiation, in float64."""
     x, y = problem.batch()
     weights = initial_weights("nnx", problem.seed, problem.features, problem.outputs)
-    oracle = ExerciseOracle.of(problem)
+    oracle = ExerciseOracle(problem)
     hidden = np.maximum(x.astype(float) @ weights.kernel + weights.bias, 0)
     residual = hidden @ weights.head_kernel.astype(float) + weights.head_bias - y
     gradient = hidden.T @ residual * 2 / residual.size

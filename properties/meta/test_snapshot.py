@@ -20,6 +20,7 @@ from frostproof.reference.snapshot import snapshot
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 FLOATS = st.sampled_from([np.dtype(t) for t in ("f2", "f4", "f8")] + [BFLOAT16])
+NANS = np.array([0x7FC0, 0x7FC1], np.uint16).view(BFLOAT16)
 SPECIAL = (0.0, -0.0, 1.0, math.inf, -math.inf, math.nan)
 
 
@@ -39,17 +40,14 @@ def bit_patterns(draw: st.DrawFn, copies: int = 1) -> Any:
 
 
 def f32(values: Any) -> np.ndarray[Any, Any]:
-    """A float32 array."""
     return np.array(values, np.float32)
 
 
 def only(tree: Any) -> np.ndarray[Any, Any]:
-    """The array of a snapshot that has one leaf."""
     return next(iter(snapshot(tree).values())).array
 
 
 def described(before: Any, after: Any, promise: Any) -> list[str]:
-    """What changed between two arrays, in words."""
     old, new = snapshot({"w": before}), snapshot({"w": after})
     return [change.describe() for change in changes(old, new, [("w",)], promise)]
 
@@ -125,23 +123,11 @@ def test_leaves_without_values_are_errors() -> None:
 def test_leaves_of_other_kinds() -> None:
     """Keys by their data, scalars and references by value; what holds no numbers is left out."""
     key = jax.random.key(7)
-    taken = snapshot(
-        {
-            "key": key,
-            "int": 3,
-            "float": 0.1,
-            "bool": np.True_,
-            "weak": jnp.asarray(1.0),
-            "ref": jax.new_ref(jnp.ones(2)),
-            "int4": jnp.ones(2, jnp.int4),
-            "text": "encoder",
-            "function": len,
-            "none": None,
-            "names": np.array(["a"]),
-            "objects": np.array([object()]),
-            "float0": np.zeros(2, jax.dtypes.float0),
-        }
-    )
+    arrays = {"key": key, "ref": jax.new_ref(jnp.ones(2)), "int4": jnp.ones(2, jnp.int4)}
+    scalars = {"int": 3, "float": 0.1, "bool": np.True_, "weak": jnp.asarray(1.0)}
+    others = {"text": "encoder", "function": len, "none": None, "names": np.array(["a"])}
+    empty = {"objects": np.array([object()]), "float0": np.zeros(2, jax.dtypes.float0)}
+    taken = snapshot(arrays | scalars | others | empty)
 
     assert [*taken] == [(name,) for name in ("bool", "float", "int", "int4", "key", "ref", "weak")]
     assert same_bits(taken[("key",)].array, np.asarray(jax.random.key_data(key)))
@@ -184,8 +170,7 @@ def test_values_are_equal_as_the_law_book_says(arrays: Any) -> None:
 @given(FLOATS, st.integers(0, 2**64 - 1), st.sampled_from(SPECIAL), st.sampled_from(SPECIAL))
 def test_what_value_equality_forgives(dtype: Any, bits: int, x: float, y: float) -> None:
     """Payloads of NaN, signs of zero and subnormals are one value; nothing else is."""
-    info = ml_dtypes.finfo(dtype)
-    tiny = np.asarray(info.smallest_normal, dtype)
+    tiny = np.asarray(ml_dtypes.finfo(dtype).smallest_normal, dtype)
     integer = f"u{dtype.itemsize}"
     below = np.asarray(bits % int(tiny.view(integer)), integer).view(dtype)
     a, b = np.asarray(x, dtype), np.asarray(y, dtype)
@@ -196,6 +181,13 @@ def test_what_value_equality_forgives(dtype: Any, bits: int, x: float, y: float)
     assert same_value(a, b) == (x == y or (math.isnan(x) and math.isnan(y)))
     assert not same_value(a, np.asarray(x, np.float64 if dtype != np.float64 else np.float32))
     assert not same_value(a, a[None])
+
+
+def test_nan_equals_nan_in_its_place_only() -> None:
+    """Payloads do not count, positions do."""
+    assert same_value(NANS, NANS[::-1])
+    assert not same_value(f32([np.nan, 1]), f32([1, np.nan]))
+    assert not same_value(f32([np.nan, 1]), f32([1, 1]))
 
 
 @given(bit_patterns(copies=3))
@@ -229,6 +221,7 @@ def test_ulps_of_other_numbers() -> None:
 
     assert ulps([nan, nan, one], [nan, one, one]).tolist() == [0, NO_DISTANCE, 0]
     assert ulps(np.array([-128, 3], np.int8), np.array([127, 3], np.int8)).tolist() == [255, 0]
+    assert ulps(*np.array([[-8], [7]], ml_dtypes.int4)) == 15
     assert ulps(np.uint64(0), np.uint64(2**64 - 1)) == 2**64 - 1
     assert ulps(np.True_, np.False_) == 1
     assert ulps(np.complex64(1 + 2j), np.complex64(1 + np.nextafter(np.float32(2), 3) * 1j)) == 1
@@ -248,7 +241,7 @@ def test_promises_are_nested(arrays: Any) -> None:
 
 
 def test_each_promise_sees_what_the_weaker_one_does_not() -> None:
-    """A sign flip keeps the norm, a sign of zero the value."""
+    """A sign flip keeps the norm, a sign of zero the value; NaN and subnormals keep both."""
     w = f32([3, 4, 0])
 
     assert described(w, f32([-3, 4, 0]), "norm") == []
@@ -256,6 +249,11 @@ def test_each_promise_sees_what_the_weaker_one_does_not() -> None:
     assert described(w, f32([3, 4, -0.0]), "value") == []
     assert described(w, f32([3, 4, -0.0]), "bits")
     assert described(w, f32([3, 5, 0]), "norm")[0].startswith("norm 5 → 5.83095, 4 → 5 (")
+    assert described(f32([np.nan, 3]), f32([np.nan, -3]), "norm") == []
+    subnormal, zero = np.array([[1e-6, 1], [0, -1]], np.float16)
+    assert described(subnormal, zero, "norm") == []
+    assert described(subnormal, abs(zero), "value") == []
+    assert described(subnormal, abs(zero), "bits")
 
 
 @pytest.mark.parametrize(
@@ -264,10 +262,7 @@ def test_each_promise_sees_what_the_weaker_one_does_not() -> None:
         (f32([0.5, 1]), f32([0.6, 1]), "0.5 → 0.6 (1677722 ulps), 1 of 2 elements"),
         (np.float32(1), np.nextafter(np.float32(1), 2), "1.0 → 1.0000001 (1 ulp)"),
         (np.float32(-0.0), np.float32(0), "-0 → 0 (bits 0x80000000 → 0x00000000)"),
-        (
-            *np.array([[0x7FC1], [0x7FC0]], np.uint16).view(BFLOAT16),
-            "nan → nan (bits 0x7fc1 → 0x7fc0)",
-        ),
+        (*NANS, "nan → nan (bits 0x7fc0 → 0x7fc1)"),
         (f32([1, 1, 2]), f32([1, np.nan, 9]), "1 → nan, 2 of 3 elements"),
         (np.int32(3), np.int32(1_234_567), "3 → 1234567 (1234564 ulps)"),
         (np.complex64(1), np.complex64(-0.0 + 1j), "1+0j → 0+1j ("),
@@ -300,6 +295,5 @@ def test_leaves_that_appear_and_vanish() -> None:
     assert [(c.path, c.describe()) for c in found] == [(("a",), "vanished"), (("b",), "appeared")]
     with pytest.raises(KeyError, match="`l1/kernel`"):
         changes(before, after, [("l1", "kernel")], "bits")
-    unknown: Any = "isolated"
     with pytest.raises(ValueError, match="`promise` must be one of"):
-        changes(before, after, [], promise=unknown)
+        changes(before, after, [], "isolated")

@@ -1,0 +1,78 @@
+"""The soundness run: correct programs judged at length; whatever is refuted is a false alarm.
+
+    python properties/meta/soundness.py --max-examples 1000 --resume soundness.jsonl
+
+Every verdict is written as it is reached, and a run that was cut off goes on where it stopped.
+Ends with status 1 if any law accused a program that is known to be correct.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from frostproof.properties.agenda import agenda
+from frostproof.properties.judging import Judging
+from frostproof.properties.terms import Terms
+from frostproof.reference.accepted import EXERCISES
+from frostproof.reports.report import FAILING, Row
+from frostproof.reports.verification import REFERENCES
+
+
+def main() -> int:
+    """Judge every correct program that is not in the file yet, and say what was accused."""
+    options = parse_options()
+    done = read(options.resume)
+    targets = [*EXERCISES, *zip(REFERENCES, ("linen", "nnx"), strict=True)]
+    if options.references:
+        targets = targets[-2:]
+    terms = Terms.of(max_examples=options.max_examples, seed=options.seed, timeout=options.timeout)
+    started = time.monotonic()
+    with Judging(terms) as judge, options.resume.open("a", encoding="utf-8") as file:
+        for number, (target, kind) in enumerate(targets):
+            items, _ = agenda([judge.subject(target, kind)])
+            for item in (item for item in items if item.id not in done):
+                row = Row.of(item, judge(item))
+                done[row.id] = asdict(row)
+                print(json.dumps(done[row.id]), file=file, flush=True)
+                if row.verdict in FAILING:
+                    print(f"FALSE ALARM {row.id}: {row.reason}", flush=True)
+            spent = time.monotonic() - started
+            print(
+                f"{number + 1}/{len(targets)} programs, {sum(r['examples'] for r in done.values())}"
+                f" examples, {spent:.0f} s, about {spent / (number + 1) * len(targets) - spent:.0f}"
+                " s to go",
+                flush=True,
+            )
+    accused = [row for row in done.values() if row["verdict"] in FAILING]
+    print(f"{len(done)} verdicts, {len(accused)} false alarms")
+    return 1 if accused else 0
+
+
+def parse_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--max-examples", type=int, default=1000, metavar="N")
+    parser.add_argument("--resume", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--references", action="store_true", help="only the two references")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--timeout", type=float, default=3600.0, help="seconds a law may take")
+    return parser.parse_args()
+
+
+def read(path: Path) -> dict[str, dict[str, object]]:
+    """Return the rows of an earlier run by id; a line that was cut off is left out."""
+    rows = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        rows[row["id"]] = row
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
