@@ -1,6 +1,9 @@
 """The suite: one item of every law on every subject. pytest collects this file; see conftest.py."""
 
+import pytest
 
-def test_law(frostproof_item, frostproof_judge):
+
+@pytest.mark.frostproof_laws
+def test_law(law):
     """The law holds for the subject."""
-    frostproof_judge(frostproof_item)
+    law()

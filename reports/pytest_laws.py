@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
 
-from ..properties.agenda import Item, agenda
-from ..properties.judging import Judging
+from ..properties.agenda import Item
 from ..properties.terms import Terms
 from ..properties.verdict import Verdict
 from .report import Row
-
-_row: Row | None = None
+from .verification import object_subject
 
 
 def laws(
@@ -26,58 +24,47 @@ def laws(
     """Decorate `def test_freeze(law): law()`, which then runs once for every law.
 
     `subject` is one of the four kinds, a function of a known signature, or a string that names a
-    target; `kind` settles which of them a function is. Raises a `ValueError` where it is none.
+    target; `kind` settles which of them a function is. Raises a `ValueError` where it is none; a
+    target that cannot be loaded is an error of pytest's collection.
     """
-    judging = Judging(Terms.of(max_examples=max_examples))
-    if isinstance(subject, str):
-        known = judging.subject(subject, kind)
-    else:
-        from .verification import object_subject
-
-        known = object_subject(subject, kind)
-    items, _ = agenda([known], promise=promise)
-    return pytest.mark.parametrize(
-        "law", [BoundLaw(item, judging) for item in items], ids=[item.law.id for item in items]
+    Terms.of(max_examples=max_examples)  # a number that allows no verdict is said here
+    if not isinstance(subject, str):
+        subject = object_subject(subject, kind)
+    return pytest.mark.frostproof_laws(
+        subject=subject, kind=kind, promise=promise, max_examples=max_examples
     )
 
 
 class BoundLaw:
     """One law on one subject: call it inside a test."""
 
-    def __init__(self, item: Item, judging: Judging):
+    def __init__(self, item: Item, judge: Callable[[Item], Row]):
         self.item = item
-        self._judging = judging
+        self._judge = judge
+        #: What the plugin attaches to the reports of the test; until it is judged, that it is not.
+        self.frostproof_row = Row.of(item, Verdict("error", 0, reason=UNJUDGED))
 
     def __call__(self) -> None:
         """Pass, skip or fail the test that runs by the law's verdict."""
-        tell(self.item, self._judging(self.item))
+        self.frostproof_row = row = self._judge(self.item)
+        if row.fails:
+            pytest.fail(explain(row), pytrace=False)
+        if row.verdict == "not-run":
+            pytest.skip(row.reason or "")
+        if row.verdict != "held":
+            pytest.xfail(f"beyond the promise: {row.reason}")
 
     def __repr__(self) -> str:
         return f"<{self.item.id}>"
 
 
-def tell(item: Item, verdict: Verdict) -> None:
-    """Keep the row for the report, and pass, skip or fail the test that runs."""
-    global _row
-    _row = row = Row.of(item, verdict)
-    if row.fails:
-        pytest.fail(explain(row), pytrace=False)
-    if row.verdict == "not-run":
-        pytest.skip(row.reason or "")
-    if row.verdict != "held":
-        pytest.xfail(f"beyond the promise: {row.reason}")
-
-
-def take_row() -> Row | None:
-    """Return the row of the test that has just run, once."""
-    global _row
-    row, _row = _row, None
-    return row
+UNJUDGED = "no verdict: its test, or the process in which it ran, ended before there was one"
 
 
 def explain(row: Row) -> str:
     """Say in words what a person needs to fix the code, the script last."""
-    lines = [f"{row.subject}: {row.law} {row.verdict} after {row.examples} examples", ""]
+    examples = f"{row.examples} example{'s' * (row.examples != 1)}"
+    lines = [f"{row.subject}: {row.law} {row.verdict} after {examples}", ""]
     lines.append(f"seen  {row.reason}")
     if row.counterexample:
         lines.insert(2, f"law   {row.counterexample['law']}")

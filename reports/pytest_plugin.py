@@ -79,29 +79,144 @@ def pytest_load_initial_conftests(
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the subjects that were named, and collect their laws; with no path given, no more."""
+    """Load the subjects that were named, and see to it that their laws are collected."""
     config.addinivalue_line(
-        "markers", "frostproof_laws: run the test once for every law, see frostproof.laws"
+        "markers", "frostproof_laws: run the test once for every law (see frostproof.laws)"
     )
     worker = getattr(config, "workerinput", None)
     config.stash[_SEED] = worker["frostproof_seed"] if worker else secrets.randbits(32)
     config.pluginmanager.register(Rows(config), "frostproof-rows")
-    targets = config.getoption("frostproof_subject")
-    try:
-        if worker:
-            _session(config).adopt(worker["frostproof_subjects"])
-        elif targets or config.getoption("frostproof_report"):
-            _session(config).prepare(
-                targets or [],
-                config.getoption("frostproof_as"),
-                config.getoption("frostproof_report"),
-            )
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
-    if targets and not worker:
+    targets = config.getoption("frostproof_subject") or []
+    folder = config.getoption("frostproof_report")
+    if worker and worker["frostproof_subjects"]:
+        _session(config).adopt(worker["frostproof_subjects"])
+    elif not worker and (targets or folder or config.getoption("frostproof_terms")):
+        try:
+            _session(config).prepare(targets, config.getoption("frostproof_as"), folder)
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
+    if targets:
         _collect_the_suite(config)
 
 
 def _collect_the_suite(config: pytest.Config) -> None:
+    """Collect the laws only, if no path was given; else beside what was asked for."""
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = [str(SUITE)]
+        return
+    # Outside of the root folder pytest gives a file that was named no path in its node ids.
+    config.args = [f"{SUITE}{arg}" if arg.startswith("::") else arg for arg in config.args]
+    if not any("test_laws" in arg and "::" in arg for arg in config.args):
+        config.args.append(str(SUITE))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand an xdist worker what the controller drew and loaded, so that all collect the same."""
+    session = node.config.stash.get(_SESSION, None)
+    node.workerinput["frostproof_seed"] = node.config.stash[_SEED]
+    node.workerinput["frostproof_subjects"] = session.named() if session else []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the laws of one subject in one process, where they share its compiled programs."""
+    judges = _SESSION in config.stash or config.hook.pytest_frostproof_subjects.get_hookimpls()
+    if not judges or config.getoption("dist") != "load":
+        return None
+    from .pytest_scheduling import BySubject
+
+    return BySubject(config, log)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one item of every law that applies to a subject."""
+    marks = list(metafunc.definition.iter_markers("frostproof_laws"))
+    if not marks:
+        return
+    try:
+        session = _session(metafunc.config)
+        if metafunc.definition.path == SUITE:
+            session.subjects = session.subjects or _handed_over(metafunc.config)
+            laws = session.laws_of_subjects()
+        else:
+            laws = session.laws_of_marks([mark.kwargs for mark in marks])
+    except ValueError as error:
+        raise pytest.Collector.CollectError(str(error)) from None
+    metafunc.parametrize("law", laws)
+
+
+def _handed_over(config: pytest.Config) -> list[Any]:
+    """Return the subjects of the conftests; our own conftest counts where there is no other."""
+    manager = config.pluginmanager
+    ours = [p for p in manager.get_plugins() if getattr(p, "__file__", "") == str(OWN_CONFTEST)]
+    name = "pytest_frostproof_subjects"
+    for hook in (manager.subset_hook_caller(name, ours), getattr(config.hook, name)):
+        found = [value for values in hook(config=config) for value in values]
+        if found:
+            return found
+    raise ValueError("no subject: name one by --subject, or by pytest_frostproof_subjects")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the tests of the suite itself to its own checkout."""
+    return True if collection_path == SUITE.parent / "meta" and config.getoption("pyargs") else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
+    """Attach the row to the report, which xdist carries from worker to controller.
+
+    Once before the test runs, when the row says that there is no verdict: it stands if the process
+    is lost meanwhile.
+    """
+    report = yield
+    law = getattr(item, "callspec", None) and item.callspec.params.get("law")
+    row = getattr(law, "frostproof_row", None)
+    if row is not None and call.when != "teardown":
+        report.frostproof_row = json.dumps(asdict(row))  # type: ignore[attr-defined]
+    return report
+
+
+class Rows:
+    """Gathers the rows of all workers where the run is controlled, and writes the report."""
+
+    def __init__(self, config: pytest.Config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a row as soon as its item is done."""
+        row = getattr(report, "frostproof_row", None)
+        if row is not None and not hasattr(self.config, "workerinput"):
+            _session(self.config).add_row(report.nodeid, json.loads(row))
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the report, if one was asked for."""
+        folder = self.config.getoption("frostproof_report")
+        if folder is not None and self._judges:
+            _session(self.config).report.write(Path(folder))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say how much ran: a green run that ran nothing is no good news."""
+        if self._judges:
+            terminalreporter.write_line(_session(self.config).closing_line())
+
+    @property
+    def _judges(self) -> bool:
+        return (
+            _SESSION in self.config.stash
+            and not hasattr(self.config, "workerinput")
+            and not self.config.getoption("collectonly")
+        )
+
+
+def _session(config: pytest.Config) -> Session:
+    """Return the session, made when something is first judged."""
+    if _SESSION not in config.stash:
+        from .pytest_session import Session
+
+        config.stash[_SESSION] = session = Session(
+            config.stash[_SEED], config.getoption("frostproof_terms")
+        )
+        config.add_cleanup(session.close)
+    return config.stash[_SESSION]

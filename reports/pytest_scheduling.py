@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
+from ..properties.book import BY_ID
+
 
 class BySubject(LoadScopeScheduling):
-    """Laws of a subject share its compiled programs, and the calls that are remembered."""
+    """Laws of a subject share its compiled programs, and the calls that are remembered.
+
+    With fewer subjects than workers that would leave some idle: then each law goes by itself.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the subject of `test_law[SUBJECT-law-id]`; another test is its own scope."""
-        _, separator, parameters = nodeid.partition("test_law[")
-        if not separator:
-            return nodeid
-        from ..properties.book import BY_ID
+        subject = _subject(nodeid)
+        return nodeid if subject is None or self._few_subjects else subject
 
-        longest = max((law for law in BY_ID if parameters.endswith(f"-{law}]")), key=len)
-        return parameters.removesuffix(f"-{longest}]")
+    @property
+    def _few_subjects(self) -> bool:
+        subjects = {_subject(nodeid) for nodeid in self.collection or ()} - {None}
+        return len(subjects) < self.numnodes
+
+
+def _subject(nodeid: str) -> str | None:
+    _, _, parameters = nodeid.partition("::test_law[")
+    laws = (law for law in BY_ID if parameters.endswith(f"-{law}]"))
+    longest = max(laws, key=len, default=None)
+    return longest and parameters.removesuffix(f"-{longest}]")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ..properties.agenda import Item, Subject, agenda
 from ..properties.judging import Judging
 from ..properties.terms import Terms
-from .pytest_laws import tell
+from .pytest_laws import BoundLaw
 from .report import Report, Row
-from .verification import make_folder, object_subject
+from .verification import known_subject, make_folder
 
 
 class Session:
@@ -25,43 +28,59 @@ class Session:
         self.terms = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
         self.subjects: list[Subject] = []
         self.adopt(self.options.get("subjects", []))
-        self.report = Report(self.terms.profile, self.terms.seed)
+        self._rows: dict[str, Row] = {}
         self._judging = Judging(self.terms)
 
-    def load(self, targets: Sequence[str], kind: str | None) -> None:
-        """Load the targets, all before anything runs; raises `UnusableTarget`."""
-        self.subjects = [self._judging.subject(target, kind) for target in targets]
+    def prepare(self, targets: Iterable[str], kind: str | None, folder: str | None) -> None:
+        """Load the targets and make the report's folder, before anything runs.
 
-    def kinds(self) -> list[list[str | None]]:
+        Raises `UnusableTarget`, or a `ValueError` that names the folder.
+        """
+        if folder is not None:
+            make_folder(Path(folder))
+        self.subjects += [self._known(target, kind) for target in dict.fromkeys(targets)]
+
+    def named(self) -> list[list[str | None]]:
         """Return what a worker has to know of the loaded targets."""
         return [[s.name, s.kind, s.requested_kind] for s in self.subjects]
 
-    def adopt(self, kinds: Iterable[Sequence[Any]]) -> None:
+    def adopt(self, named: Iterable[Sequence[Any]]) -> None:
         """Take over what the controller loaded."""
-        self.subjects = [Subject(name, kind, requested_kind=asked) for name, kind, asked in kinds]
+        self.subjects = [Subject(name, kind, requested_kind=asked) for name, kind, asked in named]
 
-    def add_objects(self, values: Iterable[Any]) -> None:
-        """Add subjects that a conftest hands over."""
-        self.subjects += [object_subject(value) for value in values]
+    def take(self, values: Iterable[Any]) -> None:
+        """Judge what conftests hand over; raises a `ValueError` for what cannot be judged."""
+        self.subjects = [self._known(value) for value in values]
 
-    def items(self) -> list[Item]:
-        """Return an item for every law that applies to a subject."""
+    def laws_of_subjects(self) -> list[Any]:
+        """Return a parameter for every law on every subject of the run."""
         laws, promise = self.options.get("laws", ["*"]), self.options.get("promise", [])
-        return agenda(self.subjects, laws, promise)[0]
+        items, _ = agenda(self.subjects, laws, promise)
+        return [self._parameter(item, f"{item.subject.name}-{item.law.id}") for item in items]
 
-    def judge(self, item: Item) -> None:
-        """Judge an item, and pass, skip or fail the test that runs by its verdict."""
-        tell(item, self._judging(item))
+    def laws_of_marks(self, marks: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Return a parameter for every law on the subjects of `@frostproof.laws`.
 
-    def add_row(self, fields: dict[str, Any]) -> None:
-        """Keep the row of a finished item."""
-        self.report.rows.append(Row(**fields))
+        Raises a `ValueError` for what cannot be judged.
+        """
+        parameters = []
+        for mark in reversed(marks):  # the lowest decorator is the first mark
+            subject = self._known(mark["subject"], mark["kind"])
+            prefix = f"{subject.name}-" if len(marks) > 1 else ""
+            for item in agenda([subject], promise=mark["promise"])[0]:
+                parameters.append(
+                    self._parameter(item, f"{prefix}{item.law.id}", mark["max_examples"])
+                )
+        return parameters
 
-    def write(self, folder: str | None) -> None:
-        """Write the report into the folder that was asked for."""
-        if folder is not None:
-            make_folder(Path(folder))
-            self.report.write(Path(folder))
+    def add_row(self, nodeid: str, fields: dict[str, Any]) -> None:
+        """Keep the row of an item; a later one of the same item takes its place."""
+        self._rows[nodeid] = Row(**fields)
+
+    @property
+    def report(self) -> Report:
+        """The report on all rows so far."""
+        return Report(self.terms.profile, self.terms.seed, list(self._rows.values()))
 
     def closing_line(self) -> str:
         """Say how many laws ran, and on which problems."""
@@ -74,3 +93,16 @@ class Session:
     def close(self) -> None:
         """End the worker process, if there is one."""
         self._judging.close()
+
+    def _known(self, value: Any, kind: str | None = None) -> Subject:
+        return known_subject(self._judging, value, kind)
+
+    def _parameter(self, item: Item, id: str, max_examples: int | None = None) -> Any:
+        examples = self.terms.max_examples if max_examples is None else max_examples
+        terms = replace(self.terms, max_examples=examples)
+
+        def judge(item: Item) -> Row:
+            self._judging.terms = terms
+            return Row.of(item, self._judging(item))
+
+        return pytest.param(BoundLaw(item, judge), id=id)
