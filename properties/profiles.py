@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
 #: The project's own folder for compiled programs and failing examples.
-CACHE = Path(platformdirs.user_cache_dir("frostproof", appauthor=False))
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostproof"
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,13 @@ def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str,
         "promise": list(settings["promise"]),
         "subjects": [[s.name, s.kind, s.requested_kind] for s in known],
     }
+    rows = _Rows(found, listener)
     with _without_other_plugins():
         pytest.main(
             [*_UNDISTURBED, f"-n{workers}", f"--frostproof-terms={json.dumps(handed_on)}", _SUITE],
-            plugins=[_Rows(found, listener)],
+            plugins=[rows],
         )
+    rows.end()
     missing = {item.id for item in items} - {row.id for row in found.rows}
     found.left_out.update("its process was lost" for _ in missing)
     if folder is not None:
@@ -74,17 +76,31 @@ class _Rows:
     def __init__(self, report: Report, listener: Listener):
         self.report = report
         self.listener = listener
+        self.begun: dict[str, Row] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if row := getattr(report, "frostproof_row", None):
-            self.report.rows.append(Row(**json.loads(row)))
-            self.listener.finds(self.report.rows[-1])
+        if fields := getattr(report, "frostproof_row", None):
+            self.begun[report.nodeid] = Row(**json.loads(fields))
+            if report.when == "call":
+                self._pass_on(self.begun.pop(report.nodeid))
+
+    def end(self) -> None:
+        """Pass on the rows of items whose process was lost: they say so."""
+        for row in self.begun.values():
+            self._pass_on(row)
+
+    def _pass_on(self, row: Row) -> None:
+        self.report.rows.append(row)
+        self.listener.finds(row)
 
 
 @contextmanager
 def _without_other_plugins() -> Iterator[None]:
+    """Keep out what the environment adds to any run of pytest."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
         yield
     finally:
         del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        os.environ |= kept

@@ -13,6 +13,8 @@ from ..properties.verdict import Verdict
 from .report import Row
 from .verification import object_subject
 
+UNJUDGED = "no verdict: its test, or the process in which it ran, ended before there was one"
+
 
 def laws(
     subject: Any,
@@ -56,9 +58,6 @@ class BoundLaw:
 
     def __repr__(self) -> str:
         return f"<{self.item.id}>"
-
-
-UNJUDGED = "no verdict: its test, or the process in which it ran, ended before there was one"
 
 
 def explain(row: Row) -> str:

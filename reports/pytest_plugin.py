@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import secrets
 from argparse import ArgumentError
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,8 @@ import pytest
 if TYPE_CHECKING:
     from .pytest_session import Session
 
-ROOT = Path(__file__).parents[1]
-SUITE = ROOT / "properties" / "test_laws.py"
+SUITE = Path(__file__).parents[1] / "properties" / "test_laws.py"
+OUR_CONFTEST = str(Path(__file__).parents[1] / "conftest.py")
 
 _SESSION = pytest.StashKey["Session"]()
 #: What all problems of the run are drawn from, where the profile fixes no seed.
@@ -136,11 +136,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     try:
         session = _session(metafunc.config)
-        if metafunc.definition.path == SUITE:
-            session.subjects = session.subjects or _handed_over(metafunc.config)
-            laws = session.laws_of_subjects()
-        else:
+        if all(mark.kwargs for mark in marks):
             laws = session.laws_of_marks([mark.kwargs for mark in marks])
+        else:  # our own `test_law` names no subject
+            if not session.subjects:
+                session.take(_handed_over(metafunc.config))
+            laws = session.laws_of_subjects()
     except ValueError as error:
         raise pytest.Collector.CollectError(str(error)) from None
     metafunc.parametrize("law", laws)
@@ -149,7 +150,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _handed_over(config: pytest.Config) -> list[Any]:
     """Return the subjects of the conftests; our own conftest counts where there is no other."""
     manager = config.pluginmanager
-    ours = [p for p in manager.get_plugins() if getattr(p, "__file__", "") == str(OWN_CONFTEST)]
+    ours = [p for p in manager.get_plugins() if getattr(p, "__file__", "") == OUR_CONFTEST]
     name = "pytest_frostproof_subjects"
     for hook in (manager.subset_hook_caller(name, ours), getattr(config.hook, name)):
         found = [value for values in hook(config=config) for value in values]
@@ -164,17 +165,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
     """Attach the row to the report, which xdist carries from worker to controller.
 
-    Once before the test runs, when the row says that there is no verdict: it stands if the process
-    is lost meanwhile.
+    The first time before the test runs, when the row says that there is no verdict: that stands if
+    the process is lost meanwhile.
     """
-    report = yield
-    law = getattr(item, "callspec", None) and item.callspec.params.get("law")
-    row = getattr(law, "frostproof_row", None)
-    if row is not None and call.when != "teardown":
-        report.frostproof_row = json.dumps(asdict(row))  # type: ignore[attr-defined]
+    report: pytest.TestReport = yield
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    row = getattr(parameters.get("law"), "frostproof_row", None)
+    if row is None or call.when == "teardown":
+        return report
+    if call.when == "setup" and report.skipped:
+        row = replace(row, verdict="not-run", reason="its test was skipped")
+    report.frostproof_row = json.dumps(asdict(row))  # type: ignore[attr-defined]
     return report
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from xdist.scheduler import LoadScopeScheduling
 
 from ..properties.book import BY_ID
@@ -18,7 +20,7 @@ class BySubject(LoadScopeScheduling):
         subject = _subject(nodeid)
         return nodeid if subject is None or self._few_subjects else subject
 
-    @property
+    @cached_property  # not asked for before all are collected
     def _few_subjects(self) -> bool:
         subjects = {_subject(nodeid) for nodeid in self.collection or ()} - {None}
         return len(subjects) < self.numnodes

@@ -9,9 +9,12 @@ Ends with status 1 if any law accused a program that is known to be correct.
 import argparse
 import json
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from frostproof.properties.agenda import agenda
 from frostproof.properties.judging import Judging
@@ -25,27 +28,35 @@ def main() -> int:
     """Judge every correct program that is not in the file yet, and say what was accused."""
     options = parse_options()
     done = read(options.resume)
-    targets = [*EXERCISES, *zip(REFERENCES, ("linen", "nnx"), strict=True)]
-    if options.references:
-        targets = targets[-2:]
+    programs = [*zip(REFERENCES, ("linen", "nnx"), strict=True), *EXERCISES]
+    programs = programs[: 2 if options.references else None]
     terms = Terms.of(max_examples=options.max_examples, seed=options.seed, timeout=options.timeout)
-    started = time.monotonic()
-    with Judging(terms) as judge, options.resume.open("a", encoding="utf-8") as file:
-        for number, (target, kind) in enumerate(targets):
-            items, _ = agenda([judge.subject(target, kind)])
+    started, finished, lock = time.monotonic(), 0, threading.Lock()
+
+    def judge_program(program: tuple[str, str]) -> None:
+        nonlocal finished
+        with Judging(terms) as judge, options.resume.open("a", encoding="utf-8") as file:
+            items, _ = agenda([judge.subject(*program)])
             for item in (item for item in items if item.id not in done):
                 row = Row.of(item, judge(item))
-                done[row.id] = asdict(row)
-                print(json.dumps(done[row.id]), file=file, flush=True)
-                if row.verdict in FAILING:
-                    print(f"FALSE ALARM {row.id}: {row.reason}", flush=True)
+                with lock:
+                    done[row.id] = asdict(row)
+                    print(json.dumps(done[row.id]), file=file, flush=True)
+                    if row.verdict in FAILING:
+                        print(f"FALSE ALARM {row.id}: {row.reason}", flush=True)
+        with lock:
+            finished += 1
             spent = time.monotonic() - started
+            left = spent / finished * (len(programs) - finished)
+            examples = sum(row["examples"] for row in done.values())
             print(
-                f"{number + 1}/{len(targets)} programs, {sum(r['examples'] for r in done.values())}"
-                f" examples, {spent:.0f} s, about {spent / (number + 1) * len(targets) - spent:.0f}"
-                " s to go",
+                f"{finished}/{len(programs)} programs, {examples} examples, {spent:.0f} s, "
+                f"about {left:.0f} s to go",
                 flush=True,
             )
+
+    with ThreadPoolExecutor(options.processes) as pool:  # each waits for a process of its own
+        list(pool.map(judge_program, programs))
     accused = [row for row in done.values() if row["verdict"] in FAILING]
     print(f"{len(done)} verdicts, {len(accused)} false alarms")
     return 1 if accused else 0
@@ -57,12 +68,13 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--max-examples", type=int, default=1000, metavar="N")
     parser.add_argument("--resume", type=Path, required=True, metavar="FILE")
     parser.add_argument("--references", action="store_true", help="only the two references")
+    parser.add_argument("--processes", type=int, default=1, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--timeout", type=float, default=3600.0, help="seconds a law may take")
     return parser.parse_args()
 
 
-def read(path: Path) -> dict[str, dict[str, object]]:
+def read(path: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of an earlier run by id; a line that was cut off is left out."""
     rows = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():

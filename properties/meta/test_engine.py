@@ -195,7 +195,7 @@ def test_problems_cover_what_goes_wrong_at_the_edges():
 
     assert {(p.rows, p.features) for p in problems} >= {(s.rows, s.features) for s in EDGES}
     assert len({p.regime for p in problems}) == 8
-    assert {0, 1} <= {p.seed for p in problems}
+    assert {0 < p.seed <= 100 for p in problems} == {True, False}
     assert sum(int(np.float32(p.seed)) != p.seed for p in problems) > 40
     assert sum(p.seed >= 2**31 for p in problems) > 20
     assert sum(p.learning_rate >= 1 for p in problems) > 100
