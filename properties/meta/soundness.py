@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def main() -> int:
     options = parse_options()
     done = read(options.resume)
     programs = [*zip(REFERENCES, ("linen", "nnx"), strict=True), *EXERCISES]
-    programs = programs[: 2 if options.references else None]
+    globs = options.programs or ["*"]
+    programs = [p for p in programs if any(fnmatchcase(p[0], glob) for glob in globs)]
     terms = Terms.of(max_examples=options.max_examples, seed=options.seed, timeout=options.timeout)
     started, finished, lock = time.monotonic(), 0, threading.Lock()
 
@@ -65,9 +67,9 @@ def main() -> int:
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("programs", nargs="*", metavar="GLOB", help="only targets that match")
     parser.add_argument("--max-examples", type=int, default=1000, metavar="N")
     parser.add_argument("--resume", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--references", action="store_true", help="only the two references")
     parser.add_argument("--processes", type=int, default=1, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--timeout", type=float, default=3600.0, help="seconds a law may take")
