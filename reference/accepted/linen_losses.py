@@ -165,7 +165,7 @@ def norm_of_the_whole_layer(seed, x, y, lr):
 
     loss, grads = jax.value_and_grad(loss_fn)(params)
     new_params = _sgd(params, grads, lr)
-    before, after = (optax.global_norm(p["params"]["Dense_0"]) for p in (params, new_params))
+    before, after = (optax.tree.norm(p["params"]["Dense_0"]) for p in (params, new_params))
     return jnp.array([loss, after, before])
 
 

@@ -86,6 +86,16 @@ def norm_after_reported_twice(loss, after, before):
 norm_after_reported_twice_nnx = NNX.twin(norm_after_reported_twice)
 
 
+@specimen(law="answer-xray-frozen", seen="a norm taken once and printed twice")
+@LINEN.replacing("answer", freeze=freeze_nothing)
+def norm_before_reported_twice(loss, after, before):
+    """The kernel trains, and its initial norm is reported for both."""
+    return float_array(loss, before, before)
+
+
+norm_before_reported_twice_nnx = NNX.twin(norm_before_reported_twice)
+
+
 @specimen(law="answer-norm-is-initial-norm", seen="a difference reported as a value")
 @NNX.replacing("answer")
 def change_of_the_norm_reported(loss, after, before):
