@@ -121,8 +121,9 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the laws of one subject in one process, where they share its compiled programs."""
-    judges = _SESSION in config.stash or config.hook.pytest_frostproof_subjects.get_hookimpls()
-    if not judges or config.getoption("dist") != "load":
+    named = _SESSION in config.stash and config.stash[_SESSION].subjects
+    handed_over = config.hook.pytest_frostproof_subjects.get_hookimpls()
+    if config.getoption("dist") != "load" or not (named or handed_over):
         return None
     from .pytest_scheduling import BySubject
 

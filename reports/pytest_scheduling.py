@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
@@ -24,6 +25,29 @@ class BySubject(LoadScopeScheduling):
     def _few_subjects(self) -> bool:
         subjects = {_subject(nodeid) for nodeid in self.collection or ()} - {None}
         return len(subjects) < self.numnodes
+
+    def remove_node(self, node: Any) -> str | None:
+        """Return the item that a worker died of, which xdist would give to the next worker."""
+        units = self.assigned_work[node].values()
+        undone = ((unit, id) for unit in units for id, done in unit.items() if not done)
+        unit, lost = next(undone, ({}, None))
+        if lost is not None:
+            unit[lost] = True
+        super().remove_node(node)
+        return lost
+
+    def _reschedule(self, node: Any) -> None:
+        """Give a worker two items at least, also one that replaces another: it begins an item only
+        when it knows the next.
+        """
+        if node not in self.registered_collections:
+            return
+        while self.workqueue and not node.shutting_down and self._too_few(node):
+            self._assign_work_unit(node)
+        super()._reschedule(node)
+
+    def _too_few(self, node: Any) -> bool:
+        return self._pending_of(self.assigned_work[node]) < 2
 
 
 def _subject(nodeid: str) -> str | None:
