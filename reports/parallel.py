@@ -68,6 +68,7 @@ _UNDISTURBED = (
     "-p", "no:cacheprovider", "-p", "no:terminal",
     "-p", "xdist.plugin", "-p", "frostproof.reports.pytest_plugin",
 )  # fmt: skip
+_NO_AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 
 
 class _Rows:
@@ -97,10 +98,11 @@ class _Rows:
 @contextmanager
 def _without_other_plugins() -> Iterator[None]:
     """Keep out what the environment adds to any run of pytest."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PYTEST_")}
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    unset = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", _NO_AUTOLOAD)
+    kept = {name: os.environ.pop(name) for name in unset if name in os.environ}
+    os.environ[_NO_AUTOLOAD] = "1"
     try:
         yield
     finally:
-        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
-        os.environ |= kept
+        del os.environ[_NO_AUTOLOAD]
+        os.environ.update(kept)

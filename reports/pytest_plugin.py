@@ -6,9 +6,9 @@ It is loaded into every pytest run of its environment: it registers little and i
 from __future__ import annotations
 
 import json
+import re
 import secrets
-from argparse import ArgumentError
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +26,7 @@ _SESSION = pytest.StashKey["Session"]()
 #: What all problems of the run are drawn from, where the profile fixes no seed.
 _SEED = pytest.StashKey[int]()
 
+#: Options that answer to `--frostproof-NAME`, and to `--NAME` where nobody else has that.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "subject": {"action": "append", "metavar": "TARGET", "help": "judge TARGET by the law book"},
     "as": {"metavar": "KIND", "help": "the kind of the subjects: linen, nnx, optax, trainer"},
@@ -49,33 +50,37 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options under the names that nobody else has."""
-    group = parser.getgroup("frostproof")
+    """Add the options by their long names."""
+    group = parser.getgroup("frostproof", "frostproof (also without this prefix, if that is free)")
     for name, settings in _OPTIONS.items():
-        group.addoption(f"--frostproof-{name}", dest=f"frostproof_{name}", **settings)
+        group.addoption(f"--frostproof-{name}", **settings)
     group.addoption("--frostproof-terms", help="(internal) the terms of `frostproof verify -n`")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(
-    early_config: pytest.Config, parser: pytest.Parser, args: Sequence[str]
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Iterator[None]:
-    """Add the short names of the options which no other plugin and no conftest has.
+    """Take `--subject` for `--frostproof-subject`, unless another plugin or a conftest has it.
 
-    Not before the conftests are loaded: one that adds a `--report` of its own would fail. Until
-    then pytest takes our values for paths to look for conftests in.
+    To add the short name would make a conftest fail that adds one of its own, now or later.
     """
-    short = {f"--{name}" for name in _OPTIONS}
+    short = {f"--{name}": f"--frostproof-{name}" for name in _OPTIONS}
+    # pytest takes a value of ours for a path, and would look for conftests there and nowhere else.
     values = {value for option, value in pairwise(args) if option in short}
     known = early_config.known_args_namespace
     known.file_or_dir = [path for path in known.file_or_dir if path not in values]
     yield
-    group = parser.getgroup("frostproof")
-    for name, settings in _OPTIONS.items():
-        try:
-            group.addoption(f"--{name}", dest=f"frostproof_{name}", **settings)
-        except (ValueError, ArgumentError):
-            continue
+    for name, long in short.items():
+        if _is_free(name, parser):
+            args[:] = [re.sub(f"^{name}(?==|$)", long, argument) for argument in args]
+
+
+def _is_free(option: str, parser: pytest.Parser) -> bool:
+    try:
+        return option in parser.parse_known_and_unknown_args([option])[1]
+    except pytest.UsageError:  # it wants a value
+        return False
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -106,7 +111,7 @@ def _collect_the_suite(config: pytest.Config) -> None:
         return
     # Outside of the root folder pytest gives a file that was named no path in its node ids.
     config.args = [f"{SUITE}{arg}" if arg.startswith("::") else arg for arg in config.args]
-    if not any("test_laws" in arg and "::" in arg for arg in config.args):
+    if not any("::test_law[" in arg for arg in config.args):
         config.args.append(str(SUITE))
 
 
@@ -197,9 +202,8 @@ class Rows:
 
     def pytest_sessionfinish(self) -> None:
         """Write the report, if one was asked for."""
-        folder = self.config.getoption("frostproof_report")
-        if folder is not None and self._judges:
-            _session(self.config).report.write(Path(folder))
+        if self._judges:
+            _session(self.config).write()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say how much ran: a green run that ran nothing is no good news."""

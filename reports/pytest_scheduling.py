@@ -28,13 +28,13 @@ class BySubject(LoadScopeScheduling):
 
     def remove_node(self, node: Any) -> str | None:
         """Return the item that a worker died of, which xdist would give to the next worker."""
-        units = self.assigned_work[node].values()
-        undone = ((unit, id) for unit in units for id, done in unit.items() if not done)
-        unit, lost = next(undone, ({}, None))
-        if lost is not None:
-            unit[lost] = True
-        super().remove_node(node)
-        return lost
+        for unit in self.assigned_work[node].values():
+            for nodeid, done in unit.items():
+                if not done:
+                    unit[nodeid] = True
+                    super().remove_node(node)
+                    return nodeid
+        return super().remove_node(node)
 
     def _reschedule(self, node: Any) -> None:
         """Give a worker two items at least, also one that replaces another: it begins an item only

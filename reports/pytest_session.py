@@ -29,6 +29,7 @@ class Session:
         self.subjects: list[Subject] = []
         self.adopt(self.options.get("subjects", []))
         self._rows: dict[str, Row] = {}
+        self._folder: Path | None = None
         self._judging = Judging(self.terms)
 
     def prepare(self, targets: Iterable[str], kind: str | None, folder: str | None) -> None:
@@ -38,6 +39,7 @@ class Session:
         """
         if folder is not None:
             make_folder(Path(folder))
+            self._folder = Path(folder).absolute()  # a test may go elsewhere
         self.subjects += [self._known(target, kind) for target in dict.fromkeys(targets)]
 
     def named(self) -> list[list[str | None]]:
@@ -81,6 +83,11 @@ class Session:
     def report(self) -> Report:
         """The report on all rows so far."""
         return Report(self.terms.profile, self.terms.seed, list(self._rows.values()))
+
+    def write(self) -> None:
+        """Write the report, if one was asked for."""
+        if self._folder is not None:
+            self.report.write(self._folder)
 
     def closing_line(self) -> str:
         """Say how many laws ran, and on which problems."""

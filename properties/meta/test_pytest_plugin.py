@@ -8,21 +8,16 @@ import pytest
 
 #: Cheap to run, and wrong: no JAX, nothing trained. `sound` breaks only the laws not chosen here.
 TRAIN = """
+import os
 import flax.linen
 import numpy as np
 
-def sound(seed, x, y, lr):
-    return np.float32([1, 2, 2])
-
-def thaws(seed, x, y, lr):
-    return np.float32([1, 3, 2])
-
-def raises(seed, x, y, lr):
-    raise KeyError("Dense_0")
-
+def sound(seed, x, y, lr): return np.float32([1, 2, 2])
+def thaws(seed, x, y, lr): return np.float32([1, 3, 2])
+def raises(seed, x, y, lr): raise KeyError("Dense_0")
 def dies(seed, x, y, lr):
-    import os
-    os._exit(7)
+    if os.path.isdir("died"): return sound(seed, x, y, lr)
+    os.mkdir("died"), os._exit(7)
 """
 FEW = ("answer-shape", "answer-norms-equal", "answer-repeatable", "answer-inputs-untouched")
 #: Some laws on few examples, which pytest has no options for.
@@ -72,8 +67,7 @@ def test_subjects_are_judged_from_any_directory(foreign):
     assert "seen  frozen kernel's norm changed: 2 → 3" in printed
     assert "for   api='linen', seed=0, learning_rate=" in printed
     assert "from train import thaws as subject" in printed
-    assert "Traceback" not in printed
-    assert "reports/pytest" not in printed
+    assert not re.search("Traceback|reports/pytest", printed)
     assert "frostproof: ran 8 of 8 laws, profile ci, seed 0" in printed
 
     found = rows(foreign.path / "made" / "here")
@@ -88,7 +82,7 @@ def test_the_package_is_the_suite(foreign):
     subject = ("--subject=plain.py:step", "--as=nnx")
     where = ("--pyargs", "frostproof.properties", "--frostproof-report=out")
 
-    result = foreign.runpytest_subprocess(*subject, *where, TERMS, "-v", "-n2")
+    result = foreign.runpytest_subprocess(*subject, *where, TERMS, "-v", "-n2", timeout=60)
 
     result.assert_outcomes(passed=4)
     assert workers(result) == {"plain.py:step": {"gw0", "gw1"}}
@@ -113,7 +107,6 @@ def test_what_cannot_be_done_is_a_usage_error(foreign, arguments, expected):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     (line,) = (line for line in result.errlines if line)
     assert line.startswith(f"ERROR: {expected}")
-    assert "passed" not in result.stdout.str()
 
 
 def test_the_laws_in_a_test_file_of_others(foreign):
@@ -185,23 +178,18 @@ def test_the_laws_in_a_test_file_of_others(foreign):
 
 def test_a_test_of_no_known_subject_is_an_error_of_collection(foreign):
     """A `ValueError` at the decorator, or one line for a target; the other tests are fine."""
-    foreign.makepyfile(
-        test_one="import frostproof; frostproof.laws(len)",
-        test_two="""
-        import frostproof
-
-        @frostproof.laws("train.py:sund")
-        def test_freeze(law):
-            law()
-        """,
+    unknown, missing = (
+        f"import frostproof\n@frostproof.laws({subject})\ndef test_freeze(law): law()"
+        for subject in ("len", "'train.py:sund'")
     )
+    foreign.makepyfile(test_one=unknown, test_two=missing)
 
     result = foreign.runpytest_subprocess("--continue-on-collection-errors", "--report=out")
 
     result.assert_outcomes(passed=1, errors=2)
     result.stdout.fnmatch_lines(
         [
-            "test_one.py:1: in <module>",
+            "test_one.py:2: in <module>",
             "E   *UnusableSubject: len(obj, /) is of no known kind*",
             "_* ERROR collecting test_two.py *_",
             "train.py:sund: there is no 'sund' in it; did you mean sound?",
@@ -223,19 +211,16 @@ def test_subjects_of_a_conftest(foreign):
     where = ("--pyargs", "frostproof.properties", TERMS)
 
     named = foreign.runpytest_subprocess(*where, "--subject=train.py:thaws", "--co", "-q")
-    result = foreign.runpytest_subprocess(
-        *where, "-n2", "-k", "sound or shape", "--report=out", timeout=60
-    )
+    result = foreign.runpytest_subprocess(*where, "-n2", "--report=out", timeout=60)
 
     assert "train.py:thaws-answer-shape" in named.stdout.str()
     assert "4 tests collected" in named.stdout.str()
     assert "frostproof: ran" not in named.stdout.str()
-    result.assert_outcomes(passed=4, failed=1)
+    result.assert_outcomes(passed=7, failed=1)
     found = rows(foreign.path / "out")
-    assert {id for id, row in found.items() if row["verdict"] == "held"} == {
-        f"train:sound::{law}" for law in FEW
-    }
-    assert "no verdict" in found["train:dies::answer-shape"]["reason"]
+    assert set(found) == {f"train:{name}::{law}" for name in ("dies", "sound") for law in FEW}
+    (lost,) = (row for row in found.values() if row["verdict"] != "held")
+    assert "no verdict" in lost["reason"]
 
 
 def test_options_of_others_are_theirs(foreign):
@@ -267,19 +252,25 @@ def test_options_of_others_are_theirs(foreign):
 
 
 def test_the_value_of_an_option_is_no_path_to_collect(foreign):
-    """A folder of an earlier report does not keep pytest from the conftests of the project."""
-    tests = foreign.mkdir("tests")
-    (tests / "conftest.py").write_text("def pytest_addoption(parser): parser.addoption('--mine')")
+    """A folder of an earlier report does not keep pytest from the conftests of the project.
+
+    One that pytest finds later may have the same option, to no effect.
+    """
+    for folder, option in (("tests", "--mine"), ("tests/later", "--report")):
+        at = foreign.mkpydir(folder)
+        (at / "test_it.py").write_text("def test_it(): pass")
+        conftest = f"def pytest_addoption(parser): parser.addoption({option!r})"
+        (at / "conftest.py").write_text(conftest)
     foreign.mkdir("out")
 
     result = foreign.runpytest_subprocess("--mine=1", "--report", "out")
 
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=3)
     assert rows(foreign.path / "out") == {}
 
 
 def test_a_run_without_us_is_left_alone(foreign):
-    """The plugin is loaded, but neither JAX nor our engine, here or in a worker; no line is ours."""
+    """The plugin is loaded, but neither JAX nor our engine, in no process; no line is ours."""
     foreign.makeconftest(
         """
         import sys
