@@ -204,6 +204,7 @@ def main() -> None:
     for _ in range(options.repeats):
         for name in PARTS:
             rates[name].append(measure(name))
+            print(f"{name}: {rates[name][-1]:.1f} examples/s", file=sys.stderr, flush=True)
         rate, first = command()
         rates["suite, cold process"].append(rate)
         firsts.append(first)
