@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ class Worker:
 
     def __init__(self, timeout: float):
         self.timeout = timeout
+        self._folder = os.getcwd()  # targets are named from here, wherever a test goes since
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
@@ -113,6 +115,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "frostproof.properties.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
+                cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
