@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .reference.contract import Exercise as Exercise
+    from .reference.linen_trainer import LinenTrainer as LinenTrainer
+    from .reference.nnx_trainer import NnxTrainer as NnxTrainer
+    from .reference.optax_freeze import OptaxFreeze as OptaxFreeze
     from .reports.pytest_laws import laws as laws
     from .reports.report import Report as Report
     from .reports.verification import verify as verify
@@ -15,12 +18,23 @@ if TYPE_CHECKING:
 # Lazy, so that `frostproof --help` and the pytest plugin import no JAX.
 _HOMES = {
     "Exercise": ".reference.contract",
+    "LinenTrainer": ".reference.linen_trainer",
+    "NnxTrainer": ".reference.nnx_trainer",
+    "OptaxFreeze": ".reference.optax_freeze",
     "Report": ".reports.report",
     "laws": ".reports.pytest_laws",
     "verify": ".reports.verification",
 }
 
-__all__ = ["Exercise", "Report", "laws", "verify"]
+__all__ = [
+    "Exercise",
+    "LinenTrainer",
+    "NnxTrainer",
+    "OptaxFreeze",
+    "Report",
+    "laws",
+    "verify",
+]
 __version__ = version("frostproof")
 
 

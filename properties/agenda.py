@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .book import BOOK, laws_matching
 from .law import GUARANTEES, Law
+from .needs import missing, possible
 
 
 class UnknownGuarantee(ValueError):
@@ -25,6 +26,19 @@ class Subject:
     kind: str
     value: Any = None
     requested_kind: str | None = None
+    #: What laws may need of it, and the guarantees that it claims.
+    abilities: frozenset[str] = frozenset({"exercise"})
+    promise: tuple[str, ...] = ("selected", "bits", "inert", "isolated")
+
+    def handed_on(self) -> list[Any]:
+        """Return what another process has to know of a subject that is given by name."""
+        return [self.name, self.kind, self.requested_kind, sorted(self.abilities), self.promise]
+
+    @classmethod
+    def adopted(cls, fields: Sequence[Any]) -> Subject:
+        """Return the subject that another process handed on."""
+        name, kind, requested, abilities, promise = fields
+        return cls(name, kind, None, requested, frozenset(abilities), tuple(promise))
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,8 @@ class Item:
     subject: Subject
     law: Law
     promised: bool
+    #: Why it cannot be judged: what the subject lacks.
+    unable: str | None = None
 
     @property
     def id(self) -> str:
@@ -46,20 +62,37 @@ def agenda(
 ) -> tuple[list[Item], list[Item]]:
     """Return the items to run, and those which `laws` leaves out.
 
-    Exercises promise all of their laws but advice; `promise` narrows that to the guarantees it
-    names, and to `computes`, which is always promised. Raises `UnknownLaw`, `UnknownGuarantee`.
+    `promise` names other guarantees than those that the subjects claim; `computes` is always
+    promised, and who promises bits promises values, and who promises values promises norms.
+    Raises `UnknownLaw`, `UnknownGuarantee`.
     """
-    unknown = sorted(set(promise) - set(GUARANTEES))
+    subjects = list(subjects)
+    claimed = {name for subject in subjects for name in subject.promise}
+    unknown = sorted({*promise, *claimed} - set(GUARANTEES))
     if unknown:
         raise UnknownGuarantee(
             f"{unknown[0]!r} is no guarantee: choose from {', '.join(GUARANTEES)}"
         )
     chosen = laws_matching(laws)
-    promised = {"computes", *promise} if promise else set(GUARANTEES) - {"advice"}
     items = [
-        Item(subject, law, law.guarantee in promised)
+        Item(
+            subject,
+            law,
+            not law.beyond and law.guarantee in closed(promise or subject.promise),
+            missing(law.needs, subject.abilities),
+        )
         for subject in subjects
         for law in BOOK
-        if law.needs == "exercise" and subject.kind in ("linen", "nnx")
+        if possible(law.needs, subject.kind, subject.abilities)
     ]
     return [i for i in items if i.law in chosen], [i for i in items if i.law not in chosen]
+
+
+def closed(promise: Collection[str]) -> set[str]:
+    """Return a promise with all that follows from it."""
+    promised = {"computes", *promise}
+    if "bits" in promised:
+        promised.add("value")
+    if "value" in promised:
+        promised.add("norm")
+    return promised

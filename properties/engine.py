@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import hypothesis
@@ -13,11 +13,9 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky
 
-from ..reference.contract import Exercise
-from ..reference.exercise import ExerciseProblem
 from ..strategies.shapes import Shape, pool
 from .budget import unmet
-from .law import Inconclusive, Law, Refutation, SubjectRaised, collect_labels
+from .law import Inconclusive, Law, Refutation, SubjectRaised, collect
 from .memory import Memory
 from .profiles import NamespacedDatabase
 from .script import script
@@ -45,6 +43,11 @@ class Effort:
     #: Told the number of judged examples as it grows.
     progress: Callable[[int], None] = lambda examples: None
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a law on slow code has to do with the examples that it has."""
+        return 10 + 0.05 * self.max_examples
+
 
 @dataclass
 class Tally:
@@ -55,14 +58,40 @@ class Tally:
     inconclusive: Counter[tuple[str, bool]] = field(default_factory=Counter)
     failures: dict[Any, Refutation] = field(default_factory=dict)
     failed_at: float | None = None
+    #: When the last examples were judged.
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=10))
+    #: For laws that are judged over the run.
+    happened: set[str] = field(default_factory=set)
+    never: dict[str, Refutation] = field(default_factory=dict)
+
+    @property
+    def slow(self) -> bool:
+        """Whether the last examples took over 100 ms each."""
+        times = self.times
+        return len(times) == times.maxlen and times[-1] - times[0] > 0.1 * len(times)
 
     @property
     def seen(self) -> int:
         """Examples that were drawn, judged or not."""
         return self.judged + self.inconclusive.total()
 
+    def note(
+        self,
+        observed: dict[str, Refutation | None],
+        problems: tuple[Any, ...],
+        calls: list[Any],
+    ) -> None:
+        """Keep what never happened so far, each with the first example in which it should have."""
+        for name, failure in observed.items():
+            if failure is None:
+                self.happened.add(name)
+                self.never.pop(name, None)
+            elif name not in self.happened and name not in self.never:
+                failure.facts |= {"problems": problems, "calls": calls}
+                self.never[name] = failure
 
-def judge(law: Law, subject: Exercise, effort: Effort, memory: Memory, target: str) -> Verdict:
+
+def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -> Verdict:
     """Run a law on a subject and return its verdict; `target` is the subject as the user names it.
 
     Laws that draw from the same strategy with the same seed see the same problems in the same
@@ -73,7 +102,8 @@ def judge(law: Law, subject: Exercise, effort: Effort, memory: Memory, target: s
 
     def out_of_time() -> bool:
         # Half: the other half is left for shrinking and for the last example to come back.
-        return time.monotonic() - started > effort.seconds / 2
+        spent = time.monotonic() - started
+        return spent > effort.seconds / 2 or (spent > effort.patience and tally.slow)
 
     def shrinking_long_enough() -> bool:
         allowed = min(effort.shrinking, effort.seconds / 4)
@@ -88,9 +118,10 @@ def judge(law: Law, subject: Exercise, effort: Effort, memory: Memory, target: s
         if tally.failed_at is None and out_of_time():
             return
         examine(law, subject, problems, memory, tally)
+        tally.times.append(time.monotonic())
         effort.progress(tally.seen)
 
-    strategy = law.draws(subject.api, effort.shapes)
+    strategy = law.draws(subject, effort.shapes)
     quietly = hypothesis.settings(
         database=effort.database and NamespacedDatabase(effort.database, f"{target}::{law.id}"),
         deadline=None,  # the first example of each shape is a compilation
@@ -113,13 +144,17 @@ def judge(law: Law, subject: Exercise, effort: Effort, memory: Memory, target: s
         last = list(tally.failures.values())[-1]
         verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
     else:
-        verdict = _unrefuted(law, tally, effort, cut=out_of_time())
+        if tally.never:
+            never = next(iter(tally.never.values()))
+            verdict = _refuted(law, subject, never, tally, target)
+        else:
+            verdict = _unrefuted(law, tally, effort, cut=out_of_time())
     seconds = time.monotonic() - started
     return Verdict(**{**vars(verdict), "seconds": round(seconds, 3)})
 
 
 def examine(
-    law: Law, subject: Exercise, problems: tuple[Any, ...], memory: Memory, tally: Tally
+    law: Law, subject: Any, problems: tuple[Any, ...], memory: Memory, tally: Tally
 ) -> None:
     """Run the subject on one example's problems and judge it, counting what was seen."""
     calls = [
@@ -129,33 +164,34 @@ def examine(
         for problem in problems
     ]
     try:
-        labels = collect_labels(lambda: law.check(*calls))
+        labels, observed = collect(lambda: law.check(*calls))
     except Inconclusive as reason:
         tally.inconclusive[reason.reason, reason.subject] += tally.failed_at is None
     except Refutation as found:
         if tally.failed_at is None:
             tally.failed_at = time.monotonic()
             tally.judged += 1
-        found.facts["problems"] = problems
+        found.facts |= {"problems": problems, "calls": calls}
         tally.failures[problems] = found
         raise
     else:
         if tally.failed_at is None:
             tally.judged += 1
             tally.labels.update(labels)
+            tally.note(observed, problems, calls)
 
 
 def _refuted(
     law: Law,
-    subject: Exercise,
+    subject: Any,
     found: Refutation,
     tally: Tally,
     target: str,
     reason: str | None = None,
 ) -> Verdict:
     facts = dict(found.facts)
-    problems = facts.pop("problems")
-    recorded = [asdict(problem) for problem in problems]
+    problems, calls = facts.pop("problems"), facts.pop("calls")
+    recorded = [problem.record() for problem in problems]
     if reason is None and refutation(law, subject, recorded) is None:
         reason = NOT_REPEATABLE
     message = str(found)
@@ -164,15 +200,19 @@ def _refuted(
         tally.judged,
         reason=f"{message} ({reason})" if reason else message,
         counterexample=Counterexample(law.statement, message, recorded, facts),
-        reproduce=script(law, target, problems, found),
+        reproduce=script(law, target, calls, found),
         labels=dict(tally.labels),
     )
 
 
-def refutation(law: Law, subject: Exercise, problems: list[dict[str, Any]]) -> str | None:
+def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | None:
     """Judge recorded problems, on calls that nobody remembers; returns the refutation, or None."""
     try:
-        examine(law, subject, tuple(ExerciseProblem(**p) for p in problems), Memory(), Tally())
+        read = tuple(subject.read_problem(problem) for problem in problems)
+        tally = Tally()
+        examine(law, subject, read, Memory(), tally)
+        if tally.never:
+            raise next(iter(tally.never.values()))
     except Refutation as found:
         return str(found)
     return None
@@ -185,9 +225,10 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
     if (shortage := _shortage(law, tally)) is not None:
         outcome, reason = shortage
     elif cut:
-        reason = (
-            f"stopped after {tally.seen} of {effort.max_examples} examples: a law has "
-            f"{effort.seconds:g} s, half of it for drawing"
+        reason = f"stopped after {tally.seen} of {effort.max_examples} examples: " + (
+            f"they take over 100 ms each, and such a law has {effort.patience:g} s"
+            if tally.slow
+            else f"a law has {effort.seconds:g} s, half of it for drawing"
         )
     return Verdict(outcome, tally.judged, reason=reason, labels=labels)  # type: ignore[arg-type]
 

@@ -22,6 +22,10 @@ class WorkerDied(Exception):
     """The process ended, or was ended after its time, in the middle of a request."""
 
 
+class Unreadable(ValueError):
+    """Recorded problems are none for this target."""
+
+
 class Worker:
     """A process that loads and judges targets; a new one is started when it has died."""
 
@@ -31,15 +35,18 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
-    def kind_of(self, target: str, kind: str | None) -> str:
-        """Load a target and return its kind; raises `UnusableTarget` with a line that says why."""
+    def load(self, target: str, kind: str | None) -> dict[str, Any]:
+        """Load a target and return its kind, what it can do and what it promises.
+
+        Raises `UnusableTarget` with a line that says why.
+        """
         try:
             answer = self._ask({"target": target, "kind": kind}, lambda examples: None)
         except WorkerDied as death:
             raise UnusableTarget(target, f"importing it: {death}") from None
         if "unusable" in answer:
             raise UnusableTarget(target, answer["unusable"])
-        return answer["kind"]
+        return answer
 
     def judge(
         self,
@@ -67,12 +74,17 @@ class Worker:
     def replay(
         self, target: str, kind: str | None, law: str, problems: list[dict[str, Any]]
     ) -> str | None:
-        """Judge a target on recorded problems; returns what is wrong, or None if nothing is."""
+        """Judge a target on recorded problems; returns what is wrong, or None if nothing is.
+
+        Raises `Unreadable` for problems that are none, or of another kind of subject.
+        """
         request = {"target": target, "kind": kind, "law": law, "problems": problems}
         try:
             answer = self._ask(request, lambda examples: None)
         except WorkerDied as death:
             return str(death)
+        if "unreadable" in answer:
+            raise Unreadable(answer["unreadable"])
         return answer.get("unusable", answer.get("refutation"))
 
     def close(self) -> None:

@@ -26,13 +26,22 @@ class Judging:
 
     def subject(self, name: str, kind: str | None = None) -> Subject:
         """Load a target given by name; raises `UnusableTarget`."""
-        return Subject(name, self._worker.kind_of(name, kind), requested_kind=kind)
+        loaded = self._worker.load(name, kind)
+        return Subject(
+            name,
+            loaded["kind"],
+            requested_kind=kind,
+            abilities=frozenset(loaded["abilities"]),
+            promise=tuple(loaded["promise"]),
+        )
 
     def __call__(
         self, item: Item, progress: Callable[[int], None] = lambda examples: None
     ) -> Verdict:
         """Return the verdict of one law on one subject."""
         subject = item.subject
+        if item.unable is not None:
+            return Verdict("not-run", 0, reason=item.unable)
         if subject.value is None:
             return self._worker.judge(
                 subject.name, subject.requested_kind, item.law.id, self.terms, progress

@@ -34,7 +34,7 @@ class Law:
     id: str
     guarantee: Guarantee
     needs: str
-    #: Strategy of one example's problems, for an API and a pool of shapes.
+    #: Strategy of one example's problems, for a subject and a pool of shapes.
     draws: Callable[..., Any]
     check: Callable[..., None]
     #: What a failure usually means, for a person who has to find it.
@@ -46,6 +46,10 @@ class Law:
     fresh: bool = False
     #: Accepts calls that raised or answered in the wrong form; other laws leave those aside.
     judges_malformed: bool = False
+    #: About what no subject promises, such as optimizers outside its promise.
+    beyond: bool = False
+    #: Judged on what all examples showed together: see `observe`.
+    over_run: bool = False
 
     @property
     def statement(self) -> str:
@@ -86,6 +90,7 @@ class Inconclusive(Exception):
 
 
 _labels: ContextVar[set[str]] = ContextVar("labels of the example that is being judged")
+_observations: ContextVar[dict[str, Refutation | None]] = ContextVar("what it showed")
 
 
 def label(name: str, applies: bool = True) -> None:
@@ -94,14 +99,25 @@ def label(name: str, applies: bool = True) -> None:
         _labels.get(set()).add(name)
 
 
-def collect_labels(judge: Callable[[], None]) -> set[str]:
-    """Run a check and return the labels that it gave."""
-    token = _labels.set(set())
+def observe(name: str, failure: Refutation | None) -> None:
+    """Note that something happened in this example (None), or that it did not although it should.
+
+    A law that is judged over the run is refuted by what never happened, whenever it should have.
+    """
+    seen = _observations.get({})
+    if seen.get(name, failure) is not None:
+        seen[name] = failure
+
+
+def collect(judge: Callable[[], None]) -> tuple[set[str], dict[str, Refutation | None]]:
+    """Run a check and return the labels that it gave, and what it observed."""
+    tokens = _labels.set(set()), _observations.set({})
     try:
         judge()
-        return _labels.get()
+        return _labels.get(), _observations.get()
     finally:
-        _labels.reset(token)
+        _labels.reset(tokens[0])
+        _observations.reset(tokens[1])
 
 
 def refute(message: str, *, assertion: str, **facts: Any) -> NoReturn:

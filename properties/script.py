@@ -2,136 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .law import Law, Refutation, SubjectRaised
-
-_WATCHING = """\
-updates = []  # a list of (before, after) for each call, by path
+from ..reference.exercise import Call
+from .exercise_script import exercise_script
+from .law import Law, Refutation
 
 
-def record(params, after):
-    def leaves(tree):
-        if isinstance(tree, nnx.Module):
-            tree = nnx.state(tree)
-        flat, _ = jax.tree_util.tree_flatten_with_path(tree)
-        numbers = [(path, leaf) for path, leaf in flat if jnp.issubdtype(leaf.dtype, jnp.floating)]
-        return {names(path): np.array(leaf) for path, leaf in numbers}
-
-    def names(path):
-        path = [str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path]
-        return tuple(path[:-1] if path[-1:] == ["value"] else path)
-
-    return leaves(params), leaves(after)
-
-
-def same(update, path):
-    return path not in update[1] or np.array_equal(update[0][path], update[1][path], equal_nan=True)
-
-
-def move(updates, path):
-    pairs = [(b[path].astype(float), a[path].astype(float)) for b, a in updates if path in a]
-    return sum(after - before for before, after in pairs)
-
-
-plain_apply, plain_update = optax.apply_updates, nnx.Optimizer.update
-nested = False
-
-
-def apply_updates(params, changes):
-    after = plain_apply(params, changes)
-    if not nested:
-        updates[-1].append(record(params, after))
-    return after
-
-
-def update(optimizer, model, *args, **kwargs):
-    global nested
-    before, nested = nnx.clone(model), True
-    try:
-        result = plain_update(optimizer, model, *args, **kwargs)
-    finally:
-        nested = False
-    updates[-1].append(record(before, model))
-    return result
-
-
-optax.apply_updates, nnx.Optimizer.update = apply_updates, update
-"""
-
-
-def script(law: Law, target: str, problems: Sequence[Any], refutation: Refutation) -> str:
+def script(law: Law, target: str, calls: Sequence[Any], refutation: Refutation) -> str:
     """Return Python source that fails without frostproof; `target` names the subject to import."""
-    lines = [f'"""{law.id}: {law.statement}"""', "", *_imports(law), ""]
-    if law.watched:
-        lines += [_WATCHING]
-    lines += [*_subject(target), "", "returned, answers, inputs_kept = [], [], []"]
-    for problem in problems:
-        batch = problem.batch()
-        lines += [
-            f"# {problem.regime} values",
-            f"x = {_literal(batch.x)}",
-            f"y = {_literal(batch.y)}",
-            *(["updates.append([])"] if law.watched else []),
-            "given = x.tobytes(), y.tobytes()",
-            f"seed, lr = {float(problem.seed)!r}, {float(problem.learning_rate)!r}",
-            "returned.append(subject(seed, x, y, lr))",
-            "inputs_kept.append((x.tobytes(), y.tobytes()) == given)",
-        ]
-        if not law.judges_malformed:
-            lines.append("answers.append(np.asarray(returned[-1]).astype(float))")
-    if isinstance(refutation, SubjectRaised):
-        return "\n".join([*lines, f"# {refutation}", ""])
-    message = str(refutation)
-    return "\n".join([*lines, "", f"assert {refutation.assertion}, (", f"    {message!r}", ")", ""])
+    if isinstance(calls[0], Call):
+        return exercise_script(law, target, calls, refutation)
+    from .training_script import training_script  # here, since a law book is read without JAX
 
-
-def _imports(law: Law) -> list[str]:
-    if not law.watched:
-        return ["import base64", "import sys", "import zlib", "", "import numpy as np"]
-    return [
-        "import base64",
-        "import sys",
-        "import zlib",
-        "",
-        "import jax",
-        "import jax.numpy as jnp",
-        "import numpy as np",
-        "import optax",
-        "from flax import nnx",
-        "",
-        'jax.config.update("jax_disable_jit", True)  # a compiled step would show no values',
-        "",
-    ]
-
-
-def _subject(target: str) -> list[str]:
-    place, _, name = target.rpartition(":")
-    path = Path(place)
-    if path.suffix == ".py":
-        return [f"sys.path.insert(0, {str(path.parent.resolve())!r})", _import(path.stem, name)]
-    return ['sys.path.insert(0, ".")', _import(place, name)]
-
-
-def _import(module: str, name: str) -> str:
-    if "." in name:
-        head, _, rest = name.partition(".")
-        return f"from {module} import {head}\n\nsubject = {head}.{rest}"
-    return f"from {module} import {name} as subject"
-
-
-def _literal(array: np.ndarray) -> str:
-    """Write a float32 array so that it reads back bit for bit."""
-    if array.size <= 64:
-        return f"np.array({array.tolist()!r}, np.float32)"
-    packed = base64.b64encode(zlib.compress(array.tobytes(), 9)).decode()
-    return (
-        f'np.frombuffer(zlib.decompress(base64.b64decode("{packed}")), np.float32)'
-        f".reshape({array.shape}).copy()"
-    )
+    return training_script(law, target, calls, refutation)

@@ -30,10 +30,13 @@ def serve(connection: Connection) -> None:
     from ..reference import watching
 
     watching.install()  # before a target binds the functions that the x-ray observes
+    from ..reference.contract import UnusableSubject
     from ..reference.loading import load
     from ..reference.target import UnusableTarget
+    from ..strategies.probing import able
 
     subjects: dict[tuple[str, str | None], Any] = {}
+    abilities: dict[tuple[str, str | None], frozenset[str]] = {}
     memory = Memory()
     while True:
         try:
@@ -44,16 +47,25 @@ def serve(connection: Connection) -> None:
         try:
             if target not in subjects:
                 subjects[target] = load(*target)
+                abilities[target] = able(subjects[target])
         except UnusableTarget as reason:
             _send(connection, unusable=reason.reason)
             continue
+        except UnusableSubject as reason:
+            del subjects[target]
+            _send(connection, unusable=str(reason))
+            continue
         subject = subjects[target]
         if "law" not in request:
-            _send(connection, kind=subject.kind)
+            able_to, promise = sorted(abilities[target]), sorted(subject.promise)
+            _send(connection, kind=subject.kind, abilities=able_to, promise=promise)
             continue
         law = BY_ID[request["law"]]
         if "problems" in request:
-            _send(connection, refutation=refutation(law, subject, request["problems"]))
+            try:
+                _send(connection, refutation=refutation(law, subject, request["problems"]))
+            except (TypeError, ValueError, KeyError, AttributeError) as error:
+                _send(connection, unreadable=str(error))
             continue
         effort = Terms(**request["terms"]).effort(_Progress(connection))
         try:

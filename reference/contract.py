@@ -41,6 +41,18 @@ class Exercise:
         """The word that `--as` takes for it."""
         return self.api
 
+    #: What laws may need of it; `needs` in the law book.
+    abilities = frozenset({"exercise"})
+    #: An exercise claims all that its laws say.
+    promise = ("selected", "bits", "inert", "isolated")
+
+    def read_problem(self, record: Any) -> ExerciseProblem:
+        """Return the problem of a record; raises `TypeError` where it is none for this API."""
+        problem = ExerciseProblem(**record)
+        if problem.api != self.api:
+            raise TypeError(f"it is about {problem.api}, and the target is {self.api}")
+        return problem
+
     def run(self, problem: ExerciseProblem, *, watched: bool = False) -> Call:
         """Call the function on the problem's batch; with `watched`, observe its updates."""
         batch = problem.batch()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -49,6 +49,10 @@ class ExerciseProblem:
     order: int | None = None
     #: All rows stand this many times, one whole batch after the other.
     repeats: int = 1
+
+    def record(self) -> dict[str, Any]:
+        """Return the problem as JSON has words for it."""
+        return asdict(self)
 
     def batch(self) -> Batch:
         """Make fresh, writable, C-contiguous float32 arrays; equal problems give equal bytes."""

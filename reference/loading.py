@@ -15,10 +15,12 @@ from types import ModuleType
 from typing import Any
 
 from .contract import Exercise, UnusableSubject, binds, signature_of
+from .optax_freeze import OptaxFreeze
 from .target import UnusableTarget
+from .trainer import Trainer
 
 
-def load(target: str, kind: str | None = None) -> Exercise:
+def load(target: str, kind: str | None = None) -> Any:
     """Import a target and return it as a subject; `kind` settles what the object leaves open.
 
     Raises `UnusableTarget` for anything that stands in the way, at import or in its signature.
@@ -40,25 +42,30 @@ def load(target: str, kind: str | None = None) -> Exercise:
         raise UnusableTarget(target, str(reason)) from None
 
 
-def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = None) -> Exercise:
+def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = None) -> Any:
     """Return an object as a subject: one of the four kinds, or a callable of a known signature.
 
     Raises `UnusableSubject` where the kind is unknown, ambiguous or contradicts `kind`.
     """
-    if isinstance(value, Exercise):
+    if isinstance(value, Exercise | OptaxFreeze | Trainer) or hasattr(value, "read_problem"):
         if kind not in (None, value.kind):
-            raise UnusableSubject(f"it is an exercise for {value.kind}, not for --as {kind}")
+            raise UnusableSubject(f"it is of kind {value.kind}, not for --as {kind}")
         return value
     if not callable(value):
         raise UnusableSubject(f"it is a {type(value).__name__}, expected a function")
     if kind in ("linen", "nnx"):
         return Exercise(value, kind)  # type: ignore[arg-type]
-    if kind is not None:
-        raise UnusableSubject(f"subjects of kind {kind!r} cannot be judged yet: use linen or nnx")
+    if kind == "trainer":
+        raise UnusableSubject(
+            "a trainer is more than one function: name a frostproof.LinenTrainer(create, "
+            "train_step, frozen=...) or frostproof.NnxTrainer(create, train_step, frozen=...)"
+        )
+    if kind == "optax" or (binds(value, 2) and not binds(value, 4)):
+        return OptaxFreeze(value)
     if not binds(value, 4):
         raise UnusableSubject(
             f"{signature_of(value)} is of no known kind: an exercise is called as "
-            "fn(seed, x, y, lr)"
+            "fn(seed, x, y, lr), an Optax wrapper as fn(optimizer, mask)"
         )
     return Exercise(value, _imported_api(value, module))  # type: ignore[arg-type]
 

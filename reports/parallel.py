@@ -45,7 +45,7 @@ def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str,
         "timeout": terms.timeout,
         "laws": list(settings["laws"]),
         "promise": list(settings["promise"]),
-        "subjects": [[s.name, s.kind, s.requested_kind] for s in known],
+        "subjects": [subject.handed_on() for subject in known],
     }
     rows = _Rows(found, listener)
     with _without_other_plugins():

@@ -42,13 +42,13 @@ class Session:
             self._folder = Path(folder).absolute()  # a test may go elsewhere
         self.subjects += [self._known(target, kind) for target in dict.fromkeys(targets)]
 
-    def named(self) -> list[list[str | None]]:
+    def named(self) -> list[list[Any]]:
         """Return what a worker has to know of the loaded targets."""
-        return [[s.name, s.kind, s.requested_kind] for s in self.subjects]
+        return [subject.handed_on() for subject in self.subjects]
 
     def adopt(self, named: Iterable[Sequence[Any]]) -> None:
         """Take over what the controller loaded."""
-        self.subjects = [Subject(name, kind, requested_kind=asked) for name, kind, asked in named]
+        self.subjects = [Subject.adopted(fields) for fields in named]
 
     def take(self, values: Iterable[Any]) -> None:
         """Judge what conftests hand over; raises a `ValueError` for what cannot be judged."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..properties.book import BY_ID
-from ..properties.isolation import Worker
+from ..properties.isolation import Unreadable, Worker
 from ..properties.terms import TIMEOUT
 
 
@@ -39,9 +38,9 @@ def print_replay(report: Path, id: str | None, target: str, kind: str | None) ->
         return 0
     failed = 0
     with Worker(TIMEOUT) as worker:
-        found = worker.kind_of(target, kind)
+        worker.load(target, kind)
         for row in rows:
-            message = worker.replay(target, kind, row["law"], _problems(row, found))
+            message = _replayed(worker, target, kind, row)
             failed += message is not None
             outcome = "[green]fixed [/]" if message is None else "[bold red]failed[/]"
             console.print(f"{outcome} {escape(row['id'])}")
@@ -64,15 +63,11 @@ def read_rows(report: Path) -> Sequence[dict[str, Any]]:
     return known
 
 
-def _problems(row: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    from ..reference.exercise import ExerciseProblem
-
+def _replayed(worker: Worker, target: str, kind: str | None, row: dict[str, Any]) -> str | None:
     if row["law"] not in BY_ID:
         raise ValueError(f"{row['id']}: there is no law {row['law']!r} any more")
     try:
-        problems = [ExerciseProblem(**fields) for fields in row["counterexample"]["problems"]]
-    except TypeError:
-        raise ValueError(f"{row['id']}: its counterexample cannot be read") from None
-    if any(problem.api != kind for problem in problems):
-        raise ValueError(f"{row['id']}: it is about {problems[0].api}, and the target is {kind}")
-    return [asdict(problem) for problem in problems]
+        problems = row["counterexample"]["problems"]
+        return worker.replay(target, kind, row["law"], problems)
+    except (Unreadable, TypeError, KeyError) as error:
+        raise ValueError(f"{row['id']}: its counterexample cannot be read: {error}") from None

@@ -86,11 +86,18 @@ def known_subject(judge: Judging, subject: Any, kind: str | None) -> Subject:
 def object_subject(value: Any, kind: str | None = None) -> Subject:
     """Name an object of this process by the place of its function."""
     from ..reference.loading import as_subject
+    from ..strategies.probing import able
 
-    exercise = as_subject(value, kind)
-    fn = exercise.fn
+    found = as_subject(value, kind)
+    fn = getattr(found, "fn", None) or getattr(found, "train_step", found)
     name = getattr(fn, "__qualname__", type(fn).__qualname__)
-    return Subject(f"{getattr(fn, '__module__', '?')}:{name}", exercise.kind, exercise)
+    return Subject(
+        f"{getattr(fn, '__module__', '?')}:{name}",
+        found.kind,
+        found,
+        abilities=able(found),
+        promise=tuple(found.promise),
+    )
 
 
 def make_folder(folder: Path) -> None:

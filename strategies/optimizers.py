@@ -1,96 +1,13 @@
-"""Optimizers as values: drawn from the catalogue, compared, printed, and built once for all."""
-
-from __future__ import annotations
+"""Where optimizers come from: the common set, the whole catalogue, wrappers around them."""
 
 import functools
-import re
-from dataclasses import dataclass
-from typing import final
+from typing import Any
 
-import jax
-import optax
 from hypothesis import strategies as st
 
-from .optimizer_catalogue import (
-    CATALOGUE,
-    COMMON,
-    WRAPPERS,
-    Entry,
-    Facts,
-    Hyperparameter,
-    Setting,
-)
-
-
-@final
-@dataclass(frozen=True, repr=False)
-class Optimizer:
-    """A row of the catalogue with its hyperparameters, around another one if it is a wrapper.
-
-    Its facts are those of the catalogue: true for the values that are drawn, and not for others,
-    such as `adamw` without weight decay.
-    """
-
-    name: str
-    hyperparameters: Setting = ()
-    inner: Optimizer | None = None
-
-    @property
-    def entry(self) -> Entry:
-        """Its row."""
-        return CATALOGUE[self.name]
-
-    @property
-    def facts(self) -> Facts:
-        """What it does to a leaf because of others, or although the leaf's gradient is zero."""
-        return self.entry.facts | self.inner.facts if self.inner else self.entry.facts
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Keywords that `update` requires, its own or the inner optimizer's."""
-        return self.entry.needs + (self.inner.needs if self.inner else ())
-
-    @property
-    def source(self) -> str:
-        """Python source that builds it where `jax` and `optax` are imported."""
-        arguments = ", ".join(f"{key}={value!r}" for key, value in self.hyperparameters)
-        return self.entry.template.format(arguments, inner=self.inner and self.inner.source)
-
-    @property
-    def transformation(self) -> optax.GradientTransformation:
-        """The Optax object: the same one for every equal optimizer."""
-        return _transformation(self)
-
-    def __str__(self) -> str:
-        """Return the source without its modules: `adamw(learning_rate=0.1, weight_decay=0.1)`."""
-        return re.sub(r"\boptax\.(contrib\.)?", "", self.source)
-
-    __repr__ = __str__
-
-
-@functools.cache
-def _transformation(optimizer: Optimizer) -> optax.GradientTransformation:
-    # Interned, because a trainer compiles again for every optimizer object that is new to it:
-    # 170 to 210 ms against 5. Built from the very source that a reproduction script shows.
-    return eval(optimizer.source, {"jax": jax, "optax": optax})
-
-
-def optimizer(
-    name: str, inner: Optimizer | None = None, /, **hyperparameters: Hyperparameter
-) -> Optimizer:
-    """Return a row of the catalogue with these hyperparameters, else the first of their pools."""
-    if name not in CATALOGUE:
-        msg = f"`{name}` is not in the optimizer catalogue, which has: {', '.join(CATALOGUE)}"
-        raise ValueError(msg)
-    entry = CATALOGUE[name]
-    if entry.wraps != (inner is not None):
-        msg = f"`{name}` {'needs an' if entry.wraps else 'takes no'} inner optimizer"
-        raise ValueError(msg)
-    simplest = dict(entry.settings()[0])
-    if unknown := hyperparameters.keys() - simplest.keys():
-        msg = f"`{name}` has the hyperparameters {[*simplest]}, not {sorted(unknown)}"
-        raise ValueError(msg)
-    return Optimizer(name, tuple((simplest | hyperparameters).items()), inner)
+from ..reference.contract import UnusableSubject
+from ..reference.optimizer import Optimizer, as_optimizer
+from ..reference.optimizer_catalogue import CATALOGUE, COMMON, WRAPPERS
 
 
 def named(
@@ -127,6 +44,28 @@ def catalogue() -> st.SearchStrategy[Optimizer]:
         | named(*(name for name in beyond if not CATALOGUE[name].excluded))
         | wrapped(named(*COMMON), *(name for name in WRAPPERS if not CATALOGUE[name].excluded))
     )
+
+
+def behind_clipping() -> st.SearchStrategy[Optimizer]:
+    """Draw from the common set, behind clipping by global norm; shrinks to that of sgd(1.0)."""
+    return wrapped(named(*COMMON), "clip_by_global_norm")
+
+
+def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
+    """Draw from what a subject's `optimizers=` says: "common", "all", or a strategy of its own.
+
+    A strategy of plain Optax transformations is as good as one of catalogue rows. Raises
+    `UnusableSubject` for anything else.
+    """
+    if optimizers == "common":
+        return common()
+    if optimizers == "all":
+        return catalogue()
+    if not isinstance(optimizers, st.SearchStrategy):
+        raise UnusableSubject(
+            f"`optimizers` must be 'common', 'all' or a Hypothesis strategy, got {optimizers!r}"
+        )
+    return optimizers.map(as_optimizer)
 
 
 def _rows(

@@ -13,8 +13,8 @@ import numpy as np
 import optax
 import pytest
 
-from frostproof.strategies.optimizer_catalogue import CATALOGUE, COMMON, Facts
-from frostproof.strategies.optimizers import Optimizer, optimizer
+from frostproof.reference.optimizer import Optimizer, optimizer
+from frostproof.reference.optimizer_catalogue import CATALOGUE, COMMON, Facts
 
 #: What Optax exports that makes a transformation and is no optimizer, by the reason.
 NO_OPTIMIZERS = {

@@ -13,15 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostproof.strategies.optimizer_catalogue import CATALOGUE, COMMON, WRAPPERS
-from frostproof.strategies.optimizers import (
-    Optimizer,
-    catalogue,
-    common,
-    named,
-    optimizer,
-    wrapped,
-)
+from frostproof.reference.optimizer import Optimizer, optimizer
+from frostproof.reference.optimizer_catalogue import CATALOGUE, COMMON, WRAPPERS
+from frostproof.strategies.optimizers import catalogue, common, named, wrapped
 
 PARAMS = {"kernel": np.full((3, 2), 0.5, np.float32), "bias": np.full(4, 0.5, np.float32)}
 

@@ -1,0 +1,53 @@
+"""Source text for stand-alone scripts: how a subject is imported, and arrays bit for bit."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def import_subject(target: str) -> list[str]:
+    """Return the lines that bring a target into a script, under the name `subject`."""
+    place, _, name = target.rpartition(":")
+    path = Path(place)
+    if path.suffix == ".py":
+        return [f"sys.path.insert(0, {str(path.parent.resolve())!r})", _import(path.stem, name)]
+    return ['sys.path.insert(0, ".")', _import(place, name)]
+
+
+def _import(module: str, name: str) -> str:
+    if "." in name:
+        head, _, rest = name.partition(".")
+        return f"from {module} import {head}\n\nsubject = {head}.{rest}"
+    return f"from {module} import {name} as subject"
+
+
+def literal(array: np.ndarray) -> str:
+    """Write an array so that it reads back bit for bit."""
+    if array.dtype == np.float32 and array.size <= 64 and np.isfinite(array).all():
+        return f"np.array({array.tolist()!r}, np.float32)"
+    packed = base64.b64encode(zlib.compress(array.tobytes(), 9)).decode()
+    return (
+        f'np.frombuffer(zlib.decompress(base64.b64decode("{packed}")), {_dtype(array.dtype)})'
+        f".reshape({array.shape}).copy()"
+    )
+
+
+def nested(tree: Any) -> str:
+    """Write a tree of arrays and bools in the containers that it has."""
+    if isinstance(tree, Mapping):
+        return "{" + ", ".join(f"{key!r}: {nested(value)}" for key, value in tree.items()) + "}"
+    if isinstance(tree, tuple):
+        return "(" + "".join(f"{nested(value)}, " for value in tree) + ")"
+    if isinstance(tree, list):
+        return "[" + ", ".join(map(nested, tree)) + "]"
+    return literal(tree) if isinstance(tree, np.ndarray) else repr(tree)
+
+
+def _dtype(dtype: np.dtype[Any]) -> str:
+    return f"np.{dtype.name}" if hasattr(np, dtype.name) else f"ml_dtypes.{dtype.name}"

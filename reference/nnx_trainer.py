@@ -1,0 +1,108 @@
+"""NNX trainers under test: `create` makes module and optimizer, `train_step` trains in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, final
+
+import jax.numpy as jnp
+from flax import nnx
+
+from .contract import UnusableSubject, binds
+from .paths import matches, normalise
+from .trainer import Trainer, Training
+from .training_problem import Batch
+
+#: Variables that hold no parameters, whatever a pattern says.
+_NO_PARAMETERS = (nnx.RngState, nnx.BatchStat, nnx.Cache, nnx.Intermediate, nnx.Perturbation)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class NnxTrainer(Trainer):
+    """A trainer of a Flax NNX module.
+
+    `create(seed, batch, optimizer)` returns the module and an `nnx.Optimizer` (or whatever the
+    program trains with); `train_step(model, optimizer, batch)` trains in place and returns the
+    loss. `seed` is an int in uint32, `batch` has NumPy arrays `.x` and `.y`, `optimizer` is an
+    Optax transformation.
+
+    Keywords for what more it can do, as for `LinenTrainer`; they get the module, and `opt_state`
+    the optimizer. `refreeze(model, frozen)` changes the module in place or returns what takes its
+    place: a module, or (module, optimizer); one of three arguments gets (model, optimizer, frozen).
+    Parameters are the variables of type `nnx.Param`, and those that `frozen` names.
+    """
+
+    _arguments: ClassVar = {
+        "create": (3, "create(seed, batch, optimizer)"),
+        "train_step": (3, "train_step(model, optimizer, batch)"),
+    }
+
+    def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
+        """Create module and optimizer; raises `UnusableSubject` for anything else."""
+        made = self.create(seed, batch, optimizer)
+        if not isinstance(made, tuple | list) or len(made) != 2:
+            raise UnusableSubject(
+                f"`create` returned a {type(made).__name__}, expected (model, optimizer)"
+            )
+        return _NnxTraining(self, *made)
+
+
+@dataclass
+class _NnxTraining:
+    trainer: NnxTrainer
+    model: Any = field(repr=False)
+    optimizer: Any = field(repr=False)
+
+    def params(self) -> Any:
+        own = self.trainer.params
+        return own(self.model) if own else nnx.state(self.model, self._is_parameter)
+
+    def _is_parameter(self, path: Any, variable: Any) -> bool:
+        kind = getattr(variable, "type", type(variable))
+        if not issubclass(kind, nnx.Variable) or issubclass(kind, _NO_PARAMETERS):
+            return False
+        return issubclass(kind, nnx.Param) or matches(normalise(path), self.trainer.frozen)
+
+    def set_params(self, params: Any) -> None:
+        own = self.trainer.with_params
+        if own is None:
+            nnx.update(self.model, params)
+        else:
+            self.model = own(self.model, params) or self.model
+
+    def step(self, batch: Batch) -> Any:
+        return self.trainer.train_step(self.model, self.optimizer, batch)
+
+    def opt_state(self) -> Any:
+        own = self.trainer.opt_state
+        if own is not None:
+            return own(self.optimizer)
+        return nnx.state(self.optimizer) if isinstance(self.optimizer, nnx.Pytree) else None
+
+    def model_state(self) -> Any:
+        own = self.trainer.model_state
+        if own is not None:
+            return own(self.model)
+        statistics = nnx.state(self.model, nnx.BatchStat)
+        return statistics or None
+
+    def everything(self) -> Any:
+        return nnx.state((self.model, self.optimizer))
+
+    def set_everything(self, state: Any) -> None:
+        nnx.update((self.model, self.optimizer), state)
+
+    def predict(self, x: Any) -> Any:
+        own = self.trainer.predict
+        return None if own is None else own(self.model, jnp.asarray(x))
+
+    def refreeze(self, frozen: tuple[str, ...]) -> None:
+        own = self.trainer.refreeze
+        assert own is not None, "laws that refreeze need it"
+        arguments = (self.model, self.optimizer, frozen) if binds(own, 3) else (self.model, frozen)
+        answer = own(*arguments)
+        if isinstance(answer, tuple | list):
+            self.model, self.optimizer = answer
+        elif answer is not None:
+            self.model = answer

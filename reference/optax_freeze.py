@@ -1,0 +1,109 @@
+"""Optax wrappers under test: `fn(optimizer, mask) -> optimizer`, where True in the mask freezes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import optax
+
+from .contract import UnusableSubject, binds, signature_of
+from .paths import Path, named_leaves, path_text
+from .recording import recording
+from .snapshot import Snapshot, snapshot
+from .trajectory import Moment, Step, Trajectory
+from .tree_problem import TreeProblem
+
+
+@dataclass(frozen=True)
+class OptaxFreeze:
+    """A function `fn(optimizer, mask) -> optimizer` that keeps it from moving masked leaves.
+
+    `mask` is a tree of bools like the parameters, True = frozen. `optimizers` tells under which
+    optimizers it promises to freeze: "common", "all" or a strategy of
+    `frostproof.strategies.optimizers`; `promise` which guarantees. Raises `UnusableSubject` where
+    `fn` does not take two positional arguments.
+    """
+
+    fn: Callable[[Any, Any], Any]
+    optimizers: Any = "common"
+    promise: Collection[str] = ("selected", "value")
+
+    kind = "optax"
+    #: What laws may need of it; `needs` in the law book.
+    abilities = frozenset({"tree", "wrapper", "opt_state"})
+
+    def __post_init__(self) -> None:
+        if not binds(self.fn, 2):
+            raise UnusableSubject(
+                f"an Optax wrapper is called as fn(optimizer, mask): {signature_of(self.fn)} does "
+                "not take two positional arguments"
+            )
+
+    def read_problem(self, record: Any) -> TreeProblem:
+        """Return the problem of a record."""
+        return TreeProblem.read(record)
+
+    def run(self, problem: TreeProblem, *, watched: bool = False) -> Trajectory:
+        """Train the drawn parameters by the drawn gradients, with the optimizer that `fn` makes."""
+        del watched
+        trajectory = Trajectory(problem)
+        steps: list[Step] = []
+        trajectory.steps = steps
+        try:
+            optimizer = self._frozen(problem)
+            if not callable(getattr(optimizer, "update", None)):
+                trajectory.malformed = f"a {type(optimizer).__name__}, no optimizer"
+                return trajectory
+            self._train(problem, optimizer, steps)
+        except (Exception, SystemExit) as error:
+            trajectory.raised = error
+        return trajectory
+
+    def _frozen(self, problem: TreeProblem) -> Any:
+        optimizer, mask = recording(problem.optimizer.transformation), problem.mask()
+        match problem.applied:
+            case "no freeze":
+                return optimizer
+            case "nothing":
+                return self.fn(optimizer, jax.tree.map(lambda frozen: False, mask))
+            case "everything":
+                return self.fn(optimizer, jax.tree.map(lambda frozen: True, mask))
+            case "twice":
+                return self.fn(self.fn(optimizer, mask), mask)
+            case "in two parts":
+                first, second = problem.halves()
+                return self.fn(self.fn(optimizer, first), second)
+            case "in two parts, the other way round":
+                first, second = problem.halves()
+                return self.fn(self.fn(optimizer, second), first)
+        return self.fn(optimizer, mask)
+
+    def _train(self, problem: TreeProblem, optimizer: Any, steps: list[Step]) -> None:
+        update, apply = optimizer.update, optax.apply_updates
+        if problem.jitted:
+            update = jax.jit(update)
+        # JAX arrays, as a program would hold them: Optax treats NumPy's in-place dtypes otherwise.
+        params = jax.tree.map(jax.numpy.asarray, problem.params())
+        frozen = frozen_leaves(problem, snapshot(params))
+        state = optimizer.init(params)
+        before = Moment(snapshot(params), snapshot(state))
+        for number in range(1, problem.steps + 1):
+            gradient = jax.tree.map(jax.numpy.asarray, problem.gradient(number))
+            updates, state = update(gradient, state, params)
+            params = apply(params, updates)
+            after = Moment(snapshot(params), snapshot(state))
+            steps.append(Step(before, after, frozen, number))
+            before = after
+
+
+def frozen_leaves(problem: TreeProblem, params: Snapshot) -> frozenset[Path]:
+    """Return the paths that a problem freezes, as it applies the freeze."""
+    if problem.applied in ("no freeze", "nothing"):
+        return frozenset()
+    if problem.applied == "everything":
+        return frozenset(params)
+    masked = {path_text(path): frozen for path, frozen in named_leaves(problem.mask()).items()}
+    return frozenset(path for path in params if masked[path_text(path)])

@@ -1,0 +1,214 @@
+"""Trainers under test: code that creates a model and its optimizer, and trains it step by step."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import jax
+import numpy as np
+
+from .contract import UnusableSubject, binds, signature_of
+from .paths import Frozen, Path, matches, named_leaves, normalise, path_text, select
+from .recording import recording
+from .snapshot import Snapshot, snapshot
+from .training_problem import Batch, TrainingProblem
+from .trajectory import Moment, Step, Trajectory
+
+Function = Callable[..., Any]
+
+
+class Training(Protocol):
+    """One training that is under way: the small protocol beneath every trainer."""
+
+    @abstractmethod
+    def params(self) -> Any:
+        """Return the parameters, a pytree."""
+
+    @abstractmethod
+    def set_params(self, params: Any) -> None:
+        """Put other parameters of the same structure in their place."""
+
+    @abstractmethod
+    def step(self, batch: Batch) -> Any:
+        """Train on a batch; returns what the program reports as its loss."""
+
+    @abstractmethod
+    def opt_state(self) -> Any:
+        """Return the optimizer's state, or None where it cannot be found."""
+
+    @abstractmethod
+    def model_state(self) -> Any:
+        """Return the statistics of layers, or None where there are none."""
+
+    @abstractmethod
+    def everything(self) -> Any:
+        """Return all that the training carries from step to step, a pytree."""
+
+    @abstractmethod
+    def set_everything(self, state: Any) -> None:
+        """Put another state of the same structure in its place."""
+
+    @abstractmethod
+    def predict(self, x: Any) -> Any:
+        """Return the model's prediction."""
+
+    @abstractmethod
+    def refreeze(self, frozen: tuple[str, ...]) -> None:
+        """Freeze these leaves from now on, and no others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trainer:
+    """What `LinenTrainer` and `NnxTrainer` share; those two say how their functions are called."""
+
+    create: Function
+    train_step: Function
+    #: Path prefixes compared segment by segment, such as ("encoder/block_1",), or a predicate.
+    frozen: Frozen = ()
+    predict: Function | None = None
+    #: "mse" or a NumPy callable `loss(prediction, y)`: without it no law judges the loss.
+    loss: str | Function | None = None
+    params: Function | None = None
+    with_params: Function | None = None
+    opt_state: Function | None = None
+    model_state: Function | None = None
+    refreeze: Function | None = None
+    #: A Hypothesis strategy of batches (anything with `.x` and `.y`), for a model of other inputs.
+    batches: Any = None
+    #: Under which optimizers it promises to freeze: "common", "all", or a strategy.
+    optimizers: Any = "common"
+    promise: Collection[str] = ("selected", "value")
+
+    kind: ClassVar[str] = "trainer"
+    #: Number of arguments of `create` and `train_step`, and how they are called.
+    _arguments: ClassVar[dict[str, tuple[int, str]]]
+
+    def __post_init__(self) -> None:
+        for name, (count, call) in self._arguments.items():
+            function = getattr(self, name)
+            if not callable(function) or not binds(function, count):
+                raise UnusableSubject(
+                    f"`{name}` is called as {call}: {signature_of(function)} does not take "
+                    f"{count} positional arguments"
+                )
+        if not (self.loss is None or self.loss == "mse" or callable(self.loss)):
+            raise UnusableSubject(f"`loss` must be 'mse' or a NumPy callable, got {self.loss!r}")
+        try:
+            matches(("a", "leaf"), self.frozen) if not callable(self.frozen) else None
+        except TypeError as error:
+            raise UnusableSubject(str(error)) from None
+
+    @abstractmethod
+    def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
+        """Create the model and its optimizer."""
+
+    def read_problem(self, record: Any) -> TrainingProblem:
+        """Return the problem of a record."""
+        return TrainingProblem.read(record)
+
+    def run(self, problem: TrainingProblem, *, watched: bool = False) -> Trajectory:
+        """Train by the problem's actions and return what happened."""
+        del watched
+        return _run(self, problem)
+
+
+def _run(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
+    trajectory = Trajectory(problem)
+    steps: list[Step] = []
+    trajectory.steps = steps
+    try:
+        optimizer = recording(problem.optimizer.transformation)
+        training = trainer.begin(problem.seed, problem.batch(1), optimizer)
+        chosen = select(named_leaves(training.params()), trainer.frozen)
+        if problem.weights != "initialised":
+            reweigh(training, problem, chosen)
+        _act(training, problem, chosen, trajectory, steps)
+    except (Exception, SystemExit) as error:
+        trajectory.raised = error
+    return trajectory
+
+
+def _act(
+    training: Training,
+    problem: TrainingProblem,
+    chosen: frozenset[Path],
+    trajectory: Trajectory,
+    steps: list[Step],
+) -> None:
+    frozen, saved, number = chosen, None, 0
+    before = _moment(training)
+    for action in problem.actions:
+        if action == "step":
+            number += 1
+            before = _step(training, problem, before, frozen, number, trajectory, steps)
+            continue
+        if action in ("freeze", "unfreeze"):
+            frozen = chosen if action == "freeze" else frozenset()
+            training.refreeze(tuple(sorted(map(path_text, frozen))))
+        elif action == "save":
+            saved = jax.tree.map(np.array, training.everything()), frozen
+        elif saved is not None:
+            training.set_everything(jax.tree.map(jax.numpy.asarray, saved[0]))
+            frozen = saved[1]
+        before = _moment(training)
+
+
+def _step(
+    training: Training,
+    problem: TrainingProblem,
+    before: Moment,
+    frozen: frozenset[Path],
+    number: int,
+    trajectory: Trajectory,
+    steps: list[Step],
+) -> Moment:
+    batch, untouched = problem.batch(number), problem.batch(number)
+    prediction = _prediction(training, batch)
+    reported = training.step(batch)
+    after = _moment(training)
+    kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
+    trajectory.batch_kept &= all(jax.tree.leaves(kept))
+    loss = np.asarray(reported) if hasattr(reported, "dtype") else reported
+    number_like = isinstance(loss, int | float) or getattr(loss, "shape", None) == ()
+    step = Step(before, after, frozen, number, float(loss) if number_like else None)
+    step.prediction, step.targets = prediction, untouched.y
+    steps.append(step)
+    return after
+
+
+def _prediction(training: Training, batch: Batch) -> np.ndarray | None:
+    predicted = training.predict(jax.tree.map(np.copy, batch.x))
+    return None if predicted is None else np.array(predicted)
+
+
+def _moment(training: Training) -> Moment:
+    opt_state, model_state = training.opt_state(), training.model_state()
+    return Moment(
+        snapshot(training.params()),
+        None if opt_state is None else snapshot(opt_state),
+        None if model_state is None else snapshot(model_state),
+        _rest(training),
+    )
+
+
+def _rest(training: Training) -> Snapshot | None:
+    try:
+        return snapshot(training.everything())
+    except ValueError:  # such as two leaves of one path in a state of the user's own making
+        return None
+
+
+def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path]) -> None:
+    """Put the weights that the problem asks for in place of the initialised ones."""
+
+    def weigh(key_path: Any, leaf: Any) -> Any:
+        path = normalise(key_path)
+        if not hasattr(leaf, "dtype") or leaf.dtype.kind not in "fV":
+            return leaf
+        drawn = problem.reweighted(path_text(path), np.asarray(leaf), path in frozen)
+        return jax.numpy.asarray(drawn)
+
+    training.set_params(jax.tree_util.tree_map_with_path(weigh, training.params()))

@@ -1,0 +1,135 @@
+"""What a trainer can do, found out by trying it once: which laws apply, which targets it takes."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import hypothesis
+import jax
+import numpy as np
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
+
+from ..reference.comparison import same_value
+from ..reference.contract import UnusableSubject
+from ..reference.optimizer import optimizer
+from ..reference.paths import UnmatchedPattern, named_leaves, select
+from ..reference.recording import recording
+from ..reference.snapshot import snapshot
+from ..reference.trainer import Trainer, Training, reweigh
+from ..reference.training_problem import Drawn, TrainingProblem
+
+#: Nothing moves under it: what then moves was put back, or never took the new weights.
+_STILL = optimizer("sgd", learning_rate=0.0)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What laws may need that this trainer has, and the shape of one row of its predictions."""
+
+    abilities: frozenset[str]
+    outputs: tuple[int, ...] = (1,)
+
+
+@functools.cache
+def probe(trainer: Trainer) -> Probe:
+    """Create the trainer once, and train one step by rate zero.
+
+    Raises `UnusableSubject` for a pattern in `frozen` that matches no leaf. A trainer that raises
+    is left to the laws, which report it with the problem.
+    """
+    abilities = {"tree", "trainer"}
+    abilities |= {name for name in ("loss", "refreeze") if getattr(trainer, name)}
+    if trainer.loss == "mse":
+        abilities.add("mse")
+    if trainer.batches is None:
+        abilities.add("rows")
+    problem = TrainingProblem(0, _STILL, 3, 2, 0, batches=_sample(trainer))
+    try:
+        training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
+        chosen = select(named_leaves(training.params()), trainer.frozen)
+    except (UnmatchedPattern, TypeError) as error:
+        if isinstance(error, UnmatchedPattern) or "frozen" in str(error):
+            raise UnusableSubject(str(error)) from None
+        return Probe(frozenset(abilities))
+    except (Exception, SystemExit) as error:
+        if isinstance(error, UnusableSubject):
+            raise
+        return Probe(frozenset(abilities))
+    outputs: tuple[int, ...] = (1,)
+    try:
+        if training.opt_state() is not None:
+            abilities.add("opt_state")
+        if jax.tree.leaves(training.model_state()):
+            abilities.add("model_state")
+        if trainer.predict is not None:
+            outputs = tuple(np.shape(training.predict(problem.batch(1).x))[1:])
+            abilities.add("predict")
+        problem = replace(problem, outputs=outputs)
+        if trainer.with_params is not None or _takes_params(training, problem, chosen):
+            abilities.add("with_params")
+    except (Exception, SystemExit):
+        pass
+    return Probe(frozenset(abilities), outputs)
+
+
+def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:
+    """Tell whether parameters can be put in place from outside and stay there.
+
+    A program may keep a second copy of its weights, out of which it restores them: then they
+    cannot, and no law should try.
+    """
+    if not hasattr(training, "model") and not hasattr(training.state, "replace"):  # type: ignore[attr-defined]
+        return False
+    if _holds_copies(training):
+        return False
+    reweigh(training, replace(problem, weights="redrawn"), chosen)
+    before = snapshot(training.params())
+    training.step(problem.batch(1))
+    after = snapshot(training.params())
+    return before.keys() == after.keys() and all(
+        same_value(before[path].array, after[path].array) for path in before
+    )
+
+
+def _holds_copies(training: Training) -> bool:
+    """Tell whether a weight is found twice in all that the training carries."""
+    weights = [leaf.array for leaf in snapshot(training.params()).values() if leaf.array.any()]
+    carried = [leaf.array.tobytes() for leaf in snapshot(training.everything()).values()]
+    return any(carried.count(weight.tobytes()) > 1 for weight in weights if weight.size > 1)
+
+
+def _sample(trainer: Trainer) -> tuple[Drawn, ...] | None:
+    """Draw the simplest batch of a user's own strategy."""
+    if trainer.batches is None:
+        return None
+    if not isinstance(trainer.batches, st.SearchStrategy):
+        raise UnusableSubject(
+            f"`batches` must be a Hypothesis strategy, got {type(trainer.batches).__name__}"
+        )
+    drawn: list[Drawn] = []
+
+    @hypothesis.seed(0)
+    @hypothesis.settings(
+        max_examples=1,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.given(trainer.batches.map(Drawn))
+    def sample(batch: Drawn) -> None:
+        drawn.append(batch)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sample()
+    return (drawn[0],)
+
+
+def able(subject: Any) -> frozenset[str]:
+    """Return what laws may need that a subject of any kind has."""
+    return probe(subject).abilities if isinstance(subject, Trainer) else subject.abilities

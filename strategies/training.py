@@ -1,0 +1,211 @@
+"""Problems for trainers and Optax wrappers: one run, or a run with a variation of it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ..reference.optax_freeze import OptaxFreeze
+from ..reference.optimizer import Optimizer
+from ..reference.optimizer_catalogue import COMMON
+from ..reference.training_problem import Drawn, TrainingProblem
+from ..reference.tree_problem import DISTURBANCES, TREES, TreeProblem, leaf_paths
+from .learning_rates import extreme_learning_rates
+from .optimizers import named, promised
+from .probing import probe
+
+Problem = Any
+Problems = st.SearchStrategy[tuple[Problem, ...]]
+Draws = Callable[[Any, Any], Problems]
+
+_fills = st.integers(0, 2**16 - 1)
+_steps = st.sampled_from((1, 2, 3, 4))
+_seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
+#: Rows and features of a batch, the plainest first. Few: each is a compilation for each optimizer.
+_SIZES = ((2, 2), (1, 1), (7, 3))
+#: Structures whose leaves are all float32.
+_PLAIN_TREES = tuple(name for name in TREES if name not in ("bfloat16", "float16"))
+
+
+def problems(
+    subject: Any,
+    optimizers: st.SearchStrategy[Optimizer] | None = None,
+    *,
+    trees: tuple[str, ...] = _PLAIN_TREES,
+    steps: st.SearchStrategy[int] = _steps,
+    **fields: Any,
+) -> st.SearchStrategy[Problem]:
+    """Draw one problem for a subject, under the optimizers of its promise unless others are given.
+
+    Shrinks to one step by sgd(1.0), the smallest tree or batch, seed 0. `fields` are fixed, for
+    wrappers and trainers alike where both have them.
+    """
+    optimizers = promised(subject.optimizers) if optimizers is None else optimizers
+    if isinstance(subject, OptaxFreeze):
+        return _tree_problems(optimizers, trees, steps, fields)
+    return subject_problems(subject, optimizers, steps, fields)
+
+
+def subject_problems(
+    subject: Any,
+    optimizers: st.SearchStrategy[Optimizer],
+    steps: st.SearchStrategy[int],
+    fields: dict[str, Any],
+) -> st.SearchStrategy[TrainingProblem]:
+    """Draw one problem for a trainer."""
+    found = probe(subject)
+    fields = dict(fields)
+    weights = fields.pop("weights", None)
+    if "gradients" in fields:  # of a drawn tree; a trainer's come from its batches
+        fields["numbers"] = _NUMBERS_FOR[fields.pop("gradients")]
+
+    def build(
+        optimizer: Optimizer,
+        steps: int,
+        size: tuple[int, int],
+        seed: int,
+        fill: int,
+        reweighted: str,
+        batches: tuple[Drawn, ...] | None,
+    ) -> TrainingProblem:
+        # Some optimizers start from the weights they are shown: those stay as they are.
+        plain = (optimizer.inner or optimizer).name in COMMON
+        redraws = "with_params" in found.abilities and (plain or weights == "special")
+        problem = TrainingProblem(
+            seed,
+            optimizer,
+            *size,
+            fill,
+            actions=("step",) * steps,
+            weights=(weights or reweighted) if redraws else "initialised",
+            outputs=found.outputs,
+            batches=batches,
+        )
+        return replace(problem, **fields)
+
+    batches: st.SearchStrategy[Any] = st.none()
+    if subject.batches is not None:
+        own = subject.batches.map(Drawn)
+        batches = st.lists(own, min_size=1, max_size=4).map(tuple)
+    return st.builds(
+        build,
+        optimizers,
+        steps,
+        st.sampled_from(_SIZES),
+        _seeds,
+        _fills,
+        st.sampled_from(("initialised", "redrawn")),
+        batches,
+    )
+
+
+_NUMBERS_FOR = {"ordinary": "ordinary", "inf": "overflowing", "nan": "nan", "huge": "huge"}
+
+
+def _tree_problems(
+    optimizers: st.SearchStrategy[Optimizer],
+    trees: tuple[str, ...],
+    steps: st.SearchStrategy[int],
+    fields: dict[str, Any],
+) -> st.SearchStrategy[TreeProblem]:
+    return st.sampled_from(trees).flatmap(
+        lambda tree: st.builds(
+            lambda frozen, optimizer, steps, fill: TreeProblem(
+                tree, frozen, optimizer, steps, fill, **fields
+            ),
+            _some_of(leaf_paths(tree)),
+            optimizers,
+            steps,
+            _fills,
+        )
+    )
+
+
+@functools.cache
+def _some_of(paths: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    """Draw a subset, seldom everything and never nothing; shrinks to the first leaf alone."""
+    if len(paths) == 1:
+        return st.just(paths)
+    first = st.just(paths[:1])
+    flags = st.tuples(*(st.booleans() for _ in paths))
+    drawn = flags.map(lambda chosen: tuple(p for p, c in zip(paths, chosen, strict=True) if c))
+    return st.one_of(first, drawn.map(lambda some: some or paths[:1]))
+
+
+def single(subject: Any, shapes: Any = None) -> Problems:
+    """Draw one ordinary problem: most laws share it, and with it the subject's runs."""
+    del shapes
+    return st.tuples(problems(subject))
+
+
+def under(
+    choose: Callable[[Any], st.SearchStrategy[Optimizer]], gradients: tuple[str, ...] = ()
+) -> Draws:
+    """Draw one problem under other optimizers: those that `choose` makes of the promised ones."""
+
+    def draws(subject: Any, shapes: Any = None) -> Problems:
+        del shapes
+        chosen = choose(promised(subject.optimizers))
+        if not gradients:
+            return st.tuples(problems(subject, chosen))
+        regimes = st.sampled_from(gradients)
+        return st.tuples(regimes.flatmap(lambda each: problems(subject, chosen, gradients=each)))
+
+    return draws
+
+
+def with_regimes(**regimes: tuple[Any, ...]) -> Draws:
+    """Draw one problem of these gradients, weights or trees, each as likely as the others."""
+
+    def draws(subject: Any, shapes: Any = None) -> Problems:
+        del shapes
+        names, choices = list(regimes), [st.sampled_from(each) for each in regimes.values()]
+        return st.tuples(
+            st.tuples(*choices).flatmap(
+                lambda chosen: problems(subject, **dict(zip(names, chosen, strict=True)))
+            )
+        )
+
+    return draws
+
+
+def at_extreme_rates(subject: Any, shapes: Any = None) -> Problems:
+    """Draw one problem at a learning rate that is zero, negative, tiny or huge."""
+    del shapes
+    rates = st.builds(
+        lambda optimizer, rate: optimizer.at_rate(rate),
+        promised(subject.optimizers),
+        extreme_learning_rates(),
+    )
+    return st.tuples(problems(subject, rates))
+
+
+def at_rate_zero(subject: Any, shapes: Any = None) -> Problems:
+    """Draw one problem under SGD or momentum that must not move anything."""
+    del shapes
+    still = named("sgd", "momentum", "nesterov", learning_rates=(0.0,))
+    return st.tuples(problems(subject, still))
+
+
+def disturbed(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem, and the same with other gradients of the frozen leaves."""
+    del shapes
+    return st.builds(
+        lambda problem, disturbance: (problem, replace(problem, disturbed=disturbance)),
+        problems(subject),
+        st.sampled_from(DISTURBANCES[1:]),
+    )
+
+
+def varied(**changes: Any) -> Draws:
+    """Draw a problem, and the same with these fields changed."""
+
+    def draws(subject: Any, shapes: Any = None) -> Problems:
+        del shapes
+        return problems(subject).map(lambda problem: (problem, replace(problem, **changes)))
+
+    return draws
