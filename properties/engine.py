@@ -11,7 +11,7 @@ from typing import Any
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.database import ExampleDatabase
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, Unsatisfiable
 
 from ..strategies.shapes import Shape, pool
 from .budget import unmet
@@ -25,6 +25,8 @@ from .verdict import Counterexample, Verdict
 SHRINKING_SECONDS = 20.0
 #: Hypothesis remembers all it drew, 6 KB an example: after so many a law starts afresh.
 ROUND = 1000
+#: Examples in which something did not happen that are looked at again, should it never happen.
+CONFIRMED = 5
 NOT_REPEATABLE = "not repeatable: the failure did not recur on the same problem"
 
 
@@ -62,7 +64,7 @@ class Tally:
     times: deque[float] = field(default_factory=lambda: deque(maxlen=10))
     #: For laws that are judged over the run.
     happened: set[str] = field(default_factory=set)
-    never: dict[str, Refutation] = field(default_factory=dict)
+    never: dict[str, list[Refutation]] = field(default_factory=dict)
 
     @property
     def slow(self) -> bool:
@@ -81,14 +83,14 @@ class Tally:
         problems: tuple[Any, ...],
         calls: list[Any],
     ) -> None:
-        """Keep what never happened so far, each with the first example in which it should have."""
+        """Keep what never happened so far, with the first examples in which it should have."""
         for name, failure in observed.items():
             if failure is None:
                 self.happened.add(name)
                 self.never.pop(name, None)
-            elif name not in self.happened and name not in self.never:
+            elif name not in self.happened and len(self.never.get(name, ())) < CONFIRMED:
                 failure.facts |= {"problems": problems, "calls": calls}
-                self.never[name] = failure
+                self.never.setdefault(name, []).append(failure)
 
 
 def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -> Verdict:
@@ -140,12 +142,14 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
                 break
     except Refutation as found:
         verdict = _refuted(law, subject, found, tally, target)
+    except Unsatisfiable:
+        verdict = Verdict("not-run", 0, reason="nothing that may be drawn is what this law is about")
     except Flaky:  # an earlier failure passed when Hypothesis ran it again
         last = list(tally.failures.values())[-1]
         verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
     else:
-        if tally.never:
-            never = next(iter(tally.never.values()))
+        never = _confirmed(law, subject, tally)
+        if never is not None:
             verdict = _refuted(law, subject, never, tally, target)
         else:
             verdict = _unrefuted(law, tally, effort, cut=out_of_time())
@@ -211,10 +215,21 @@ def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | 
         read = tuple(subject.read_problem(problem) for problem in problems)
         tally = Tally()
         examine(law, subject, read, Memory(), tally)
-        if tally.never:
-            raise next(iter(tally.never.values()))
+        never = _confirmed(law, subject, tally)
+        if never is not None:
+            raise never
     except Refutation as found:
         return str(found)
+    return None
+
+
+def _confirmed(law: Law, subject: Any, tally: Tally) -> Refutation | None:
+    """Return what never happened although it should have; what never mattered gets a label."""
+    for name, failures in tally.never.items():
+        for failure in failures:
+            if law.confirm(subject, failure):
+                return failure
+        tally.labels[f"never mattered: {name}"] = len(failures)
     return None
 
 

@@ -48,8 +48,9 @@ class Law:
     judges_malformed: bool = False
     #: About what no subject promises, such as optimizers outside its promise.
     beyond: bool = False
-    #: Judged on what all examples showed together: see `observe`.
-    over_run: bool = False
+    #: Of a law that is judged over the run (see `observe`): whether a failure counts that nothing
+    #: in the run contradicts, given the subject and the refutation.
+    confirm: Callable[[Any, Any], bool] = lambda subject, failure: True
 
     @property
     def statement(self) -> str:

@@ -62,6 +62,12 @@ class OptaxFreeze:
             trajectory.raised = error
         return trajectory
 
+    def matters(self, trajectory: Trajectory, path: Path) -> bool:
+        """Tell whether the drawn gradients of a leaf are such that it has to move."""
+        problem: TreeProblem = trajectory.problem
+        drawn = [named_leaves(problem.gradient(step + 1))[path] for step in range(problem.steps)]
+        return problem.gradients == "ordinary" and any(leaf.any() for leaf in drawn)
+
     def _frozen(self, problem: TreeProblem) -> Any:
         optimizer, mask = recording(problem.optimizer.transformation), problem.mask()
         match problem.applied:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .interval import Interval
+from .optimizer import Optimizer
 
 
 @final
@@ -178,3 +180,19 @@ def _unbiased(moment: Interval, decay: float, count: int) -> Interval:
 
 def _decayed(direction: Interval, weight_decay: float, param: Interval) -> Interval:
     return direction + weight_decay * param if weight_decay else direction
+
+
+_BY_ROW: dict[str, Callable[..., Oracle]] = {
+    "sgd": sgd,
+    "momentum": sgd,
+    "nesterov": partial(sgd, nesterov=True),
+    "adam": adam,
+    "adamw": adamw,
+    "rmsprop": rmsprop,
+    "lion": lion,
+}
+
+
+def oracle_of(optimizer: Optimizer) -> Oracle:
+    """Return the oracle of a row of the catalogue; raises `KeyError` where there is none."""
+    return _BY_ROW[optimizer.name](**dict(optimizer.hyperparameters))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import jax
@@ -113,6 +113,50 @@ class Trainer:
         """Train by the problem's actions and return what happened."""
         del watched
         return _run(self, problem)
+
+
+    def matters(self, trajectory: Trajectory, path: Path) -> bool:
+        """Tell whether a leaf that did not move should have: many more steps do not move it, and
+        its gradient is not negligible or the loss depends on it.
+
+        Where parameters cannot be put in place from outside, only the gradient is looked at.
+        """
+        problem = trajectory.problem
+        longer = _run(self, replace(problem, actions=("step",) * _PATIENCE))
+        if not longer.steps or longer.raised:
+            return False
+        if longer.first.params[path] != longer.last.params[path]:
+            return False
+        given = [step.given.gradients.get(path) for step in trajectory.steps if step.given]
+        if any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given):
+            return True
+        plain, perturbed = (self._first_loss(problem, path, by) for by in (0.0, 0.5))
+        if plain is None or perturbed is None:
+            return False
+        return abs(plain - perturbed) > _TELLING * abs(plain)
+
+    def _first_loss(self, problem: TrainingProblem, path: Path, by: float) -> float | None:
+        """Return the loss of the first step with a leaf scaled and shifted by so much."""
+
+        def shift(key_path: Any, leaf: Any) -> Any:
+            return leaf * (1 + by) + by if normalise(key_path) == path else leaf
+
+        try:
+            optimizer = recording(problem.optimizer.transformation)
+            training = self.begin(problem.seed, problem.batch(1), optimizer)
+            if problem.weights != "initialised":
+                reweigh(training, problem, frozenset())
+            shifted = jax.tree_util.tree_map_with_path(shift, training.params())
+            training.set_params(shifted)
+            return float(np.asarray(training.step(problem.batch(1))))
+        except Exception:  # no loss, or no way to put parameters in place: nothing is known
+            return None
+
+
+#: Steps after which a leaf moves if it ever does: behind `MultiSteps`, or a warm-up from zero.
+_PATIENCE = 40
+#: A gradient, or a relative change of the loss, that is no rounding.
+_TELLING = 1e-3
 
 
 def _run(trainer: Trainer, problem: TrainingProblem) -> Trajectory:

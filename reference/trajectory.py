@@ -77,6 +77,12 @@ class Trajectory:
     compilations: list[int] = field(default_factory=list)
 
     @property
+    def structure(self) -> str:
+        """A prefix that tells drawn trees and architectures apart, whose leaves may share names."""
+        drawn = getattr(self.problem, "tree", None) or getattr(self.problem, "architecture", None)
+        return f"{drawn}: " if drawn else ""
+
+    @property
     def first(self) -> Moment:
         """The moment before the first step."""
         return self.steps[0].before

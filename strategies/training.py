@@ -143,17 +143,17 @@ def single(subject: Any, shapes: Any = None) -> Problems:
 
 
 def under(
-    choose: Callable[[Any], st.SearchStrategy[Optimizer]], gradients: tuple[str, ...] = ()
+    choose: Callable[[Any], st.SearchStrategy[Optimizer]],
+    gradients: tuple[str, ...] = ("ordinary",),
+    **fields: Any,
 ) -> Draws:
     """Draw one problem under other optimizers: those that `choose` makes of the promised ones."""
 
     def draws(subject: Any, shapes: Any = None) -> Problems:
         del shapes
         chosen = choose(promised(subject.optimizers))
-        if not gradients:
-            return st.tuples(problems(subject, chosen))
         regimes = st.sampled_from(gradients)
-        return st.tuples(regimes.flatmap(lambda each: problems(subject, chosen, gradients=each)))
+        return st.tuples(regimes.flatmap(lambda each: problems(subject, chosen, gradients=each, **fields)))
 
     return draws
 
