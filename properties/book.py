@@ -6,10 +6,26 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from . import exercise_laws, exercise_xray, frozen_laws, movement_laws
+from . import (
+    exercise_laws,
+    exercise_xray,
+    frozen_laws,
+    inert_laws,
+    isolation_laws,
+    loss_laws,
+    movement_laws,
+)
 from .law import Law
 
-BOOK: tuple[Law, ...] = (*exercise_laws.LAWS, *exercise_xray.LAWS, *frozen_laws.LAWS, *movement_laws.LAWS)
+BOOK: tuple[Law, ...] = (
+    *exercise_laws.LAWS,
+    *exercise_xray.LAWS,
+    *frozen_laws.LAWS,
+    *movement_laws.LAWS,
+    *loss_laws.LAWS,
+    *isolation_laws.LAWS,
+    *inert_laws.LAWS,
+)
 
 BY_ID = {law.id: law for law in BOOK}
 assert len(BY_ID) == len(BOOK), "two laws share an id"

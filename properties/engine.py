@@ -143,7 +143,8 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
     except Refutation as found:
         verdict = _refuted(law, subject, found, tally, target)
     except Unsatisfiable:
-        verdict = Verdict("not-run", 0, reason="nothing that may be drawn is what this law is about")
+        reason = "none of the subject's optimizers is one that this law is about"
+        verdict = Verdict("not-run", 0, reason=reason)
     except Flaky:  # an earlier failure passed when Hypothesis ran it again
         last = list(tally.failures.values())[-1]
         verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ..reference.interval import Interval
-from ..reference.oracle_optimizers import informative, oracle_of
 from ..reference.optimizer import ForeignOptimizer, Optimizer
+from ..reference.oracle_optimizers import informative, oracle_of
 from ..reference.paths import Path, path_text
 from ..reference.trajectory import Step, Trajectory
 from ..strategies import training
@@ -163,9 +163,7 @@ def trainable_leaves_follow_the_oracle(trajectory: Trajectory) -> None:
                 continue
             param = Interval.of(before)
             state = states.get(path) or oracle.init(param)
-            expected, states[path] = oracle.step(
-                Interval.of(given.gradients[path]), param, state
-            )
+            expected, states[path] = oracle.step(Interval.of(given.gradients[path]), param, state)
             label("the oracle says something", bool(informative(param, expected).any()))
             _require_inside(trajectory, step, path, expected, after)
 

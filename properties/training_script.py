@@ -27,6 +27,7 @@ import optax
 
 # By run, step and path: parameters and optimizer state around each step, the losses.
 before, after, states, losses = [], [], [], []
+carried, statistics = [], []
 
 
 def leaves(tree):
@@ -62,6 +63,10 @@ def same_value(a, b):
     return same_form(a, b) and np.array_equal(flushed(a), flushed(b), equal_nan=True)
 
 
+def same_copy(copy, leaf):
+    return same_value(copy, leaf.astype(copy.dtype))
+
+
 def same_norm(a, b):
     norms = [np.linalg.norm(flushed(leaf)) for leaf in (a, b)]
     return same_form(a, b) and np.array_equal(*norms, equal_nan=True)
@@ -75,6 +80,7 @@ def training_script(
     lines = [f'"""{law.id}: {law.statement}"""', "", _PRELUDE, *import_subject(target)]
     for run in runs:
         lines += ["", "before.append([]), after.append([]), states.append([]), losses.append([])"]
+        lines += ["carried.append([]), statistics.append([])"]
         tree = isinstance(run.problem, TreeProblem)
         lines += _tree_run(run.problem) if tree else _trainer_run(run)
     if isinstance(refutation, SubjectRaised):
@@ -111,7 +117,8 @@ def _tree_run(problem: TreeProblem) -> Iterator[str]:
         yield "before[-1].append(leaves(params))"
         yield "updates, state = update(gradients, state, params)"
         yield "params = optax.apply_updates(params, updates)"
-        yield "after[-1].append(leaves(params)), states[-1].append(leaves(state))"
+        yield "after[-1].append(leaves(params))"
+        yield "states[-1].append(leaves(state)), carried[-1].append(leaves(state))"
 
 
 def _trainer_run(run: Trajectory) -> Iterator[str]:
@@ -124,6 +131,7 @@ def _trainer_run(run: Trajectory) -> Iterator[str]:
     yield f"training = subject.begin({problem.seed}, batch_1, optimizer)"
     if problem.weights != "initialised" and run.steps:
         yield from _weights(run.first)
+    yield "statistics[-1].append(leaves(training.model_state()))"
     number = 0
     for action in problem.actions:
         number += action == "step"
@@ -132,6 +140,8 @@ def _trainer_run(run: Trajectory) -> Iterator[str]:
             f"losses[-1].append(float(training.step(batch_{number})))",
             "after[-1].append(leaves(training.params()))",
             "states[-1].append(leaves(training.opt_state()))",
+            "carried[-1].append(leaves(training.everything()))",
+            "statistics[-1].append(leaves(training.model_state()))",
         )
 
 

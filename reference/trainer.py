@@ -11,7 +11,9 @@ import jax
 import numpy as np
 
 from .contract import UnusableSubject, binds, signature_of
+from .disturbing import disturbing
 from .paths import Frozen, Path, matches, named_leaves, normalise, path_text, select
+from .predicting import half_precision, noisy, predicted
 from .recording import recording
 from .snapshot import Snapshot, snapshot
 from .training_problem import Batch, TrainingProblem
@@ -114,7 +116,6 @@ class Trainer:
         del watched
         return _run(self, problem)
 
-
     def matters(self, trajectory: Trajectory, path: Path) -> bool:
         """Tell whether a leaf that did not move should have: many more steps do not move it, and
         its gradient is not negligible or the loss depends on it.
@@ -160,12 +161,14 @@ _TELLING = 1e-3
 
 
 def _run(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
-    trajectory = Trajectory(problem)
+    trajectory = Trajectory(problem, declared_loss=trainer.loss)
     steps: list[Step] = []
     trajectory.steps = steps
     try:
-        optimizer = recording(problem.optimizer.transformation)
-        training = trainer.begin(problem.seed, problem.batch(1), optimizer)
+        optimizer = problem.optimizer.transformation
+        if problem.disturbed:
+            optimizer = disturbing(optimizer, problem.disturbed, trainer)
+        training = trainer.begin(problem.seed, problem.batch(1), recording(optimizer))
         chosen = select(named_leaves(training.params()), trainer.frozen)
         if problem.weights != "initialised":
             reweigh(training, problem, chosen)
@@ -210,7 +213,8 @@ def _step(
     steps: list[Step],
 ) -> Moment:
     batch, untouched = problem.batch(number), problem.batch(number)
-    prediction = _prediction(training, batch)
+    # Only before the first step: the others start from weights of the program's own making.
+    prediction = predicted(training.predict, batch.x) if number == 1 else None
     reported = training.step(batch)
     after = _moment(training)
     kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
@@ -218,14 +222,13 @@ def _step(
     loss = np.asarray(reported) if hasattr(reported, "dtype") else reported
     number_like = isinstance(loss, int | float) or getattr(loss, "shape", None) == ()
     step = Step(before, after, frozen, number, float(loss) if number_like else None)
-    step.prediction, step.targets = prediction, untouched.y
+    step.targets = untouched.y
+    if prediction is not None:
+        step.prediction, step.sensitivity = prediction.value, prediction.sensitivity
+        step.noisy = before.model_state is not None or noisy(before.rest)
+        step.half_precision = half_precision(training.predict, batch.x, before.params)
     steps.append(step)
     return after
-
-
-def _prediction(training: Training, batch: Batch) -> np.ndarray | None:
-    predicted = training.predict(jax.tree.map(np.copy, batch.x))
-    return None if predicted is None else np.array(predicted)
 
 
 def _moment(training: Training) -> Moment:

@@ -61,6 +61,8 @@ class TrainingProblem:
     #: "initialised" as the trainer does it, or "redrawn": no zero biases, which hide a decay; or
     #: "special": redrawn, and frozen leaves hold −0, subnormals, NaNs and infinities.
     weights: str = "initialised"
+    #: What becomes of the gradients of frozen leaves on their way to the optimizer.
+    disturbed: str = ""
     #: The shape of a target row: that of the prediction, where it is known.
     outputs: tuple[int, ...] = (1,)
     #: The rows of each batch are permuted with this seed, or left in order.

@@ -40,9 +40,14 @@ class Step:
     number: int
     #: What the subject reported, converted; None where it reports none or nothing convertible.
     loss: float | None = None
-    #: The prediction before the step on the step's own inputs, and its targets.
+    #: The prediction before the first step on its own inputs, and the targets.
     prediction: np.ndarray | None = None
-    targets: np.ndarray | None = None
+    #: How far another correct prediction may lie from it, element by element.
+    sensitivity: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    targets: Any = None
+    #: Training computes no prediction that could be made again: statistics of batches, Dropout.
+    noisy: bool = False
+    half_precision: bool = False
 
     @cached_property
     def given(self) -> Recorded | None:
@@ -69,6 +74,8 @@ class Trajectory:
 
     problem: Any
     steps: Sequence[Step] = ()
+    #: "mse", or a NumPy callable of prediction and targets; None where none was declared.
+    declared_loss: Any = None
     raised: BaseException | None = None
     #: Why what it returned cannot be read, if it cannot.
     malformed: str | None = None

@@ -153,7 +153,9 @@ def under(
         del shapes
         chosen = choose(promised(subject.optimizers))
         regimes = st.sampled_from(gradients)
-        return st.tuples(regimes.flatmap(lambda each: problems(subject, chosen, gradients=each, **fields)))
+        return st.tuples(
+            regimes.flatmap(lambda each: problems(subject, chosen, gradients=each, **fields))
+        )
 
     return draws
 
@@ -209,3 +211,21 @@ def varied(**changes: Any) -> Draws:
         return problems(subject).map(lambda problem: (problem, replace(problem, **changes)))
 
     return draws
+
+
+def with_permuted_rows(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem of one step, and the same with its rows permuted."""
+    del shapes
+    return st.builds(
+        lambda problem, order: (problem, replace(problem, order=order)),
+        problems(subject, steps=st.just(1)),
+        _fills,
+    )
+
+
+def with_repeated_rows(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem of one step, and the same with each row twice."""
+    del shapes
+    return problems(subject, steps=st.just(1)).map(
+        lambda problem: (problem, replace(problem, repeats=2))
+    )
