@@ -7,25 +7,31 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from . import (
+    algebra_laws,
     exercise_laws,
     exercise_xray,
     frozen_laws,
     inert_laws,
     isolation_laws,
+    lifecycle_laws,
     loss_laws,
     movement_laws,
+    repeat_laws,
 )
 from .law import Law
 
-BOOK: tuple[Law, ...] = (
-    *exercise_laws.LAWS,
-    *exercise_xray.LAWS,
+EXERCISE_LAWS: tuple[Law, ...] = (*exercise_laws.LAWS, *exercise_xray.LAWS)
+TREE_LAWS: tuple[Law, ...] = (
     *frozen_laws.LAWS,
     *movement_laws.LAWS,
     *loss_laws.LAWS,
     *isolation_laws.LAWS,
     *inert_laws.LAWS,
+    *repeat_laws.LAWS,
+    *algebra_laws.LAWS,
+    *lifecycle_laws.LAWS,
 )
+BOOK = EXERCISE_LAWS + TREE_LAWS
 
 BY_ID = {law.id: law for law in BOOK}
 assert len(BY_ID) == len(BOOK), "two laws share an id"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from ..reference.alone import replay
 from ..reference.optimizer import Optimizer
 from ..reference.paths import Path, path_text
 from ..reference.trajectory import Step, Trajectory
@@ -31,6 +30,8 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
     """The trainable gradients that the optimizer was given, replayed through the same optimizer on
     the trainable leaves alone, give the same new leaves within what rounding may change.
     """
+    from ..reference.alone import replay  # here: a law book is read without JAX
+
     paths = trajectory.steps[0].trainable
     for step in trajectory.steps:
         given = recorder_needed(step)
@@ -109,9 +110,10 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
 
 
 def _reach(trajectory: Trajectory) -> bool:
-    given = trajectory.steps[0].given
-    frozen = trajectory.steps[0].frozen
-    return given is not None and any(given.gradients[p].any() for p in frozen & given.gradients.keys())
+    given, frozen = trajectory.steps[0].given, trajectory.steps[0].frozen
+    if given is None:
+        return False
+    return any(given.gradients[path].any() for path in frozen & given.gradients.keys())
 
 
 _DISTURBED = {"scaled": "scaled by 1000", "flipped": "negated", "huge": "huge", "nan": "NaN"}

@@ -15,8 +15,8 @@ from .literals import import_subject, literal, nested
 
 _PRELUDE = """\
 import base64
+import collections
 import sys
-import types
 import zlib
 
 import jax
@@ -28,21 +28,28 @@ import optax
 # By run, step and path: parameters and optimizer state around each step, the losses.
 before, after, states, losses = [], [], [], []
 carried, statistics = [], []
+# Whether each step left its batch as it was, and how many programs XLA compiled for it.
+kept, compilations = [], []
+compiled = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda event, *_, **__: compiled.append(1) if event.endswith("backend_compile_duration") else 0
+)
+Batch = collections.namedtuple("Batch", "x y")
+
+
+def name(path):
+    path = [str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path]
+    return "/".join(path[:-1] if path[-1:] == ["value"] else path)
 
 
 def leaves(tree):
-    def name(path):
-        path = [str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path]
-        return "/".join(path[:-1] if path[-1:] == ["value"] else path)
-
     flat, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {name(path): np.array(leaf) for path, leaf in flat if hasattr(leaf, "dtype")}
 
 
 def replaced(tree, weights):
     flat, form = jax.tree_util.tree_flatten_with_path(tree)
-    names = leaves(tree)
-    return form.unflatten([jnp.asarray(weights[name]) for name in names])
+    return form.unflatten([jnp.asarray(weights[name(path)]) for path, _ in flat])
 
 
 def flushed(leaf):
@@ -81,6 +88,7 @@ def training_script(
     for run in runs:
         lines += ["", "before.append([]), after.append([]), states.append([]), losses.append([])"]
         lines += ["carried.append([]), statistics.append([])"]
+        lines += ["kept.append([]), compilations.append([])"]
         tree = isinstance(run.problem, TreeProblem)
         lines += _tree_run(run.problem) if tree else _trainer_run(run)
     if isinstance(refutation, SubjectRaised):
@@ -127,17 +135,28 @@ def _trainer_run(run: Trajectory) -> Iterator[str]:
     yield f"optimizer = {problem.optimizer.source}"
     for number in range(1, max(problem.steps, 1) + 1):
         x, y = (jax.tree.map(np.asarray, part) for part in problem.batch(number))
-        yield f"batch_{number} = types.SimpleNamespace(x={nested(x)}, y={nested(y)})"
+        yield f"batch_{number} = Batch(x={nested(x)}, y={nested(y)})"
+    if problem.disturbed and run.steps:
+        yield from _disturbing(problem.disturbed, run)
     yield f"training = subject.begin({problem.seed}, batch_1, optimizer)"
     if problem.weights != "initialised" and run.steps:
         yield from _weights(run.first)
     yield "statistics[-1].append(leaves(training.model_state()))"
+    if set(problem.actions) - {"step"} and run.steps:
+        yield from _names(run)
     number = 0
     for action in problem.actions:
         number += action == "step"
+        if action == "checkpoint":
+            yield from (_CHECKPOINT, f"fresh = subject.begin({problem.seed}, batch_1, optimizer)")
         yield from _ACTIONS.get(action) or (
             "before[-1].append(leaves(training.params()))",
+            f"contents = [leaf.tobytes() for leaf in jax.tree.leaves(batch_{number})]",
+            "compiled.clear()",
             f"losses[-1].append(float(training.step(batch_{number})))",
+            "compilations[-1].append(len(compiled))",
+            f"now = [leaf.tobytes() for leaf in jax.tree.leaves(batch_{number})]",
+            "kept[-1].append(contents == now)",
             "after[-1].append(leaves(training.params()))",
             "states[-1].append(leaves(training.opt_state()))",
             "carried[-1].append(leaves(training.everything()))",
@@ -148,9 +167,42 @@ def _trainer_run(run: Trajectory) -> Iterator[str]:
 _ACTIONS = {
     "freeze": ("training.refreeze(frozen)",),
     "unfreeze": ("training.refreeze(())",),
-    "save": ("saved = jax.tree.map(np.array, training.everything())",),
-    "restore": ("training.set_everything(jax.tree.map(jnp.asarray, saved))",),
+    "freeze the others": ("training.refreeze(others)",),
+    "freeze everything": ("training.refreeze(tuple(sorted(frozen + others)))",),
+    "save": ("saved = training.save()",),
+    "restore": ("training.restore(saved) if saved is not None else None",),
+    "checkpoint": (
+        "training = through_orbax(training, fresh)",
+        "restored = leaves(training.everything())",
+    ),
 }
+
+_CHECKPOINT = """\
+
+import tempfile
+
+import orbax.checkpoint as ocp
+
+
+def through_orbax(training, fresh):
+    state, form = training.everything(), jax.tree.structure(fresh.everything())
+    target = jax.tree.unflatten(form, jax.tree.leaves(state))
+    with tempfile.TemporaryDirectory() as folder, ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(f"{folder}/state", state)
+        checkpointer.wait_until_finished()
+        fresh.set_everything(checkpointer.restore(f"{folder}/state", target))
+    return fresh
+
+
+"""
+
+
+def _names(run: Trajectory) -> Iterator[str]:
+    """Write which leaves the actions freeze."""
+    others = {p for p, leaf in run.first.params.items() if leaf.array.dtype.kind in "fcV"}
+    for name, paths in (("frozen", run.chosen), ("others", others - run.chosen)):
+        yield f"{name} = {tuple(sorted(map(path_text, paths)))!r}"
+    yield "saved = None"
 
 
 def _weights(first: Moment) -> Iterator[str]:
@@ -159,3 +211,28 @@ def _weights(first: Moment) -> Iterator[str]:
         yield f"    {path_text(path)!r}: {literal(leaf.array)},"
     yield "}"
     yield "training.set_params(replaced(training.params(), weights))"
+
+
+_CHANGES = {
+    "scaled": "leaf * 1000",
+    "flipped": "-leaf",
+    "huge": "leaf * (jnp.finfo(leaf.dtype).max / 16)",
+    "nan": "jnp.where(leaf == 0, leaf, jnp.nan)",
+}
+
+
+def _disturbing(disturbance: str, run: Trajectory) -> Iterator[str]:
+    """Write an optimizer in front of which the gradients of frozen leaves are changed."""
+    names = sorted(map(path_text, run.steps[0].frozen))
+    yield f"frozen, plain = {names!r}, optimizer"
+    yield ""
+    yield ""
+    yield "def update(gradients, state, params=None, **extra):"
+    yield "    flat, form = jax.tree_util.tree_flatten_with_path(gradients)"
+    yield "    changed = ["
+    yield f"        {_CHANGES[disturbance]} if name(path) in frozen else leaf for path, leaf in flat"
+    yield "    ]"
+    yield "    return plain.update(form.unflatten(changed), state, params, **extra)"
+    yield ""
+    yield ""
+    yield "optimizer = optax.GradientTransformationExtraArgs(plain.init, update)"

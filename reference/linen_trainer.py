@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
 from .contract import UnusableSubject
-from .trainer import Trainer, Training
+from .trainer import Trainer, Training, copied
 from .training_problem import Batch
 
 
@@ -76,6 +76,12 @@ class _LinenTraining:
 
     def set_everything(self, state: Any) -> None:
         self.state = state
+
+    def save(self) -> Any:
+        return copied(self.state)
+
+    def restore(self, saved: Any) -> None:
+        self.state = copied(saved)
 
     def predict(self, x: Any) -> Any:
         own = self.trainer.predict

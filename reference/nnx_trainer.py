@@ -10,7 +10,7 @@ from flax import nnx
 
 from .contract import UnusableSubject, binds
 from .paths import matches, normalise
-from .trainer import Trainer, Training
+from .trainer import Trainer, Training, copied
 from .training_problem import Batch
 
 #: Variables that hold no parameters, whatever a pattern says.
@@ -92,6 +92,17 @@ class _NnxTraining:
 
     def set_everything(self, state: Any) -> None:
         nnx.update((self.model, self.optimizer), state)
+
+    def save(self) -> Any:
+        graph, state = nnx.split((self.model, self.optimizer))
+        return graph, copied(state)
+
+    def restore(self, saved: Any) -> None:
+        graph, state = saved
+        if nnx.graphdef((self.model, self.optimizer)) == graph:
+            self.set_everything(copied(state))
+        else:  # a refreeze has rebuilt the optimizer: other filters, a state of another structure
+            self.model, self.optimizer = nnx.merge(graph, copied(state))
 
     def predict(self, x: Any) -> Any:
         own = self.trainer.predict

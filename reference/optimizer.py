@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, final
-
-import jax
-import optax
+from typing import TYPE_CHECKING, Any, final
 
 from .optimizer_catalogue import CATALOGUE, Entry, Facts, Hyperparameter, Setting
+
+if TYPE_CHECKING:  # a law book is read without loading JAX
+    import optax
 
 
 @final
@@ -76,6 +76,9 @@ class Optimizer:
 
 @functools.cache
 def _transformation(optimizer: Optimizer) -> optax.GradientTransformation:
+    import jax
+    import optax
+
     # Interned, because a trainer compiles again for every optimizer object that is new to it:
     # 170 to 210 ms against 5. Built from the very source that a reproduction script shows.
     return eval(optimizer.source, {"jax": jax, "optax": optax})

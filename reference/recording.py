@@ -7,17 +7,11 @@ wrapper the program puts around the optimizer, and is found again by the names o
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-
-from .paths import Path
-from .snapshot import Snapshot
 
 
 class FrostproofState(NamedTuple):
@@ -40,7 +34,10 @@ class FrostproofState(NamedTuple):
 def recording(
     optimizer: optax.GradientTransformation,
 ) -> optax.GradientTransformationExtraArgs:
-    """Return an optimizer that does the same and records; the same object for the same one."""
+    """Return an optimizer that does the same and records; the same object for the same one.
+
+    `recording.__wrapped__` makes a new one, for which a trainer compiles once more.
+    """
     optimizer = optax.with_extra_args_support(optimizer)
 
     def init(params: Any) -> FrostproofState:
@@ -64,38 +61,3 @@ def recording(
         return updates, FrostproofState(inner, kept[0], kept[1], kept[2], count)
 
     return optax.GradientTransformationExtraArgs(init, update)
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """One update as the optimizer saw it, by path: its gradients, the parameters, its answer."""
-
-    gradients: Mapping[Path, np.ndarray]
-    params: Mapping[Path, np.ndarray]
-    updates: Mapping[Path, np.ndarray]
-    #: The state of the optimizer inside, by path.
-    inner: Mapping[Path, np.ndarray]
-    count: int
-
-
-def recorded(state: Snapshot) -> Recorded | None:
-    """Return what a recording optimizer last saw, from a snapshot of any state that holds one's.
-
-    None where there is none, or more than one: a program that ignores the optimizer it is handed,
-    or hands it on twice.
-    """
-    counts = [path for path in state if "frostproof_count" in path]
-    if len(counts) != 1:
-        return None
-    place = counts[0].index("frostproof_count")
-    parts: dict[str, dict[Path, np.ndarray]] = {}
-    for path, leaf in state.items():
-        if path[:place] == counts[0][:place]:
-            parts.setdefault(path[place], {})[path[place + 1 :]] = leaf.array
-    return Recorded(
-        gradients=parts.get("frostproof_gradients", {}),
-        params=parts.get("frostproof_params", {}),
-        updates=parts.get("frostproof_updates", {}),
-        inner=parts.get("frostproof_inner", {}),
-        count=int(state[counts[0]].array),
-    )

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Protocol
 import jax
 import numpy as np
 
+from .checkpoint import through_orbax
+from .compilations import compilations
 from .contract import UnusableSubject, binds, signature_of
 from .disturbing import disturbing
 from .paths import Frozen, Path, matches, named_leaves, normalise, path_text, select
@@ -52,6 +54,14 @@ class Training(Protocol):
     @abstractmethod
     def set_everything(self, state: Any) -> None:
         """Put another state of the same structure in its place."""
+
+    @abstractmethod
+    def save(self) -> Any:
+        """Return a copy of all there is to go back to, what is static included."""
+
+    @abstractmethod
+    def restore(self, saved: Any) -> None:
+        """Go back to what was saved."""
 
     @abstractmethod
     def predict(self, x: Any) -> Any:
@@ -168,11 +178,17 @@ def _run(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
         optimizer = problem.optimizer.transformation
         if problem.disturbed:
             optimizer = disturbing(optimizer, problem.disturbed, trainer)
-        training = trainer.begin(problem.seed, problem.batch(1), recording(optimizer))
+        recorder = recording.__wrapped__(optimizer) if problem.anew else recording(optimizer)
+
+        def begin() -> Training:
+            return trainer.begin(problem.seed, problem.batch(1), recorder)
+
+        training = begin()
         chosen = select(named_leaves(training.params()), trainer.frozen)
+        trajectory.chosen = chosen
         if problem.weights != "initialised":
             reweigh(training, problem, chosen)
-        _act(training, problem, chosen, trajectory, steps)
+        _act(training, begin, problem, trajectory, steps)
     except (Exception, SystemExit) as error:
         trajectory.raised = error
     return trajectory
@@ -180,25 +196,38 @@ def _run(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
 
 def _act(
     training: Training,
+    begin: Callable[[], Training],
     problem: TrainingProblem,
-    chosen: frozenset[Path],
     trajectory: Trajectory,
     steps: list[Step],
 ) -> None:
-    frozen, saved, number = chosen, None, 0
+    frozen = chosen = trajectory.chosen
+    saved, number, refrozen = None, 0, False
     before = _moment(training)
+    floats = {path for path, leaf in before.params.items() if leaf.array.dtype.kind in "fcV"}
+    sets = {
+        "freeze": chosen,
+        "unfreeze": frozenset[Path](),
+        "freeze the others": frozenset(floats - chosen),
+        "freeze everything": frozenset(floats),
+    }
     for action in problem.actions:
         if action == "step":
             number += 1
             before = _step(training, problem, before, frozen, number, trajectory, steps)
             continue
-        if action in ("freeze", "unfreeze"):
-            frozen = chosen if action == "freeze" else frozenset()
+        if action in sets:
+            frozen, refrozen = sets[action], True
             training.refreeze(tuple(sorted(map(path_text, frozen))))
         elif action == "save":
-            saved = jax.tree.map(np.array, training.everything()), frozen
+            saved = training.save(), frozen
+        elif action == "checkpoint":
+            old, training = training, begin()
+            if refrozen:
+                training.refreeze(tuple(sorted(map(path_text, frozen))))
+            through_orbax(old, training)
         elif saved is not None:
-            training.set_everything(jax.tree.map(jax.numpy.asarray, saved[0]))
+            training.restore(saved[0])
             frozen = saved[1]
         before = _moment(training)
 
@@ -215,7 +244,9 @@ def _step(
     batch, untouched = problem.batch(number), problem.batch(number)
     # Only before the first step: the others start from weights of the program's own making.
     prediction = predicted(training.predict, batch.x) if number == 1 else None
+    compiled = compilations()
     reported = training.step(batch)
+    trajectory.compilations.append(compilations() - compiled)
     after = _moment(training)
     kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
     trajectory.batch_kept &= all(jax.tree.leaves(kept))
@@ -259,3 +290,8 @@ def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path
         return jax.numpy.asarray(drawn)
 
     training.set_params(jax.tree_util.tree_map_with_path(weigh, training.params()))
+
+
+def copied(state: Any) -> Any:
+    """Copy a state's arrays, keys among them, so that no later step donates or changes them."""
+    return jax.tree.map(lambda leaf: leaf.copy() if hasattr(leaf, "copy") else leaf, state)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-import jax
 import ml_dtypes
 import numpy as np
 
+from .architecture import Architecture
 from .optimizer import Optimizer, read_optimizer
 from .tree_problem import make_special
 
@@ -25,8 +25,8 @@ class Drawn:
     """A batch of a user's own strategy: compared and recorded by what it holds."""
 
     def __init__(self, batch: Any):
-        self.batch = Batch(jax.tree.map(np.array, batch.x), jax.tree.map(np.array, batch.y))
-        leaves, form = jax.tree.flatten(self.batch)
+        self.batch = Batch(_copy(batch.x), _copy(batch.y))
+        leaves, form = _flatten(self.batch)
         self._identity = (str(form), *((a.dtype.str, a.shape, a.tobytes()) for a in leaves))
 
     def __eq__(self, other: object) -> bool:
@@ -42,9 +42,19 @@ class Drawn:
 #: How the values of a batch are made, the plainest first. `overflowing` squares beyond float32.
 NUMBERS = ("ordinary", "integers", "tiny", "huge", "overflowing", "nan")
 
-#: What is done, in order: "step" trains on the next batch, "freeze" and "unfreeze" the leaves that
-#: the subject freezes, "save" and "restore" the whole state.
-ACTIONS = ("step", "freeze", "unfreeze", "save", "restore")
+#: What is done, in order: "step" trains on the next batch; "freeze" freezes the leaves that the
+#: subject freezes, and no others, or those that it does not, or all, or none; "save" and "restore"
+#: keep the whole state in memory; "checkpoint" goes on from a checkpoint in a training begun anew.
+ACTIONS = (
+    "step",
+    "freeze",
+    "unfreeze",
+    "freeze the others",
+    "freeze everything",
+    "save",
+    "restore",
+    "checkpoint",
+)
 
 
 @dataclass(frozen=True)
@@ -72,10 +82,12 @@ class TrainingProblem:
     #: Batches that a user's own strategy drew, one for each step.
     batches: tuple[Drawn, ...] | None = None
     #: For subjects that train any architecture and freeze any leaves of it.
-    architecture: Any = None
+    architecture: Architecture | None = None
     frozen: tuple[str, ...] | None = None
     #: Not compiled: the steps of a reference trainer run operation by operation.
     eager: bool = False
+    #: By an optimizer object of its own, for which a trainer compiles its step again.
+    anew: bool = False
 
     @property
     def steps(self) -> int:
@@ -86,7 +98,7 @@ class TrainingProblem:
         """Make the fresh, writable batch of a step, counted from 1."""
         if self.batches is not None:
             drawn = self.batches[(number - 1) % len(self.batches)].batch
-            return Batch(jax.tree.map(np.copy, drawn.x), jax.tree.map(np.copy, drawn.y))
+            return Batch(_copy(drawn.x), _copy(drawn.y))
         generator = np.random.default_rng((self.fill, number))
         x = generator.standard_normal((self.rows, self.features), np.float32)
         y = generator.standard_normal((self.rows, *self.outputs), np.float32)
@@ -120,7 +132,7 @@ class TrainingProblem:
         return values
 
     @classmethod
-    def read(cls, record: Mapping[str, Any], architecture: Any = None) -> TrainingProblem:
+    def read(cls, record: Mapping[str, Any]) -> TrainingProblem:
         """Return the problem of a record; raises `ValueError`, `TypeError` or `KeyError`."""
         values = dict(record) | {"optimizer": read_optimizer(record["optimizer"])}
         for name in ("actions", "outputs", "frozen"):
@@ -129,8 +141,20 @@ class TrainingProblem:
         if "batches" in values:
             values["batches"] = tuple(Drawn(_read(batch)) for batch in values["batches"])
         if "architecture" in values:
-            values["architecture"] = architecture
+            values["architecture"] = Architecture.read(values["architecture"])
         return cls(**values)
+
+
+def _copy(tree: Any) -> Any:
+    from jax.tree_util import tree_map  # here: a law book is read without JAX
+
+    return tree_map(np.array, tree)
+
+
+def _flatten(tree: Any) -> tuple[list[np.ndarray], Any]:
+    from jax.tree_util import tree_flatten
+
+    return tree_flatten(tree)
 
 
 def _imposed(regime: str, values: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .paths import Path
-from .recording import Recorded, recorded
+from .recorded import Recorded, recorded
 from .snapshot import Snapshot
 
 Arrays = Mapping[Path, np.ndarray]
@@ -80,6 +80,8 @@ class Trajectory:
     #: Why what it returned cannot be read, if it cannot.
     malformed: str | None = None
     batch_kept: bool = True
+    #: The leaves that the subject freezes, unless an action says otherwise.
+    chosen: frozenset[Path] = frozenset()
     #: How often XLA compiled something in each step.
     compilations: list[int] = field(default_factory=list)
 

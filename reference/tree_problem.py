@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-import jax
 import ml_dtypes
 import numpy as np
 
@@ -109,15 +108,17 @@ class TreeProblem:
     def gradient(self, step: int) -> Any:
         """Return the gradients of a step, counted from 1: the tree of the parameters' dtypes."""
 
+        from jax.tree_util import tree_flatten_with_path, tree_unflatten
+
         def impose(path: str, leaf: np.ndarray) -> np.ndarray:
             frozen = path in self.frozen
             leaf = _imposed(self.gradients, leaf, frozen)
             return _disturbed(self.disturbed, leaf) if frozen else leaf
 
         drawn = self._filled(step, "ordinary")
-        leaves, form = jax.tree_util.tree_flatten_with_path(drawn)
+        leaves, form = tree_flatten_with_path(drawn)
         imposed = [impose(path_text(normalise(path)), leaf) for path, leaf in leaves]
-        return jax.tree.unflatten(form, imposed)
+        return tree_unflatten(form, imposed)
 
     def record(self) -> dict[str, Any]:
         """Return the problem as JSON has words for it."""
@@ -136,7 +137,9 @@ class TreeProblem:
         return cls(**values)
 
     def _mapped(self, make: Any) -> Any:
-        return jax.tree_util.tree_map_with_path(
+        from jax.tree_util import tree_map_with_path  # here: a law book is read without JAX
+
+        return tree_map_with_path(
             lambda path, shape: make(path_text(normalise(path)), shape),
             TREES[self.tree],
             is_leaf=lambda node: isinstance(node, Shaped),
@@ -158,8 +161,10 @@ class TreeProblem:
 
 def leaf_paths(tree: str) -> tuple[str, ...]:
     """Return the paths of a structure's leaves, with "/", in the tree's order."""
+    from jax.tree_util import tree_flatten_with_path
+
     plain = TreeProblem(tree, (), optimizer("sgd"), 1, 0)
-    leaves, _ = jax.tree_util.tree_flatten_with_path(plain.params())
+    leaves, _ = tree_flatten_with_path(plain.params())
     return tuple(path_text(normalise(path)) for path, _ in leaves)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .explanation import story
 from .report import Report, Row
+from .standing import standings
 
 _SIGNS = {"held": "✅", "refuted": "❌", "vacuous": "⚠️", "error": "💥", "not-run": "➖"}
 
@@ -20,6 +22,10 @@ def markdown(report: Report) -> str:
         "|---|---|---|---|---:|---|",
         *map(_table_row, report.rows),
     ]
+    lines += [
+        "",
+        *(f"- {_cell(s)} {_cell(each.sentence)}" for s, each in standings(report.rows).items()),
+    ]
     if summary["not_run"]:
         lines += ["", "Not run:", ""]
         lines += [f"- {count} × {_cell(reason)}" for reason, count in summary["not_run"].items()]
@@ -36,17 +42,11 @@ def _table_row(row: Row) -> str:
 
 
 def _section(row: Row) -> list[str]:
-    counterexample = row.counterexample or {}
-    problems = counterexample["problems"]
     return [
         "",
         f"## {_cell(row.subject)}: `{row.law}`",
         "",
-        f"> {_cell(counterexample['law'])}",
-        "",
-        _cell(row.reason or counterexample["message"]),
-        "",
-        *(f"- `{problem}`" for problem in problems),
+        *(f"- **{keyword}** {_cell(text)}" for keyword, text in story(row)),
         "",
         *_fenced(row.reproduce or ""),
     ]

@@ -10,6 +10,7 @@ import pytest
 from ..properties.agenda import Item
 from ..properties.terms import Terms
 from ..properties.verdict import Verdict
+from .explanation import story
 from .report import Row
 from .verification import object_subject
 
@@ -64,13 +65,7 @@ def explain(row: Row) -> str:
     """Say in words what a person needs to fix the code, the script last."""
     examples = f"{row.examples} example{'s' * (row.examples != 1)}"
     lines = [f"{row.subject}: {row.law} {row.verdict} after {examples}", ""]
-    lines.append(f"seen  {row.reason}")
-    if row.counterexample:
-        lines.insert(2, f"law   {row.counterexample['law']}")
-        for problem in row.counterexample["problems"]:
-            lines.append(
-                "for   " + ", ".join(f"{k}={v!r}" for k, v in problem.items() if v is not None)
-            )
+    lines += [f"{keyword:5} {text}" for keyword, text in story(row)]
     if row.reproduce:
         lines += ["", "# a stand-alone script that fails:", row.reproduce]
     return "\n".join(lines)

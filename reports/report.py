@@ -83,10 +83,13 @@ class Report:
 
     def to_json(self) -> str:
         """Write the whole report as JSON."""
+        from .standing import standings
+
         content = {
             "schema": SCHEMA,
             "verdicts": [asdict(row) for row in self.rows],
             "summary": self.summary,
+            "guarantees": {s: each.to_json() for s, each in standings(self.rows).items()},
             "versions": versions(),
             "profile": self.profile,
             "seed": self.seed,

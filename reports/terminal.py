@@ -7,7 +7,9 @@ from rich.markup import escape
 from rich.status import Status
 
 from ..properties.agenda import Item
+from .explanation import story
 from .report import Report, Row
+from .standing import standings
 from .verification import Listener
 
 _STYLES = {
@@ -66,16 +68,14 @@ class Terminal(Listener):
         self.console.print(f"\nran {summary['ran']} of {summary['of']} laws")
         for reason, count in summary["not_run"].items():
             self.console.print(f"[dim]  {count} not run: {escape(reason)}[/]")
+        for subject, standing in standings(report.rows).items():
+            self.console.print(f"{escape(subject)} {escape(standing.sentence)}")
         self.console.print(self._conclusion(report))
 
     def _counterexample(self, row: Row) -> None:
-        assert row.counterexample is not None
         self.console.rule(f"{escape(row.subject)} :: {row.law}", align="left", style="red")
-        self.console.print(f"[bold]law[/]   {escape(row.counterexample['law'])}")
-        self.console.print(f"[bold]seen[/]  {escape(row.reason or '')}")
-        for problem in row.counterexample["problems"]:
-            shown = ", ".join(f"{k}={v!r}" for k, v in problem.items() if v is not None)
-            self.console.print(f"[bold]for[/]   {escape(shown)}")
+        for keyword, text in story(row):
+            self.console.print(f"[bold]{keyword:5}[/] {escape(text)}")
         if self.scripts and row.reproduce:
             self.console.print("[dim]# a stand-alone script that fails:[/]")
             self.console.print(escape(row.reproduce.rstrip()))

@@ -9,14 +9,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ..reference.optax_freeze import OptaxFreeze
 from ..reference.optimizer import Optimizer
 from ..reference.optimizer_catalogue import COMMON
 from ..reference.training_problem import Drawn, TrainingProblem
 from ..reference.tree_problem import DISTURBANCES, TREES, TreeProblem, leaf_paths
 from .learning_rates import extreme_learning_rates
 from .optimizers import named, promised
-from .probing import probe
 
 Problem = Any
 Problems = st.SearchStrategy[tuple[Problem, ...]]
@@ -45,7 +43,7 @@ def problems(
     wrappers and trainers alike where both have them.
     """
     optimizers = promised(subject.optimizers) if optimizers is None else optimizers
-    if isinstance(subject, OptaxFreeze):
+    if subject.kind == "optax":
         return _tree_problems(optimizers, trees, steps, fields)
     return subject_problems(subject, optimizers, steps, fields)
 
@@ -57,6 +55,8 @@ def subject_problems(
     fields: dict[str, Any],
 ) -> st.SearchStrategy[TrainingProblem]:
     """Draw one problem for a trainer."""
+    from .probing import probe  # here: a law book is read without JAX
+
     found = probe(subject)
     fields = dict(fields)
     weights = fields.pop("weights", None)

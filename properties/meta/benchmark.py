@@ -25,7 +25,8 @@ def drawing() -> float:
     import hypothesis
     from hypothesis import HealthCheck, settings
 
-    from frostproof.properties.book import BOOK
+    from frostproof.properties.book import EXERCISE_LAWS
+    from frostproof.reference.contract import Exercise
     from frostproof.strategies.shapes import pool
 
     def body(problems):
@@ -33,16 +34,17 @@ def drawing() -> float:
             problem.batch()
 
     started = time.perf_counter()
-    for law in BOOK:
+    subject = Exercise(lambda seed, x, y, lr: None, api="linen")
+    for law in EXERCISE_LAWS:
         quiet = settings(
             max_examples=SUITE,
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         )
-        given = hypothesis.given(law.draws("linen", pool()))
+        given = hypothesis.given(law.draws(subject, pool()))
         hypothesis.seed("0/0")(quiet(given(body)))()
-    return len(BOOK) * SUITE / (time.perf_counter() - started)
+    return len(EXERCISE_LAWS) * SUITE / (time.perf_counter() - started)
 
 
 def suite(target: str, kind: str) -> float:
@@ -50,7 +52,7 @@ def suite(target: str, kind: str) -> float:
     from frostproof.properties.profiles import keep_compiled_programs
 
     keep_compiled_programs()
-    from frostproof.properties.book import BOOK
+    from frostproof.properties.book import EXERCISE_LAWS
     from frostproof.properties.engine import Effort, judge
     from frostproof.properties.memory import Memory
     from frostproof.reference import watching
@@ -60,7 +62,7 @@ def suite(target: str, kind: str) -> float:
     subject = load(target, kind)
     for _ in ("compile", "measure"):
         started, memory, judged = time.perf_counter(), Memory(), 0
-        for law in BOOK:
+        for law in EXERCISE_LAWS:
             verdict = judge(law, subject, Effort(SUITE, seed=0), memory, target)
             assert verdict.outcome in ("held", "not-run"), verdict
             judged += verdict.examples + sum(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostproof.properties.book import BOOK
+from frostproof.properties.book import EXERCISE_LAWS
 from frostproof.properties.engine import Effort, judge
 from frostproof.properties.memory import Memory
 from frostproof.reference.accepted import EXERCISES
@@ -21,7 +21,7 @@ def test_a_correct_program_is_accepted(target, kind):
     """Every law holds for it, or has a reason not to run."""
     subject, memory = load(target, kind), Memory()
 
-    verdicts = {law.id: judge(law, subject, EFFORT, memory, target) for law in BOOK}
+    verdicts = {law.id: judge(law, subject, EFFORT, memory, target) for law in EXERCISE_LAWS}
 
     accused = {
         id: verdict.reason

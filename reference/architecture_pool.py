@@ -1,0 +1,58 @@
+"""The architectures that are drawn: few, for each is a compilation for every shape of a batch."""
+
+from __future__ import annotations
+
+from .architecture import Architecture, Layer
+
+
+def _plain(*widths: tuple[str, int]) -> Architecture:
+    return Architecture(tuple(Layer(name, width=width) for name, width in widths))
+
+
+#: Dense layers alone, the plainest first. Hidden layers share one width, because the optimizer runs
+#: operation by operation, and each is compiled for each shape of a leaf.
+PLAIN = (
+    _plain(("l1", 4), ("l2", 2)),
+    # Names that are prefixes, suffixes and repeats of each other.
+    _plain(("l1", 4), ("l11", 4), ("xl1", 4), ("head", 2)),
+    _plain(("Dense_1", 4), ("Dense_10", 4), ("Dense_2", 2)),
+    _plain(("l1", 4), ("head/l1", 4), ("head/l2", 2)),
+    _plain(("encoder/block_1", 4), ("encoder/block_10", 4), ("decoder", 2)),
+    # Leaves of one shape: state that is mixed up between two of them fits all the same.
+    _plain(*((f"layer_{number}", 4) for number in range(12))),
+)
+
+#: Two layers with the same weights.
+TIED = Architecture(
+    (
+        Layer("l1", width=4),
+        Layer("l2", width=4),
+        Layer("l3", "tied", shares="l2"),
+        Layer("l4", width=2),
+    )
+)
+
+#: Layers with statistics that move as they train.
+NORMALISED = Architecture(
+    (
+        Layer("l1/dense", width=4),
+        Layer("l1/norm", "norm"),
+        Layer("l2/dense", width=4),
+        Layer("l2/norm", "norm"),
+        Layer("l3", width=2),
+    )
+)
+
+#: Layers that leave out other units in every step.
+DROPPING = Architecture(
+    (
+        Layer("l1/dense", width=4),
+        Layer("l1/dropout", "dropout"),
+        Layer("l2/dense", width=4),
+        Layer("l2/dropout", "dropout"),
+        Layer("l3", width=2),
+    )
+)
+
+#: All that there is.
+EVERY = (*PLAIN, TIED, NORMALISED, DROPPING)

@@ -1,0 +1,45 @@
+"""Checkpoints: a training's state, saved through Orbax and restored into one that starts anew."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from typing import TYPE_CHECKING
+
+import jax
+
+if TYPE_CHECKING:
+    from .trainer import Training
+
+
+class NotCheckpointable(Exception):
+    """Orbax cannot hold the state of a training, or not restore it into a new one."""
+
+
+def through_orbax(training: Training, fresh: Training) -> None:
+    """Put the state of one training, saved to disk and restored, into one that was just begun.
+
+    Both must have been begun alike: what is static in the new state (a model's functions, the
+    optimizer) takes the place of what was static in the old, which no checkpoint holds.
+    """
+    import orbax.checkpoint as ocp  # takes a second, and no other law needs it
+
+    state, target = training.everything(), fresh.everything()
+    leaves = jax.tree.leaves(state)
+    if len(leaves) != len(jax.tree.leaves(target)):
+        raise NotCheckpointable("a new training has a state of another structure")
+    try:
+        # With the leaves that were saved: a `TrainState` starts with a Python 0 for its step, of
+        # which the first compiled one makes an array, and Orbax restores the type of the target.
+        target = jax.tree.unflatten(jax.tree.structure(target), leaves)
+        with (
+            warnings.catch_warnings(action="ignore"),
+            tempfile.TemporaryDirectory() as folder,
+            ocp.StandardCheckpointer() as checkpointer,
+        ):
+            checkpointer.save(f"{folder}/state", state)
+            checkpointer.wait_until_finished()
+            restored = checkpointer.restore(f"{folder}/state", target)
+    except Exception as error:
+        raise NotCheckpointable(f"Orbax cannot hold its state: {type(error).__name__}") from error
+    fresh.set_everything(restored)

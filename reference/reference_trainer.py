@@ -1,0 +1,96 @@
+"""Reference trainers as subjects: one technique in one API, for any architecture and frozen set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, final
+
+from .architecture import Architecture
+from .architecture_pool import PLAIN
+from .freezing_techniques import Technique
+from .linen_trainer import LinenTrainer
+from .nnx_trainer import NnxTrainer
+from .paths import Path
+from .training_problem import TrainingProblem
+from .trajectory import Trajectory
+
+AnyTrainer = LinenTrainer | NnxTrainer
+#: Makes the trainer of an architecture in which these leaves are frozen, compiled or not.
+Build = Callable[[Architecture, frozenset[Path], bool], AnyTrainer]
+
+
+@final
+@dataclass(frozen=True)
+class ReferenceTrainer:
+    """A correct trainer, which freezes by one technique whatever a problem asks for."""
+
+    technique: Technique
+    build: Build
+
+    kind: ClassVar[str] = "trainer"
+    loss: ClassVar[str] = "mse"
+    batches: ClassVar[None] = None
+    abilities: ClassVar[frozenset[str]] = frozenset(
+        {
+            "tree",
+            "trainer",
+            "rows",
+            "predict",
+            "loss",
+            "mse",
+            "with_params",
+            "opt_state",
+            "model_state",
+            "refreeze",
+            "reference",
+        }
+    )
+
+    @property
+    def promise(self) -> tuple[str, ...]:
+        """The guarantees that the technique keeps."""
+        return self.technique.promise
+
+    @property
+    def optimizers(self) -> Any:
+        """Under which optimizers it keeps them: "all", or a predicate on their facts."""
+        return self.technique.optimizers
+
+    def read_problem(self, record: Any) -> TrainingProblem:
+        """Return the problem of a record."""
+        return TrainingProblem.read(record)
+
+    def trainer(
+        self, architecture: Architecture, frozen: tuple[str, ...], eager: bool = False
+    ) -> AnyTrainer:
+        """Return the trainer that freezes these layers, or leaves: the same one for the same ask.
+
+        Raises `UnmatchedPattern` for a pattern that names no leaf of the architecture.
+        """
+        return _trainer(self, architecture, frozen, eager)
+
+    def run(self, problem: TrainingProblem, *, watched: bool = False) -> Trajectory:
+        """Train the problem's architecture by its actions and return what happened."""
+        try:
+            trainer = self._trainer_of(problem)
+        except ValueError as error:
+            return Trajectory(problem, raised=error)
+        return trainer.run(problem, watched=watched)
+
+    def matters(self, trajectory: Trajectory, path: Path) -> bool:
+        """Tell whether a leaf that did not move should have; see `Trainer`."""
+        return self._trainer_of(trajectory.problem).matters(trajectory, path)
+
+    def _trainer_of(self, problem: TrainingProblem) -> AnyTrainer:
+        architecture = problem.architecture or PLAIN[0]
+        frozen = (architecture.first,) if problem.frozen is None else problem.frozen
+        return self.trainer(architecture, frozen, problem.eager)
+
+
+@cache
+def _trainer(
+    reference: ReferenceTrainer, architecture: Architecture, frozen: tuple[str, ...], eager: bool
+) -> AnyTrainer:
+    return reference.build(architecture, architecture.select(frozen), not eager)
