@@ -38,7 +38,7 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
             if owner not in step.frozen or path not in before or before[path].array.any():
                 continue
             if after[path].array.any():
-                zeros = f"not states[0][{step.number - 1}][{_shown(path)!r}].any()"
+                zeros = f"not states[0][{step.number - 1}].get({_shown(path)!r}, np.zeros(1)).any()"
                 kind = "optimizer state"
                 _refute_state(trajectory, step, path, after[path], kind, "zeros", zeros)
 

@@ -56,6 +56,13 @@ class Bounded:
         """One rounding of the difference, elementwise with broadcasting."""
         return self + Bounded(-other.value, other.error, other.may_overflow)
 
+    def times(self, other: Bounded) -> Bounded:
+        """One rounding of the product, elementwise with broadcasting."""
+        magnitude = self.magnitude * other.magnitude
+        carried = magnitude - np.abs(self.value * other.value)
+        error = carried + UNIT * magnitude + FLUSHED
+        return self._result(self.value * other.value, error, magnitude, other)
+
     def relu(self) -> Bounded:
         """max(0, a): no rounding, and errors never grow."""
         return Bounded(np.maximum(self.value, 0), self.error, self.may_overflow)

@@ -49,7 +49,7 @@ def write(tmp_path, law, fault):
     return path
 
 
-@pytest.mark.parametrize("law", BY_ID)
+@pytest.mark.parametrize("law", FAULTS)
 def test_a_script_fails_alone_and_passes_when_mended(law, tmp_path):
     """It imports the subject's module, draws nothing, and asserts."""
     path = write(tmp_path, law, FAULTS[law])
