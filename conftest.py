@@ -6,11 +6,14 @@ keep_compiled_programs()
 
 
 def pytest_frostproof_subjects(config):
-    """Judge the two reference exercises."""
+    """Judge both exercises, a trainer of each API, and a wrapper: `frostproof verify` judges all."""
     import frostproof
-    from frostproof.reference import linen, nnx
+    from frostproof.reference import linen, linen_trainers, nnx, nnx_trainers, optax_wrappers
 
     return [
         frostproof.Exercise(linen.freeze_first_dense, api="linen"),
         frostproof.Exercise(nnx.freeze_first_dense, api="nnx"),
+        linen_trainers.gradient_zeroing,
+        nnx_trainers.trainable_subset,
+        optax_wrappers.freeze_after_optimizer,
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .book import BOOK, laws_matching
@@ -66,7 +67,7 @@ def agenda(
     promised, and who promises bits promises values, and who promises values promises norms.
     Raises `UnknownLaw`, `UnknownGuarantee`.
     """
-    subjects = list(subjects)
+    subjects = _told_apart(subjects)
     claimed = {name for subject in subjects for name in subject.promise}
     unknown = sorted({*promise, *claimed} - set(GUARANTEES))
     if unknown:
@@ -86,6 +87,19 @@ def agenda(
         if possible(law.needs, subject.kind, subject.abilities)
     ]
     return [i for i in items if i.law in chosen], [i for i in items if i.law not in chosen]
+
+
+def _told_apart(subjects: Iterable[Subject]) -> list[Subject]:
+    """Number objects of one name, such as two lambdas of a module; targets are named once each."""
+    seen: Counter[str] = Counter()
+    named = []
+    for subject in subjects:
+        seen[subject.name] += 1
+        number = seen[subject.name]
+        if number > 1 and subject.value is not None:
+            subject = replace(subject, name=f"{subject.name}#{number}")
+        named.append(subject)
+    return named
 
 
 def closed(promise: Collection[str]) -> set[str]:

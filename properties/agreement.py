@@ -106,8 +106,9 @@ def _require_same_fate(
         return
     if any(fates):
         place = numbers[fates.index(True)]
+        where = f"{other}, and not otherwise" if fates[1] else f"and not {other}"
         refute(
-            f"{name}: frozen leaf changed at step {step.number}, and not {other}",
+            f"{name}: frozen leaf changed at step {step.number}, {where}",
             assertion=f"same_value(before[{place}][{index}].get({name!r}), "
             f"after[{place}][{index}].get({name!r}))",
             leaf=name,

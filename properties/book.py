@@ -16,6 +16,7 @@ from . import (
     lifecycle_laws,
     loss_laws,
     movement_laws,
+    reference_laws,
     repeat_laws,
 )
 from .law import Law
@@ -30,6 +31,7 @@ TREE_LAWS: tuple[Law, ...] = (
     *repeat_laws.LAWS,
     *algebra_laws.LAWS,
     *lifecycle_laws.LAWS,
+    *reference_laws.LAWS,
 )
 BOOK = EXERCISE_LAWS + TREE_LAWS
 

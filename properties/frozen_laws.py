@@ -10,7 +10,7 @@ from ..reference.paths import Path, path_text
 from ..reference.trajectory import Step, Trajectory
 from ..strategies import training
 from ..strategies.optimizers import behind_clipping, catalogue
-from .law import SubjectRaised, label, refute
+from .law import Inconclusive, SubjectRaised, label, refute
 from .tree_law import require_kept, tree_law
 
 _LEAK = (
@@ -30,6 +30,9 @@ _LEAK = (
 def training_runs_to_its_end(trajectory: Trajectory) -> None:
     """Every problem is trained to its last step, without an exception."""
     if trajectory.raised:
+        optimizer = trajectory.problem.optimizer
+        if optimizer.facts.fails_on_nothing and not trajectory.trains:
+            raise Inconclusive(f"{optimizer.name} raises where nothing is left to train")
         error = f"{type(trajectory.raised).__name__}: {trajectory.raised}"
         raise SubjectRaised(
             f"step {len(trajectory.steps) + 1} raised {error}", assertion="True", raised=error

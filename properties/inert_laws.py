@@ -47,7 +47,7 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
     "frozen-layer-state",
     guarantee="inert",
     needs="model_state",
-    draws=training.single,
+    draws=training.with_statistics,
     meaning="BatchNorm of a frozen layer still runs in training mode, so that its running mean and "
     "variance move and the frozen layer computes something else.",
 )

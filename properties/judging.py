@@ -46,7 +46,7 @@ class Judging:
             return self._worker.judge(
                 subject.name, subject.requested_kind, item.law.id, self.terms, progress
             )
-        effort = self.terms.effort(progress)
+        effort = self.terms.effort(progress, reference="reference" in subject.abilities)
         return judge(item.law, subject.value, effort, self._memory, subject.name)
 
     def close(self) -> None:

@@ -21,8 +21,8 @@ from .tree_law import require_complete, require_kept, tree_law
     guarantee="value",
     needs="refreeze",
     draws=lifecycle.lived,
-    meaning="What is frozen is not part of the state: a restore brings back the weights and not the "
-    "frozen set, or a refreeze knows only the leaves it was written for.",
+    meaning="What is frozen is not part of the state: a restore brings back the weights and not "
+    "the frozen set, or a refreeze knows only the leaves it was written for.",
 )
 def frozen_leaves_live_on(trajectory: Trajectory) -> None:
     """Whatever is done in whatever order (freeze the subject's leaves, the others, all or none,

@@ -19,6 +19,8 @@ class Profile:
 
     name: str
     max_examples: int
+    #: For the reference trainers, which are many, each under all laws there are.
+    reference_examples: int
     seed: int | None
     database: str | None
 
@@ -27,9 +29,9 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("default", max_examples=100, seed=None, database="examples"),
-        Profile("ci", max_examples=100, seed=0, database=None),
-        Profile("nightly", max_examples=2000, seed=None, database="nightly"),
+        Profile("default", 100, reference_examples=25, seed=None, database="examples"),
+        Profile("ci", 100, reference_examples=10, seed=0, database=None),
+        Profile("nightly", 2000, reference_examples=2000, seed=None, database="nightly"),
     )
 }
 

@@ -20,6 +20,7 @@ class Terms:
 
     profile: str
     max_examples: int
+    reference_examples: int
     seed: int
     timeout: float
     rotation: int
@@ -44,11 +45,14 @@ class Terms:
             raise ValueError(f"`max_examples` must be at least 1, got {examples}")
         if not timeout > 0:
             raise ValueError(f"`timeout` must be positive, got {timeout:g}")
+        for_references = profile.reference_examples if max_examples is None else examples
         fixed = profile.seed if seed is None else seed
         drawn = secrets.randbits(32) if fixed is None else fixed
         # A night that draws its own seed also turns the pool of shapes by it.
         rotation = drawn if profile.name == "nightly" else 0
-        return cls(profile.name, examples, drawn, timeout, rotation, profile.database)
+        return cls(
+            profile.name, examples, for_references, drawn, timeout, rotation, profile.database
+        )
 
     def drawn_from(self, seed: int) -> Terms:
         """Return the same terms with a seed that all processes of a run know, if none is fixed."""
@@ -57,10 +61,10 @@ class Terms:
             return self
         return replace(self, seed=seed, rotation=seed if self.rotation else 0)
 
-    def effort(self, progress: Callable[[int], None]) -> Effort:
-        """Return the same as the engine takes it."""
+    def effort(self, progress: Callable[[int], None], *, reference: bool = False) -> Effort:
+        """Return the same as the engine takes it, for a reference trainer or for others."""
         return Effort(
-            self.max_examples,
+            self.reference_examples if reference else self.max_examples,
             self.seed,
             self.timeout,
             shapes=pool(self.rotation),

@@ -67,7 +67,8 @@ def serve(connection: Connection) -> None:
             except (TypeError, ValueError, KeyError, AttributeError) as error:
                 _send(connection, unreadable=str(error))
             continue
-        effort = Terms(**request["terms"]).effort(_Progress(connection))
+        reference = "reference" in abilities[target]
+        effort = Terms(**request["terms"]).effort(_Progress(connection), reference=reference)
         try:
             verdict = judge(law, subject, effort, memory, request["target"])
         except Exception:  # our own fault, and no reason to lose the other verdicts

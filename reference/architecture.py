@@ -71,6 +71,12 @@ class Architecture:
             if layer.kind in ("dense", "tied")
         )
 
+    def width_before(self, layer: Layer) -> int | None:
+        """Return the width of what a layer is given; None for the first, which takes the inputs."""
+        before = self.layers[: self.layers.index(layer)]
+        dense = sum(each.kind in ("dense", "tied") for each in before)
+        return self.widths[dense - 1] if dense else None
+
     @property
     def outputs(self) -> tuple[int]:
         """The shape of one row of predictions."""

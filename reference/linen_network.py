@@ -105,11 +105,11 @@ def forward(
     """
     seed, step = noise
     key = jax.random.fold_in(jax.random.key(seed), step) if architecture.is_noisy else None
-    variables = {"params": params, "batch_stats": statistics}
+    variables = {"params": params} | ({"batch_stats": statistics} if statistics else {})
     prediction, moved = Network(architecture).apply(
         variables, x, still, key, mutable=["batch_stats"]
     )
-    return prediction, moved.get("batch_stats", {})
+    return prediction, moved.get("batch_stats")
 
 
 #: Compiled once for each architecture, layers in inference mode, and shape of the batch.

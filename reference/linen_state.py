@@ -20,7 +20,7 @@ from .training_problem import Batch
 class State(TrainState):
     """A train state that knows its architecture and what is frozen in it."""
 
-    #: Running means and variances of the norm layers.
+    #: Running means and variances of the norm layers, None where there are none.
     batch_stats: Any
     #: uint32 (): with the number of the step, all that dropout depends on.
     seed: Any
@@ -42,7 +42,7 @@ def begin(
         params=variables["params"],
         tx=optimizer,
         opt_state=(),
-        batch_stats=variables.get("batch_stats", {}),
+        batch_stats=variables.get("batch_stats"),
         seed=jnp.uint32(seed),
         architecture=architecture,
         frozen=frozenset(),

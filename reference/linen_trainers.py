@@ -142,10 +142,14 @@ class LinenTechnique:
 
         def create(seed: int, batch: Batch, optimizer: Any) -> State:
             state = begin(architecture, seed, batch, optimizer, compiled)
-            return self.frozen_at(state, frozen)
+            return self.freeze(state, frozen)
 
-        def refreeze(state: State, frozen: tuple[str, ...]) -> State:
-            return self.frozen_at(state, architecture.select(frozen))
+        def refreeze(old: State, frozen: tuple[str, ...]) -> State:
+            chosen = architecture.select(frozen)
+            state = self.freeze(old, chosen)
+            newly_frozen = chosen - old.frozen
+            kept = carried_over(state.opt_state, old.opt_state, architecture.leaves, newly_frozen)
+            return state.replace(opt_state=kept)
 
         return LinenTrainer(
             create,
@@ -156,37 +160,41 @@ class LinenTechnique:
             refreeze=refreeze,
         )
 
-    def frozen_at(self, state: State, frozen: Frozen) -> State:
-        """Freeze these leaves from now on; the optimizer keeps what it knows of the others."""
+    def freeze(self, state: State, frozen: Frozen) -> State:
+        """Freeze these leaves, under an optimizer that starts afresh."""
         optimizer = self.optimizer(state.plain, state.params, frozen)
-        fresh = optimizer.init(self.seen(state.params, frozen))
-        leaves, newly_frozen = state.architecture.leaves, frozen - state.frozen
-        opt_state = carried_over(fresh, state.opt_state, leaves, newly_frozen)
+        opt_state = optimizer.init(self.seen(state.params, frozen))
         return state.replace(tx=optimizer, opt_state=opt_state, frozen=frozen)
 
 
 gradient_zeroing = ReferenceTrainer(
     freezing_techniques.gradient_zeroing,
+    "linen",
     LinenTechnique(zero_frozen_gradients),
 )
 stop_gradient = ReferenceTrainer(
     freezing_techniques.stop_gradient,
+    "linen",
     LinenTechnique(stop_frozen_gradients),
 )
 multi_transform = ReferenceTrainer(
     freezing_techniques.multi_transform,
+    "linen",
     LinenTechnique(train, optimizer=labelled),
 )
 freeze_in_chain = ReferenceTrainer(
     freezing_techniques.freeze_in_chain,
+    "linen",
     LinenTechnique(train, optimizer=frozen_behind),
 )
 trainable_subset = ReferenceTrainer(
     freezing_techniques.trainable_subset,
+    "linen",
     LinenTechnique(train_trainable_part, seen=trainable_part),
 )
 restore_after_update = ReferenceTrainer(
     freezing_techniques.restore_after_update,
+    "linen",
     LinenTechnique(train_and_restore),
 )
 TRAINERS = (

@@ -57,7 +57,10 @@ class OptaxFreeze:
             if not callable(getattr(optimizer, "update", None)):
                 trajectory.malformed = f"a {type(optimizer).__name__}, no optimizer"
                 return trajectory
-            self._train(problem, optimizer, steps)
+            params = snapshot(problem.params())
+            frozen = frozen_leaves(problem, params)
+            trajectory.trains = params.keys() > frozen
+            self._train(problem, optimizer, frozen, steps)
         except (Exception, SystemExit) as error:
             trajectory.raised = error
         return trajectory
@@ -87,13 +90,18 @@ class OptaxFreeze:
                 return self.fn(self.fn(optimizer, second), first)
         return self.fn(optimizer, mask)
 
-    def _train(self, problem: TreeProblem, optimizer: Any, steps: list[Step]) -> None:
+    def _train(
+        self,
+        problem: TreeProblem,
+        optimizer: Any,
+        frozen: frozenset[Path],
+        steps: list[Step],
+    ) -> None:
         update, apply = optimizer.update, optax.apply_updates
         if problem.jitted:
             update = jax.jit(update)
         # JAX arrays, as a program would hold them: Optax treats NumPy's in-place dtypes otherwise.
         params = jax.tree.map(jax.numpy.asarray, problem.params())
-        frozen = frozen_leaves(problem, snapshot(params))
         state = optimizer.init(params)
         before = Moment(snapshot(params), snapshot(state))
         for number in range(1, problem.steps + 1):

@@ -45,6 +45,8 @@ class Facts:
     #: Noise from a seeded key in the state. It depends on a leaf's place in the tree: the same leaf
     #: gets other noise when there are leaves before it.
     stochastic: bool = False
+    #: It raises on a tree without leaves: what a partition gives it where everything is frozen.
+    fails_on_nothing: bool = False
 
     def __or__(self, other: Facts) -> Facts:
         """Return the facts of one optimizer around another."""
@@ -60,6 +62,7 @@ STOPS = Facts(stops_on_nan=True)
 NORM = Facts(couples_leaves=True, spreads_nan=True)
 ALL_ZERO = Facts(nan_when_all_zero=True)
 NOISE = Facts(stochastic=True)
+NOTHING = Facts(fails_on_nothing=True)
 
 
 @final
@@ -197,7 +200,7 @@ _OPTIMIZERS = (
         "optax.contrib.dpsgd({}, l2_norm_clip=1.0, noise_multiplier=0.1, seed=0)",
         unfit="it takes one gradient per example, with a batch axis in front",
     ),
-    _row("galore", WARM | HALF, "optax.contrib.galore({}, update_proj_gap=3)", rank=(2, 128)),
+    _row("galore", WARM | HALF | NOTHING, "optax.contrib.galore({}, update_proj_gap=3)", rank=(2, 128)),
     # It averages two equal numbers as (1 - c)*x + c*z, which rounds: a frozen leaf drifts by some
     # ulps (3 after a hundred steps). At momentum 0.5 both products are exact, and nothing drifts.
     _contrib("madgrad", DECAY, momentum=(0.9,)),

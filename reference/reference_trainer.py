@@ -27,6 +27,7 @@ class ReferenceTrainer:
     """A correct trainer, which freezes by one technique whatever a problem asks for."""
 
     technique: Technique
+    api: str
     build: Build
 
     kind: ClassVar[str] = "trainer"
@@ -47,6 +48,11 @@ class ReferenceTrainer:
             "reference",
         }
     )
+
+    @property
+    def name(self) -> str:
+        """API and technique."""
+        return f"{self.api} {self.technique.name}"
 
     @property
     def promise(self) -> tuple[str, ...]:
@@ -77,16 +83,41 @@ class ReferenceTrainer:
             trainer = self._trainer_of(problem)
         except ValueError as error:
             return Trajectory(problem, raised=error)
-        return trainer.run(problem, watched=watched)
+        trajectory = trainer.run(problem, watched=watched)
+        trajectory.origin = self
+        architecture, frozen = _asked(problem)
+        trajectory.trains = architecture.select(frozen) != set(architecture.leaves)
+        return trajectory
 
     def matters(self, trajectory: Trajectory, path: Path) -> bool:
         """Tell whether a leaf that did not move should have; see `Trainer`."""
         return self._trainer_of(trajectory.problem).matters(trajectory, path)
 
     def _trainer_of(self, problem: TrainingProblem) -> AnyTrainer:
-        architecture = problem.architecture or PLAIN[0]
-        frozen = (architecture.first,) if problem.frozen is None else problem.frozen
-        return self.trainer(architecture, frozen, problem.eager)
+        return self.trainer(*_asked(problem), problem.eager)
+
+
+def _asked(problem: TrainingProblem) -> tuple[Architecture, tuple[str, ...]]:
+    """Return the architecture of a problem and what is frozen in it, the plainest by default."""
+    architecture = problem.architecture or PLAIN[0]
+    return architecture, (architecture.first,) if problem.frozen is None else problem.frozen
+
+
+def subset_of(reference: ReferenceTrainer) -> ReferenceTrainer:
+    """Return the trainer of the same API whose optimizer is given the trainable leaves alone."""
+    return next(each for each in _all(reference.api) if each.technique.name == "trainable subset")
+
+
+def counterpart_of(reference: ReferenceTrainer) -> ReferenceTrainer:
+    """Return the trainer by the same technique in the other API."""
+    others = _all("nnx" if reference.api == "linen" else "linen")
+    return next(each for each in others if each.technique is reference.technique)
+
+
+def _all(api: str) -> tuple[ReferenceTrainer, ...]:
+    from . import linen_trainers, nnx_trainers  # here: they import this module
+
+    return linen_trainers.TRAINERS if api == "linen" else nnx_trainers.TRAINERS
 
 
 @cache

@@ -45,16 +45,8 @@ NUMBERS = ("ordinary", "integers", "tiny", "huge", "overflowing", "nan")
 #: What is done, in order: "step" trains on the next batch; "freeze" freezes the leaves that the
 #: subject freezes, and no others, or those that it does not, or all, or none; "save" and "restore"
 #: keep the whole state in memory; "checkpoint" goes on from a checkpoint in a training begun anew.
-ACTIONS = (
-    "step",
-    "freeze",
-    "unfreeze",
-    "freeze the others",
-    "freeze everything",
-    "save",
-    "restore",
-    "checkpoint",
-)
+FREEZES = ("freeze", "unfreeze", "freeze the others", "freeze everything")
+ACTIONS = ("step", *FREEZES, "save", "restore", "checkpoint")
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,7 @@ class TrainingProblem:
     #: Batches that a user's own strategy drew, one for each step.
     batches: tuple[Drawn, ...] | None = None
     #: For subjects that train any architecture and freeze any leaves of it.
-    architecture: Architecture | None = None
+    architecture: Any = None
     frozen: tuple[str, ...] | None = None
     #: Not compiled: the steps of a reference trainer run operation by operation.
     eager: bool = False
@@ -101,7 +93,8 @@ class TrainingProblem:
             return Batch(_copy(drawn.x), _copy(drawn.y))
         generator = np.random.default_rng((self.fill, number))
         x = generator.standard_normal((self.rows, self.features), np.float32)
-        y = generator.standard_normal((self.rows, *self.outputs), np.float32)
+        outputs = self.architecture.outputs if self.architecture else self.outputs
+        y = generator.standard_normal((self.rows, *outputs), np.float32)
         x, y = _imposed(self.numbers, x), _imposed(self.numbers, y)
         if self.order is not None:
             permuted = np.random.default_rng(self.order).permutation(self.rows)

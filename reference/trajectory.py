@@ -76,6 +76,10 @@ class Trajectory:
     steps: Sequence[Step] = ()
     #: "mse", or a NumPy callable of prediction and targets; None where none was declared.
     declared_loss: Any = None
+    #: Whether any leaf is left to train, at the start.
+    trains: bool = True
+    #: The reference trainer that ran it, for laws that compare it with others.
+    origin: Any = None
     raised: BaseException | None = None
     #: Why what it returned cannot be read, if it cannot.
     malformed: str | None = None

@@ -95,10 +95,12 @@ def _verify(options: argparse.Namespace) -> int:
     }
     if options.timeout is not None:
         settings["timeout"] = options.timeout
-    if options.workers is not None:
+    # The references are many: where nothing is named, all processors judge them.
+    workers = options.workers or (None if options.targets else "auto")
+    if workers is not None:
         from .parallel import verify_in_parallel
 
-        report = verify_in_parallel(options.targets, options.workers, settings)
+        report = verify_in_parallel(options.targets, workers, settings)
     else:
         report = verify(*options.targets, **settings)
     terminal.ends(report)

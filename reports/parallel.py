@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,14 +41,14 @@ def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str,
     listener: Listener = settings["listener"]
     listener.starts(found)
     handed_on = {
-        "max_examples": terms.max_examples,
+        "max_examples": settings.get("max_examples"),
         "seed": terms.seed,
         "timeout": terms.timeout,
         "laws": list(settings["laws"]),
         "promise": list(settings["promise"]),
         "subjects": [subject.handed_on() for subject in known],
     }
-    rows = _Rows(found, listener)
+    rows = _Rows(found, listener, Counter(item.subject.name for item in items))
     with _without_other_plugins():
         pytest.main(
             [*_UNDISTURBED, f"-n{workers}", f"--frostproof-terms={json.dumps(handed_on)}", _SUITE],
@@ -72,12 +73,20 @@ _NO_AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 
 
 class _Rows:
-    """A pytest plugin of this one run: passes each row on as it comes."""
+    """A pytest plugin of this one run: passes the rows on, subject by subject.
 
-    def __init__(self, report: Report, listener: Listener):
+    Those of one subject as they come; of others, which another process judges meanwhile, when that
+    one is done.
+    """
+
+    def __init__(self, report: Report, listener: Listener, expected: Counter[str]):
         self.report = report
         self.listener = listener
         self.begun: dict[str, Row] = {}
+        #: How many rows of each subject are still to come, and those that wait.
+        self.expected = expected
+        self.waiting: dict[str, list[Row]] = {}
+        self.current: str | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if fields := getattr(report, "frostproof_row", None):
@@ -89,10 +98,25 @@ class _Rows:
         """Pass on the rows of items whose process was lost: they say so."""
         for row in self.begun.values():
             self._pass_on(row)
+        for rows in self.waiting.values():
+            self._show(rows)
 
     def _pass_on(self, row: Row) -> None:
         self.report.rows.append(row)
-        self.listener.finds(row)
+        self.expected[row.subject] -= 1
+        self.waiting.setdefault(row.subject, []).append(row)
+        while True:
+            self.current = self.current or next(iter(self.waiting), None)
+            if self.current is None:
+                return
+            self._show(self.waiting.pop(self.current, []))
+            if self.expected[self.current] > 0:
+                return
+            self.current = None
+
+    def _show(self, rows: list[Row]) -> None:
+        for row in rows:
+            self.listener.finds(row)
 
 
 @contextmanager

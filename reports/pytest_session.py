@@ -107,6 +107,8 @@ class Session:
     def _parameter(self, item: Item, id: str, max_examples: int | None = None) -> Any:
         examples = self.terms.max_examples if max_examples is None else max_examples
         terms = replace(self.terms, max_examples=examples)
+        if max_examples is not None:
+            terms = replace(terms, reference_examples=max_examples)
 
         def judge(item: Item) -> Row:
             self._judging.terms = terms

@@ -12,9 +12,30 @@ from ..properties.judging import Judging
 from ..properties.terms import TIMEOUT, Terms
 from .report import Report, Row
 
-REFERENCES = (
+#: What is judged where nothing is named: the exercises, trainers and wrappers of `reference`.
+EXERCISES = (
     "frostproof.reference.linen:freeze_first_dense",
     "frostproof.reference.nnx:freeze_first_dense",
+)
+_TECHNIQUES = (
+    "gradient_zeroing",
+    "stop_gradient",
+    "multi_transform",
+    "freeze_in_chain",
+    "trainable_subset",
+    "restore_after_update",
+)
+_WRAPPERS = (
+    "partition_with_set_to_zero",
+    "selective_transform",
+    "freeze_after_optimizer",
+    "freeze_before_optimizer",
+)
+REFERENCES = (
+    *EXERCISES,
+    *(f"frostproof.reference.linen_trainers:{name}" for name in _TECHNIQUES),
+    *(f"frostproof.reference.nnx_trainers:{name}" for name in _TECHNIQUES),
+    *(f"frostproof.reference.optax_wrappers:{name}" for name in _WRAPPERS),
 )
 
 
@@ -42,7 +63,7 @@ def verify(
     report: str | Path | None = None,
     listener: Listener | None = None,
 ) -> Report:
-    """Judge subjects and return the report; without a subject, the reference exercises.
+    """Judge subjects and return the report; without a subject, the references.
 
     A subject is one of the four kinds, a function of a known signature, or a string that names
     one (`pkg.mod:name`, `path/file.py:name`). Those given by name run in a process of their own,
@@ -90,7 +111,7 @@ def object_subject(value: Any, kind: str | None = None) -> Subject:
 
     found = as_subject(value, kind)
     fn = getattr(found, "fn", None) or getattr(found, "train_step", found)
-    name = getattr(fn, "__qualname__", type(fn).__qualname__)
+    name = getattr(fn, "__qualname__", None) or getattr(fn, "name", type(fn).__qualname__)
     return Subject(
         f"{getattr(fn, '__module__', '?')}:{name}",
         found.kind,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from hypothesis import strategies as st
 
 from ..reference.optimizer import Optimizer
-from ..reference.training_problem import ACTIONS
+from ..reference.training_problem import ACTIONS, FREEZES
 from ..reference.tree_problem import TreeProblem
 from .optimizers import named, promised
 from .training import Draws, Problems, problems
@@ -107,14 +108,20 @@ def warmed(subject: Any, shapes: Any = None) -> Problems:
 
 
 def lived(subject: Any, shapes: Any = None) -> Problems:
-    """Draw a problem with up to ten actions of any kind, and a step at the end to show them."""
+    """Draw a problem with a few actions of any kind, and a step at the end to show them.
+
+    Single ones seldom make a story: to find what a restore forgets, something has to be frozen,
+    saved, unfrozen and restored in this order.
+    """
     del shapes
-    drawn = [action for action in ACTIONS if action != "checkpoint"]
-    actions = st.lists(st.sampled_from(drawn), max_size=9)
+    action = st.sampled_from([action for action in ACTIONS if action != "checkpoint"])
+    freeze = st.sampled_from(FREEZES)
+    detour = st.tuples(freeze, st.just("save"), freeze, st.just("step"), st.just("restore"))
+    drawn = st.lists(action.map(lambda each: (each,)) | detour, max_size=4)
     return st.builds(
-        lambda problem, actions: (replace(problem, actions=(*actions, "step")),),
+        lambda problem, drawn: (replace(problem, actions=(*chain(*drawn), "step")),),
         problems(subject),
-        actions,
+        drawn,
     )
 
 
@@ -125,8 +132,8 @@ def checkpointed(subject: Any, shapes: Any = None) -> Problems:
     is nothing, a tree, or two and a counter.
     """
     del shapes
-    usual = subject.optimizers in ("common", "all")
-    few = named("sgd", "momentum", "adam") if usual else promised(subject.optimizers)
+    own = isinstance(subject.optimizers, st.SearchStrategy)
+    few = promised(subject.optimizers) if own else named("sgd", "momentum", "adam")
     return problems(subject, few, steps=_short).map(
         lambda problem: (
             replace(problem, actions=(*problem.actions, "step")),

@@ -1,13 +1,14 @@
 """Where optimizers come from: the common set, the whole catalogue, wrappers around them."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
 from ..reference.contract import UnusableSubject
 from ..reference.optimizer import Optimizer, as_optimizer
-from ..reference.optimizer_catalogue import CATALOGUE, COMMON, WRAPPERS
+from ..reference.optimizer_catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
 
 
 def named(
@@ -54,18 +55,30 @@ def behind_clipping() -> st.SearchStrategy[Optimizer]:
 def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
     """Draw from what a subject's `optimizers=` says: "common", "all", or a strategy of its own.
 
-    A strategy of plain Optax transformations is as good as one of catalogue rows. Raises
+    A strategy of plain Optax transformations is as good as one of catalogue rows. Our references
+    may have a predicate on `Facts`: those of the common set for which it is true. Raises
     `UnusableSubject` for anything else.
     """
     if optimizers == "common":
         return common()
     if optimizers == "all":
         return catalogue()
+    if callable(optimizers) and not isinstance(optimizers, st.SearchStrategy):
+        return _common_where(optimizers)
     if not isinstance(optimizers, st.SearchStrategy):
         raise UnusableSubject(
             f"`optimizers` must be 'common', 'all' or a Hypothesis strategy, got {optimizers!r}"
         )
     return optimizers.map(as_optimizer)
+
+
+def _common_where(accepted: Callable[[Facts], bool]) -> st.SearchStrategy[Optimizer]:
+    """Draw from what `common` draws from, where the facts are accepted."""
+    clip = CATALOGUE["clip_by_global_norm"].facts
+    plain = [name for name in COMMON if accepted(CATALOGUE[name].facts)]
+    clipped = [name for name in COMMON if accepted(CATALOGUE[name].facts | clip)]
+    drawn = named(*plain)
+    return drawn | wrapped(named(*clipped), "clip_by_global_norm") if clipped else drawn
 
 
 def _rows(

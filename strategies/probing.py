@@ -35,12 +35,15 @@ class Probe:
 
 
 @functools.cache
-def probe(trainer: Trainer) -> Probe:
+def probe(trainer: Any) -> Probe:
     """Create the trainer once, and train one step by rate zero.
 
     Raises `UnusableSubject` for a pattern in `frozen` that matches no leaf. A trainer that raises
-    is left to the laws, which report it with the problem.
+    is left to the laws, which report it with the problem. A reference trainer is not tried: it says
+    what it can do, and trains what is drawn.
     """
+    if not isinstance(trainer, Trainer):
+        return Probe(trainer.abilities)
     abilities = {"tree", "trainer"}
     abilities |= {name for name in ("loss", "refreeze") if getattr(trainer, name)}
     if trainer.loss == "mse":
@@ -132,4 +135,4 @@ def _sample(trainer: Trainer) -> tuple[Drawn, ...] | None:
 
 def able(subject: Any) -> frozenset[str]:
     """Return what laws may need that a subject of any kind has."""
-    return probe(subject).abilities if isinstance(subject, Trainer) else subject.abilities
+    return probe(subject).abilities

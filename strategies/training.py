@@ -9,12 +9,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ..reference.architecture_pool import NORMALISED
 from ..reference.optimizer import Optimizer
 from ..reference.optimizer_catalogue import COMMON
 from ..reference.training_problem import Drawn, TrainingProblem
 from ..reference.tree_problem import DISTURBANCES, TREES, TreeProblem, leaf_paths
+from .architectures import architectures
 from .learning_rates import extreme_learning_rates
-from .optimizers import named, promised
+from .optimizers import common, named, promised
 
 Problem = Any
 Problems = st.SearchStrategy[tuple[Problem, ...]]
@@ -71,6 +73,7 @@ def subject_problems(
         fill: int,
         reweighted: str,
         batches: tuple[Drawn, ...] | None,
+        network: tuple[Any, Any],
     ) -> TrainingProblem:
         # Some optimizers start from the weights they are shown: those stay as they are.
         plain = (optimizer.inner or optimizer).name in COMMON
@@ -84,6 +87,8 @@ def subject_problems(
             weights=(weights or reweighted) if redraws else "initialised",
             outputs=found.outputs,
             batches=batches,
+            architecture=network[0],
+            frozen=network[1],
         )
         return replace(problem, **fields)
 
@@ -100,6 +105,7 @@ def subject_problems(
         _fills,
         st.sampled_from(("initialised", "redrawn")),
         batches,
+        architectures() if "reference" in found.abilities else st.just((None, None)),
     )
 
 
@@ -142,16 +148,34 @@ def single(subject: Any, shapes: Any = None) -> Problems:
     return st.tuples(problems(subject))
 
 
+def with_statistics(subject: Any, shapes: Any = None) -> Problems:
+    """Draw one problem of layers with statistics, where the architecture is drawn at all."""
+    if "reference" not in getattr(subject, "abilities", ()):
+        return single(subject, shapes)
+    return st.tuples(
+        st.builds(
+            lambda problem, network: replace(problem, architecture=network[0], frozen=network[1]),
+            problems(subject),
+            architectures(NORMALISED),
+        )
+    )
+
+
 def under(
     choose: Callable[[Any], st.SearchStrategy[Optimizer]],
     gradients: tuple[str, ...] = ("ordinary",),
     **fields: Any,
 ) -> Draws:
-    """Draw one problem under other optimizers: those that `choose` makes of the promised ones."""
+    """Draw one problem under other optimizers: those that `choose` makes of the promised ones.
+
+    Of a promise of the whole catalogue it gets the common set: what the catalogue does is judged by
+    the laws that draw `single`, and each of its optimizers is a compilation for each tree.
+    """
 
     def draws(subject: Any, shapes: Any = None) -> Problems:
         del shapes
-        chosen = choose(promised(subject.optimizers))
+        every = subject.optimizers == "all"
+        chosen = choose(common() if every else promised(subject.optimizers))
         regimes = st.sampled_from(gradients)
         return st.tuples(
             regimes.flatmap(lambda each: problems(subject, chosen, gradients=each, **fields))

@@ -29,13 +29,13 @@ def main() -> int:
     """Judge every correct program that is not in the file yet, and say what was accused."""
     options = parse_options()
     done = read(options.resume)
-    programs = [*zip(REFERENCES, ("linen", "nnx"), strict=True), *EXERCISES]
+    programs = [*((name, None) for name in REFERENCES), *EXERCISES]
     globs = options.programs or ["*"]
     programs = [p for p in programs if any(fnmatchcase(p[0], glob) for glob in globs)]
     terms = Terms.of(max_examples=options.max_examples, seed=options.seed, timeout=options.timeout)
     started, finished, lock = time.monotonic(), 0, threading.Lock()
 
-    def judge_program(program: tuple[str, str]) -> None:
+    def judge_program(program: tuple[str, str | None]) -> None:
         nonlocal finished
         with Judging(terms) as judge, options.resume.open("a", encoding="utf-8") as file:
             items, _ = agenda([judge.subject(*program)])

@@ -246,7 +246,18 @@ def measured(subject: Optimizer) -> Facts:
         stops_on_nan=stops,
         nan_when_all_zero=any(np.isnan(leaf).any() for leaf in all_zero[-1].values()),
         stochastic=any(map(is_key, jax.tree.leaves(subject.transformation.init(PARAMS)))),
+        fails_on_nothing=fails_on_nothing(subject),
     )
+
+
+def fails_on_nothing(subject: Optimizer) -> bool:
+    """Whether it raises where every leaf is masked."""
+    nothing = {"kernel": optax.MaskedNode()}
+    try:
+        trainer(subject, nothing)([nothing])
+    except ValueError:
+        return True
+    return False
 
 
 def is_key(leaf: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Correct exercises as different people would write them: no law may accuse one of them."""
+"""Correct subjects as different people would write them: no law may accuse one of them."""
 
 #: Target and kind of each. They are named, not found, so that a lost one is an error.
 EXERCISES = (

@@ -1,6 +1,6 @@
-"""The specimens: faulty exercises, each wrong in one way, each with the law that must refute it."""
+"""The specimens: faulty subjects, each wrong in one way, each with the law that must refute it."""
 
-#: The modules that hold specimens. They are named, not found, so that a lost file is an error.
+#: The modules that hold exercises. They are named, not found, so that a lost file is an error.
 MODULES = (
     "frostproof.reference.specimens.answers",
     "frostproof.reference.specimens.freezing",
@@ -15,5 +15,15 @@ MODULES = (
     "frostproof.reference.specimens.shapes",
 )
 
-#: Faults that no law can tell from a correct exercise: each must be refuted by none.
+#: The modules that hold Optax wrappers and trainers.
+TRAINING_MODULES = (
+    "frostproof.reference.specimens.optax_wrappers",
+    "frostproof.reference.specimens.optax_transformations",
+    "frostproof.reference.specimens.linen_trainers",
+    "frostproof.reference.specimens.linen_steps",
+    "frostproof.reference.specimens.linen_trainer_losses",
+    "frostproof.reference.specimens.nnx_trainers",
+)
+
+#: Faults that no law can tell from a correct subject: each must be refuted by none.
 ESCAPES = ("frostproof.reference.specimens.escapes",)

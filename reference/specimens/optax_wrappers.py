@@ -72,22 +72,6 @@ def nan_through_the_global_norm():
     return OptaxFreeze(gradients_zeroed, optimizers=named("sgd"), promise=("value", "isolated"))
 
 
-@specimen(law="frozen-special-weights", seen="optax#1754, #1784, #1789")
-def half_precision_under_adam():
-    """Adam's epsilon is zero in float16, so that a zero gradient gives 0/0."""
-    return OptaxFreeze(jitted(gradients_zeroed), optimizers=named("adam"))
-
-
-def jitted(wrapper):
-    """Return a wrapper that compiles the whole update, which keeps −0.0 and subnormals."""
-
-    def wrap(optimizer, mask):
-        inner = wrapper(optimizer, mask)
-        return optax.GradientTransformation(inner.init, jax.jit(inner.update))
-
-    return wrap
-
-
 @specimen(law="frozen-special-weights", seen="optax.apply_updates adds every update, be it zero")
 def zeros_added_outside_jit():
     """`set_to_zero` outside jit: −0.0 + 0.0 is +0.0, and a subnormal plus zero is flushed."""
