@@ -134,8 +134,9 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
         suppress_health_check=list(HealthCheck),
     )
     try:
-        for number, start in enumerate(range(0, effort.max_examples, ROUND)):
-            examples = min(ROUND, effort.max_examples - start)
+        most = law.examples(effort.max_examples)
+        for number, start in enumerate(range(0, most, ROUND)):
+            examples = min(ROUND, most - start)
             given = hypothesis.seed(f"{effort.seed}/{number}")(hypothesis.given(strategy)(example))
             hypothesis.settings(quietly, max_examples=examples)(given)()
             if out_of_time():
@@ -241,7 +242,7 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
     if (shortage := _shortage(law, tally)) is not None:
         outcome, reason = shortage
     elif cut:
-        reason = f"stopped after {tally.seen} of {effort.max_examples} examples: " + (
+        reason = f"stopped after {tally.seen} of {law.examples(effort.max_examples)} examples: " + (
             f"they take over 100 ms each, and such a law has {effort.patience:g} s"
             if tally.slow
             else f"a law has {effort.seconds:g} s, half of it for drawing"

@@ -46,11 +46,18 @@ class Law:
     fresh: bool = False
     #: Accepts calls that raised or answered in the wrong form; other laws leave those aside.
     judges_malformed: bool = False
+    #: The part of a run's examples that it gets, but for the first ten: less for a law of which
+    #: each example is a compilation, or goes to a disk.
+    share: float = 1.0
     #: About what no subject promises, such as optimizers outside its promise.
     beyond: bool = False
     #: Of a law that is judged over the run (see `observe`): whether a failure counts that nothing
     #: in the run contradicts, given the subject and the refutation.
     confirm: Callable[[Any, Any], bool] = lambda subject, failure: True
+
+    def examples(self, most: int) -> int:
+        """Return how many examples the law gets in a run of so many."""
+        return max(min(10, most), round(most * self.share))
 
     @property
     def statement(self) -> str:

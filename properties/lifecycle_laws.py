@@ -65,6 +65,7 @@ def _require_found(step: Step, expected: Snapshot, place: str) -> None:
 
 @tree_law(
     "restored-equals-saved",
+    share=0.3,
     guarantee="value",
     needs="trainer",
     draws=lifecycle.checkpointed,

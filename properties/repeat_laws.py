@@ -88,6 +88,7 @@ def batches_keep_their_bytes(trajectory: Trajectory) -> None:
 
 @tree_law(
     "eager-equals-jit",
+    share=0.2,
     guarantee="computes",
     needs="wrapper or reference",
     draws=lifecycle.compiled,
@@ -106,6 +107,7 @@ def compiled_and_not_they_agree(eager: Trajectory, compiled: Trajectory) -> None
 
 @tree_law(
     "compiles-once",
+    share=0.1,
     guarantee="advice",
     needs="trainer and rows",
     draws=lifecycle.compiling,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ..reference.optimizer import Optimizer
 from ..reference.training_problem import ACTIONS, FREEZES
 from ..reference.tree_problem import TreeProblem
-from .optimizers import named, promised
+from .optimizers import common, named, promised
 from .training import Draws, Problems, problems
 
 Choice = Callable[[st.SearchStrategy[Optimizer]], st.SearchStrategy[Optimizer]]
@@ -44,9 +44,15 @@ def compiled(subject: Any, shapes: Any = None) -> Problems:
 
 
 def compiling(subject: Any, shapes: Any = None) -> Problems:
-    """Draw a problem of four steps, for which a trainer compiles again."""
+    """Draw a problem of four steps, for which a trainer compiles again.
+
+    Beyond the common set there are optimizers that compile by themselves whenever they run outside
+    of a compiled step: `apply_if_finite` and `MultiSteps` make a fresh `lax.cond` each time.
+    """
     del shapes
-    return st.tuples(problems(subject, steps=st.just(4), anew=True))
+    own = isinstance(subject.optimizers, st.SearchStrategy)
+    optimizers = promised(subject.optimizers) if own else common()
+    return st.tuples(problems(subject, optimizers, steps=st.just(4), anew=True))
 
 
 def applied(

@@ -1,5 +1,6 @@
-"""Laws of repetition, algebra and lifecycles: each holds on correct code and refutes faulty code."""
+"""Laws of repetition, algebra and lifecycles: each holds on correct code and refutes faulty."""
 
+import functools
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import pytest
 from flax import struct
 
 from frostproof.properties.book import BY_ID
-from frostproof.properties.engine import Effort, judge
+from frostproof.properties.engine import NOT_REPEATABLE, Effort, judge
 from frostproof.properties.memory import Memory
 from frostproof.reference.linen_trainer import LinenTrainer
 from frostproof.reference.optax_freeze import OptaxFreeze
@@ -175,6 +176,26 @@ def compiles_each_step(state, batch):
     return jax.jit(lambda state, batch: step.__wrapped__(state, batch))(state, batch)
 
 
+@functools.partial(jax.jit, static_argnames="number")
+def numbered_step(state, batch, number):
+    return step.__wrapped__(state, batch)
+
+
+def numbers_its_steps():
+    """Make a trainer to which the number of a step is static."""
+    life = {"number": 0}
+
+    def begin(seed, batch, opt):
+        life["number"] = 0
+        return create(seed, batch, opt)
+
+    def train(state, batch):
+        life["number"] += 1
+        return numbered_step(state, batch, life["number"])
+
+    return trainer(begin, train)
+
+
 def freezes_all_it_knows(state, frozen):
     return refreeze(state, ("body",) if frozen else ())
 
@@ -218,11 +239,32 @@ def rate_outside():
     return trainer(begin, train)
 
 
+def head_outside():
+    """Make a trainer that keeps its head in no state."""
+    life = {}
+
+    def begin(seed, batch, opt):
+        state = create(seed, batch, opt)
+        life["head"] = state.params["head"]
+        return state
+
+    def whole(state):
+        return {**state.params, "head": life["head"]}
+
+    def train(state, batch):
+        new, value = step(state.replace(params=whole(state)), batch)
+        life["head"] = new.params["head"]
+        return new.replace(params={**new.params, "head": jnp.zeros(1)}), value
+
+    return LinenTrainer(begin, train, params=whole, frozen=("body",), optimizers=FEW)
+
+
 @pytest.mark.parametrize(
     ("law", "faulty"),
     [
         ("batch-untouched", trainer(step=changes_its_batch)),
         ("compiles-once", trainer(step=compiles_each_step)),
+        ("compiles-once", numbers_its_steps()),
         ("freeze-everything", trainer(refreeze=freezes_all_it_knows)),
         ("freeze-twice", trainer(refreeze=scales_when_frozen)),
         ("unfreeze-resumes", trainer(refreeze=lambda state, frozen: state)),
@@ -237,7 +279,17 @@ def rate_outside():
 def test_a_law_on_trainers_tells_correct_from_faulty(law, faulty):
     """It holds on a trainer that puts frozen leaves back, and refutes the one that is wrong."""
     assert verdict(law, trainer()).outcome == "held"
-    assert verdict(law, faulty, examples=20).outcome == "refuted"
+    found = verdict(law, faulty, examples=20)
+    assert found.outcome == "refuted"
+    assert NOT_REPEATABLE not in found.reason
+
+
+def test_weights_outside_of_the_state_are_lost_by_a_checkpoint():
+    """The leaf is named, not only what the next step makes of it."""
+    found = verdict("restored-equals-saved", head_outside())
+
+    assert found.outcome == "refuted"
+    assert found.reason.startswith("head: is not what was saved")
 
 
 def test_gradient_zeroing_is_right_without_momentum():

@@ -71,26 +71,6 @@ def _compiled(optimizer, mask):
 compiled_update = OptaxFreeze(_compiled, promise=EXACT)
 
 
-def clipping_inside(optimizer, mask):
-    """Clipping stands inside of the partition, where it sees the trainable gradients alone."""
-    return _partition(optax.chain(optax.clip_by_global_norm(1.0), optimizer), mask)
-
-
-def every_second_step(optimizer, mask):
-    """`MultiSteps` collects the gradients of two steps: every other one moves nothing."""
-    return optax.MultiSteps(_partition(optimizer, mask), 2).gradient_transformation()
-
-
-def warm_up_from_zero(optimizer, mask):
-    """The rate starts at zero: the first step moves nothing."""
-    rate = optax.linear_schedule(0.0, 1.0, 2)
-    return _partition(optax.chain(optimizer, optax.scale_by_schedule(rate)), mask)
-
-
-class _Trained(NamedTuple):
-    inner: Any
-
-
 def trainable_leaves_in_a_list(optimizer, mask):
     """The optimizer gets a list of the trainable leaves, and knows nothing of the others."""
     frozen = jax.tree.leaves(mask)
@@ -99,18 +79,16 @@ def trainable_leaves_in_a_list(optimizer, mask):
         return [leaf for leaf, out in zip(jax.tree.leaves(tree), frozen, strict=True) if not out]
 
     def update(updates, state, params=None):
-        moved, inner = optimizer.update(chosen(updates), state.inner, chosen(params))
+        moved, inner = optimizer.update(chosen(updates), state, chosen(params))
         moved = iter(moved)
         leaves, form = jax.tree.flatten(updates)
         new = [
             jnp.zeros_like(leaf) if out else next(moved)
             for leaf, out in zip(leaves, frozen, strict=True)
         ]
-        return jax.tree.unflatten(form, new), _Trained(inner)
+        return jax.tree.unflatten(form, new), inner
 
-    return optax.GradientTransformation(
-        lambda params: _Trained(optimizer.init(chosen(params))), update
-    )
+    return optax.GradientTransformation(lambda params: optimizer.init(chosen(params)), update)
 
 
 class _Averaged(NamedTuple):

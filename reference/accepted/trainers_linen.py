@@ -36,21 +36,24 @@ class Model(nn.Module):
 @functools.cache
 def _partitioned(optimizer, frozen=("body",)):
     def labels(params):
-        return {
-            name: jax.tree.map(lambda _: "frozen" if name in frozen else "trained", layer)
-            for name, layer in params.items()
-        }
+        return jax.tree_util.tree_map_with_path(
+            lambda path, _: "frozen" if path[0].key in frozen else "trained", params
+        )
 
     transforms = {"frozen": optax.set_to_zero(), "trained": optimizer}
     return optax.multi_transform(transforms, labels)
 
 
+@functools.cache
+def _init(model):
+    return jax.jit(model.init)
+
+
 def _create(model=None, wrap=_partitioned):
     model = model or Model()
-    init = jax.jit(model.init)
 
     def create(seed, batch, optimizer):
-        params = init(jax.random.key(seed), batch.x)["params"]
+        params = _init(model)(jax.random.key(seed), batch.x)["params"]
         return TrainState.create(apply_fn=model.apply, params=params, tx=wrap(optimizer))
 
     return create
@@ -71,12 +74,13 @@ def _predict(state, x):
 
 
 _step = jax.jit(_plain)
-_judged = {"predict": _predict, "loss": "mse", "optimizers": FEW}
+_plainly = {"frozen": ("body",), "optimizers": FEW}
+_judged = {**_plainly, "predict": _predict, "loss": "mse"}
 
 
 # Techniques.
 
-multi_transform = LinenTrainer(_create(), _step, frozen=("body",), promise=EXACT, **_judged)
+multi_transform = LinenTrainer(_create(), _step, promise=EXACT, **_judged)
 
 
 @functools.cache
@@ -87,18 +91,18 @@ def _frozen_last(optimizer):
     return optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
 
 
-masked_set_to_zero = LinenTrainer(_create(wrap=_frozen_last), _step, frozen=("body",), **_judged)
+masked_set_to_zero = LinenTrainer(_create(wrap=_frozen_last), _step, **_plainly)
 
 
 @functools.cache
 def _selective(optimizer):
-    mask = {layer: {"kernel": layer == "body", "bias": layer == "body"} for layer in ("body", "head")}
+    mask = {
+        layer: {"kernel": layer == "body", "bias": layer == "body"} for layer in ("body", "head")
+    }
     return optax.selective_transform(optimizer, freeze_mask=mask)
 
 
-selective_transform = LinenTrainer(
-    _create(wrap=_selective), _step, frozen=("body",), promise=EXACT, **_judged
-)
+selective_transform = LinenTrainer(_create(wrap=_selective), _step, promise=EXACT, **_plainly)
 
 
 def _as_it_is(optimizer):
@@ -126,9 +130,7 @@ def _restoring(state, batch):
     return new.replace(params={**new.params, "body": state.params["body"]}), loss
 
 
-restored_after_the_update = LinenTrainer(
-    _create(wrap=_as_it_is), _restoring, frozen=("body",), **_judged
-)
+restored_after_the_update = LinenTrainer(_create(wrap=_as_it_is), _restoring, **_plainly)
 
 
 @jax.jit
@@ -145,14 +147,12 @@ gradients_replaced_by_where = LinenTrainer(
 )
 
 
-predicate = LinenTrainer(_create(), _step, frozen=lambda path: path[0] == "body", **_judged)
+predicate = LinenTrainer(_create(), _step, frozen=lambda path: path[0] == "body", optimizers=FEW)
 
 
 # How the step is run.
 
-donated_state = LinenTrainer(
-    _create(), jax.jit(_plain, donate_argnums=0), frozen=("body",), **_judged
-)
+donated_state = LinenTrainer(_create(), jax.jit(_plain, donate_argnums=0), **_plainly)
 
 
 @jax.jit
@@ -162,7 +162,7 @@ def _scanned(state, batch):
     return state, losses[0]
 
 
-scan_in_the_step = LinenTrainer(_create(), _scanned, frozen=("body",), **_judged)
+scan_in_the_step = LinenTrainer(_create(), _scanned, **_judged)
 
 
 @jax.jit
@@ -178,7 +178,7 @@ def _accumulating(state, batch):
     return state.apply_gradients(grads=grads), loss
 
 
-gradients_accumulated_by_row = LinenTrainer(_create(), _accumulating, frozen=("body",), **_judged)
+gradients_accumulated_by_row = LinenTrainer(_create(), _accumulating, **_judged)
 
 
 def _python_float(state, batch):
@@ -186,7 +186,7 @@ def _python_float(state, batch):
     return state, float(loss)
 
 
-loss_as_a_python_float = LinenTrainer(_create(), _python_float, frozen=("body",), **_judged)
+loss_as_a_python_float = LinenTrainer(_create(), _python_float, **_judged)
 
 
 def _numpy_float(state, batch):
@@ -194,7 +194,7 @@ def _numpy_float(state, batch):
     return state, np.float64(loss)
 
 
-loss_as_a_numpy_float = LinenTrainer(_create(), _numpy_float, frozen=("body",), **_judged)
+loss_as_a_numpy_float = LinenTrainer(_create(), _numpy_float, **_judged)
 
 
 @jax.jit
@@ -207,7 +207,7 @@ def _with_auxiliary(state, batch):
     return state.apply_gradients(grads=grads), value
 
 
-loss_with_auxiliary = LinenTrainer(_create(), _with_auxiliary, frozen=("body",), **_judged)
+loss_with_auxiliary = LinenTrainer(_create(), _with_auxiliary, **_judged)
 
 
 @jax.jit
@@ -231,11 +231,11 @@ loss_of_its_own = LinenTrainer(
 
 # Which leaves there are.
 
-no_bias = LinenTrainer(_create(Model(use_bias=False)), _step, frozen=("body",), **_judged)
+no_bias = LinenTrainer(_create(Model(use_bias=False)), _step, **_plainly)
 
-bfloat16_inside = LinenTrainer(_create(Model(dtype=jnp.bfloat16)), _step, ("body",), **_judged)
+bfloat16_inside = LinenTrainer(_create(Model(dtype=jnp.bfloat16)), _step, **_judged)
 
-nothing_frozen = LinenTrainer(_create(wrap=_as_it_is), _step, frozen=(), **_judged)
+nothing_frozen = LinenTrainer(_create(wrap=_as_it_is), _step, frozen=(), optimizers=FEW)
 
 
 @functools.cache
@@ -244,11 +244,11 @@ def _nothing_trained(optimizer):
 
 
 everything_frozen = LinenTrainer(
-    _create(wrap=_nothing_trained), _step, frozen=("body", "head"), promise=EXACT, **_judged
+    _create(wrap=_nothing_trained), _step, frozen=("body", "head"), promise=EXACT, optimizers=FEW
 )
 
 one_leaf_that_trains = LinenTrainer(
-    _create(nn.Dense(1, use_bias=False), _as_it_is), _step, frozen=(), **_judged
+    _create(nn.Dense(1, use_bias=False), _as_it_is), _step, frozen=(), optimizers=FEW
 )
 
 
@@ -258,7 +258,7 @@ def _all_to_zero(optimizer):
 
 
 one_leaf_that_is_frozen = LinenTrainer(
-    _create(nn.Dense(1, use_bias=False), _all_to_zero), _step, frozen=("kernel",), **_judged
+    _create(nn.Dense(1, use_bias=False), _all_to_zero), _step, frozen=("kernel",), optimizers=FEW
 )
 
 
@@ -268,4 +268,4 @@ def _frozen_dict(seed, batch, optimizer):
     return state.replace(params=params, opt_state=state.tx.init(params))
 
 
-frozen_dict_of_params = LinenTrainer(_frozen_dict, _step, frozen=("body",), **_judged)
+frozen_dict_of_params = LinenTrainer(_frozen_dict, _step, **_plainly)

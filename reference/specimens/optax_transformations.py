@@ -225,14 +225,12 @@ def state_mixed_up():
 # What is no optimizer at all.
 
 
-@specimen(law="training-runs", kind="optax", seen="optax.lars-like scaling by the last axis")
+@specimen(law="training-runs", kind="optax", seen="a mask spread out over the last axis")
 def no_scalars(optimizer, mask):
     """Leaves are taken to have an axis, and a scalar raises."""
 
     def freeze(updates, params):
-        return jax.tree.map(
-            lambda m, u: jnp.zeros((*u.shape[:-1], u.shape[-1])) if m else u, mask, updates
-        )
+        return jax.tree.map(lambda m, u: jnp.where(jnp.full(u.shape[-1], m), 0, u), mask, updates)
 
     return optax.chain(optimizer, optax.stateless(freeze))
 

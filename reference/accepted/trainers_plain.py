@@ -1,0 +1,122 @@
+"""Correct trainers without any module: parameters in tuples, lists, and under flat names."""
+
+import functools
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import optax
+
+from frostproof import LinenTrainer
+from frostproof.strategies.optimizers import named
+
+FEW = named("sgd", "adamw", learning_rates=(0.1,))
+
+
+class State(flax.struct.PyTreeNode):
+    """Parameters, what the optimizer keeps, and the optimizer."""
+
+    params: Any
+    opt_state: Any
+    tx: Any = flax.struct.field(pytree_node=False)
+
+
+def _create(make, wrap):
+    def create(seed, batch, optimizer):
+        params, tx = make(jax.random.key(seed), batch.x.shape[1]), wrap(optimizer)
+        return State(params, tx.init(params), tx)
+
+    return create
+
+
+def _stepping(apply):
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            return jnp.mean((apply(params, batch.x) - batch.y) ** 2)
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        updates, opt_state = state.tx.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return state.replace(params=params, opt_state=opt_state), value
+
+    return step
+
+
+# A list of tuples.
+
+
+def _layers(key, inputs):
+    keys = jax.random.split(key)
+    return [
+        (jax.random.normal(keys[0], (inputs, 4)), jnp.zeros(4)),
+        (jax.random.normal(keys[1], (4, 1)), jnp.zeros(1)),
+    ]
+
+
+def _through_layers(params, x):
+    for weights, bias in params[:-1]:
+        x = jnp.tanh(x @ weights + bias)
+    weights, bias = params[-1]
+    return x @ weights + bias
+
+
+@functools.cache
+def _first_frozen(optimizer):
+    return optax.selective_transform(optimizer, freeze_mask=[(True, True), (False, False)])
+
+
+list_of_tuples = LinenTrainer(
+    _create(_layers, _first_frozen), _stepping(_through_layers), frozen=("0",), optimizers=FEW
+)
+
+
+# Haiku's names, which hold a "/".
+
+
+def _flat(key, inputs):
+    (w0, b0), (w1, b1) = _layers(key, inputs)
+    return {"mlp/~/linear_0": {"w": w0, "b": b0}, "mlp/~/linear_1": {"w": w1, "b": b1}}
+
+
+def _through_names(params, x):
+    first, second = params["mlp/~/linear_0"], params["mlp/~/linear_1"]
+    return jnp.tanh(x @ first["w"] + first["b"]) @ second["w"] + second["b"]
+
+
+@functools.cache
+def _named_frozen(optimizer):
+    labels = {"mlp/~/linear_0": "frozen", "mlp/~/linear_1": "trained"}
+    return optax.multi_transform({"frozen": optax.set_to_zero(), "trained": optimizer}, labels)
+
+
+flat_names = LinenTrainer(
+    _create(_flat, _named_frozen),
+    _stepping(_through_names),
+    frozen=("mlp/~/linear_0",),
+    optimizers=FEW,
+)
+
+
+# One array for everything, of which a part is frozen by a leaf of its own.
+
+
+def _vector(key, inputs):
+    return {"scale": jnp.ones(()), "offset": jax.random.normal(key, (inputs,))}
+
+
+@functools.cache
+def _scale_frozen(optimizer):
+    return optax.chain(
+        optax.masked(optimizer, {"scale": False, "offset": True}),
+        optax.masked(optax.set_to_zero(), {"scale": True, "offset": False}),
+    )
+
+
+scalar_leaf = LinenTrainer(
+    _create(_vector, _scale_frozen),
+    _stepping(lambda params, x: params["scale"] * (x - params["offset"]).sum(1, keepdims=True)),
+    frozen=("scale",),
+    optimizers=FEW,
+)
