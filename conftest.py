@@ -6,7 +6,7 @@ keep_compiled_programs()
 
 
 def pytest_frostproof_subjects(config):
-    """Judge both exercises, a trainer of each API, and a wrapper: `frostproof verify` judges all."""
+    """Judge both exercises, two trainers and a wrapper; `frostproof verify` judges them all."""
     import frostproof
     from frostproof.reference import linen, linen_trainers, nnx, nnx_trainers, optax_wrappers
 

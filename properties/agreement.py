@@ -43,16 +43,17 @@ def require_agreement(
     of agreement: other laws are about that.
     """
     first, second = (runs[number] for number in numbers)
-    continuous = _continuous(first)
-    in_step = isinstance(first.problem, TreeProblem)  # its gradients are drawn
-    if not in_step and continuous:
-        in_step = all(map(recorder_needed, (first.steps[0], second.steps[0])))
+    in_step = _continuous(first)
+    if not isinstance(first.problem, TreeProblem):  # whose gradients are drawn
+        for run in (first, second):
+            recorder_needed(run.steps[0])
     path_lengths: dict[Path, float] = {}
     for step, counterpart in zip(first.steps, second.steps, strict=True):
         for path in sorted(step.frozen & counterpart.frozen):
             _require_same_fate(step, counterpart, path, numbers, other)
-        in_step = in_step and continuous and _given_the_same(first, step, counterpart)
-        label(IN_STEP, in_step and step.number == 1)
+        same = _given_the_same(first, step, counterpart)
+        label(IN_STEP, same and step.number == 1)
+        in_step = in_step and same
         if not in_step:
             continue
         for path in sorted(step.trainable & counterpart.trainable):

@@ -59,7 +59,7 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
 @tree_law(
     "exact-selection",
     guarantee="selected",
-    draws=training.under(_still, trees=("colliding names", "numbered", "nested")),
+    draws=training.of_alike_names(_still),
     confirm=matters,
     meaning="Names are compared as text: `startswith('l1')` also catches `l11`, `'l1' in path` "
     "also `head/l1`, a mask that looks at the last entry also another layer's.",

@@ -138,6 +138,10 @@ def _trainer_run(run: Trajectory) -> Iterator[str]:
         yield f"batch_{number} = Batch(x={nested(x)}, y={nested(y)})"
     if problem.disturbed and run.steps:
         yield from _disturbing(problem.disturbed, run)
+    if problem.architecture is not None:
+        yield "from frostproof.reference.architecture import Architecture"
+        yield f"architecture = Architecture.read({problem.architecture.record()!r})"
+        yield f"subject = subject.trainer(architecture, {problem.frozen!r}, {problem.eager!r})"
     yield f"training = subject.begin({problem.seed}, batch_1, optimizer)"
     if problem.weights != "initialised" and run.steps:
         yield from _weights(run.first)
@@ -230,7 +234,8 @@ def _disturbing(disturbance: str, run: Trajectory) -> Iterator[str]:
     yield "def update(gradients, state, params=None, **extra):"
     yield "    flat, form = jax.tree_util.tree_flatten_with_path(gradients)"
     yield "    changed = ["
-    yield f"        {_CHANGES[disturbance]} if name(path) in frozen else leaf for path, leaf in flat"
+    yield f"        {_CHANGES[disturbance]} if name(path) in frozen else leaf"
+    yield "        for path, leaf in flat"
     yield "    ]"
     yield "    return plain.update(form.unflatten(changed), state, params, **extra)"
     yield ""

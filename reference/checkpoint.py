@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import jax
 
 if TYPE_CHECKING:
-    from .trainer import Training
+    from .training import Training
 
 
 class NotCheckpointable(Exception):

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
 from .contract import UnusableSubject
-from .trainer import Trainer, Training, copied
+from .trainer import Trainer
+from .training import Training, copied
 from .training_problem import Batch
 
 

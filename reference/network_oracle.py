@@ -31,9 +31,10 @@ def gradients(
     """
     if any(layer.kind != "dense" for layer in architecture.layers):
         return None
-    inputs, sums = Bounded.exact(x), []
+    inputs = Bounded.exact(x)
+    sums: list[Bounded] = []
     weights = {path: Bounded.exact(leaf.array) for path, leaf in params.items()}
-    entered = []
+    entered: list[Bounded] = []
     for layer in architecture.layers:
         entered.append(inputs if not sums else elu(sums[-1]))
         sums.append(entered[-1] @ weights[(*layer.path, "kernel")] + weights[(*layer.path, "bias")])

@@ -10,7 +10,8 @@ from flax import nnx
 
 from .contract import UnusableSubject, binds
 from .paths import matches, normalise
-from .trainer import Trainer, Training, copied
+from .trainer import Trainer
+from .training import Training, copied
 from .training_problem import Batch
 
 #: Variables that hold no parameters, whatever a pattern says.

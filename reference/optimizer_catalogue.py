@@ -200,7 +200,7 @@ _OPTIMIZERS = (
         "optax.contrib.dpsgd({}, l2_norm_clip=1.0, noise_multiplier=0.1, seed=0)",
         unfit="it takes one gradient per example, with a batch axis in front",
     ),
-    _row("galore", WARM | HALF | NOTHING, "optax.contrib.galore({}, update_proj_gap=3)", rank=(2, 128)),
+    _contrib("galore", WARM | HALF | NOTHING, rank=(2, 128), update_proj_gap=(3,)),
     # It averages two equal numbers as (1 - c)*x + c*z, which rounds: a frozen leaf drifts by some
     # ulps (3 after a hundred steps). At momentum 0.5 both products are exact, and nothing drifts.
     _contrib("madgrad", DECAY, momentum=(0.9,)),

@@ -5,71 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
 
-from .checkpoint import through_orbax
-from .compilations import compilations
 from .contract import UnusableSubject, binds, signature_of
-from .disturbing import disturbing
-from .paths import Frozen, Path, matches, named_leaves, normalise, path_text, select
-from .predicting import half_precision, noisy, predicted
+from .paths import Frozen, Path, matches, normalise
 from .recording import recording
-from .snapshot import Snapshot, snapshot
+from .training import Training, reweigh, run_training
 from .training_problem import Batch, TrainingProblem
-from .trajectory import Moment, Step, Trajectory
+from .trajectory import Trajectory
 
 Function = Callable[..., Any]
-
-
-class Training(Protocol):
-    """One training that is under way: the small protocol beneath every trainer."""
-
-    @abstractmethod
-    def params(self) -> Any:
-        """Return the parameters, a pytree."""
-
-    @abstractmethod
-    def set_params(self, params: Any) -> None:
-        """Put other parameters of the same structure in their place."""
-
-    @abstractmethod
-    def step(self, batch: Batch) -> Any:
-        """Train on a batch; returns what the program reports as its loss."""
-
-    @abstractmethod
-    def opt_state(self) -> Any:
-        """Return the optimizer's state, or None where it cannot be found."""
-
-    @abstractmethod
-    def model_state(self) -> Any:
-        """Return the statistics of layers, or None where there are none."""
-
-    @abstractmethod
-    def everything(self) -> Any:
-        """Return all that the training carries from step to step, a pytree."""
-
-    @abstractmethod
-    def set_everything(self, state: Any) -> None:
-        """Put another state of the same structure in its place."""
-
-    @abstractmethod
-    def save(self) -> Any:
-        """Return a copy of all there is to go back to, what is static included."""
-
-    @abstractmethod
-    def restore(self, saved: Any) -> None:
-        """Go back to what was saved."""
-
-    @abstractmethod
-    def predict(self, x: Any) -> Any:
-        """Return the model's prediction."""
-
-    @abstractmethod
-    def refreeze(self, frozen: tuple[str, ...]) -> None:
-        """Freeze these leaves from now on, and no others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +72,7 @@ class Trainer:
     def run(self, problem: TrainingProblem, *, watched: bool = False) -> Trajectory:
         """Train by the problem's actions and return what happened."""
         del watched
-        return _run(self, problem)
+        return run_training(self, problem)
 
     def matters(self, trajectory: Trajectory, path: Path) -> bool:
         """Tell whether a leaf that did not move should have: many more steps do not move it, and
@@ -133,7 +81,7 @@ class Trainer:
         Where parameters cannot be put in place from outside, only the gradient is looked at.
         """
         problem = trajectory.problem
-        longer = _run(self, replace(problem, actions=("step",) * _PATIENCE))
+        longer = run_training(self, replace(problem, actions=("step",) * _PATIENCE))
         if not longer.steps or longer.raised:
             return False
         if longer.first.params[path] != longer.last.params[path]:
@@ -168,131 +116,3 @@ class Trainer:
 _PATIENCE = 40
 #: A gradient, or a relative change of the loss, that is no rounding.
 _TELLING = 1e-3
-
-
-def _run(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
-    trajectory = Trajectory(problem, declared_loss=trainer.loss)
-    steps: list[Step] = []
-    trajectory.steps = steps
-    try:
-        optimizer = problem.optimizer.transformation
-        if problem.disturbed:
-            optimizer = disturbing(optimizer, problem.disturbed, trainer)
-        recorder = recording.__wrapped__(optimizer) if problem.anew else recording(optimizer)
-
-        def begin() -> Training:
-            return trainer.begin(problem.seed, problem.batch(1), recorder)
-
-        training = begin()
-        chosen = select(named_leaves(training.params()), trainer.frozen)
-        trajectory.chosen = chosen
-        trajectory.trains = bool(named_leaves(training.params()).keys() - chosen)
-        if problem.weights != "initialised":
-            reweigh(training, problem, chosen)
-        _act(training, begin, problem, trajectory, steps)
-    except (Exception, SystemExit) as error:
-        trajectory.raised = error
-    return trajectory
-
-
-def _act(
-    training: Training,
-    begin: Callable[[], Training],
-    problem: TrainingProblem,
-    trajectory: Trajectory,
-    steps: list[Step],
-) -> None:
-    frozen = chosen = trajectory.chosen
-    saved, number, refrozen = None, 0, False
-    before = _moment(training)
-    floats = {path for path, leaf in before.params.items() if leaf.array.dtype.kind in "fcV"}
-    sets = {
-        "freeze": chosen,
-        "unfreeze": frozenset[Path](),
-        "freeze the others": frozenset(floats - chosen),
-        "freeze everything": frozenset(floats),
-    }
-    for action in problem.actions:
-        if action == "step":
-            number += 1
-            before = _step(training, problem, before, frozen, number, trajectory, steps)
-            continue
-        if action in sets:
-            frozen, refrozen = sets[action], True
-            training.refreeze(tuple(sorted(map(path_text, frozen))))
-        elif action == "save":
-            saved = training.save(), frozen
-        elif action == "checkpoint":
-            old, training = training, begin()
-            if refrozen:
-                training.refreeze(tuple(sorted(map(path_text, frozen))))
-            through_orbax(old, training)
-        elif saved is not None:
-            training.restore(saved[0])
-            frozen = saved[1]
-        before = _moment(training)
-
-
-def _step(
-    training: Training,
-    problem: TrainingProblem,
-    before: Moment,
-    frozen: frozenset[Path],
-    number: int,
-    trajectory: Trajectory,
-    steps: list[Step],
-) -> Moment:
-    batch, untouched = problem.batch(number), problem.batch(number)
-    # Only before the first step: the others start from weights of the program's own making.
-    prediction = predicted(training.predict, batch.x) if number == 1 else None
-    compiled = compilations()
-    reported = training.step(batch)
-    trajectory.compilations.append(compilations() - compiled)
-    after = _moment(training)
-    kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
-    trajectory.batch_kept &= all(jax.tree.leaves(kept))
-    loss = np.asarray(reported) if hasattr(reported, "dtype") else reported
-    number_like = isinstance(loss, int | float) or getattr(loss, "shape", None) == ()
-    step = Step(before, after, frozen, number, float(loss) if number_like else None)
-    step.targets = untouched.y
-    if prediction is not None:
-        step.prediction, step.sensitivity = prediction.value, prediction.sensitivity
-        step.noisy = before.model_state is not None or noisy(before.rest)
-        step.half_precision = half_precision(training.predict, batch.x, before.params)
-    steps.append(step)
-    return after
-
-
-def _moment(training: Training) -> Moment:
-    opt_state, model_state = training.opt_state(), training.model_state()
-    return Moment(
-        snapshot(training.params()),
-        None if opt_state is None else snapshot(opt_state),
-        None if model_state is None else snapshot(model_state),
-        _rest(training),
-    )
-
-
-def _rest(training: Training) -> Snapshot | None:
-    try:
-        return snapshot(training.everything())
-    except ValueError:  # such as two leaves of one path in a state of the user's own making
-        return None
-
-
-def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path]) -> None:
-    """Put the weights that the problem asks for in place of the initialised ones."""
-
-    def weigh(key_path: Any, leaf: Any) -> Any:
-        path = normalise(key_path)
-        if not hasattr(leaf, "dtype") or leaf.dtype.kind not in "fV":
-            return leaf
-        drawn = problem.reweighted(path_text(path), np.asarray(leaf), path in frozen)
-        return jax.numpy.asarray(drawn)
-
-    training.set_params(jax.tree_util.tree_map_with_path(weigh, training.params()))
-
-
-def copied(state: Any) -> Any:
-    """Copy a state's arrays, keys among them, so that no later step donates or changes them."""
-    return jax.tree.map(lambda leaf: leaf.copy() if hasattr(leaf, "copy") else leaf, state)

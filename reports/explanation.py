@@ -22,7 +22,7 @@ def story(row: Row) -> list[tuple[str, str]]:
 def problem_text(problem: Mapping[str, Any]) -> str:
     """Show a recorded problem: `seed=0, optimizer=adamw(learning_rate=0.1), steps=2`."""
     return ", ".join(
-        f"{name}={_optimizer(value) if name == 'optimizer' else repr(value)}"
+        f"{name}={_SHOWN.get(name, repr)(value)}"
         for name, value in problem.items()
         if not any(value is usual or value == usual for usual in _USUAL if usual is not False)
         and value is not False
@@ -33,3 +33,11 @@ def _optimizer(record: Mapping[str, Any]) -> str:
     settings = [f"{key}={value!r}" for key, value in record["hyperparameters"].items()]
     inner = [_optimizer(record["inner"])] if record["inner"] else []
     return f"{record['name']}({', '.join(inner + settings)})"
+
+
+def _architecture(record: Mapping[str, Any]) -> str:
+    layers = record["layers"]
+    return " → ".join(f"{each['name']}({each.get('width', each['kind'])})" for each in layers)
+
+
+_SHOWN = {"optimizer": _optimizer, "architecture": _architecture}

@@ -19,7 +19,8 @@ from ..reference.optimizer import optimizer
 from ..reference.paths import UnmatchedPattern, named_leaves, select
 from ..reference.recording import recording
 from ..reference.snapshot import snapshot
-from ..reference.trainer import Trainer, Training, reweigh
+from ..reference.trainer import Trainer
+from ..reference.training import Training, reweigh
 from ..reference.training_problem import Drawn, TrainingProblem
 
 #: Nothing moves under it: what then moves was put back, or never took the new weights.

@@ -36,6 +36,7 @@ def misspelt(subject: Any, shapes: Any = None) -> Problems:
 
     def names_nothing(problem: TrainingProblem) -> bool:
         assert problem.frozen is not None
+        assert problem.architecture is not None
         names = problem.architecture.names
         return not any(matches(path, problem.frozen[:1]) for path in names)
 

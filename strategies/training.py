@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ..reference.architecture_pool import NORMALISED
+from ..reference.architecture import Architecture
+from ..reference.architecture_pool import NORMALISED, PLAIN
 from ..reference.optimizer import Optimizer
 from ..reference.optimizer_catalogue import COMMON
 from ..reference.training_problem import Drawn, TrainingProblem
@@ -152,13 +153,7 @@ def with_statistics(subject: Any, shapes: Any = None) -> Problems:
     """Draw one problem of layers with statistics, where the architecture is drawn at all."""
     if "reference" not in getattr(subject, "abilities", ()):
         return single(subject, shapes)
-    return st.tuples(
-        st.builds(
-            lambda problem, network: replace(problem, architecture=network[0], frozen=network[1]),
-            problems(subject),
-            architectures(NORMALISED),
-        )
-    )
+    return st.tuples(_in_networks(single(subject), NORMALISED))
 
 
 def under(
@@ -182,6 +177,27 @@ def under(
         )
 
     return draws
+
+
+def of_alike_names(choose: Callable[[Any], st.SearchStrategy[Optimizer]]) -> Draws:
+    """Draw one problem whose names resemble each other, where names are drawn at all."""
+    plain = under(choose, trees=("colliding names", "numbered", "nested"))
+
+    def draws(subject: Any, shapes: Any = None) -> Problems:
+        if "reference" not in getattr(subject, "abilities", ()):
+            return plain(subject, shapes)
+        return st.tuples(_in_networks(plain(subject, shapes), *PLAIN[1:5]))
+
+    return draws
+
+
+def _in_networks(drawn: Problems, *pool: Architecture) -> st.SearchStrategy[Problem]:
+    """Draw the same problems with other architectures, and layers that are frozen in them."""
+    return st.builds(
+        lambda problems, network: replace(problems[0], architecture=network[0], frozen=network[1]),
+        drawn,
+        architectures(*pool),
+    )
 
 
 def with_regimes(**regimes: tuple[Any, ...]) -> Draws:

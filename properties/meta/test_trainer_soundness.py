@@ -1,4 +1,4 @@
-"""No law accuses a correct wrapper or trainer of breaking what it promises, however it is written."""
+"""No law accuses a correct wrapper or trainer of breaking a promise, however it is written."""
 
 import pytest
 

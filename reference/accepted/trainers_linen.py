@@ -86,7 +86,7 @@ multi_transform = LinenTrainer(_create(), _step, promise=EXACT, **_judged)
 @functools.cache
 def _frozen_last(optimizer):
     def mask(params):
-        return {name: jax.tree.map(lambda _: name == "body", params[name]) for name in params}
+        return jax.tree_util.tree_map_with_path(lambda path, _: path[0].key == "body", params)
 
     return optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
 
@@ -137,7 +137,7 @@ restored_after_the_update = LinenTrainer(_create(wrap=_as_it_is), _restoring, **
 def _by_where(state, batch):
     loss, grads = jax.value_and_grad(functools.partial(_mse, state))(state.params, batch)
     grads = jax.tree_util.tree_map_with_path(
-        lambda path, g: jnp.where("body" == path[0].key, 0, g), grads
+        lambda path, g: jnp.where(path[0].key == "body", 0, g), grads
     )
     return state.apply_gradients(grads=grads), loss
 
