@@ -24,6 +24,8 @@ def through_orbax(training: Training, fresh: Training) -> None:
     """
     import orbax.checkpoint as ocp  # takes a second, and no other law needs it
 
+    if not training.carries_all():
+        raise NotCheckpointable("part of its state is in an object of its own")
     state, target = training.everything(), fresh.everything()
     leaves = jax.tree.leaves(state)
     if len(leaves) != len(jax.tree.leaves(target)):

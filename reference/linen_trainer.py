@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
@@ -83,6 +84,12 @@ class _LinenTraining:
 
     def restore(self, saved: Any) -> None:
         self.state = copied(saved)
+
+    def carries_all(self) -> bool:
+        return True
+
+    def traceable(self) -> Callable[[Any], Any]:
+        return self.predict
 
     def predict(self, x: Any) -> Any:
         own = self.trainer.predict

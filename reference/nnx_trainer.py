@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
@@ -104,6 +105,14 @@ class _NnxTraining:
             self.set_everything(copied(state))
         else:  # a refreeze has rebuilt the optimizer: other filters, a state of another structure
             self.model, self.optimizer = nnx.merge(graph, copied(state))
+
+    def carries_all(self) -> bool:
+        return isinstance(self.optimizer, nnx.Pytree)
+
+    def traceable(self) -> Callable[[Any], Any]:
+        # Of a model of its own: an `nnx.jit` inside leaves tracers in the one that it is traced on.
+        graph, state = nnx.split(self.model)
+        return lambda x: self.trainer.predict(nnx.merge(graph, state), x)  # type: ignore[misc]
 
     def predict(self, x: Any) -> Any:
         own = self.trainer.predict

@@ -66,8 +66,16 @@ class Training(Protocol):
         """Go back to what was saved."""
 
     @abstractmethod
+    def carries_all(self) -> bool:
+        """Tell whether that is really all: no state in an object of the user's own."""
+
+    @abstractmethod
     def predict(self, x: Any) -> Any:
         """Return the model's prediction."""
+
+    @abstractmethod
+    def traceable(self) -> Callable[[Any], Any]:
+        """Return `predict` as a function that may be traced without a trace being left behind."""
 
     @abstractmethod
     def refreeze(self, frozen: tuple[str, ...]) -> None:
@@ -164,7 +172,7 @@ def _step(
         step.prediction, step.sensitivity = prediction.value, prediction.sensitivity
         step.noisy = before.model_state is not None or noisy(before.rest)
         step.half_precision = half_precision(
-            training.trainer, training.predict, batch.x, before.params
+            training.trainer, training.traceable(), batch.x, before.params
         )
     steps.append(step)
     return after
