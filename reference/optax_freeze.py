@@ -57,9 +57,7 @@ class OptaxFreeze:
             if not callable(getattr(optimizer, "update", None)):
                 trajectory.malformed = f"a {type(optimizer).__name__}, no optimizer"
                 return trajectory
-            params = snapshot(problem.params())
-            frozen = frozen_leaves(problem, params)
-            trajectory.trains = params.keys() > frozen
+            frozen = frozen_leaves(problem, snapshot(problem.params()))
             self._train(problem, optimizer, frozen, steps)
         except (Exception, SystemExit) as error:
             trajectory.raised = error

@@ -45,8 +45,9 @@ class Facts:
     #: Noise from a seeded key in the state. It depends on a leaf's place in the tree: the same leaf
     #: gets other noise when there are leaves before it.
     stochastic: bool = False
-    #: It raises on a tree without leaves: what a partition gives it where everything is frozen.
-    fails_on_nothing: bool = False
+    #: It raises on some trees: without leaves, as a partition has where everything is frozen
+    #: (galore), or with a scalar (sm3).
+    picky: bool = False
 
     def __or__(self, other: Facts) -> Facts:
         """Return the facts of one optimizer around another."""
@@ -62,7 +63,7 @@ STOPS = Facts(stops_on_nan=True)
 NORM = Facts(couples_leaves=True, spreads_nan=True)
 ALL_ZERO = Facts(nan_when_all_zero=True)
 NOISE = Facts(stochastic=True)
-NOTHING = Facts(fails_on_nothing=True)
+PICKY = Facts(picky=True)
 
 
 @final
@@ -181,7 +182,7 @@ _OPTIMIZERS = (
     _row("rprop", WARM | WAITS),
     _row("sign_sgd"),
     _row("signum", WARM, beta=(0.9, 0.5)),
-    _row("sm3", WARM, momentum=(0.9, 0.5)),
+    _row("sm3", WARM | PICKY, momentum=(0.9, 0.5)),
     # Both accumulators start at 1e-6: the first moment moves a leaf that never had a gradient.
     _row("yogi", DECAY),
     # It divides by the second moment of the step before, and has no first moment.
@@ -200,7 +201,7 @@ _OPTIMIZERS = (
         "optax.contrib.dpsgd({}, l2_norm_clip=1.0, noise_multiplier=0.1, seed=0)",
         unfit="it takes one gradient per example, with a batch axis in front",
     ),
-    _contrib("galore", WARM | HALF | NOTHING, rank=(2, 128), update_proj_gap=(3,)),
+    _contrib("galore", WARM | HALF | PICKY, rank=(2, 128), update_proj_gap=(3,)),
     # It averages two equal numbers as (1 - c)*x + c*z, which rounds: a frozen leaf drifts by some
     # ulps (3 after a hundred steps). At momentum 0.5 both products are exact, and nothing drifts.
     _contrib("madgrad", DECAY, momentum=(0.9,)),

@@ -85,8 +85,6 @@ class ReferenceTrainer:
             return Trajectory(problem, raised=error)
         trajectory = trainer.run(problem, watched=watched)
         trajectory.origin = self
-        architecture, frozen = _asked(problem)
-        trajectory.trains = architecture.select(frozen) != set(architecture.leaves)
         return trajectory
 
     def matters(self, trajectory: Trajectory, path: Path) -> bool:

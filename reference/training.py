@@ -99,7 +99,6 @@ def run_training(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
         training = begin()
         chosen = select(named_leaves(training.params()), trainer.frozen)
         trajectory.chosen = chosen
-        trajectory.trains = bool(named_leaves(training.params()).keys() - chosen)
         if problem.weights != "initialised":
             reweigh(training, problem, chosen)
         _act(training, begin, problem, trajectory, steps)

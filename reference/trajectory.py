@@ -76,8 +76,6 @@ class Trajectory:
     steps: Sequence[Step] = ()
     #: "mse", or a NumPy callable of prediction and targets; None where none was declared.
     declared_loss: Any = None
-    #: Whether any leaf is left to train, at the start.
-    trains: bool = True
     #: The reference trainer that ran it, for laws that compare it with others.
     origin: Any = None
     raised: BaseException | None = None
