@@ -44,7 +44,7 @@ class Standing:
             if guarantee in self.broken:
                 break
             kept = guarantee if guarantee in self.held else kept
-        return kept or next(iter(self.held), None)
+        return kept or next((name for name in self.held if name not in _CHAIN), None)
 
     @property
     def weakest_broken(self) -> str | None:

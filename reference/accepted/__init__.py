@@ -96,7 +96,10 @@ TRAINERS = (
     ("frostproof.reference.accepted.trainers_linen_states:optimizer_of_its_own", "trainer"),
     ("frostproof.reference.accepted.trainers_linen_states:multi_steps", "trainer"),
     ("frostproof.reference.accepted.trainers_linen_states:warm_up_from_zero", "trainer"),
-    ("frostproof.reference.accepted.trainers_linen_states:clipping_inside_the_partition", "trainer"),
+    (
+        "frostproof.reference.accepted.trainers_linen_states:clipping_inside_the_partition",
+        "trainer",
+    ),
     ("frostproof.reference.accepted.trainers_linen_states:split_params", "trainer"),
     ("frostproof.reference.accepted.trainers_linen_states:tuple_for_a_state", "trainer"),
     ("frostproof.reference.accepted.trainers_linen_states:average_of_the_parameters", "trainer"),
