@@ -1,16 +1,14 @@
-"""Correct trainers of other models, states and inputs: Linen with all it has, and plain JAX."""
+"""Correct trainers with optimizers and states of their own."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax.training.train_state import TrainState
-from hypothesis import strategies as st
 
 from frostproof import LinenTrainer
 from frostproof.strategies.optimizers import named
@@ -20,15 +18,10 @@ FEW = named("sgd", "adamw", learning_rates=(0.1,))
 EXACT = ("selected", "value", "inert", "isolated")
 
 
-class Batch(NamedTuple):
-    """What a strategy of batches draws."""
-
-    x: Any
-    y: Any
-
-
 @functools.cache
-def _partitioned(optimizer, frozen=("body",)):
+def partitioned(optimizer, frozen=("body",)):
+    """Freeze these layers by `set_to_zero`."""
+
     def labels(params):
         return jax.tree_util.tree_map_with_path(
             lambda path, _: "frozen" if path[0].key in frozen else "trained", params
@@ -48,27 +41,33 @@ class Model(nn.Module):
 
 
 @functools.cache
-def _init(model):
+def init_of(model):
+    """Return a compiled `init`, the same for the same model."""
     return jax.jit(model.init)
 
 
-def _create(model, wrap=_partitioned, state=TrainState, **fields):
+def create_for(model, wrap=partitioned, state=TrainState, **fields):
+    """Return a `create` for this model; `fields` are made of seed and parameters."""
+
     def create(seed, batch, optimizer):
-        params = _init(model)(jax.random.key(seed), batch.x)["params"]
+        params = init_of(model)(jax.random.key(seed), batch.x)["params"]
         own = {name: make(seed, params) for name, make in fields.items()}
         return state.create(apply_fn=model.apply, params=params, tx=wrap(optimizer), **own)
 
     return create
 
 
-def _mse(prediction, y):
+def mse(prediction, y):
+    """Return the mean over all rows and columns."""
     return jnp.mean((prediction - y) ** 2)
 
 
 @jax.jit
-def _step(state, batch):
+def step(state, batch):
+    """Take a plain step: what is frozen, the optimizer knows."""
+
     def loss(params):
-        return _mse(state.apply_fn({"params": params}, batch.x), batch.y)
+        return mse(state.apply_fn({"params": params}, batch.x), batch.y)
 
     value, grads = jax.value_and_grad(loss)(state.params)
     return state.apply_gradients(grads=grads), value
@@ -81,36 +80,38 @@ def _own(optimizer):
     return _OWN
 
 
-_OWN = _partitioned(optax.adam(1e-2))
-optimizer_of_its_own = LinenTrainer(_create(Model(), _own), _step, frozen=("body",))
+_OWN = partitioned(optax.adam(1e-2))
+optimizer_of_its_own = LinenTrainer(create_for(Model(), _own), step, frozen=("body",))
 
 
 @functools.cache
 def _every_second(optimizer):
-    return optax.MultiSteps(_partitioned(optimizer), 2).gradient_transformation()
+    return optax.MultiSteps(partitioned(optimizer), 2).gradient_transformation()
 
 
-multi_steps = LinenTrainer(_create(Model(), _every_second), _step, frozen=("body",), optimizers=FEW)
+multi_steps = LinenTrainer(
+    create_for(Model(), _every_second), step, frozen=("body",), optimizers=FEW
+)
 
 
 @functools.cache
 def _warmed_up(optimizer):
     rate = optax.scale_by_schedule(optax.linear_schedule(0.0, 1.0, 2))
-    return _partitioned(optax.chain(optimizer, rate))
+    return partitioned(optax.chain(optimizer, rate))
 
 
 warm_up_from_zero = LinenTrainer(
-    _create(Model(), _warmed_up), _step, frozen=("body",), optimizers=FEW
+    create_for(Model(), _warmed_up), step, frozen=("body",), optimizers=FEW
 )
 
 
 @functools.cache
 def _clipped(optimizer):
-    return _partitioned(optax.chain(optax.clip_by_global_norm(1.0), optimizer))
+    return partitioned(optax.chain(optax.clip_by_global_norm(1.0), optimizer))
 
 
-clipping_inside_the_partition = LinenTrainer(
-    _create(Model(), _clipped), _step, frozen=("body",), optimizers=FEW, promise=EXACT
+clipping_inside = LinenTrainer(
+    create_for(Model(), _clipped), step, frozen=("body",), optimizers=FEW, promise=EXACT
 )
 
 
@@ -133,7 +134,7 @@ class Split(flax.struct.PyTreeNode):
 
 
 def _create_split(seed, batch, optimizer):
-    params = _init(Model())(jax.random.key(seed), batch.x)["params"]
+    params = init_of(Model())(jax.random.key(seed), batch.x)["params"]
     head = params["head"]
     return Split(head, params["body"], optimizer.init(head), jnp.zeros((), int), optimizer)
 
@@ -141,7 +142,7 @@ def _create_split(seed, batch, optimizer):
 @jax.jit
 def _step_split(state, batch):
     def loss(head):
-        return _mse(Model().apply({"params": {"body": state.body, "head": head}}, batch.x), batch.y)
+        return mse(Model().apply({"params": {"body": state.body, "head": head}}, batch.x), batch.y)
 
     value, grads = jax.value_and_grad(loss)(state.head)
     updates, slots = state.tx.update(grads, state.slots, state.head)
@@ -195,140 +196,18 @@ class Averaged(TrainState):
 
 @jax.jit
 def _averaging(state, batch):
-    new, value = _step(state, batch)
+    new, value = step(state, batch)
     # From the parameter and by their difference: equal numbers stay equal.
     average = jax.tree.map(lambda p, a: p + 0.9 * (a - p), new.params, state.average)
     return new.replace(average=average), value
 
 
 average_of_the_parameters = LinenTrainer(
-    _create(Model(), state=Averaged, average=lambda seed, params: jax.tree.map(jnp.copy, params)),
+    create_for(
+        Model(), state=Averaged, average=lambda seed, params: jax.tree.map(jnp.copy, params)
+    ),
     _averaging,
     frozen=("body",),
     optimizers=FEW,
     promise=EXACT,
-)
-
-
-# Layers with statistics or noise.
-
-
-class Normalised(nn.Module):
-    """A frozen body with statistics, which are used as they are, and a head with its own."""
-
-    @nn.compact
-    def __call__(self, x):
-        """Predict one column."""
-        x = nn.BatchNorm(use_running_average=True, name="norm")(nn.Dense(4, name="body")(x))
-        x = nn.BatchNorm(use_running_average=False, name="moving")(nn.relu(x))
-        return nn.Dense(1, name="head")(x)
-
-
-class WithStatistics(TrainState):
-    """A state with running means."""
-
-    batch_stats: Any = None
-
-
-def _create_normalised(seed, batch, optimizer):
-    variables = _init(Normalised())(jax.random.key(seed), batch.x)
-    tx = _partitioned(optimizer, ("body", "norm"))
-    return WithStatistics.create(apply_fn=Normalised().apply, tx=tx, **variables)
-
-
-@jax.jit
-def _step_normalised(state, batch):
-    def loss(params):
-        variables = {"params": params, "batch_stats": state.batch_stats}
-        y, moved = state.apply_fn(variables, batch.x, mutable=["batch_stats"])
-        return _mse(y, batch.y), moved
-
-    (value, moved), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
-    return state.apply_gradients(grads=grads).replace(**moved), value
-
-
-statistics_in_use = LinenTrainer(
-    _create_normalised, _step_normalised, frozen=("body", "norm"), optimizers=FEW, promise=EXACT
-)
-
-
-class Dropping(nn.Module):
-    """A model with Dropout."""
-
-    @nn.compact
-    def __call__(self, x, train=False):
-        """Predict one column."""
-        x = nn.relu(nn.Dense(4, name="body")(x))
-        x = nn.Dropout(0.5, deterministic=not train)(x)
-        return nn.Dense(1, name="head")(x)
-
-
-class Keyed(TrainState):
-    """A state with a random key."""
-
-    key: Any = None
-
-
-@jax.jit
-def _step_dropping(state, batch):
-    def loss(params):
-        key = jax.random.fold_in(state.key, state.step)
-        y = state.apply_fn({"params": params}, batch.x, train=True, rngs={"dropout": key})
-        return _mse(y, batch.y)
-
-    value, grads = jax.value_and_grad(loss)(state.params)
-    return state.apply_gradients(grads=grads), value
-
-
-dropout = LinenTrainer(
-    _create(Dropping(), state=Keyed, key=lambda seed, params: jax.random.key(seed)),
-    _step_dropping,
-    frozen=("body",),
-    predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
-    loss="mse",
-    optimizers=FEW,
-)
-
-
-# Inputs of their own.
-
-
-class Words(nn.Module):
-    """An embedding of tokens, and a head over their mean."""
-
-    @nn.compact
-    def __call__(self, x):
-        """Predict one column."""
-        return nn.Dense(1, name="head")(nn.Embed(5, 4, name="body")(x).mean(axis=1))
-
-
-_fills = st.integers(0, 99).map(np.random.default_rng)
-_tokens = _fills.map(
-    lambda rng: Batch(rng.integers(0, 5, (3, 4), np.int32), rng.standard_normal((3, 1), np.float32))
-)
-tokens = LinenTrainer(_create(Words()), _step, frozen=("body",), batches=_tokens, optimizers=FEW)
-
-
-class TwoInputs(nn.Module):
-    """An image and a few numbers, each with a layer of its own."""
-
-    @nn.compact
-    def __call__(self, x):
-        """Predict one column."""
-        left = nn.Dense(4, name="body")(x["image"])
-        right = nn.Dense(4, name="side")(x["numbers"])
-        return nn.Dense(1, name="head")(jnp.tanh(left + right))
-
-
-_pairs = _fills.map(
-    lambda rng: Batch(
-        {
-            "image": rng.standard_normal((3, 6), np.float32),
-            "numbers": rng.standard_normal((3, 2), np.float32),
-        },
-        rng.standard_normal((3, 1), np.float32),
-    )
-)
-several_inputs = LinenTrainer(
-    _create(TwoInputs()), _step, frozen=("body",), batches=_pairs, optimizers=FEW
 )

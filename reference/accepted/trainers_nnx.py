@@ -1,4 +1,4 @@
-"""Correct trainers with Flax NNX: filters, types, functional steps, statistics and noise."""
+"""Correct trainers with Flax NNX: filters, types, optimizers, functional steps."""
 
 import functools
 
@@ -15,7 +15,7 @@ from frostproof.strategies.optimizers import named
 FEW = named("sgd", "adamw", learning_rates=(0.1,))
 STILL = named("sgd", "adam", learning_rates=(0.1,))
 EXACT = ("selected", "bits", "inert", "isolated")
-_plainly = {"frozen": ("l1",), "optimizers": FEW}
+plainly = {"frozen": ("l1",), "optimizers": FEW}
 
 
 class TwoLayer(nnx.Module):
@@ -35,10 +35,12 @@ def _mse(model, batch):
     return jnp.mean((model(batch.x) - batch.y) ** 2)
 
 
-_rest = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("l1")))
+rest = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("l1")))
 
 
-def _create(make=TwoLayer, wrt=_rest, wrap=lambda optimizer: optimizer):
+def create_with(make=TwoLayer, wrt=rest, wrap=lambda optimizer: optimizer):
+    """Return a `create` of this module, whose optimizer sees what `wrt` filters."""
+
     def create(seed, batch, optimizer):
         model = make(batch.x.shape[1], rngs=nnx.Rngs(seed))
         return model, nnx.Optimizer(model, wrap(optimizer), wrt=wrt)
@@ -46,7 +48,9 @@ def _create(make=TwoLayer, wrt=_rest, wrap=lambda optimizer: optimizer):
     return create
 
 
-def _stepping(wrt=_rest, change=lambda grads: grads):
+def stepping(wrt=rest, change=lambda grads: grads):
+    """Return a step whose gradients are those of a filter, and may be changed."""
+
     @nnx.jit
     def step(model, optimizer, batch):
         loss, grads = nnx.value_and_grad(_mse, argnums=nnx.DiffState(0, wrt))(model, batch)
@@ -56,18 +60,18 @@ def _stepping(wrt=_rest, change=lambda grads: grads):
     return step
 
 
-_step, _full_step = _stepping(), _stepping(nnx.Param)
+step, full_step = stepping(), stepping(nnx.Param)
 
 
 # Techniques.
 
-_judged = {**_plainly, "loss": "mse"}
+_judged = {**plainly, "loss": "mse"}
 diff_state = NnxTrainer(
-    _create(), _step, predict=lambda model, x: model(x), promise=EXACT, **_judged
+    create_with(), step, predict=lambda model, x: model(x), promise=EXACT, **_judged
 )
 
 compiled_predict = NnxTrainer(
-    _create(), _step, predict=nnx.jit(lambda model, x: model(x)), **_judged
+    create_with(), step, predict=nnx.jit(lambda model, x: model(x)), **_judged
 )
 
 
@@ -78,7 +82,7 @@ def _zero(grads):
 
 
 gradients_zeroed = NnxTrainer(
-    _create(wrt=nnx.Param), _stepping(nnx.Param, _zero), frozen=("l1",), optimizers=STILL
+    create_with(wrt=nnx.Param), stepping(nnx.Param, _zero), frozen=("l1",), optimizers=STILL
 )
 
 
@@ -92,7 +96,7 @@ def _partitioned(optimizer):
     return optax.partition({"frozen": optax.set_to_zero(), "trained": optimizer}, labels)
 
 
-partition_by_path = NnxTrainer(_create(wrt=nnx.Param, wrap=_partitioned), _full_step, **_plainly)
+partition_by_path = NnxTrainer(create_with(wrt=nnx.Param, wrap=_partitioned), full_step, **plainly)
 
 
 @functools.cache
@@ -103,7 +107,7 @@ def _masked(optimizer):
     return optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
 
 
-masked_set_to_zero = NnxTrainer(_create(wrt=nnx.Param, wrap=_masked), _full_step, **_plainly)
+masked_set_to_zero = NnxTrainer(create_with(wrt=nnx.Param, wrap=_masked), full_step, **plainly)
 
 
 class Frozen(nnx.Variable):
@@ -121,18 +125,18 @@ class WithFrozenType(TwoLayer):
 
 
 type_of_its_own = NnxTrainer(
-    _create(WithFrozenType, nnx.Param), _full_step, promise=EXACT, **_plainly
+    create_with(WithFrozenType, nnx.Param), full_step, promise=EXACT, **plainly
 )
 
 
 def _restoring(model, optimizer, batch):
     kept = jax.tree.map(jnp.copy, nnx.state(model.l1))
-    loss = _full_step(model, optimizer, batch)
+    loss = full_step(model, optimizer, batch)
     nnx.update(model.l1, kept)
     return loss
 
 
-restored_after_the_update = NnxTrainer(_create(wrt=nnx.Param), _restoring, **_plainly)
+restored_after_the_update = NnxTrainer(create_with(wrt=nnx.Param), _restoring, **plainly)
 
 
 class Stopped(TwoLayer):
@@ -144,7 +148,7 @@ class Stopped(TwoLayer):
 
 
 stop_gradient_inside = NnxTrainer(
-    _create(Stopped, nnx.Param), _full_step, frozen=("l1",), optimizers=STILL
+    create_with(Stopped, nnx.Param), full_step, frozen=("l1",), optimizers=STILL
 )
 
 
@@ -154,7 +158,7 @@ stop_gradient_inside = NnxTrainer(
 @jax.jit
 def _pure(graph, state, batch):
     model, optimizer = nnx.merge(graph, state)
-    loss, grads = nnx.value_and_grad(_mse, argnums=nnx.DiffState(0, _rest))(model, batch)
+    loss, grads = nnx.value_and_grad(_mse, argnums=nnx.DiffState(0, rest))(model, batch)
     optimizer.update(model, grads)
     return nnx.state((model, optimizer)), loss
 
@@ -166,16 +170,16 @@ def _split_and_merge(model, optimizer, batch):
     return loss
 
 
-split_and_merge = NnxTrainer(_create(), _split_and_merge, **_plainly)
+split_and_merge = NnxTrainer(create_with(), _split_and_merge, **plainly)
 
 
 def _eager(model, optimizer, batch):
-    loss, grads = nnx.value_and_grad(_mse, argnums=nnx.DiffState(0, _rest))(model, batch)
+    loss, grads = nnx.value_and_grad(_mse, argnums=nnx.DiffState(0, rest))(model, batch)
     optimizer.update(model, grads)
     return float(loss)
 
 
-without_jit = NnxTrainer(_create(), _eager, promise=EXACT, **_plainly)
+without_jit = NnxTrainer(create_with(), _eager, promise=EXACT, **plainly)
 
 
 class Slots:
@@ -213,22 +217,22 @@ def _by_hand(model, slots, batch):
 
 
 optimizer_by_hand = NnxTrainer(
-    _create_slots, _by_hand, opt_state=lambda slots: {"l2": slots.state}, **_plainly
+    _create_slots, _by_hand, opt_state=lambda slots: {"l2": slots.state}, **plainly
 )
 
 
 # Which leaves there are.
 
 kernel_alone = NnxTrainer(
-    _create(wrt=nnx.All(nnx.Param, nnx.Not(lambda path, _: path == ("l1", "kernel")))),
-    _stepping(nnx.All(nnx.Param, nnx.Not(lambda path, _: path == ("l1", "kernel")))),
+    create_with(wrt=nnx.All(nnx.Param, nnx.Not(lambda path, _: path == ("l1", "kernel")))),
+    stepping(nnx.All(nnx.Param, nnx.Not(lambda path, _: path == ("l1", "kernel")))),
     frozen=lambda path: path == ("l1", "kernel"),
     optimizers=FEW,
 )
 
-no_bias = NnxTrainer(_create(functools.partial(TwoLayer, use_bias=False)), _step, **_plainly)
+no_bias = NnxTrainer(create_with(functools.partial(TwoLayer, use_bias=False)), step, **plainly)
 
-nothing_frozen = NnxTrainer(_create(wrt=nnx.Param), _full_step, frozen=(), optimizers=FEW)
+nothing_frozen = NnxTrainer(create_with(wrt=nnx.Param), full_step, frozen=(), optimizers=FEW)
 
 
 @functools.cache
@@ -237,76 +241,5 @@ def _to_zero(optimizer):
 
 
 everything_frozen = NnxTrainer(
-    _create(wrt=nnx.Param, wrap=_to_zero), _full_step, frozen=("l1", "l2"), optimizers=FEW
+    create_with(wrt=nnx.Param, wrap=_to_zero), full_step, frozen=("l1", "l2"), optimizers=FEW
 )
-
-
-class Siblings(nnx.Module):
-    """Layers whose names are prefixes and suffixes of each other, side by side."""
-
-    def __init__(self, inputs, *, rngs):
-        """Make the layers."""
-        self.l1 = nnx.Linear(inputs, 4, rngs=rngs)
-        self.l11 = nnx.Linear(inputs, 4, rngs=rngs)
-        self.xl1 = nnx.Linear(4, 1, rngs=rngs)
-
-    def __call__(self, x):
-        """Predict one column."""
-        return self.xl1(jnp.tanh(self.l1(x) + self.l11(x)))
-
-
-names_alike = NnxTrainer(_create(Siblings), _step, promise=EXACT, **_plainly)
-
-
-class Tied(nnx.Module):
-    """The same weights twice, and a head of their own."""
-
-    def __init__(self, inputs, *, rngs):
-        """Tie the second layer to the first."""
-        self.l1 = nnx.Linear(inputs, inputs, rngs=rngs)
-        self.again = nnx.Linear(inputs, inputs, rngs=rngs)
-        self.again.kernel = self.l1.kernel
-        self.l2 = nnx.Linear(inputs, 1, rngs=rngs)
-
-    def __call__(self, x):
-        """Predict one column."""
-        return self.l2(jnp.tanh(self.again(jnp.tanh(self.l1(x)))))
-
-
-# The state of a module names tied weights once, by what sorts first.
-_untied = nnx.All(nnx.Param, nnx.Not(nnx.Any(nnx.PathContains("l1"), nnx.PathContains("again"))))
-tied_weights = NnxTrainer(
-    _create(Tied, _untied), _stepping(_untied), frozen=("again", "l1"), optimizers=FEW
-)
-
-
-# Statistics and noise.
-
-
-class Normalised(TwoLayer):
-    """`l1` normalises by its statistics as they are."""
-
-    def __init__(self, inputs, *, rngs):
-        """Put the normalisation inside of `l1`."""
-        super().__init__(inputs, rngs=rngs)
-        norm = nnx.BatchNorm(4, use_running_average=True, rngs=rngs)
-        self.l1 = nnx.Sequential(self.l1, norm)
-
-
-statistics_in_use = NnxTrainer(_create(Normalised), _step, promise=EXACT, **_plainly)
-
-
-class Dropping(TwoLayer):
-    """A model with Dropout, whose random state moves."""
-
-    def __init__(self, inputs, *, rngs):
-        """Add the Dropout."""
-        super().__init__(inputs, rngs=rngs)
-        self.dropout = nnx.Dropout(0.5, rngs=rngs)
-
-    def __call__(self, x):
-        """Predict one column."""
-        return self.l2(self.dropout(nnx.relu(self.l1(x))))
-
-
-dropout = NnxTrainer(_create(Dropping), _step, **_plainly)
