@@ -24,7 +24,9 @@ class LinenTrainer(Trainer):
     Keywords for what more it can do: `predict(state, x)`, `loss` ("mse" or a NumPy callable of
     prediction and targets), `params(state)`, `with_params(state, params)`, `opt_state(state)`,
     `model_state(state)`, `refreeze(state, frozen)`, `batches` (a strategy). What a `TrainState`
-    shows by itself needs no keyword.
+    shows by itself needs no keyword. What `refreeze` freezes has to be part of the state that it
+    returns: a saved state that is restored brings its frozen set back. `predict` is the prediction
+    that `train_step` reports the loss of.
     """
 
     _arguments: ClassVar = {
