@@ -1,14 +1,11 @@
 """`frostproof replay`: runs the counterexamples of a report again, on the code as it is now.
 
-A report is data: nothing in it is evaluated, and only the target that the user names is imported.
+Only the target that the user names is imported: nothing that the report names.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +13,8 @@ from rich.markup import escape
 from ..properties.book import BY_ID
 from ..properties.isolation import Unreadable, Worker
 from ..properties.terms import TIMEOUT
+from .reading import read_report
+from .report import Row
 
 
 def print_replay(report: Path, id: str | None, target: str, kind: str | None) -> int:
@@ -27,12 +26,12 @@ def print_replay(report: Path, id: str | None, target: str, kind: str | None) ->
     cannot be loaded, and one of another kind than the counterexamples.
     """
     console = Console(highlight=False, soft_wrap=True, emoji=False)
-    rows = [row for row in read_rows(report) if row.get("counterexample")]
+    rows = [row for row in read_report(report).rows if row.counterexample]
     if id is not None:
-        rows = [row for row in rows if id in (row["id"], row["law"])]
+        rows = [row for row in rows if id in (row.id, row.law)]
         if not rows:
             raise ValueError(f"{report}: it holds no counterexample for {id!r}")
-    rows = [row for row in rows if row["subject"] == target] or rows
+    rows = [row for row in rows if row.subject == target] or rows
     if not rows:
         console.print("the report holds no counterexample")
         return 0
@@ -43,31 +42,17 @@ def print_replay(report: Path, id: str | None, target: str, kind: str | None) ->
             message = _replayed(worker, target, kind, row)
             failed += message is not None
             outcome = "[green]fixed [/]" if message is None else "[bold red]failed[/]"
-            console.print(f"{outcome} {escape(row['id'])}")
+            console.print(f"{outcome} {escape(row.id)}")
             if message is not None:
                 console.print(f"       {escape(message)}")
     return 1 if failed else 0
 
 
-def read_rows(report: Path) -> Sequence[dict[str, Any]]:
-    """Return the rows of a report.json, or of the one in a folder."""
-    path = report / "report.json" if report.is_dir() else report
+def _replayed(worker: Worker, target: str, kind: str | None, row: Row) -> str | None:
+    if row.law not in BY_ID:
+        raise ValueError(f"{row.id}: there is no law {row['law']!r} any more")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        rows = content["verdicts"]
-        known = [row for row in rows if row["id"] and row["law"]]
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path}: it is no report of frostproof") from None
-    return known
-
-
-def _replayed(worker: Worker, target: str, kind: str | None, row: dict[str, Any]) -> str | None:
-    if row["law"] not in BY_ID:
-        raise ValueError(f"{row['id']}: there is no law {row['law']!r} any more")
-    try:
-        problems = row["counterexample"]["problems"]
-        return worker.replay(target, kind, row["law"], problems)
+        problems = row.counterexample["problems"] if row.counterexample else []
+        return worker.replay(target, kind, row.law, problems)
     except (Unreadable, TypeError, KeyError) as error:
-        raise ValueError(f"{row['id']}: its counterexample cannot be read: {error}") from None
+        raise ValueError(f"{row.id}: its counterexample cannot be read: {error}") from None

@@ -64,6 +64,7 @@ class Report:
     seed: int
     rows: list[Row] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
     def exit_status(self) -> int:
@@ -90,7 +91,7 @@ class Report:
             "verdicts": [asdict(row) for row in self.rows],
             "summary": self.summary,
             "guarantees": {s: each.to_json() for s, each in standings(self.rows).items()},
-            "versions": versions(),
+            "versions": self.versions,
             "profile": self.profile,
             "seed": self.seed,
         }
