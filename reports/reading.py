@@ -41,9 +41,8 @@ def read_report(place: Path) -> Report:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise UnreadableReport(
-            f"{path}: it is no report of frostproof: broken JSON in line {error.lineno}: {error.msg}"
-        ) from None
+        where = f"broken JSON in line {error.lineno}: {error.msg}"
+        raise UnreadableReport(f"{path}: it is no report of frostproof: {where}") from None
     except RecursionError:
         raise UnreadableReport(f"{path}: it is no report of frostproof: nested too deep") from None
     try:

@@ -50,7 +50,7 @@ def print_replay(report: Path, id: str | None, target: str, kind: str | None) ->
 
 def _replayed(worker: Worker, target: str, kind: str | None, row: Row) -> str | None:
     if row.law not in BY_ID:
-        raise ValueError(f"{row.id}: there is no law {row['law']!r} any more")
+        raise ValueError(f"{row.id}: there is no law {row.law!r} any more")
     try:
         problems = row.counterexample["problems"] if row.counterexample else []
         return worker.replay(target, kind, row.law, problems)
