@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .reference.contract import Exercise as Exercise
+    from .reference.frozen_assertion import assert_frozen as assert_frozen
     from .reference.linen_trainer import LinenTrainer as LinenTrainer
     from .reference.nnx_trainer import NnxTrainer as NnxTrainer
     from .reference.optax_freeze import OptaxFreeze as OptaxFreeze
+    from .reference.snapshot import snapshot as snapshot
     from .reports.pytest_laws import laws as laws
     from .reports.report import Report as Report
     from .reports.verification import verify as verify
@@ -22,7 +24,9 @@ _HOMES = {
     "NnxTrainer": ".reference.nnx_trainer",
     "OptaxFreeze": ".reference.optax_freeze",
     "Report": ".reports.report",
+    "assert_frozen": ".reference.frozen_assertion",
     "laws": ".reports.pytest_laws",
+    "snapshot": ".reference.snapshot",
     "verify": ".reports.verification",
 }
 
@@ -32,7 +36,9 @@ __all__ = [
     "NnxTrainer",
     "OptaxFreeze",
     "Report",
+    "assert_frozen",
     "laws",
+    "snapshot",
     "verify",
 ]
 __version__ = version("frostproof")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .paths import Path, path_text
-from .snapshot import Array, Snapshot
+from .snapshot import Array, Leaf, Snapshot
 
 Promise: TypeAlias = Literal["norm", "value", "bits"]
 
@@ -37,6 +37,8 @@ class Change:
     after: np.generic | None = None
     #: Its distance; None where one side is NaN.
     ulps: int | None = None
+    #: The largest difference of any element, in the unit of the leaf: of complex ones, its size.
+    difference: float | None = None
     #: How many elements differ, of how many.
     count: int = 0
     size: int = 0
@@ -44,19 +46,23 @@ class Change:
     def describe(self) -> str:
         """What changed in words: ``0.541325 → 0.541298 (454 ulps), 3 of 32 elements``."""
         parts = [self.what] if self.what else []
-        if self.before is not None and self.after is not None:
-            parts.append(self._element(self.before, self.after))
+        if self.element:
+            distance = f" ({self.ulps} {'ulp' if self.ulps == 1 else 'ulps'})" if self.ulps else ""
+            parts.append(self.element + distance)
             if self.size > 1:
                 parts.append(f"{self.count} of {self.size} elements")
         return ", ".join(parts)
 
-    def _element(self, before: np.generic, after: np.generic) -> str:
+    @property
+    def element(self) -> str:
+        """The worst element in words, ``0.541325 → 0.541298``; empty if there is none."""
+        before, after = self.before, self.after
+        if before is None or after is None:
+            return ""
         moved = _arrow(before, after)
-        if self.ulps is None:
-            return moved
         if self.ulps == 0:  # -0.0 and +0.0, or two kinds of NaN
             return f"{moved} (bits {_hexadecimal(before)} → {_hexadecimal(after)})"
-        return f"{moved} ({self.ulps} {'ulp' if self.ulps == 1 else 'ulps'})"
+        return moved
 
 
 def same_bits(a: npt.ArrayLike, b: npt.ArrayLike) -> bool:
@@ -119,7 +125,7 @@ def _change(before: Snapshot, after: Snapshot, path: Path, promise: Promise) -> 
         return Change(path, "vanished")
     if path not in before:
         return Change(path, "appeared")
-    a, b = before[path].array, after[path].array
+    a, b = _as_arrays(before[path], after[path])
     if a.shape != b.shape:
         return Change(path, f"shape {a.shape} → {b.shape}")
     if a.dtype != b.dtype:
@@ -146,9 +152,33 @@ def _change(before: Snapshot, after: Snapshot, path: Path, promise: Promise) -> 
         before=a[index],
         after=b[index],
         ulps=None if distances[worst] == NO_DISTANCE else int(distances[worst]),
+        difference=_largest_difference(a, b, places),
         count=len(places),
         size=a.size,
     )
+
+
+def _as_arrays(before: Leaf, after: Leaf) -> tuple[Array, Array]:
+    """Both arrays; a Python number takes the dtype of the array that is now in its place, or was.
+
+    It has no precision of its own: JAX makes a float32 of a float, and an update returns that.
+    """
+    a, b = before.array, after.array
+    if a.shape == b.shape == () and _sort(a) == _sort(b):
+        if _of_python(before):
+            return a.astype(b.dtype), b
+        if _of_python(after):
+            return a, b.astype(a.dtype)
+    return a, b
+
+
+def _of_python(leaf: Leaf) -> bool:
+    # Where `jax_enable_x64` is on it may as well be an array of JAX, that any other dtype widens.
+    return leaf.weak_type and leaf.array.dtype in (np.int64, np.float64, np.complex128)
+
+
+def _sort(a: Array) -> str:
+    return "f" if a.dtype.kind == "V" else a.dtype.kind  # "V": bfloat16 and the smaller floats
 
 
 def _comparable(a: Array, b: Array) -> bool:
@@ -199,6 +229,18 @@ def _values_differ(a: Array, b: Array) -> Array:
         return np.not_equal(_reals(a), _reals(b))
     old, new = _flushed(a), _flushed(b)
     return np.not_equal(old, new) & ~(np.isnan(old) & np.isnan(new))
+
+
+def _largest_difference(a: Array, b: Array, places: npt.NDArray[np.intp]) -> float:
+    """Of the elements at ``places``; NaN where one of them is NaN on one side only."""
+    if not _float_info(a.dtype):
+        return int(ulps(a, b).max())  # exact, where float64 would not be
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = _per_element(_widened(b) - _widened(a), a)[places]
+        sizes = np.hypot(*parts.T) if parts.shape[1] == 2 else np.abs(parts[:, 0])
+    # Two NaNs of other payloads differ in bits, and in no value.
+    both = np.isnan(_per_element(_widened(a), a)) & np.isnan(_per_element(_widened(b), b))
+    return float(np.where(both[places].all(axis=1), 0.0, sizes).max())
 
 
 def _norms(a: Array, b: Array) -> Array:

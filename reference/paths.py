@@ -22,11 +22,11 @@ _LISTED = 20  # paths that an error message shows
 
 
 class Entry(NamedTuple):
-    """A leaf of a tree; ``kind`` is the name of the NNX variable's type, if one holds the leaf."""
+    """A leaf of a tree, and the NNX variable that holds it, if one does."""
 
     path: Path
     leaf: Any
-    kind: str | None
+    variable: Any = None
 
 
 class UnmatchedPattern(ValueError):
@@ -42,7 +42,9 @@ class UnmatchedPattern(ValueError):
         """One line: the pattern, the closest path if one is close, and the first paths."""
         leaves = [path_text(path) for path in self.paths]
         prefixes = {path_text(path[:n]) for path in self.paths for n in range(1, len(path) + 1)}
-        close = get_close_matches(self.pattern, sorted(prefixes), n=1)
+        # First of all the same name in another place, such as `params/l1` for `l1`.
+        deeper = sorted((p for p in prefixes if p.endswith(f"/{self.pattern}")), key=len)
+        close = deeper or get_close_matches(self.pattern, sorted(prefixes), n=1)
         hint = f" (did you mean `{close[0]}`?)" if close else ""
         more = f", … and {len(leaves) - _LISTED} more" if len(leaves) > _LISTED else ""
         listed = (
@@ -110,9 +112,8 @@ def flatten(tree: Any) -> tuple[list[Entry], str]:
                 continue
             # Read by hand, since JAX takes a variable made with `hijax=True` for a leaf.
             inside, _ = tree_flatten_with_path(node.get_raw_value())
-            kind = node.var_type.__name__
             stem = (*key_path, GetAttrKey("value"))
-            leaves += [((*stem, *rest), leaf, kind) for rest, leaf in inside]
+            leaves += [((*stem, *rest), leaf, node) for rest, leaf in inside]
 
     first: dict[Path, Any] = {}
     for key_path, *_ in leaves:
@@ -121,7 +122,7 @@ def flatten(tree: Any) -> tuple[list[Entry], str]:
             both = f"{keystr(first[path])} and {keystr(key_path)}"
             raise ValueError(f"two leaves have the same path `{path_text(path)}`: {both}")
         first[path] = key_path
-    entries = [Entry(path, leaf, kind) for path, (_, leaf, kind) in zip(first, leaves, strict=True)]
+    entries = [Entry(path, *held) for path, (_, *held) in zip(first, leaves, strict=True)]
     return entries, _ADDRESS.sub("", str(treedef))
 
 
@@ -176,6 +177,7 @@ def _patterns(frozen: Frozen) -> Collection[Pattern]:
         raise TypeError(
             "`frozen` must be a collection of path prefixes, such as ('Dense_0',), or a predicate "
             f"on the path; got {frozen!r}"
+            + (f": write ({frozen!r},)" if isinstance(frozen, str) else "")
         )
     for pattern in frozen:
         if not isinstance(pattern, str | tuple):

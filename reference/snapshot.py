@@ -5,14 +5,14 @@ objects with ``__array__``. Other leaves (strings, functions, objects) cannot be
 left out; the structure still counts them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
 
-from .paths import Path, flatten, path_text
+from .paths import Entry, Path, flatten, path_text
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -62,17 +62,39 @@ class Snapshot(Mapping[Path, Leaf]):
 def snapshot(tree: Any) -> Snapshot:
     """Copy the leaves of a pytree, ``nnx.State`` or ``nnx.Module``, of any shapes and dtypes.
 
-    Raises `ValueError`, naming the path, for a leaf without values (a tracer, an abstract shape, a
-    deleted or donated buffer) and for two leaves with the same path.
+    A snapshot is its own. Raises `ValueError`, naming the path, for a leaf without values (a
+    tracer, an abstract shape, a deleted or donated buffer) and for two leaves with the same path.
     """
+    if isinstance(tree, Snapshot):
+        return tree
     entries, structure = flatten(tree)
+    _require_buffers(entries)
     leaves = {}
-    for path, value, kind in entries:
+    for path, value, variable in entries:
         array = _copy(path, value)
         if array is not None:
             weak = bool(getattr(value, "weak_type", type(value) in _PYTHON_NUMBERS))
+            kind = None if variable is None else variable.var_type.__name__
             leaves[path] = Leaf(path, array, kind, weak)
     return Snapshot(leaves, structure)
+
+
+def _require_buffers(entries: Iterable[Entry]) -> None:
+    import jax
+
+    deleted = [
+        path_text(path)
+        for path, value, _ in entries
+        if isinstance(value, jax.Array)
+        and not isinstance(value, jax.core.Tracer)
+        and value.is_deleted()
+    ]
+    if deleted:
+        these = "this buffer was" if len(deleted) == 1 else "these buffers were"
+        raise ValueError(
+            f"{', '.join(deleted)}: {these} deleted, most likely donated to a compiled step; read "
+            "the state that the step returned, or take the snapshot before the step"
+        )
 
 
 def _copy(path: Path, value: Any) -> Array | None:
@@ -90,11 +112,6 @@ def _copy(path: Path, value: Any) -> Array | None:
     if isinstance(value, jax.ShapeDtypeStruct):
         raise ValueError(f"{path_text(path)}: this is a shape without values; initialise it first")
     if isinstance(value, jax.Array):
-        if value.is_deleted():
-            raise ValueError(
-                f"{path_text(path)}: this buffer was deleted, most likely donated to a compiled "
-                "step; read the state that the step returned, or take the snapshot before the step"
-            )
         if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
             value = jax.random.key_data(value)
     elif not isinstance(value, _PYTHON_NUMBERS) and not hasattr(value, "__array__"):
