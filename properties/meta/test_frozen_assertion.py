@@ -133,6 +133,16 @@ def test_the_table_of_what_moved() -> None:
     ]
 
 
+def test_bits_may_differ_where_no_value_does() -> None:
+    """Signs of zero and payloads of NaN: the difference is 0, and the bits are shown."""
+    before, after = (
+        np.array(bits, np.uint16).view(jnp.bfloat16) for bits in ([0x8000, 0x7FC0], [0, 0x7FC1])
+    )
+
+    with pytest.raises(AssertionError, match=r"w +0 +0 +2 of 2 +\[0\]: -0 → 0 \(bits 0x8000 → 0x0"):
+        assert_frozen({"w": before}, {"w": after}, ("w",), "bits")
+
+
 def test_a_long_table_is_cut() -> None:
     """Its first line says how many leaves there are all the same."""
     before, after = ({f"{n:02}": x for n in range(60)} for x in (0.0, 1.0))
