@@ -1,0 +1,95 @@
+"""The README is true: its files are written as shown, its commands are run, its output compared."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import frostproof
+
+README = (Path(frostproof.__file__).parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+#: Code that names its file in its first line, and code that goes into somebody's program.
+FILES = {text.partition("\n")[0][2:]: text for text in PYTHON if text.startswith("# ")}
+SNIPPETS = [text for text in PYTHON if not text.startswith("# ")]
+#: Commands with the output that is shown of them, of which "…" stands for any lines.
+COMMANDS = [
+    tuple(part.partition("\n")[::2])
+    for language, text in BLOCKS
+    if language == "console"
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the files of the README and nothing else."""
+    made = tmp_path_factory.mktemp("readme")
+    for name, text in FILES.items():
+        (made / name).write_text(text, encoding="utf-8")
+    return made
+
+
+def stable(output):
+    """Return lines of output without what may differ from one machine or run to the next."""
+    lines = output.splitlines()
+    return [re.sub(r"-?\d[\d.e+-]*|inf|nan", "#", " ".join(line.split())) for line in lines]
+
+
+@pytest.mark.parametrize(("command", "shown"), COMMANDS, ids=[command for command, _ in COMMANDS])
+def test_a_command_prints_what_is_shown(command, shown, folder):
+    """It fails for the fault that the text is about, and prints those lines in that order."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    settings = {"PATH": path, "FROSTPROOF_PROFILE": "ci", "COLUMNS": "400"}
+
+    run = subprocess.run(
+        command,
+        shell=True,
+        cwd=folder,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert run.returncode == 1, run.stdout + run.stderr
+    printed = iter(stable(run.stdout))
+    for line in stable(shown):
+        assert line == "…" or line in printed, f"not printed: {line}\n{run.stdout}"
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_a_snippet_fits_into_a_program(snippet):
+    """It runs with what its own names say: a model that has a backbone, and its training."""
+    model = {"backbone": np.ones(2), "head": np.ones(2)}
+
+    exec(snippet, {"frostproof": frostproof, "model": model, "train": lambda model: None})
+
+
+def test_each_file_is_judged():
+    """What is shown was run, and there is one of each kind."""
+    commands = " ".join(command for command, _ in COMMANDS)
+
+    assert set(FILES) == {"head.py", "adapter.py", "wrapper.py", "test_head.py"}
+    assert all(name in commands for name in FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_user_writes_ten_lines(name):
+    """Ten lines of code are enough for a verdict, the model and its training included."""
+    lines = [line for line in FILES[name].splitlines() if line and not line.startswith("#")]
+
+    assert len([line for line in lines if not re.match("import|from", line)]) <= 10
+
+
+def test_the_commands_of_ci_stand_first():
+    """`.ci/run` takes the first two lines within `sh` fences."""
+    first, second, *_ = (text for language, text in BLOCKS if language == "sh")
+
+    assert first.strip().endswith("pip install -e . && .venv/bin/frostproof verify")
+    assert second.strip().endswith("pip install -e . && .venv/bin/pytest -n auto")
