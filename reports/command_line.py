@@ -80,21 +80,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from .project_settings import project_settings
     from .terminal import Terminal
     from .verification import verify
 
     terminal = Terminal(scripts=options.report is None)
-    settings = {
-        "kind": options.kind,
-        "laws": options.laws or ("*",),
+    typed = {
+        "laws": options.laws,
         "max_examples": options.max_examples,
         "seed": options.seed,
         "promise": [name.strip() for name in options.promise.split(",") if name.strip()],
-        "report": options.report,
-        "listener": terminal,
+        "timeout": options.timeout,
     }
-    if options.timeout is not None:
-        settings["timeout"] = options.timeout
+    settings = {"kind": options.kind, "report": options.report, "listener": terminal}
+    settings |= {"laws": ("*",), "promise": ()} | project_settings(Path.cwd())
+    settings |= {name: value for name, value in typed.items() if value not in (None, [])}
     # The references are many: where nothing is named, all processors judge them.
     workers = options.workers or (None if options.targets else "auto")
     if workers is not None:

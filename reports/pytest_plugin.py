@@ -225,7 +225,7 @@ def _session(config: pytest.Config) -> Session:
         from .pytest_session import Session
 
         config.stash[_SESSION] = session = Session(
-            config.stash[_SEED], config.getoption("frostproof_terms")
+            config.stash[_SEED], config.getoption("frostproof_terms"), config.rootpath
         )
         config.add_cleanup(session.close)
     return config.stash[_SESSION]

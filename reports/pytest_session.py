@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from ..properties.agenda import Item, Subject, agenda
 from ..properties.judging import Judging
 from ..properties.terms import Terms
+from .project_settings import project_settings
 from .pytest_laws import BoundLaw
 from .report import Report, Row
 from .verification import known_subject, make_folder
@@ -21,8 +22,8 @@ from .verification import known_subject, make_folder
 class Session:
     """One for each process of the run; only the controller's sees all rows."""
 
-    def __init__(self, seed: int, terms: str | None):
-        self.options = json.loads(terms) if terms else {}
+    def __init__(self, seed: int, terms: str | None, project: Path):
+        self.options = json.loads(terms) if terms else project_settings(project)
         chosen = {name: self.options.get(name) for name in ("max_examples", "timeout", "seed")}
         fixed = Terms.of(**{name: value for name, value in chosen.items() if value is not None})
         self.terms = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
@@ -56,9 +57,10 @@ class Session:
 
     def laws_of_subjects(self) -> list[Any]:
         """Return a parameter for every law on every subject of the run."""
-        laws, promise = self.options.get("laws", ["*"]), self.options.get("promise", [])
-        items, _ = agenda(self.subjects, laws, promise)
-        return [self._parameter(item, f"{item.subject.name}-{item.law.id}") for item in items]
+        return [
+            self._parameter(item, f"{item.subject.name}-{item.law.id}")
+            for item in self._items(self.subjects)
+        ]
 
     def laws_of_marks(self, marks: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Return a parameter for every law on the subjects of `@frostproof.laws`.
@@ -69,11 +71,29 @@ class Session:
         for mark in reversed(marks):  # the lowest decorator is the first mark
             subject = self._known(mark["subject"], mark["kind"])
             prefix = f"{subject.name}-" if len(marks) > 1 else ""
-            for item in agenda([subject], promise=mark["promise"])[0]:
+            for item in self._items([subject], mark["promise"], mark["expected"]):
                 parameters.append(
-                    self._parameter(item, f"{prefix}{item.law.id}", mark["max_examples"])
+                    self._parameter(
+                        item,
+                        f"{prefix}{item.law.id}",
+                        mark["max_examples"],
+                        mark["expected"].get(item.law.id),
+                    )
                 )
         return parameters
+
+    def _items(
+        self,
+        subjects: Iterable[Subject],
+        promise: Collection[str] = (),
+        expected: Collection[str] = (),
+    ) -> list[Item]:
+        laws = self.options.get("laws", ["*"])
+        items, left_out = agenda(subjects, laws, promise or self.options.get("promise", ()))
+        for law in sorted(set(expected) - {item.law.id for item in (*items, *left_out)}):
+            names = ", ".join(subject.name for subject in subjects)
+            raise ValueError(f"`expected` names {law!r}, which is no law for {names}")
+        return items
 
     def add_row(self, nodeid: str, fields: dict[str, Any]) -> None:
         """Keep the row of an item; a later one of the same item takes its place."""
@@ -104,7 +124,9 @@ class Session:
     def _known(self, value: Any, kind: str | None = None) -> Subject:
         return known_subject(self._judging, value, kind)
 
-    def _parameter(self, item: Item, id: str, max_examples: int | None = None) -> Any:
+    def _parameter(
+        self, item: Item, id: str, max_examples: int | None = None, expected: str | None = None
+    ) -> Any:
         examples = self.terms.max_examples if max_examples is None else max_examples
         terms = replace(self.terms, max_examples=examples)
         if max_examples is not None:
@@ -114,4 +136,4 @@ class Session:
             self._judging.terms = terms
             return Row.of(item, self._judging(item))
 
-        return pytest.param(BoundLaw(item, judge), id=id)
+        return pytest.param(BoundLaw(item, judge, expected), id=id)
