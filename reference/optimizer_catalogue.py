@@ -11,6 +11,8 @@ import itertools
 from dataclasses import astuple, dataclass
 from typing import Any, final
 
+from .optax_releases import too_new
+
 Hyperparameter = float | int | bool
 Setting = tuple[tuple[str, Hyperparameter], ...]
 
@@ -90,7 +92,8 @@ class Entry:
     @property
     def excluded(self) -> str:
         """Why it is never drawn; empty when it is."""
-        return self.unfit or (f"`update` needs {', '.join(self.needs)}" if self.needs else "")
+        extra = f"`update` needs {', '.join(self.needs)}" if self.needs else ""
+        return too_new(self.name) or self.unfit or extra
 
     def settings(self, learning_rates: tuple[float, ...] | None = None) -> tuple[Setting, ...]:
         """Return every combination of its hyperparameters, at other learning rates if given."""

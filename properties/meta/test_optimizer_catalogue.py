@@ -13,6 +13,7 @@ import numpy as np
 import optax
 import pytest
 
+from frostproof.reference.optax_releases import too_new
 from frostproof.reference.optimizer import Optimizer, optimizer
 from frostproof.reference.optimizer_catalogue import CATALOGUE, COMMON, Facts
 
@@ -45,6 +46,11 @@ NO_OPTIMIZERS = {
 
 #: For the arguments of functions without a return annotation, in turn.
 PLAUSIBLE = (0.5, optax.sgd(0.1), {})
+#: Of these, what Optax 0.2.7 brought, as it brought galore.
+NEWER = {"measure_with_ema", "monitor", "scale_by_galore", "scale_by_madgrad"}
+NEWER = NEWER if too_new("galore") else set()
+
+USABLE = [name for name, entry in CATALOGUE.items() if not (entry.unfit or too_new(name))]
 
 
 def makes_a_transformation(function: Any) -> bool:
@@ -59,7 +65,8 @@ def makes_a_transformation(function: Any) -> bool:
         return "GradientTransformation" in str(signature.return_annotation)
     required = [p.name for p in signature.parameters.values() if p.default is p.empty]
     for argument in PLAUSIBLE:
-        with contextlib.suppress(TypeError, ValueError, AttributeError, IndexError):
+        wrong = (TypeError, ValueError, AttributeError, IndexError, AssertionError)
+        with contextlib.suppress(*wrong):
             result = function(**dict.fromkeys(required, argument))
             if hasattr(result, "init") and hasattr(result, "update"):
                 return True
@@ -87,7 +94,7 @@ def test_catalogue_has_every_optimizer_of_optax() -> None:
     known = set(" ".join(NO_OPTIMIZERS.values()).split())
 
     assert exported() - in_catalogue() - known == set()
-    assert known - exported() == set()
+    assert known - exported() == NEWER
     assert known & in_catalogue() == set()
 
 
@@ -142,9 +149,8 @@ def simplest(name: str) -> Optimizer:
 def to_measure() -> list[Optimizer]:
     """Rows at the ends of their pools, wrappers around a row that is still and one that moves."""
     chosen = []
-    for name, entry in CATALOGUE.items():
-        if entry.unfit:
-            continue
+    for name in USABLE:
+        entry = CATALOGUE[name]
         structural = [key for key, pool in entry.pools if key != "learning_rate" and len(pool) > 1]
         ends = entry.settings()[:1]
         if structural and not entry.wraps:
@@ -275,10 +281,13 @@ def test_facts_are_what_optax_does(subject: Optimizer) -> None:
     assert measured(subject) == replace(subject.facts, nan_in_float16=False)
 
 
-@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if not entry.unfit])
+@pytest.mark.parametrize("name", USABLE)
 def test_float16_leaves_are_safe_or_not_as_stated(name: str) -> None:
     """A float16 leaf of zero gradient becomes NaN, beside one of ordinary gradients."""
     subject = simplest(name)
     run = trainer(subject, jax.tree.map(np.float16, PARAMS))
     path = run(edited(jax.tree.map(np.float16, ORDINARY), "kernel", zero))
-    assert bool(np.isnan(path[-1]["kernel"]).any()) == subject.facts.nan_in_float16
+    unsafe = subject.facts.nan_in_float16
+    if name == "novograd" and too_new("galore"):  # Optax 0.2.6 kept it safe, and may as well
+        unsafe = False
+    assert bool(np.isnan(path[-1]["kernel"]).any()) == unsafe
