@@ -15,8 +15,10 @@ import pytest
 from ..properties.agenda import agenda
 from ..properties.judging import Judging
 from ..properties.terms import Terms
+from .pytest_rows import Arrivals
+from .recorder import Recorder
 from .report import Report, Row
-from .verification import REFERENCES, Listener, make_folder
+from .verification import REFERENCES, Listener, begin, make_folder
 
 
 def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str, Any]) -> Report:
@@ -29,17 +31,18 @@ def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str,
         raise ValueError(f"-n must be a number of processes or auto, got {workers!r}")
     names = ("max_examples", "seed", "timeout")
     terms = Terms.of(**{name: settings[name] for name in names if settings.get(name) is not None})
-    folder = settings["report"]
+    folder = None if settings["report"] is None else Path(settings["report"])
     if folder is not None:
         make_folder(folder)
     targets = targets or REFERENCES
     with Judging(terms) as judge:
         known = [judge.subject(target, settings["kind"]) for target in targets]
     items, left_out = agenda(known, settings["laws"], settings["promise"])
-    found = Report(terms.profile, terms.seed)
-    found.left_out.update("left out by --laws" for _ in left_out)
+    recorder = begin(terms, folder)
+    recorder.leaves_out("left out by --laws", len(left_out))
+    recorder.expects(map(Row.unreached, items))
     listener: Listener = settings["listener"]
-    listener.starts(found)
+    listener.starts(recorder.report)
     handed_on = {
         "max_examples": settings.get("max_examples"),
         "seed": terms.seed,
@@ -48,18 +51,18 @@ def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str,
         "promise": list(settings["promise"]),
         "subjects": [subject.handed_on() for subject in known],
     }
-    rows = _Rows(found, listener, Counter(item.subject.name for item in items))
-    with _without_other_plugins():
-        pytest.main(
-            [*_UNDISTURBED, f"-n{workers}", f"--frostproof-terms={json.dumps(handed_on)}", _SUITE],
-            plugins=[rows],
-        )
-    rows.end()
-    missing = {item.id for item in items} - {row.id for row in found.rows}
-    found.left_out.update("its process was lost" for _ in missing)
-    if folder is not None:
-        found.write(Path(folder))
+    rows = _Rows(recorder, listener, Counter(item.subject.name for item in items))
+    try:
+        with _without_other_plugins():
+            pytest.main([*_UNDISTURBED, f"-n{workers}", _terms_option(handed_on), _SUITE], [rows])
+        rows.end()
+    finally:
+        found = recorder.close()
     return found
+
+
+def _terms_option(terms: dict[str, Any]) -> str:
+    return f"--frostproof-terms={json.dumps(terms)}"
 
 
 _SUITE = str(Path(__file__).parents[1] / "properties" / "test_laws.py")
@@ -79,30 +82,26 @@ class _Rows:
     one is done.
     """
 
-    def __init__(self, report: Report, listener: Listener, expected: Counter[str]):
-        self.report = report
+    def __init__(self, recorder: Recorder, listener: Listener, expected: Counter[str]):
+        self.recorder = recorder
         self.listener = listener
-        self.begun: dict[str, Row] = {}
+        self.arrivals = Arrivals()
         #: How many rows of each subject are still to come, and those that wait.
         self.expected = expected
         self.waiting: dict[str, list[Row]] = {}
         self.current: str | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if fields := getattr(report, "frostproof_row", None):
-            self.begun[report.nodeid] = Row(**json.loads(fields))
-            if report.when == "call":
-                self._pass_on(self.begun.pop(report.nodeid))
+        if row := self.arrivals.row(report):
+            self.recorder.records(row)
+            self._pass_on(row)
 
     def end(self) -> None:
-        """Pass on the rows of items whose process was lost: they say so."""
-        for row in self.begun.values():
-            self._pass_on(row)
+        """Pass on what waits for others that never came."""
         for rows in self.waiting.values():
             self._show(rows)
 
     def _pass_on(self, row: Row) -> None:
-        self.report.rows.append(row)
         self.expected[row.subject] -= 1
         self.waiting.setdefault(row.subject, []).append(row)
         while True:

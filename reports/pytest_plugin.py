@@ -5,11 +5,9 @@ It is loaded into every pytest run of its environment: it registers little and i
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from .pytest_laws import BoundLaw
+    from .pytest_rows import Arrivals
     from .pytest_session import Session
 
 SUITE = Path(__file__).parents[1] / "properties" / "test_laws.py"
@@ -98,6 +98,8 @@ def pytest_configure(config: pytest.Config) -> None:
     elif not worker and (targets or folder or config.getoption("frostproof_terms")):
         try:
             _session(config).prepare(targets, config.getoption("frostproof_as"), folder)
+            if folder and not config.getoption("collectonly"):
+                _session(config).begin()
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
     if targets:
@@ -170,22 +172,39 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == SUITE.parent / "meta" and config.getoption("pyargs") else None
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Know what is going to be judged: a run that ends before has to name the rest."""
+    if _SESSION not in session.config.stash:
+        return
+    known = _session(session.config)
+    known.plans([law.item for item in session.items if (law := _law(item))])
+    if not hasattr(session.config, "workerinput") and not session.config.getoption("collectonly"):
+        known.arrives(plan=known.new_plan())
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count the laws that are not judged because others were asked for."""
+    if laws := [item for item in items if _law(item)]:
+        _session(laws[0].config).deselected += len(laws)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
-    """Attach the row to the report, which xdist carries from worker to controller.
-
-    The first time before the test runs, when the row says that there is no verdict: that stands if
-    the process is lost meanwhile.
-    """
+    """Attach the row to the report; the first of each process brings its plan with it."""
+    law = _law(item)
+    if law and call.when == "setup":
+        item.user_properties += [("subject", law.item.subject.name), ("law", law.item.law.id)]
     report: pytest.TestReport = yield
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    row = getattr(parameters.get("law"), "frostproof_row", None)
-    if row is None or call.when == "teardown":
-        return report
-    if call.when == "setup" and report.skipped:
-        row = replace(row, verdict="not-run", reason="its test was skipped")
-    report.frostproof_row = json.dumps(asdict(row))  # type: ignore[attr-defined]
+    if law and call.when != "teardown":
+        from .pytest_rows import attach
+
+        attach(report, law.frostproof_row, _session(item.config).new_plan())
     return report
+
+
+def _law(item: pytest.Item) -> BoundLaw | None:
+    law = getattr(item, "callspec", None) and item.callspec.params.get("law")  # type: ignore[attr-defined]
+    return law if hasattr(law, "frostproof_row") else None
 
 
 class Rows:
@@ -193,28 +212,42 @@ class Rows:
 
     def __init__(self, config: pytest.Config):
         self.config = config
+        self._arrivals: Arrivals | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep a row as soon as its item is done."""
-        row = getattr(report, "frostproof_row", None)
-        if row is not None and not hasattr(self.config, "workerinput"):
-            _session(self.config).add_row(report.nodeid, json.loads(row))
+        if not self._controls:
+            return
+        if self._arrivals is None:
+            if not hasattr(report, "frostproof_row"):
+                return
+            from .pytest_rows import Arrivals
 
-    def pytest_sessionfinish(self) -> None:
+            self._arrivals = Arrivals()
+        plan, row = self._arrivals.plan(report), self._arrivals.row(report)
+        if plan or row:
+            _session(self.config).arrives(plan=plan, row=row)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report, if one was asked for."""
-        if self._judges:
-            _session(self.config).write()
+        if self._judges and not _session(self.config).close() and not session.exitstatus:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say how much ran: a green run that ran nothing is no good news."""
         if self._judges:
-            terminalreporter.write_line(_session(self.config).closing_line())
+            for line in _session(self.config).closing_lines():
+                terminalreporter.write_line(line)
+
+    @property
+    def _controls(self) -> bool:
+        return not hasattr(self.config, "workerinput")
 
     @property
     def _judges(self) -> bool:
         return (
             _SESSION in self.config.stash
-            and not hasattr(self.config, "workerinput")
+            and self._controls
             and not self.config.getoption("collectonly")
         )
 
@@ -227,5 +260,5 @@ def _session(config: pytest.Config) -> Session:
         config.stash[_SESSION] = session = Session(
             config.stash[_SEED], config.getoption("frostproof_terms"), config.rootpath
         )
-        config.add_cleanup(session.close)
+        config.add_cleanup(session.end)
     return config.stash[_SESSION]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from ..properties.judging import Judging
 from ..properties.terms import Terms
 from .project_settings import project_settings
 from .pytest_laws import BoundLaw
-from .report import Report, Row
-from .verification import known_subject, make_folder
+from .recorder import Recorder
+from .report import Row
+from .verification import begin, known_subject, make_folder
 
 
 class Session:
@@ -29,7 +30,10 @@ class Session:
         self.terms = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
         self.subjects: list[Subject] = []
         self.adopt(self.options.get("subjects", []))
-        self._rows: dict[str, Row] = {}
+        #: How many laws were collected and are not run.
+        self.deselected = 0
+        self._plan: dict[str, Any] = {}
+        self._recorder: Recorder | None = None
         self._folder: Path | None = None
         self._judging = Judging(self.terms)
 
@@ -95,29 +99,51 @@ class Session:
             raise ValueError(f"`expected` names {law!r}, which is no law for {names}")
         return items
 
-    def add_row(self, nodeid: str, fields: dict[str, Any]) -> None:
-        """Keep the row of an item; a later one of the same item takes its place."""
-        self._rows[nodeid] = Row(**fields)
+    def plans(self, items: Sequence[Item]) -> None:
+        """Know what this process is going to judge."""
+        self._plan = {
+            "expected": [vars(Row.unreached(item)) for item in items],
+            "deselected": self.deselected,
+        }
 
-    @property
-    def report(self) -> Report:
-        """The report on all rows so far."""
-        return Report(self.terms.profile, self.terms.seed, list(self._rows.values()))
+    def new_plan(self) -> dict[str, Any]:
+        """Return what this process is going to judge, once."""
+        plan, self._plan = self._plan, {}
+        return plan
 
-    def write(self) -> None:
-        """Write the report, if one was asked for."""
-        if self._folder is not None:
-            self.report.write(self._folder)
+    def begin(self) -> None:
+        """Begin the record of the run; raises a `ValueError` if its report cannot be written."""
+        self._recorder = begin(self.terms, self._folder)
 
-    def closing_line(self) -> str:
+    def arrives(self, *, plan: Mapping[str, Any] | None = None, row: Row | None = None) -> None:
+        """Keep what a process of the run is going to judge, or what it found."""
+        if self._recorder is None:
+            self.begin()
+            assert self._recorder is not None
+        if plan:
+            self._recorder.leaves_out("deselected", plan["deselected"])
+            self._recorder.expects(Row(**fields) for fields in plan["expected"])
+        if row:
+            self._recorder.records(row)
+
+    def close(self) -> bool:
+        """End the record, and write the report if one was asked for; tells whether it could be."""
+        self.arrives()
+        assert self._recorder is not None
+        self._report = self._recorder.close()
+        return self._report.unwritten is None
+
+    def closing_lines(self) -> Iterator[str]:
         """Say how many laws ran, and on which problems."""
-        summary = self.report.summary
-        return (
+        summary = self._report.summary
+        yield (
             f"frostproof: ran {summary['ran']} of {summary['of']} laws, profile "
             f"{self.terms.profile}, seed {self.terms.seed}"
         )
+        if self._report.unwritten:
+            yield f"frostproof: --report {self._report.unwritten}"
 
-    def close(self) -> None:
+    def end(self) -> None:
         """End the worker process, if there is one."""
         self._judging.close()
 

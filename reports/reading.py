@@ -15,7 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .recorder import JOURNAL, Recorder, journal_entries
 from .report import SCHEMA, Report, Row
+from .writing import REPORT
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -30,25 +32,40 @@ class UnreadableReport(ValueError):
 def read_report(place: Path) -> Report:
     """Return the report that lies at a path, or in a folder; raises `UnreadableReport`.
 
-    Fields that a later frostproof adds are left aside.
+    Where a run was killed, the folder's journal tells more than its report.json. Fields that a
+    later frostproof adds are left aside.
     """
-    path = place / "report.json" if place.is_dir() else place
+    path = place
+    if place.is_dir():
+        journal = place / JOURNAL
+        path = journal if journal.exists() else place / REPORT
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise UnreadableReport(f"{path}: {why}") from None
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        where = f"broken JSON in line {error.lineno}: {error.msg}"
-        raise UnreadableReport(f"{path}: it is no report of frostproof: {where}") from None
-    except RecursionError:
-        raise UnreadableReport(f"{path}: it is no report of frostproof: nested too deep") from None
-    try:
-        return as_report(content)
+        return _of_journal(text) if path.name == JOURNAL else as_report(_parsed(text))
+    except OSError as error:
+        raise UnreadableReport(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UnreadableReport(f"{path}: it is no report of frostproof: no UTF-8 text") from None
     except UnreadableReport as error:
         raise UnreadableReport(f"{path}: {error}") from None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"broken JSON in line {error.lineno}: {error.msg}"
+        raise UnreadableReport(f"it is no report of frostproof: {where}") from None
+    except RecursionError:
+        raise UnreadableReport("it is no report of frostproof: nested too deep") from None
+
+
+def _of_journal(text: str) -> Report:
+    try:
+        recorder = Recorder.of_journal(journal_entries(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UnreadableReport(f"it is no journal of frostproof: {error!r}") from None
+    return as_report(json.loads(recorder.report.to_json()))
 
 
 def as_report(content: Any) -> Report:
@@ -73,6 +90,8 @@ def as_report(content: Any) -> Report:
         rows,
         Counter(content["summary"]["not_run"]) - not_run,
         content["versions"],
+        content.get("started"),
+        content.get("finished", True),
     )
 
 

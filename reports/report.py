@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from ..properties.agenda import Item
@@ -16,6 +15,8 @@ from ..properties.verdict import Verdict
 
 SCHEMA = 1
 FAILING = ("refuted", "vacuous", "error")
+#: Why there is no verdict on a law that a run was to judge.
+UNREACHED = "the run ended before it was judged"
 _VERSIONED = ("frostproof", "jax", "jaxlib", "flax", "optax", "hypothesis", "numpy", "pytest")
 
 
@@ -50,6 +51,11 @@ class Row:
             **_plain(fields),
         )
 
+    @classmethod
+    def unreached(cls, item: Item) -> Row:
+        """Return the row of an item that is still to be judged, as it stands if that never is."""
+        return cls.of(item, Verdict("not-run", 0, reason=UNREACHED))
+
     @property
     def fails(self) -> bool:
         """Whether this verdict breaks what was promised."""
@@ -65,14 +71,22 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     versions: dict[str, str] = field(default_factory=lambda: versions())
+    #: When it began, in UTC.
+    started: str | None = None
+    #: Not where some laws have no verdict because the run ended before.
+    finished: bool = True
+    #: Why the files that were asked for are not all there, if they are not.
+    unwritten: str | None = None
 
     @property
     def exit_status(self) -> int:
-        """0: everything promised held; 1: something promised failed; 2: nothing promised ran."""
+        """0: everything promised held; 1: something promised failed; 2: nothing promised ran, or
+        the run ended before all was judged, or its report could not be written.
+        """
         if any(row.fails for row in self.rows):
             return 1
         ran = any(row.promised and row.verdict != "not-run" for row in self.rows)
-        return 0 if ran else 2
+        return 0 if ran and self.finished and self.unwritten is None else 2
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -83,27 +97,26 @@ class Report:
         return {"ran": of - not_run.total(), "of": of, "not_run": dict(not_run)}
 
     def to_json(self) -> str:
-        """Write the whole report as JSON."""
+        """Write the whole report as JSON, a row in a line."""
         from .standing import standings
 
-        content = {
-            "schema": SCHEMA,
-            "verdicts": [asdict(row) for row in self.rows],
+        rows = ",\n".join(as_json(vars(row)) for row in self.rows)
+        other = {
             "summary": self.summary,
             "guarantees": {s: each.to_json() for s, each in standings(self.rows).items()},
             "versions": self.versions,
             "profile": self.profile,
             "seed": self.seed,
+            **({"started": self.started} if self.started else {}),
+            "finished": self.finished,
         }
-        return json.dumps(content, indent=1, allow_nan=False) + "\n"
+        ends = json.dumps(other, indent=1, allow_nan=False).removeprefix("{\n")
+        return f'{{\n "schema": {SCHEMA},\n "verdicts": [\n{rows}\n ],\n{ends}\n'
 
-    def write(self, folder: Path) -> None:
-        """Leave report.json and report.md in a folder, which is made if it is not there."""
-        from .markdown import markdown
 
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.json").write_text(self.to_json(), encoding="utf-8")
-        (folder / "report.md").write_text(markdown(self), encoding="utf-8")
+def as_json(value: Any) -> str:
+    """Write what a report holds in one line; raises `ValueError` for NaN, which JSON has not."""
+    return json.dumps(value, allow_nan=False)
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from ..properties.agenda import Item, Subject, agenda
 from ..properties.judging import Judging
 from ..properties.terms import TIMEOUT, Terms
+from .recorder import Recorder
 from .report import Report, Row
 
 #: What is judged where nothing is named: the exercises, trainers and wrappers of `reference`.
@@ -83,16 +84,26 @@ def verify(
     with Judging(terms) as judge:
         known = [known_subject(judge, subject, kind) for subject in subjects or REFERENCES]
         items, left_out = agenda(known, laws, promise)
-        found = Report(terms.profile, terms.seed)
-        found.left_out.update("left out by --laws" for _ in left_out)
-        listener.starts(found)
-        for item in items:
-            verdict = judge(item, partial(listener.progresses, item))
-            found.rows.append(Row.of(item, verdict))
-            listener.finds(found.rows[-1])
-    if folder is not None:
-        found.write(folder)
+        recorder = begin(terms, folder)
+        recorder.leaves_out("left out by --laws", len(left_out))
+        recorder.expects(map(Row.unreached, items))
+        try:
+            listener.starts(recorder.report)
+            for item in items:
+                row = Row.of(item, judge(item, partial(listener.progresses, item)))
+                recorder.records(row)
+                listener.finds(row)
+        finally:  # also where the user interrupts it
+            found = recorder.close()
     return found
+
+
+def begin(terms: Terms, folder: Path | None) -> Recorder:
+    """Begin the record of a run; raises a `ValueError` where its report cannot be written."""
+    try:
+        return Recorder(terms.profile, terms.seed, folder)
+    except OSError as error:
+        raise ValueError(f"--report {folder}: {error.strerror}") from None
 
 
 def known_subject(judge: Judging, subject: Any, kind: str | None) -> Subject:
