@@ -51,11 +51,18 @@ class Item:
     promised: bool
     #: Why it cannot be judged: what the subject lacks.
     unable: str | None = None
+    #: Which it is of those on one law and subject, where two tests judge the same.
+    number: int = 1
+
+    @property
+    def subject_name(self) -> str:
+        """The subject as a report names it."""
+        return self.subject.name + (f"#{self.number}" if self.number > 1 else "")
 
     @property
     def id(self) -> str:
         """`subject::law`, unique within a report."""
-        return f"{self.subject.name}::{self.law.id}"
+        return f"{self.subject_name}::{self.law.id}"
 
 
 def agenda(

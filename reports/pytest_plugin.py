@@ -193,7 +193,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
     """Attach the row to the report; the first of each process brings its plan with it."""
     law = _law(item)
     if law and call.when == "setup":
-        item.user_properties += [("subject", law.item.subject.name), ("law", law.item.law.id)]
+        item.user_properties += [("subject", law.item.subject_name), ("law", law.item.law.id)]
     report: pytest.TestReport = yield
     if law and call.when != "teardown":
         from .pytest_rows import attach

@@ -24,6 +24,9 @@ def attach(report: pytest.TestReport, row: Row, plan: Mapping[str, Any]) -> None
         report.frostproof_plan = json.dumps(plan)  # type: ignore[attr-defined]
 
 
+_PHASES = ("setup", "call", "teardown")
+
+
 class Arrivals:
     """What reports of tests bring, where the run is controlled."""
 
@@ -38,8 +41,8 @@ class Arrivals:
         """Return the row that a report settles: the verdict, or that a process died of its test."""
         fields = _brought(report, "frostproof_row")
         if fields is None:
-            # A report of xdist's own: the worker that ran this test crashed.
-            return self._begun.pop(report.nodeid, None) if report.when == "???" else None
+            # A report of xdist's own, of no phase: the worker that ran this test crashed.
+            return self._begun.pop(report.nodeid, None) if report.when not in _PHASES else None
         row = Row(**fields)
         if report.when == "setup" and report.passed:
             self._begun[report.nodeid] = row

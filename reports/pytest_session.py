@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,7 @@ class Session:
         self.adopt(self.options.get("subjects", []))
         #: How many laws were collected and are not run.
         self.deselected = 0
+        self._collected: Counter[str] = Counter()
         self._plan: dict[str, Any] = {}
         self._recorder: Recorder | None = None
         self._folder: Path | None = None
@@ -153,6 +155,8 @@ class Session:
     def _parameter(
         self, item: Item, id: str, max_examples: int | None = None, expected: str | None = None
     ) -> Any:
+        self._collected[item.id] += 1
+        item = replace(item, number=self._collected[item.id])
         examples = self.terms.max_examples if max_examples is None else max_examples
         terms = replace(self.terms, max_examples=examples)
         if max_examples is not None:

@@ -43,7 +43,7 @@ class Row:
         fields = asdict(verdict)
         return cls(
             item.id,
-            item.subject.name,
+            item.subject_name,
             item.law.id,
             item.law.guarantee,
             item.promised,
