@@ -4,24 +4,16 @@ import json
 import re
 from collections import defaultdict
 
-import jsonschema
 import pytest
-
-from frostproof.reports.reading import read_report, schema
-from frostproof.reports.report import UNREACHED
 
 #: Cheap to run, and wrong: no JAX, nothing trained. `sound` breaks only the laws not chosen here.
 TRAIN = """
-import os
 import flax.linen
 import numpy as np
 
 def sound(seed, x, y, lr): return np.float32([1, 2, 2])
 def thaws(seed, x, y, lr): return np.float32([1, 3, 2])
 def raises(seed, x, y, lr): raise KeyError("Dense_0")
-def dies(seed, x, y, lr):
-    if os.environ.get("PYTEST_XDIST_WORKER") == "gw0": os._exit(7)
-    return sound(seed, x, y, lr)
 """
 FEW = ("answer-shape", "answer-norms-equal", "answer-repeatable", "answer-inputs-untouched")
 #: Some laws on few examples, which pytest has no options for.
@@ -199,73 +191,6 @@ def test_a_test_of_no_known_subject_is_an_error_of_collection(foreign):
         ]
     )
     assert rows(foreign.path / "out") == {}
-
-
-#: A subject of the process itself, which may take that down.
-DYING = """
-def pytest_frostproof_subjects(config):
-    import frostproof, train
-
-    return [frostproof.Exercise(train.dies)]
-"""
-
-
-def test_subjects_of_a_conftest(foreign):
-    """They are judged where none is named, instead of ours; a lost process costs one verdict."""
-    foreign.makeconftest(DYING)
-    where = ("--pyargs", "frostproof.properties", "-n2", "--report=out")
-
-    result = foreign.runpytest_subprocess(*where, TERMS, timeout=120)
-
-    result.assert_outcomes(passed=3, failed=1)
-    found = rows(foreign.path / "out")
-    assert set(found) == {f"train:dies::{law}" for law in FEW}
-    (lost,) = (row for row in found.values() if row["verdict"] != "held")
-    assert lost["verdict"] == "error"
-    assert "no verdict" in lost["reason"]
-
-
-def test_what_a_lost_run_did_not_reach_is_named(foreign):
-    """No process is left to judge the rest: each law is in the report, with the reason."""
-    foreign.makeconftest(DYING)
-    where = ("--pyargs", "frostproof.properties", "-n1", "--report=out", "--max-worker-restart=0")
-
-    foreign.runpytest_subprocess(*where, TERMS, timeout=120)
-
-    found = rows(foreign.path / "out")
-    assert set(found) == {f"train:dies::{law}" for law in FEW}
-    assert sorted(row["verdict"] for row in found.values()) == ["error", *["not-run"] * 3]
-    report = read_report(foreign.path / "out")
-    assert not report.finished
-    assert report.summary == {"ran": 1, "of": 4, "not_run": {UNREACHED: 3}}
-
-
-def test_a_run_that_is_killed_leaves_what_it_found(foreign):
-    """`kill -9` in the third law: its report is valid, and names the two that have no verdict."""
-    foreign.makeconftest(DYING)
-    foreign.makepyfile(
-        train=TRAIN
-        + """
-calls = []
-def dies(seed, x, y, lr):
-    calls.append(seed)
-    if len(calls) > 8: os.kill(os.getpid(), 9)
-    return sound(seed, x, y, lr)
-"""
-    )
-    where = ("--pyargs", "frostproof.properties", "--report=out")
-
-    result = foreign.runpytest_subprocess(*where, TERMS, timeout=120)
-
-    assert result.ret == -9
-    left = foreign.path / "out"
-    content = json.loads((left / "report.json").read_text())
-    jsonschema.validate(content, schema())
-    assert not content["finished"]
-    assert set(rows(left)) == {f"train:dies::{law}" for law in FEW}
-    report = read_report(left)
-    assert sorted(row.verdict for row in report.rows) == ["held", "held", "not-run", "not-run"]
-    assert report.summary == {"ran": 2, "of": 4, "not_run": {UNREACHED: 2}}
 
 
 def test_options_of_others_are_theirs(foreign):
