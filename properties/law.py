@@ -53,7 +53,12 @@ class Law:
     beyond: bool = False
     #: Of a law that is judged over the run (see `observe`): whether a failure counts that nothing
     #: in the run contradicts, given the subject and the refutation.
-    confirm: Callable[[Any, Any], bool] = lambda subject, failure: True
+    confirm: Callable[[Any, Any], bool] | None = None
+
+    @property
+    def over_the_run(self) -> bool:
+        """Whether it is judged when a run is over, by what never happened in it."""
+        return self.confirm is not None
 
     def examples(self, most: int) -> int:
         """Return how many examples the law gets in a run of so many."""

@@ -31,7 +31,8 @@ def _dense(*shape: int, dtype: np.dtype[Any] = _F32) -> dict[str, Shaped]:
     return {"kernel": Shaped(*shape, dtype=dtype), "bias": Shaped(shape[-1], dtype=dtype)}
 
 
-#: Structures of parameters, the plainest first. Few, since each new shape is a compilation.
+#: Structures of parameters, the plainest first. Few, since each new shape is a compilation. Several
+#: have depth, a scalar, or more than ten leaves: a fault that needs one would live long otherwise.
 TREES: Mapping[str, Any] = {
     "two leaves": {"backbone": Shaped(2), "head": Shaped(2)},
     "one leaf": {"head": Shaped(2)},
@@ -43,13 +44,13 @@ TREES: Mapping[str, Any] = {
         "xl1": {"kernel": Shaped(2)},
         "head": {"l1": _dense(4, 2)},
     },
-    "numbered": {f"Dense_{n}": {"kernel": Shaped(3)} for n in (1, 10, 11, 2)},
+    "numbered": {"encoder": {f"Dense_{n}": {"kernel": Shaped(3)} for n in range(1, 13)}},
     "nested": {
         "encoder": {"block_1": _dense(3, 4), "block_10": _dense(3, 4)},
-        "head": {"kernel": Shaped(4, 2)},
+        "head": {"kernel": Shaped(4, 2), "scale": Shaped()},
     },
     # Leaves of one shape: state that is mixed up between two of them fits all the same.
-    "twelve leaves": {f"layer_{n}": _dense(3, 4) for n in range(6)},
+    "twelve leaves": {"body": {f"layer_{n}": _dense(3, 4) for n in range(6)}},
     "sequences": ({"w": Shaped(3)}, [Shaped(2), Shaped(3, 4)], {"w": Shaped(2)}),
     "scalar": {"scale": Shaped(), "kernel": Shaped(3, 4)},
     "bfloat16": {"body": _dense(3, 4, dtype=_BF16), "head": _dense(4, 2)},

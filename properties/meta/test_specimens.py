@@ -1,4 +1,4 @@
-"""Each specimen is refuted by the law that is about its fault, and each law refutes a specimen."""
+"""Each faulty exercise is refuted by the law that is about its fault."""
 
 from importlib import import_module
 
@@ -36,13 +36,6 @@ def test_a_specimen_dies_by_its_law(fn):
     verdict = judge(BY_ID[specimen.law], subject, EFFORT, Memory(), fn.__name__)
 
     assert verdict.outcome in ("refuted", "error"), (specimen.fault, verdict)
-
-
-def test_each_law_refutes_a_specimen():
-    """A law that no faulty program breaks would pass every program ever written."""
-    named = {param.values[0].specimen.law for param in SPECIMENS}
-
-    assert named == {law.id for law in EXERCISE_LAWS}
 
 
 @pytest.mark.parametrize("fn", collect(ESCAPES))

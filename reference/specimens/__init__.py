@@ -19,10 +19,13 @@ MODULES = (
 TRAINING_MODULES = (
     "frostproof.reference.specimens.optax_wrappers",
     "frostproof.reference.specimens.optax_transformations",
+    "frostproof.reference.specimens.optax_algebra",
     "frostproof.reference.specimens.linen_trainers",
     "frostproof.reference.specimens.linen_steps",
     "frostproof.reference.specimens.linen_trainer_losses",
     "frostproof.reference.specimens.nnx_trainers",
+    "frostproof.reference.specimens.lifecycles",
+    "frostproof.reference.specimens.reference_trainers",
 )
 
 #: Faults that no law can tell from a correct subject: each must be refuted by none.

@@ -10,6 +10,11 @@ from frostproof.reference.specimens.specimen import specimen
 _MEMORY: dict = {}
 
 
+def forget():
+    """Begin a new life, as a new process would."""
+    _MEMORY.clear()
+
+
 @specimen(kind="linen", law="answer-repeatable", seen="a model kept in a global variable")
 def weights_kept_by_shape(seed, x, y, lr):
     """The weights which an earlier call of this shape has trained are trained on."""

@@ -1,0 +1,120 @@
+"""The kill matrix: every specimen against its law with many seeds, or against every law with one.
+
+    python properties/meta/kill_matrix.py --resume kills.jsonl --output DIR
+
+Each result is written to the first file as it is reached, and a run that was cut off goes on where
+it stopped. At the end DIR holds `kill-matrix.json` and `kill-matrix.md` (see `kill_figures.py`).
+Ends with status 1 if a specimen outlived a seed, or takes too long to die.
+"""
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import frostproof
+from frostproof.properties.profiles import keep_compiled_programs
+
+sys.path.insert(0, str(Path(__file__).parent))  # its other parts, here and in new processes
+
+#: Specimens after which processes are replaced: thousands of compiled programs in one run into the
+#: system's limit of memory maps. (`max_tasks_per_child` would do it too, and hangs in Python 3.11.)
+LIFE = 24
+
+
+def main() -> int:
+    """Measure what is not in the file yet, and write the figures."""
+    keep_compiled_programs()
+    from kill_figures import failing, write_figures
+    from kills import specimen_ids
+
+    options = parse_options()
+    rows = read(options.resume)
+    globs = options.specimens or ["*"]
+    ids = [id for id in specimen_ids() if any(fnmatchcase(id, glob) for glob in globs)]
+    if not ids:
+        print(f"no specimen is called {' or '.join(globs)}: they are `module:name`")
+        return 2
+    parts = ("own law", "every law") if options.every_law else ("own law",)
+    tasks = [(part, id) for part in parts for id in ids if (part, id) not in rows]
+    with options.resume.open("a", encoding="utf-8") as file:
+        for row in measured(tasks, options):
+            rows[row["part"], row["specimen"]] = row
+            print(json.dumps(row), file=file, flush=True)
+    own, every = (
+        [rows[part, id] for id in ids if (part, id) in rows] for part in ("own law", "every law")
+    )
+    write_figures(options.output, own, every, options.max_examples)
+    late = [row["specimen"] for row in own if failing(row)]
+    print(f"{len(own)} specimens, {len(late)} of them not dead in time{':' * bool(late)}", *late)
+    return 1 if late else 0
+
+
+def measured(tasks: list[tuple[str, str]], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the rows as they are reached, and say how far it is."""
+    started, finished = time.monotonic(), 0
+    together = LIFE * options.processes
+    for start in range(0, len(tasks), together):
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(options.processes, mp_context=spawn) as pool:
+            running = [
+                pool.submit(measure, *task, options) for task in tasks[start : start + together]
+            ]
+            for done in as_completed(running):
+                row = done.result()
+                finished += 1
+                spent = time.monotonic() - started
+                left = spent / finished * (len(tasks) - finished)
+                result = row.get("seeds") or row.get("laws")
+                print(
+                    f"{finished}/{len(tasks)} {row['specimen']} {row.get('law', '')}: {result}, "
+                    f"{spent:.0f} s, about {left:.0f} s to go",
+                    flush=True,
+                )
+                yield row
+
+
+def measure(part: str, id: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Measure one specimen, in a process of the pool."""
+    keep_compiled_programs()
+    from kills import kills, kills_by_every_law
+
+    if part == "every law":
+        return {"part": part, **kills_by_every_law(id, options.max_examples)}
+    return {"part": part, **kills(id, options.seeds, options.max_examples)}
+
+
+def parse_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("specimens", nargs="*", metavar="GLOB", help="only `module:name` like this")
+    parser.add_argument("--seeds", type=int, default=20, metavar="N")
+    parser.add_argument("--max-examples", type=int, default=100, metavar="N")
+    parser.add_argument("--every-law", action="store_true", help="also by all laws, with one seed")
+    parser.add_argument("--processes", type=int, default=1, metavar="N")
+    parser.add_argument("--resume", type=Path, required=True, metavar="FILE")
+    measured = Path(frostproof.__file__).parent / "properties" / "meta" / "measured"
+    parser.add_argument("--output", type=Path, default=measured, metavar="DIR")
+    return parser.parse_args()
+
+
+def read(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the rows of an earlier run; a line that was cut off is left out."""
+    rows = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        rows[row["part"], row["specimen"]] = row
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

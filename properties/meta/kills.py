@@ -1,0 +1,120 @@
+"""How a specimen dies: examples until its law refutes it, seed by seed, and what they shrink to."""
+
+import time
+from collections.abc import Iterator
+from importlib import import_module
+
+from frostproof.properties.agenda import Subject, agenda
+from frostproof.properties.book import BY_ID
+from frostproof.properties.engine import Effort, judge
+from frostproof.properties.law import Law
+from frostproof.properties.memory import Memory
+from frostproof.reference.loading import as_subject
+from frostproof.reference.specimens import MODULES, TRAINING_MODULES
+from frostproof.reference.specimens.specimen import specimens_of
+from frostproof.reference.tree_problem import leaf_paths
+from frostproof.strategies.probing import able
+
+DEAD = ("refuted", "error")
+#: Runs of which the first that refutes counts, for a law that is judged when a run is over.
+RUNS = (1, 2, 5, 10, 15, 30)
+
+
+def specimen_ids() -> list[str]:
+    """Return every specimen as `module:name`, in the order of the files."""
+    return [
+        f"{module.rpartition('.')[2]}:{name}"
+        for module in (*MODULES, *TRAINING_MODULES)
+        for name in specimens_of(import_module(module))
+    ]
+
+
+def kills(id: str, seeds: int, max_examples: int) -> dict[str, object]:
+    """Judge a specimen by its law once with each seed; the first counterexample is shrunk.
+
+    `seeds` in the answer has the number of the example that was the first to fail, or None where
+    none did; `size` what the shrunk problems are made of.
+    """
+    fn, law = _found(id)
+    started, counts, size = time.monotonic(), [], None
+    for seed in range(seeds):
+        shrinking = 20.0 if seed == 0 else 0.0
+        count, problems = _killed(fn, law, seed, max_examples, shrinking)
+        counts.append(count)
+        if seed == 0 and problems:
+            size = size_of(problems)
+    return {
+        "specimen": id,
+        "kind": fn.specimen.kind,
+        "law": law.id,
+        "seeds": counts,
+        "size": size,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def kills_by_every_law(id: str, max_examples: int) -> dict[str, object]:
+    """Judge a specimen by every law that applies to it, with one seed: examples, or None."""
+    fn, _ = _found(id)
+    subject, started = as_subject(fn, fn.specimen.kind), time.monotonic()
+    items, _ = agenda([Subject(id, subject.kind, subject, abilities=able(subject))])
+    laws = {}
+    for item in items:
+        if item.unable is None:
+            laws[item.law.id], _ = _killed(fn, item.law, 0, max_examples, 0.0)
+    seconds = round(time.monotonic() - started, 1)
+    return {"specimen": id, "laws": laws, "seconds": seconds}
+
+
+def _found(id: str) -> tuple[object, Law]:
+    file, _, name = id.partition(":")
+    module = next(each for each in (*MODULES, *TRAINING_MODULES) if each.endswith(f".{file}"))
+    fn = specimens_of(import_module(module))[name]
+    return fn, BY_ID[fn.specimen.law]
+
+
+def _killed(
+    fn, law: Law, seed: int, max_examples: int, shrinking: float
+) -> tuple[int | None, list[dict[str, object]] | None]:
+    """Return how many examples it took, and the problems of the counterexample."""
+    # What a specimen remembers of other runs is part of its fault, not of the next measurement.
+    getattr(import_module(fn.specimen.module), "forget", lambda: None)()
+    subject = as_subject(fn, fn.specimen.kind)
+    for most in _runs(law, max_examples):
+        effort = Effort(max_examples=most, seed=seed, shrinking=shrinking)
+        verdict = judge(law, subject, effort, Memory(), fn.specimen.subject_name)
+        if verdict.outcome in DEAD:
+            problems = verdict.counterexample and verdict.counterexample.problems
+            return verdict.examples, problems
+    return None, None
+
+
+def _runs(law: Law, max_examples: int) -> Iterator[int]:
+    if law.over_the_run:
+        yield from (most for most in RUNS if most < max_examples)
+    yield max_examples
+
+
+def size_of(problems: list[dict[str, object]]) -> dict[str, int]:
+    """Return what recorded problems are made of: of each thing, as many as the largest has."""
+    sizes = [_size(problem) for problem in problems]
+    largest = {name: max(size.get(name, 0) for size in sizes) for name in sizes[0]}
+    return {"problems": len({str(problem) for problem in problems}), **largest}
+
+
+def _size(problem: dict) -> dict[str, int]:
+    if "tree" in problem:
+        leaves = leaf_paths(problem["tree"])
+        return {
+            "leaves": len(leaves),
+            "frozen": len(problem["frozen"]),
+            "steps": problem["steps"],
+        }
+    size = {name: problem[name] for name in ("rows", "features", "outputs") if name in problem}
+    size["outputs"] = size["outputs"] if isinstance(size.get("outputs"), int) else 1
+    if "optimizer" in problem:
+        del size["outputs"]
+        size["steps"] = list(problem.get("actions", ("step",))).count("step")
+        if "architecture" in problem:
+            size["layers"] = len(problem["architecture"]["layers"])
+    return size | {"seed": problem["seed"]}
