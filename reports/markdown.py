@@ -24,11 +24,11 @@ def markdown(report: Report) -> str:
     ]
     lines += [
         "",
-        *(f"- {_cell(s)} {_cell(each.sentence)}" for s, each in standings(report.rows).items()),
+        *(f"- {cell(s)} {cell(each.sentence)}" for s, each in standings(report.rows).items()),
     ]
     if summary["not_run"]:
         lines += ["", "Not run:", ""]
-        lines += [f"- {count} × {_cell(reason)}" for reason, count in summary["not_run"].items()]
+        lines += [f"- {count} × {cell(reason)}" for reason, count in summary["not_run"].items()]
     for row in report.rows:
         if row.counterexample:
             lines += _section(row)
@@ -38,15 +38,15 @@ def markdown(report: Report) -> str:
 def _table_row(row: Row) -> str:
     verdict = f"{_SIGNS[row.verdict]} {row.verdict}" + ("" if row.promised else ", not promised")
     cells = (row.subject, f"`{row.law}`", row.guarantee, verdict, str(row.examples))
-    return "| " + " | ".join((*map(_cell, cells), _cell(row.reason or ""))) + " |"
+    return "| " + " | ".join((*map(cell, cells), cell(row.reason or ""))) + " |"
 
 
 def _section(row: Row) -> list[str]:
     return [
         "",
-        f"## {_cell(row.subject)}: `{row.law}`",
+        f"## {cell(row.subject)}: `{row.law}`",
         "",
-        *(f"- **{keyword}** {_cell(text)}" for keyword, text in story(row)),
+        *(f"- **{keyword}** {cell(text)}" for keyword, text in story(row)),
         "",
         *_fenced(row.reproduce or ""),
     ]
@@ -60,7 +60,7 @@ def _fenced(code: str) -> list[str]:
     return [f"{fence}python", code.rstrip(), fence]
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Escape what would end a table cell or start markup."""
     text = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
     return text.replace("<", "&lt;")

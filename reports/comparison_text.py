@@ -1,0 +1,118 @@
+"""A comparison of two runs in words: on the terminal, and as Markdown for a CI job summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Console
+from rich.markup import escape
+
+from .baseline import Known
+from .comparison import KINDS, Change, Comparison, Kind
+from .markdown import cell
+from .report import Report
+
+_STYLES: Mapping[Kind, str] = {
+    "regressed": "bold red",
+    "gone": "bold red",
+    "not run": "yellow",
+    "failing": "yellow",
+    "fixed": "green",
+    "new": "dim",
+}
+#: Of what needs nobody's attention, such as all laws of a first night.
+_MOST = 30
+
+
+def conclusion(comparison: Comparison) -> str:
+    """Say in a line whether there is something to do."""
+    if not comparison.alarms:
+        return "nothing promised regressed"
+    laws = ", ".join(dict.fromkeys(change.id.rpartition("::")[2] for change in comparison.alarms))
+    return f"{len(comparison.alarms)} promised verdicts regressed: {laws}"
+
+
+def facts(comparison: Comparison) -> list[str]:
+    """Say what was compared: how much ran each time, on which versions, under which name."""
+    lines = [f"before: {_extent(comparison.before)}", f"now: {_extent(comparison.after)}"]
+    lines += [f"{name} {old} → {new}" for name, (old, new) in comparison.versions.items()]
+    if comparison.renamed:
+        lines.append("compared as one program: {} → {}".format(*comparison.renamed))
+    return lines
+
+
+def _extent(report: Report) -> str:
+    summary = report.summary
+    examples = sum(row.examples for row in report.rows)
+    return f"ran {summary['ran']} of {summary['of']} laws on {examples} examples"
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print what changed, the most urgent first."""
+    for line in facts(comparison):
+        console.print(f"[dim]{escape(line)}[/]")
+    for kind, changes, more in _sections(comparison):
+        console.print(f"\n[{_STYLES[kind]}]{KINDS[kind]}[/]")
+        for change in changes:
+            console.print(f"  {escape(change.id)}  [{_STYLES[kind]}]{change.verdicts}[/]")
+            for remark in remarks(change):
+                console.print(f"      [dim]{escape(remark)}[/]")
+        if more:
+            console.print(f"  … and {more} more")
+    for line in of_baseline(comparison):
+        console.print(f"\n[yellow]{escape(line)}[/]")
+    style = "bold red" if comparison.alarms else "bold green"
+    console.print(f"\n[{style}]{escape(conclusion(comparison))}[/]")
+
+
+def comparison_markdown(comparison: Comparison, title: str = "What changed") -> str:
+    """Return the same as Markdown."""
+    sign = "❌" if comparison.alarms else "✅"
+    lines = [f"# {cell(title)}", "", f"{sign} {cell(conclusion(comparison))}", ""]
+    lines += [f"- {cell(line)}" for line in facts(comparison)]
+    for kind, changes, more in _sections(comparison):
+        lines += ["", f"## {KINDS[kind].capitalize()}", ""]
+        lines += ["| law on subject | verdict | |", "|---|---|---|"]
+        for change in changes:
+            why = "<br>".join(cell(remark) for remark in remarks(change))
+            lines.append(f"| {cell(change.id)} | {change.verdicts} | {why} |")
+        if more:
+            lines += ["", f"… and {more} more"]
+    if old := of_baseline(comparison):
+        lines += ["", "## Baseline", "", *(f"- {cell(line)}" for line in old)]
+    return "\n".join(lines) + "\n"
+
+
+def remarks(change: Change) -> Iterator[str]:
+    """Say why the verdict is what it is, whether it was promised, and what is known of it."""
+    if change.reason and change.kind != "fixed":
+        yield change.reason
+    if not change.promised:
+        yield "beyond the promise"
+    if change.known and change.excused:
+        yield f"known until {change.known.expires}: {change.known.reason}"
+    elif change.known:
+        yield f"was known until {change.known.expires}: {change.known.reason}"
+
+
+def of_baseline(comparison: Comparison) -> list[str]:
+    """Say which entries of the baseline are to be looked at."""
+    expired, stale = comparison.baseline.expired(), comparison.stale
+    lines = [f"expired on {each.expires}: {_entry(each)}" for each in expired if each not in stale]
+    return lines + [f"stale, since it fails no more: {_entry(each)}" for each in stale]
+
+
+def _entry(known: Known) -> str:
+    return f"{known.id} ({known.reason})"
+
+
+def _sections(comparison: Comparison) -> Iterator[tuple[Kind, list[Change], int]]:
+    """Yield each kind that occurs, with what to show of it and how much is left out.
+
+    Alarms are all shown.
+    """
+    for kind in KINDS:
+        changes = comparison.of_kind(kind)
+        shown = max(_MOST, sum(change.alarms for change in changes))
+        if changes:
+            yield kind, changes[:shown], len(changes[shown:])
