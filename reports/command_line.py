@@ -1,4 +1,4 @@
-"""The command `frostproof`: verify, laws, replay. Says in one line what a user got wrong."""
+"""The command `frostproof` and its subcommands. Says in one line what a user got wrong."""
 
 from __future__ import annotations
 
@@ -76,6 +76,26 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("id", nargs="?", help="one row of it, or one law")
     replay.add_argument("--target", required=True, help="the code to run them on")
     replay.add_argument("--as", dest="kind", choices=KINDS, help="the kind of the target")
+
+    compare = commands.add_parser(
+        "compare",
+        help="say what changed between two runs",
+        description="Say what changed between two runs. Exit status: 0 nothing promised regressed; "
+        "1 a promised law fails, or is not judged any more, that was judged and did not fail "
+        "before; 2 a file cannot be read.",
+    )
+    compare.set_defaults(run=_compare)
+    compare.add_argument("old", type=Path, metavar="OLD", help="a report.json or its folder")
+    compare.add_argument("new", type=Path, metavar="NEW", help="likewise")
+    compare.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="known failures, with reasons and last days"
+    )
+    compare.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
+
+    merge = commands.add_parser("merge", help="make one report of the parts of a run")
+    merge.set_defaults(run=_merge)
+    merge.add_argument("parts", nargs="+", type=Path, metavar="DIR", help="a folder with a report")
+    merge.add_argument("-o", dest="into", type=Path, metavar="DIR", required=True, help="where to")
     return parser
 
 
@@ -121,3 +141,20 @@ def _replay(options: argparse.Namespace) -> int:
     from .replay import print_replay
 
     return print_replay(options.report, options.id, options.target, options.kind)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .comparison_text import print_compared
+
+    return print_compared(options.old, options.new, options.baseline, options.markdown)
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from .merging import write_merged
+
+    merged = write_merged(options.parts, options.into)
+    summary = merged.summary
+    print(
+        f"{options.into}: ran {summary['ran']} of {summary['of']} laws in {len(merged.parts)} parts"
+    )
+    return 0

@@ -24,6 +24,7 @@ KINDS: Mapping[Kind, str] = {
 _ALARMING = ("regressed", "gone", "not run")
 #: How much worse a verdict is than another.
 _BADNESS = {"held": 0, "proved": 0, "not-run": 0, "vacuous": 1, "error": 2, "refuted": 2}
+NOTHING_KNOWN = Baseline()
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Comparison:
     before: Report
     after: Report
     changes: tuple[Change, ...]
-    baseline: Baseline = Baseline()
+    baseline: Baseline = NOTHING_KNOWN
     #: The names of the one subject of each report, where those differ.
     renamed: tuple[str, str] | None = None
 
@@ -88,8 +89,8 @@ class Comparison:
 
     @property
     def alarms(self) -> list[Change]:
-        """What makes the exit status 1."""
-        return [change for change in self.changes if change.alarms]
+        """What makes the exit status 1, the most urgent first."""
+        return [change for kind in KINDS for change in self.of_kind(kind) if change.alarms]
 
     def of_kind(self, kind: Kind) -> list[Change]:
         """Return the changes of a kind, alarms first and what nobody promised last."""
@@ -117,7 +118,7 @@ def compare(before: Report, after: Report, baseline: Baseline | None = None) -> 
 
     Where each has a single subject, of another name, that is taken for the same under a new name.
     """
-    baseline = baseline or Baseline()
+    baseline = baseline or NOTHING_KNOWN
     renamed = _renamed(before, after)
     old = {_id(row, renamed): row for row in before.rows}
     new = {row.id: row for row in after.rows}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from .baseline import Known
-from .comparison import KINDS, Change, Comparison, Kind
+from .baseline import Known, read_baseline
+from .comparison import KINDS, Change, Comparison, Kind, compare
 from .markdown import cell
+from .reading import read_report
 from .report import Report
+from .writing import replace_file
 
 _STYLES: Mapping[Kind, str] = {
     "regressed": "bold red",
@@ -20,16 +24,44 @@ _STYLES: Mapping[Kind, str] = {
     "fixed": "green",
     "new": "dim",
 }
+_BRIEFLY = {
+    "regressed": "regressed",
+    "gone": "gone",
+    "not run": "no longer run",
+    "failing": "failing beyond their last day",
+}
+#: Laws that are named in a line.
+_NAMED = 5
 #: Of what needs nobody's attention, such as all laws of a first night.
 _MOST = 30
 
 
+def print_compared(before: Path, after: Path, baseline: Path | None, markdown: Path | None) -> int:
+    """Print what changed between two reports, and return the exit status.
+
+    Raises a `ValueError` for a file that cannot be read or written.
+    """
+    known = read_baseline(baseline)
+    comparison = compare(read_report(before), read_report(after), known)
+    print_comparison(comparison, Console(highlight=False, soft_wrap=True, emoji=False))
+    if markdown is not None:
+        try:
+            replace_file(markdown, comparison_markdown(comparison))
+        except OSError as error:
+            raise ValueError(f"--markdown {markdown}: {error.strerror}") from None
+    return comparison.exit_status
+
+
 def conclusion(comparison: Comparison) -> str:
     """Say in a line whether there is something to do."""
-    if not comparison.alarms:
+    alarms = comparison.alarms
+    if not alarms:
         return "nothing promised regressed"
-    laws = ", ".join(dict.fromkeys(change.id.rpartition("::")[2] for change in comparison.alarms))
-    return f"{len(comparison.alarms)} promised verdicts regressed: {laws}"
+    kinds = Counter(_BRIEFLY[change.kind] for change in alarms)
+    counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    laws = list(dict.fromkeys(change.id.rpartition("::")[2] for change in alarms))
+    more = f" and {len(laws) - _NAMED} more" if len(laws) > _NAMED else ""
+    return f"promised laws: {counts} ({', '.join(laws[:_NAMED])}{more})"
 
 
 def facts(comparison: Comparison) -> list[str]:
@@ -89,6 +121,8 @@ def remarks(change: Change) -> Iterator[str]:
         yield change.reason
     if not change.promised:
         yield "beyond the promise"
+    elif change.after and not change.after.promised:
+        yield "no longer promised"
     if change.known and change.excused:
         yield f"known until {change.known.expires}: {change.known.reason}"
     elif change.known:

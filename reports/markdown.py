@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from .disagreement import disagreements
 from .explanation import story
 from .report import Report, Row
 from .standing import standings
 
-_SIGNS = {"held": "✅", "refuted": "❌", "vacuous": "⚠️", "error": "💥", "not-run": "➖"}
+_SIGNS = {
+    "held": "✅",
+    "refuted": "❌",
+    "vacuous": "⚠️",
+    "error": "💥",
+    "not-run": "➖",
+    "proved": "✅",
+}
 
 
 def markdown(report: Report) -> str:
@@ -29,6 +37,11 @@ def markdown(report: Report) -> str:
     if summary["not_run"]:
         lines += ["", "Not run:", ""]
         lines += [f"- {count} × {cell(reason)}" for reason, count in summary["not_run"].items()]
+    if differing := disagreements(report):
+        lines += ["", f"Its {len(report.parts)} parts disagree:", ""]
+        for id, verdicts in differing.items():
+            told = ", ".join(f"{verdict} on {where}" for verdict, where in verdicts)
+            lines.append(f"- {cell(id)}: {cell(told)}")
     for row in report.rows:
         if row.counterexample:
             lines += _section(row)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .recorder import JOURNAL, Recorder, journal_entries
-from .report import SCHEMA, Report, Row
+from .report import SCHEMA, Part, Report, Row
 from .writing import REPORT
 
 if TYPE_CHECKING:
@@ -92,11 +92,16 @@ def as_report(content: Any) -> Report:
         content["versions"],
         content.get("started"),
         content.get("finished", True),
+        parts=[_part(part) for part in content.get("parts", ())],
     )
 
 
 def _row(verdict: Mapping[str, Any]) -> Row:
     return Row(**{name: value for name, value in verdict.items() if name in _FIELDS})
+
+
+def _part(part: Mapping[str, Any]) -> Part:
+    return Part(**{field.name: part[field.name] for field in fields(Part)})
 
 
 @cache

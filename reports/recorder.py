@@ -16,15 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .report import Report, Row, as_json
+from .report import WORST, Report, Row, as_json
 from .writing import FILES, REPORT, replace_file, write_report
 
 JOURNAL = "report.jsonl"
 #: The part of a run's time that keeping report.json up to date may take.
 _SHARE = 0.05
-#: Of two rows on one law and subject, such as two tests that judge the same, the first in this
-#: order stands.
-_TELLING = ("refuted", "error", "vacuous", "held", "not-run")
 
 
 class Recorder:
@@ -114,7 +111,9 @@ class Recorder:
         if "verdict" in entry:
             row = Row(**entry["verdict"])
             known = self._rows.get(row.id, row)
-            if _TELLING.index(row.verdict) <= _TELLING.index(known.verdict):
+            if WORST.index(row.verdict) <= WORST.index(
+                known.verdict
+            ):  # two tests that judge the same
                 self._rows[row.id] = row
 
     def _keep(self) -> None:

@@ -15,6 +15,8 @@ from ..properties.verdict import Verdict
 
 SCHEMA = 1
 FAILING = ("refuted", "vacuous", "error")
+#: Of several verdicts on one law and subject the first in this order stands.
+WORST = ("refuted", "error", "vacuous", "held", "proved", "not-run")
 #: Why there is no verdict on a law that a run was to judge.
 UNREACHED = "the run ended before it was judged"
 _VERSIONED = ("frostproof", "jax", "jaxlib", "flax", "optax", "hypothesis", "numpy", "pytest")
@@ -62,6 +64,27 @@ class Row:
         return self.promised and self.verdict in FAILING
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a merged report knows of one of its parts: what it ran on, and its verdicts by id."""
+
+    profile: str
+    seed: int
+    versions: dict[str, str]
+    left_out: int
+    verdicts: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a report holds of it, the same for equal parts."""
+        return {
+            "profile": self.profile,
+            "seed": self.seed,
+            "versions": dict(sorted(self.versions.items())),
+            "left_out": self.left_out,
+            "verdicts": dict(sorted(self.verdicts.items())),
+        }
+
+
 @dataclass
 class Report:
     """All rows of a run. `left_out` counts laws that never became a row, by reason."""
@@ -77,6 +100,8 @@ class Report:
     finished: bool = True
     #: Why the files that were asked for are not all there, if they are not.
     unwritten: str | None = None
+    #: Of a report that `frostproof merge` made.
+    parts: list[Part] = field(default_factory=list)
 
     @property
     def exit_status(self) -> int:
@@ -109,6 +134,7 @@ class Report:
             "seed": self.seed,
             **({"started": self.started} if self.started else {}),
             "finished": self.finished,
+            **({"parts": [part.to_json() for part in self.parts]} if self.parts else {}),
         }
         ends = json.dumps(other, indent=1, allow_nan=False).removeprefix("{\n")
         return f'{{\n "schema": {SCHEMA},\n "verdicts": [\n{rows}\n ],\n{ends}\n'
