@@ -14,16 +14,22 @@ from ..reference.target import KINDS
 UNJUDGED = 2
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Ends with one line and status 2, without the usage text that would hide it."""
 
     def error(self, message: str) -> NoReturn:
+        """End the process."""
         self.exit(UNJUDGED, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, 1, or 2 with one line on standard error."""
-    options = _parser().parse_args(arguments)
+    return run(_parser(), arguments)
+
+
+def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
+    """Run what a parser makes of the arguments, and return its exit status."""
+    options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)
     except ValueError as error:
@@ -35,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="frostproof",
         description="Property-based verification of code that freezes parameters in JAX.",
     )
