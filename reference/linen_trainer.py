@@ -8,8 +8,9 @@ from typing import Any, ClassVar, final
 
 from .contract import UnusableSubject
 from .trainer import Trainer
-from .training import Training, copied
+from .training import Training, copied, seen
 from .training_problem import Batch
+from .trajectory import Moment
 
 
 @final
@@ -80,6 +81,9 @@ class _LinenTraining:
 
     def set_everything(self, state: Any) -> None:
         self.state = state
+
+    def moment(self) -> Moment:
+        return seen(self.params(), self.opt_state(), self.model_state(), self.state)
 
     def save(self) -> Any:
         return copied(self.state)

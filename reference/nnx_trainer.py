@@ -12,8 +12,9 @@ from flax import nnx
 from .contract import UnusableSubject, binds
 from .paths import matches, normalise
 from .trainer import Trainer
-from .training import Training, copied
+from .training import Training, copied, seen
 from .training_problem import Batch
+from .trajectory import Moment
 
 #: Variables that hold no parameters, whatever a pattern says.
 _NO_PARAMETERS = (nnx.RngState, nnx.BatchStat, nnx.Cache, nnx.Intermediate, nnx.Perturbation)
@@ -94,6 +95,26 @@ class _NnxTraining:
 
     def set_everything(self, state: Any) -> None:
         nnx.update((self.model, self.optimizer), state)
+
+    def moment(self) -> Moment:
+        try:
+            whole = self.everything()
+        except ValueError:  # an object of the user's own making, which NNX cannot look into
+            return seen(self.params(), self.opt_state(), self.model_state(), None)
+        # One walk over module and optimizer shows all there is: each takes milliseconds.
+        own, empty = self.trainer, nnx.State({})
+        module = whole.get(0, empty)
+        is_pytree = isinstance(self.optimizer, nnx.Pytree)
+        return seen(
+            own.params(self.model) if own.params else nnx.filter_state(module, self._is_parameter),
+            own.opt_state(self.optimizer)
+            if own.opt_state
+            else (whole.get(1, empty) if is_pytree else None),
+            own.model_state(self.model)
+            if own.model_state
+            else nnx.filter_state(module, nnx.BatchStat) or None,
+            whole,
+        )
 
     def save(self) -> Any:
         graph, state = nnx.split((self.model, self.optimizer))

@@ -58,6 +58,10 @@ class Training(Protocol):
         """Put another state of the same structure in its place."""
 
     @abstractmethod
+    def moment(self) -> Moment:
+        """Return snapshots of all that can be seen now."""
+
+    @abstractmethod
     def save(self) -> Any:
         """Return a copy of all there is to go back to, what is static included."""
 
@@ -116,7 +120,7 @@ def _act(
 ) -> None:
     frozen = chosen = trajectory.chosen
     saved, number, refrozen = None, 0, False
-    before = _moment(training)
+    before = training.moment()
     floats = {path for path, leaf in before.params.items() if leaf.array.dtype.kind in "fcV"}
     sets = {
         "freeze": chosen,
@@ -142,7 +146,7 @@ def _act(
         elif saved is not None:
             training.restore(saved[0])
             frozen = saved[1]
-        before = _moment(training)
+        before = training.moment()
 
 
 def _step(
@@ -160,7 +164,7 @@ def _step(
     compiled = compilations()
     reported = training.step(batch)
     trajectory.compilations.append(compilations() - compiled)
-    after = _moment(training)
+    after = training.moment()
     kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
     trajectory.batch_kept &= all(jax.tree.leaves(kept))
     loss = np.asarray(reported) if hasattr(reported, "dtype") else reported
@@ -177,21 +181,18 @@ def _step(
     return after
 
 
-def _moment(training: Training) -> Moment:
-    opt_state, model_state = training.opt_state(), training.model_state()
+def seen(params: Any, opt_state: Any, model_state: Any, everything: Any) -> Moment:
+    """Return the moment that these trees show; None stands for what there is not."""
+    try:
+        rest = None if everything is None else snapshot(everything)
+    except ValueError:  # such as two leaves of one path in a state of the user's own making
+        rest = None
     return Moment(
-        snapshot(training.params()),
+        snapshot(params),
         None if opt_state is None else snapshot(opt_state),
         None if model_state is None else snapshot(model_state),
-        _rest(training),
+        rest,
     )
-
-
-def _rest(training: Training) -> Snapshot | None:
-    try:
-        return snapshot(training.everything())
-    except ValueError:  # such as two leaves of one path in a state of the user's own making
-        return None
 
 
 def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path]) -> None:
