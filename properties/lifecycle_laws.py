@@ -9,6 +9,7 @@ import numpy as np
 from ..reference.comparison import Change, changes, same_bits
 from ..reference.paths import Path, path_text
 from ..reference.snapshot import Snapshot
+from ..reference.training_problem import CHANGE
 from ..reference.trajectory import Step, Trajectory
 from ..strategies import lifecycle
 from .agreement import require_close, require_runs
@@ -26,9 +27,11 @@ from .tree_law import require_complete, require_kept, tree_law
 )
 def frozen_leaves_live_on(trajectory: Trajectory) -> None:
     """Whatever is done in whatever order (freeze the subject's leaves, the others, all or none,
-    train, save, restore), what is frozen now has not moved since it was frozen.
+    train, change the optimizer, save, restore), what is frozen now has not moved since it was
+    frozen.
     """
     label("a restore after a save", _restored(trajectory.problem.actions))
+    label("a change of optimizer", CHANGE in trajectory.problem.actions)
     require_kept(trajectory, "value")
     steps = iter(trajectory.steps)
     # The values that the next step must find, and how a script has them.

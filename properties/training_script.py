@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from ..reference.paths import path_text
+from ..reference.training_problem import CHANGE, FREEZES
 from ..reference.trajectory import Moment, Trajectory
 from ..reference.tree_problem import TreeProblem
 from .law import Law, Refutation, SubjectRaised
@@ -148,11 +149,17 @@ def _trainer_run(run: Trajectory) -> Iterator[str]:
     yield "statistics[-1].append(leaves(training.model_state()))"
     if set(problem.actions) - {"step"} and run.steps:
         yield from _names(run)
-    number = 0
+    number, freeze, saved = 0, "", ""
     for action in problem.actions:
         number += action == "step"
+        # What was frozen last, or before the state was saved: a training begun anew has to be told.
+        freeze = action if action in FREEZES else saved if action == "restore" else freeze
+        saved = freeze if action == "save" else saved
         if action == "checkpoint":
             yield from (_CHECKPOINT, f"fresh = subject.begin({problem.seed}, batch_1, optimizer)")
+        if action == CHANGE:
+            yield f"optimizer, params = {problem.next_optimizer.source}, training.params()"
+            yield f"training = subject.begin({problem.seed}, batch_1, optimizer)"
         yield from _ACTIONS.get(action) or (
             "before[-1].append(leaves(training.params()))",
             f"contents = [leaf.tobytes() for leaf in jax.tree.leaves(batch_{number})]",
@@ -166,6 +173,8 @@ def _trainer_run(run: Trajectory) -> Iterator[str]:
             "carried[-1].append(leaves(training.everything()))",
             "statistics[-1].append(leaves(training.model_state()))",
         )
+        if action == CHANGE and freeze:
+            yield from _ACTIONS[freeze]
 
 
 _ACTIONS = {
@@ -175,6 +184,7 @@ _ACTIONS = {
     "freeze everything": ("training.refreeze(tuple(sorted(frozen + others)))",),
     "save": ("saved = training.save()",),
     "restore": ("training.restore(saved) if saved is not None else None",),
+    CHANGE: ("training.set_params(params)",),
     "checkpoint": (
         "training = through_orbax(training, fresh)",
         "restored = leaves(training.everything())",

@@ -65,14 +65,14 @@ def refute_change(
     pair = f"before[{run}][{index}].get({name!r}), after[{run}][{index}].get({name!r})"
     refute(
         f"{name}: {what} changed at step {step.number}: {change.describe()}, "
-        f"under {trajectory.problem.optimizer}",
+        f"under {step.optimizer}",
         assertion=f"same_{promise}({pair})",
         leaf=name,
         step=step.number,
         before=number(change.before),
         after=number(change.after),
         ulps=change.ulps,
-        optimizer=str(trajectory.problem.optimizer),
+        optimizer=str(step.optimizer),
     )
 
 

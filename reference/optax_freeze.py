@@ -107,7 +107,7 @@ class OptaxFreeze:
             updates, state = update(gradient, state, params)
             params = apply(params, updates)
             after = Moment(snapshot(params), snapshot(state))
-            steps.append(Step(before, after, frozen, number))
+            steps.append(Step(before, after, frozen, number, optimizer=problem.optimizer))
             before = after
 
 

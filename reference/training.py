@@ -12,11 +12,12 @@ import numpy as np
 from .checkpoint import through_orbax
 from .compilations import compilations
 from .disturbing import disturbing
+from .optimizer import Optimizer
 from .paths import Path, named_leaves, normalise, path_text, select
 from .predicting import half_precision, noisy, predicted
 from .recording import recording
-from .snapshot import Snapshot, snapshot
-from .training_problem import Batch, TrainingProblem
+from .snapshot import snapshot
+from .training_problem import CHANGE, Batch, TrainingProblem
 from .trajectory import Moment, Step, Trajectory
 
 if TYPE_CHECKING:
@@ -92,15 +93,15 @@ def run_training(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
     steps: list[Step] = []
     trajectory.steps = steps
     try:
-        optimizer = problem.optimizer.transformation
-        if problem.disturbed:
-            optimizer = disturbing(optimizer, problem.disturbed, trainer)
-        recorder = recording.__wrapped__(optimizer) if problem.anew else recording(optimizer)
 
-        def begin() -> Training:
-            return trainer.begin(problem.seed, problem.batch(1), recorder)
+        def begin(optimizer: Optimizer) -> Training:
+            transformation = optimizer.transformation
+            if problem.disturbed:
+                transformation = disturbing(transformation, problem.disturbed, trainer)
+            record = recording.__wrapped__ if problem.anew else recording
+            return trainer.begin(problem.seed, problem.batch(1), record(transformation))
 
-        training = begin()
+        training = begin(problem.optimizer)
         chosen = select(named_leaves(training.params()), trainer.frozen)
         trajectory.chosen = chosen
         if problem.weights != "initialised":
@@ -113,13 +114,13 @@ def run_training(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
 
 def _act(
     training: Training,
-    begin: Callable[[], Training],
+    begin: Callable[[Optimizer], Training],
     problem: TrainingProblem,
     trajectory: Trajectory,
     steps: list[Step],
 ) -> None:
     frozen = chosen = trajectory.chosen
-    saved, number, refrozen = None, 0, False
+    saved, number, refrozen, optimizer = None, 0, False, problem.optimizer
     before = training.moment()
     floats = {path for path, leaf in before.params.items() if leaf.array.dtype.kind in "fcV"}
     sets = {
@@ -132,20 +133,28 @@ def _act(
         if action == "step":
             number += 1
             before = _step(training, problem, before, frozen, number, trajectory, steps)
+            steps[-1].optimizer = optimizer
             continue
         if action in sets:
             frozen, refrozen = sets[action], True
             training.refreeze(tuple(sorted(map(path_text, frozen))))
         elif action == "save":
-            saved = training.save(), frozen
+            saved = training.save(), frozen, optimizer
         elif action == "checkpoint":
-            old, training = training, begin()
+            old, training = training, begin(optimizer)
             if refrozen:
                 training.refreeze(tuple(sorted(map(path_text, frozen))))
             through_orbax(old, training)
+        elif action == CHANGE:
+            assert problem.next_optimizer is not None
+            optimizer, params = problem.next_optimizer, copied(training.params())
+            training = begin(optimizer)
+            training.set_params(params)
+            if refrozen:
+                training.refreeze(tuple(sorted(map(path_text, frozen))))
         elif saved is not None:
             training.restore(saved[0])
-            frozen = saved[1]
+            _, frozen, optimizer = saved
         before = training.moment()
 
 

@@ -44,9 +44,11 @@ NUMBERS = ("ordinary", "integers", "tiny", "huge", "overflowing", "nan")
 
 #: What is done, in order: "step" trains on the next batch; "freeze" freezes the leaves that the
 #: subject freezes, and no others, or those that it does not, or all, or none; "save" and "restore"
-#: keep the whole state in memory; "checkpoint" goes on from a checkpoint in a training begun anew.
+#: keep the whole state in memory; "checkpoint" goes on from a checkpoint in a training begun anew,
+#: and "change optimizer" from the same parameters under `next_optimizer`.
 FREEZES = ("freeze", "unfreeze", "freeze the others", "freeze everything")
-ACTIONS = ("step", *FREEZES, "save", "restore", "checkpoint")
+CHANGE = "change optimizer"
+ACTIONS = ("step", *FREEZES, "save", "restore", "checkpoint", CHANGE)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class TrainingProblem:
     features: int
     fill: int
     actions: tuple[str, ...] = ("step",)
+    next_optimizer: Optimizer | None = None
     numbers: str = "ordinary"
     #: "initialised" as the trainer does it, or "redrawn": no zero biases, which hide a decay; or
     #: "special": redrawn, and frozen leaves hold −0, subnormals, NaNs and infinities.
@@ -118,6 +121,8 @@ class TrainingProblem:
         plain = {each.name: each.default for each in fields(self)}
         values = {name: value for name, value in vars(self).items() if value != plain[name]}
         values["optimizer"] = self.optimizer.record()
+        if self.next_optimizer is not None:
+            values["next_optimizer"] = self.next_optimizer.record()
         if self.batches is not None:
             values["batches"] = [_written(drawn.batch) for drawn in self.batches]
         if self.architecture is not None:
@@ -128,6 +133,8 @@ class TrainingProblem:
     def read(cls, record: Mapping[str, Any]) -> TrainingProblem:
         """Return the problem of a record; raises `ValueError`, `TypeError` or `KeyError`."""
         values = dict(record) | {"optimizer": read_optimizer(record["optimizer"])}
+        if "next_optimizer" in values:
+            values["next_optimizer"] = read_optimizer(values["next_optimizer"])
         for name in ("actions", "outputs", "frozen"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])

@@ -48,6 +48,8 @@ class Step:
     #: Training computes no prediction that could be made again: statistics of batches, Dropout.
     noisy: bool = False
     half_precision: bool = False
+    #: The optimizer in force.
+    optimizer: Any = None
 
     @cached_property
     def given(self) -> Recorded | None:

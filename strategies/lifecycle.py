@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ..reference.optimizer import Optimizer
-from ..reference.training_problem import ACTIONS, FREEZES
+from ..reference.training_problem import ACTIONS, CHANGE, FREEZES
 from ..reference.tree_problem import TreeProblem
 from .optimizers import common, named, promised
 from .training import Draws, Problems, problems
@@ -117,18 +117,28 @@ def lived(subject: Any, shapes: Any = None) -> Problems:
     """Draw a problem with a few actions of any kind, and a step at the end to show them.
 
     Single ones seldom make a story: to find what a restore forgets, something has to be frozen,
-    saved, unfrozen and restored in this order.
+    saved, unfrozen and restored in this order. The optimizer is changed where the parameters of one
+    training can be put into another.
     """
+    from .probing import able  # here: a law book is read without JAX
+
     del shapes
-    action = st.sampled_from([action for action in ACTIONS if action != "checkpoint"])
-    freeze = st.sampled_from(FREEZES)
-    detour = st.tuples(freeze, st.just("save"), freeze, st.just("step"), st.just("restore"))
-    drawn = st.lists(action.map(lambda each: (each,)) | detour, max_size=4)
-    return st.builds(
-        lambda problem, drawn: (replace(problem, actions=(*chain(*drawn), "step")),),
-        problems(subject),
-        drawn,
-    )
+    plain = [action for action in ACTIONS if action not in ("checkpoint", CHANGE)]
+    freezes, orders = st.sampled_from(FREEZES), st.permutations(FREEZES)
+    stories = [
+        st.sampled_from(plain).map(lambda action: (action,)),
+        orders.map(lambda two: (two[0], "save", two[1], "step", "restore")),
+    ]
+    if "with_params" in able(subject):
+        stories.append(freezes.map(lambda freeze: (freeze, "step", CHANGE)))
+
+    def live(problem: Any, drawn: list[tuple[str, ...]], following: Optimizer) -> tuple[Any]:
+        actions = (*chain(*drawn), "step")
+        changed = following if CHANGE in actions else None
+        return (replace(problem, actions=actions, next_optimizer=changed),)
+
+    drawn = st.lists(st.one_of(stories), min_size=1, max_size=3)
+    return st.builds(live, problems(subject), drawn, promised(subject.optimizers))
 
 
 def checkpointed(subject: Any, shapes: Any = None) -> Problems:

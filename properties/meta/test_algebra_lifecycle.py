@@ -1,5 +1,6 @@
 """Laws of repetition, algebra and lifecycles on trainers: each holds on correct code."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -7,9 +8,10 @@ import pytest
 from flax import struct
 
 from frostproof.properties.book import BY_ID
-from frostproof.properties.engine import Effort, judge
+from frostproof.properties.engine import Effort, judge, refutation
 from frostproof.properties.memory import Memory
 from frostproof.reference.linen_trainer import LinenTrainer
+from frostproof.reference.optimizer import optimizer
 from frostproof.reference.specimens import lifecycles
 from frostproof.reference.specimens.refreezing import (
     FEW,
@@ -22,6 +24,7 @@ from frostproof.reference.specimens.refreezing import (
     zeroing_step,
 )
 from frostproof.reference.specimens.specimen import specimens_of
+from frostproof.reference.training_problem import CHANGE, TrainingProblem
 from frostproof.strategies.optimizers import named
 
 LAWS = sorted({fn.specimen.law for fn in specimens_of(lifecycles).values()})
@@ -36,6 +39,34 @@ def verdict(law, subject, examples=8):
 def test_a_law_holds_on_what_the_specimens_are_made_of(law):
     """The trainer that puts frozen leaves back breaks no law that its variations break."""
     assert verdict(law, trainer()).outcome == "held"
+
+
+def test_a_change_of_optimizer_keeps_the_frozen_set():
+    """A training that goes on under another optimizer has to be told what is frozen in it."""
+    known = []
+
+    def freezes_each_set_once(state, frozen):
+        if frozen in known:
+            return state
+        known.append(frozen)
+        return refreeze(state, frozen)
+
+    def found(subject, problem):
+        known.clear()
+        return refutation(BY_ID["lifecycle"], subject, [problem.record()])
+
+    sgd, momentum = optimizer("sgd", learning_rate=0.1), optimizer("momentum", learning_rate=0.1)
+    first = ("freeze the others", "step")
+    steady = TrainingProblem(0, sgd, 2, 2, 0, actions=(*first, "step"))
+    changed = replace(steady, actions=(*first, CHANGE, "step"), next_optimizer=momentum)
+    forgetful = trainer(refreeze=freezes_each_set_once)
+
+    assert found(trainer(), changed) is None
+    assert found(forgetful, steady) is None
+    message = found(forgetful, changed)
+    assert message.startswith("head: frozen leaf changed at step 2")
+    assert message.endswith("under sgd(learning_rate=0.1, momentum=0.9)")
+    assert verdict("lifecycle", trainer(), examples=20).labels["a change of optimizer"] > 1
 
 
 def test_weights_outside_of_the_state_are_lost_by_a_checkpoint():
