@@ -102,7 +102,8 @@ class _NnxTraining:
         except ValueError:  # an object of the user's own making, which NNX cannot look into
             return seen(self.params(), self.opt_state(), self.model_state(), None)
         # One walk over module and optimizer shows all there is: each takes milliseconds.
-        own, empty = self.trainer, nnx.State({})
+        own = self.trainer
+        empty: nnx.State[Any, Any] = nnx.State({})
         module = whole.get(0, empty)
         is_pytree = isinstance(self.optimizer, nnx.Pytree)
         return seen(
