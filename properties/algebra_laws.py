@@ -59,7 +59,7 @@ def to_freeze_nothing_changes_nothing(plain: Trajectory, frozen: Trajectory) -> 
 )
 def to_freeze_everything_moves_nothing(trajectory: Trajectory) -> None:
     """Where all leaves are frozen, none moves, under optimizers that move nothing by themselves."""
-    if trajectory.raised:  # many a correct program has no gradient of nothing
+    if trajectory.raised is not None:  # many a correct program has no gradient of nothing
         error = type(trajectory.raised).__name__
         raise Inconclusive(f"all leaves frozen raises {error}", subject=True)
     require_runs(trajectory)

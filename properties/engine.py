@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic  # by itself: a subject may replace `time.monotonic`
 from typing import Any
 
 import hypothesis
@@ -100,16 +100,16 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
     order, so that `memory` lets them share the calls.
     """
     tally = Tally()
-    started = time.monotonic()
+    started = monotonic()
 
     def out_of_time() -> bool:
         # Half: the other half is left for shrinking and for the last example to come back.
-        spent = time.monotonic() - started
+        spent = monotonic() - started
         return spent > effort.seconds / 2 or (spent > effort.patience and tally.slow)
 
     def shrinking_long_enough() -> bool:
         allowed = min(effort.shrinking, effort.seconds / 4)
-        return tally.failed_at is not None and time.monotonic() > tally.failed_at + allowed
+        return tally.failed_at is not None and monotonic() > tally.failed_at + allowed
 
     def example(problems: tuple[Any, ...]) -> None:
         if shrinking_long_enough():
@@ -120,7 +120,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
         if tally.failed_at is None and out_of_time():
             return
         examine(law, subject, problems, memory, tally)
-        tally.times.append(time.monotonic())
+        tally.times.append(monotonic())
         effort.progress(tally.seen)
 
     strategy = law.draws(subject, effort.shapes)
@@ -155,7 +155,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
             verdict = _refuted(law, subject, never, tally, target)
         else:
             verdict = _unrefuted(law, tally, effort, cut=out_of_time())
-    seconds = time.monotonic() - started
+    seconds = monotonic() - started
     return Verdict(**{**vars(verdict), "seconds": round(seconds, 3)})
 
 
@@ -164,10 +164,7 @@ def examine(
 ) -> None:
     """Run the subject on one example's problems and judge it, counting what was seen."""
     calls = [
-        subject.run(problem, watched=law.watched)
-        if law.fresh
-        else memory.run(subject, problem, watched=law.watched)
-        for problem in problems
+        memory.run(subject, problem, watched=law.watched, fresh=law.fresh) for problem in problems
     ]
     try:
         labels, observed = collect(lambda: law.check(*calls))
@@ -175,7 +172,7 @@ def examine(
         tally.inconclusive[reason.reason, reason.subject] += tally.failed_at is None
     except Refutation as found:
         if tally.failed_at is None:
-            tally.failed_at = time.monotonic()
+            tally.failed_at = monotonic()
             tally.judged += 1
         found.facts |= {"problems": problems, "calls": calls}
         tally.failures[problems] = found

@@ -12,6 +12,7 @@ from ..reference.exercise import Call
 from ..strategies import exercises
 from .law import Inconclusive, Law, SubjectRaised, label, refute
 from .requirements import require_close, require_within
+from .tampering import assertion_of, ending
 
 ORDINARY_RATES = (1e-4, 1e3)
 _NAMES = ("loss", "norm after", "norm before")
@@ -37,7 +38,7 @@ def require_well_formed(call: Call) -> None:
     """Leave an example aside whose answer cannot be read; `answer-shape` is about that."""
     if isinstance(call.raised, ValueError) and call.problem.learning_rate < 0:
         raise Inconclusive("the negative learning rate was declined")
-    if call.raised or call.malformed:
+    if call.raised is not None or call.malformed:
         raise Inconclusive("see answer-shape", subject=True)
 
 
@@ -51,9 +52,9 @@ def require_well_formed(call: Call) -> None:
 )
 def answer_is_three_numbers(call: Call) -> None:
     """The answer converts to a real floating array of shape (3,)."""
-    if call.raised:
-        error = f"{type(call.raised).__name__}: {call.raised}"
-        raise SubjectRaised(f"the call raised {error}", assertion="True", raised=error)
+    if call.raised is not None:
+        ended, asserted = ending(call.raised), assertion_of(call.raised)
+        raise SubjectRaised(f"the call {ended}", assertion=asserted, raised=ended)
     if call.malformed:
         refute(
             f"the answer is {call.malformed}, expected three real numbers [loss, after, before]",

@@ -82,7 +82,7 @@ def exercise_script(law: Law, target: str, calls: Sequence[Any], refutation: Ref
         ]
         if not law.judges_malformed:
             lines.append("answers.append(np.asarray(returned[-1]).astype(float))")
-    if isinstance(refutation, SubjectRaised):
+    if isinstance(refutation, SubjectRaised) and refutation.assertion == "True":
         return "\n".join([*lines, f"# {refutation}", ""])
     message = str(refutation)
     return "\n".join([*lines, "", f"assert {refutation.assertion}, (", f"    {message!r}", ")", ""])

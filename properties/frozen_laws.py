@@ -11,6 +11,7 @@ from ..reference.trajectory import Step, Trajectory
 from ..strategies import training
 from ..strategies.optimizers import behind_clipping, catalogue
 from .law import Inconclusive, SubjectRaised, label, refute
+from .tampering import assertion_of, ending
 from .tree_law import require_kept, tree_law
 
 _LEAK = (
@@ -29,14 +30,13 @@ _LEAK = (
 )
 def training_runs_to_its_end(trajectory: Trajectory) -> None:
     """Every problem is trained to its last step, without an exception."""
-    if trajectory.raised:
+    if trajectory.raised is not None:
         optimizer = trajectory.problem.optimizer
         if optimizer.facts.picky:
             raise Inconclusive(f"{optimizer.name} raises on some trees")
-        error = f"{type(trajectory.raised).__name__}: {trajectory.raised}"
-        raise SubjectRaised(
-            f"step {len(trajectory.steps) + 1} raised {error}", assertion="True", raised=error
-        )
+        ended, asserted = ending(trajectory.raised), assertion_of(trajectory.raised)
+        step = len(trajectory.steps) + 1
+        raise SubjectRaised(f"step {step} {ended}", assertion=asserted, raised=ended)
     if trajectory.malformed:
         refute(f"the answer is {trajectory.malformed}", assertion="False")
 

@@ -1,25 +1,37 @@
-"""Runs targets in a process of their own, which is watched by the clock and replaced if it dies."""
+"""Runs targets in processes of their own, which are watched: by the clock, and by their memory."""
 
 from __future__ import annotations
 
 import json
-import os
+import re
+import resource
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
-from multiprocessing.connection import Connection, Pipe
+from time import monotonic
 from typing import Any
 
+import psutil
+
 from ..reference.target import UnusableTarget
+from .nursery import Nursery, Process
 from .terms import Terms
 from .verdict import Counterexample, Verdict
 
+#: Our own references leave a process as it was, and share what they have compiled.
+_OURS = re.compile(r"frostproof\.reference\.\w+:")
+#: Seconds between two looks at a process that does not answer.
+_WATCH = 0.1
+
 
 class WorkerDied(Exception):
-    """The process ended, or was ended after its time, in the middle of a request."""
+    """The process ended, or was ended, in the middle of a request: after so many examples."""
+
+    def __init__(self, reason: str, examples: int, seconds: float):
+        super().__init__(reason)
+        self.examples = examples
+        self.seconds = round(seconds, 3)
 
 
 class Unreadable(ValueError):
@@ -27,23 +39,29 @@ class Unreadable(ValueError):
 
 
 class Worker:
-    """A process that loads and judges targets; a new one is started when it has died."""
+    """Loads and judges targets, each in a process of its own, which is replaced if it dies."""
 
     def __init__(self, timeout: float):
         self.timeout = timeout
-        self._folder = os.getcwd()  # targets are named from here, wherever a test goes since
-        self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
+        self._nursery = Nursery()
+        self._process: Process | None = None
+        self._target = ""
 
     def load(self, target: str, kind: str | None) -> dict[str, Any]:
         """Load a target and return its kind, what it can do and what it promises.
 
-        Raises `UnusableTarget` with a line that says why.
+        What a trainer can do is found out by trying it; where that takes the process down, laws
+        will say so, and it can do what its keywords say. Raises `UnusableTarget` with a line that
+        says why.
         """
+        request = {"target": target, "kind": kind}
         try:
-            answer = self._ask({"target": target, "kind": kind}, lambda examples: None)
+            answer = self._ask(request, lambda examples: None)
         except WorkerDied as death:
             raise UnusableTarget(target, f"importing it: {death}") from None
+        if "unusable" not in answer:
+            with suppress(WorkerDied):
+                answer |= self._ask(request | {"try": True}, lambda examples: None)
         if "unusable" in answer:
             raise UnusableTarget(target, answer["unusable"])
         return answer
@@ -56,14 +74,9 @@ class Worker:
         terms: Terms,
         progress: Callable[[int], None],
     ) -> Verdict:
-        """Return a law's verdict on a target; that of a process which dies or hangs is `error`."""
-        started = time.monotonic()
+        """Return a law's verdict on a target; raises `WorkerDied` where it dies or hangs."""
         request = {"target": target, "kind": kind, "law": law, "terms": asdict(terms)}
-        try:
-            answer = self._ask(request, progress)
-        except WorkerDied as death:
-            seconds = round(time.monotonic() - started, 3)
-            return Verdict("error", self._examples, reason=str(death), seconds=seconds)
+        answer = self._ask(request, progress)
         if "unusable" in answer:  # it could be loaded once, and cannot any more
             return Verdict("error", 0, reason=answer["unusable"])
         fields = answer["verdict"]
@@ -88,13 +101,9 @@ class Worker:
         return answer.get("unusable", answer.get("refutation"))
 
     def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        if self._connection is not None:
-            self._connection.close()
-        self._process = self._connection = None
+        """End all processes."""
+        self._end()
+        self._nursery.close()
 
     def __enter__(self) -> Worker:
         return self
@@ -103,40 +112,64 @@ class Worker:
         self.close()
 
     def _ask(self, request: dict[str, Any], progress: Callable[[int], None]) -> dict[str, Any]:
-        if self._connection is None:
-            self._start()
-        assert self._connection is not None
-        self._examples = 0
-        deadline = time.monotonic() + self.timeout
+        process = self._process_for(request["target"])
+        examples, asked = 0, monotonic()
+        reason = f"no answer within {self.timeout:g} s (--timeout)"
         try:
-            self._connection.send_bytes(json.dumps(request).encode())
-            while self._connection.poll(max(0.0, deadline - time.monotonic())):
-                answer = json.loads(self._connection.recv_bytes())
-                if "progress" not in answer:
-                    return answer
-                self._examples = answer["progress"]
-                progress(self._examples)
-        except (EOFError, OSError):
-            raise WorkerDied(self._epitaph()) from None
-        self.close()
-        raise WorkerDied(f"no answer within {self.timeout:g} s (--timeout)")
+            process.connection.send_bytes(json.dumps(request).encode())
+            while (left := asked + self.timeout - monotonic()) > 0:
+                if process.connection.poll(min(left, _WATCH)):
+                    answer = json.loads(process.connection.recv_bytes())
+                    if "progress" not in answer:
+                        return answer
+                    examples = answer["progress"]
+                    progress(examples)
+                elif _held(process) > (most := _memory_limit()):
+                    reason = f"it was ended when it held more than {most / 2**30:.1f} GiB of memory"
+                    break
+        except (EOFError, OSError, ValueError):
+            reason = _epitaph(self._nursery.wait(process))
+        self._end()
+        raise WorkerDied(reason, examples, monotonic() - asked)
 
-    def _start(self) -> None:
-        self._connection, theirs = Pipe()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "frostproof.properties.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+    def _process_for(self, target: str) -> Process:
+        ours = _OURS.match(target) and _OURS.match(self._target)
+        if target != self._target and not ours:
+            self._end()
+        if self._process is None:
+            self._process = self._nursery.start()
+        self._target = target
+        return self._process
 
-    def _epitaph(self) -> str:
-        assert self._process is not None
-        status = self._process.wait()
-        self.close()
-        if status < 0:
-            return f"the process was killed by {signal.Signals(-status).name}"
+    def _end(self) -> None:
+        if self._process is not None:
+            self._nursery.end(self._process)
+        self._process = None
+
+
+def _held(process: Process) -> int:
+    """Bytes of memory that a process holds."""
+    with suppress(psutil.NoSuchProcess):
+        held: int = psutil.Process(process.pid).memory_info().rss
+        return held
+    return 0
+
+
+def _memory_limit() -> int:
+    """Bytes that a process may hold: `ulimit -m`, or a quarter of the machine's memory.
+
+    Limits on the address space, which a system would enforce by itself, say nothing here: XLA
+    reserves far more than it ever uses.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_RSS)
+    quarter: int = psutil.virtual_memory().total // 4
+    return quarter if soft == resource.RLIM_INFINITY else soft
+
+
+def _epitaph(status: int | None) -> str:
+    if status is None:
+        return "the process closed its connection to frostproof, or wrote into it, and was ended"
+    if status >= 0:
         return f"the process ended itself with exit status {status}"
+    name = next((each.name for each in signal.Signals if each == -status), f"signal {-status}")
+    return f"the process was killed by {name}"

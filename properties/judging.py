@@ -8,7 +8,7 @@ from types import TracebackType
 
 from .agenda import Item, Subject
 from .engine import judge
-from .isolation import Worker
+from .isolation import Worker, WorkerDied
 from .memory import Memory
 from .terms import Terms
 from .verdict import Verdict
@@ -20,6 +20,8 @@ class Judging:
 
     terms: Terms
     _memory: Memory = field(default_factory=Memory)
+    #: By subjects whose process died of their first example: the law that says so.
+    _dead: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._worker = Worker(self.terms.timeout)
@@ -43,11 +45,22 @@ class Judging:
         if item.unable is not None:
             return Verdict("not-run", 0, reason=item.unable)
         if subject.value is None:
-            return self._worker.judge(
-                subject.name, subject.requested_kind, item.law.id, self.terms, progress
-            )
+            return self._judged_elsewhere(item, progress)
         effort = self.terms.effort(progress, reference="reference" in subject.abilities)
         return judge(item.law, subject.value, effort, self._memory, subject.name)
+
+    def _judged_elsewhere(self, item: Item, progress: Callable[[int], None]) -> Verdict:
+        name, law = item.subject.name, item.law
+        if name in self._dead:
+            return Verdict("not-run", 0, reason=f"see {self._dead[name]}")
+        kind = item.subject.requested_kind
+        try:
+            return self._worker.judge(name, kind, law.id, self.terms, progress)
+        except WorkerDied as death:
+            if law.judges_malformed and death.examples == 0:
+                # The other laws would only wait for the same end, each for the whole time.
+                self._dead[name] = law.id
+            return Verdict("error", death.examples, str(death), seconds=death.seconds)
 
     def close(self) -> None:
         """End the worker process, if one was started."""

@@ -92,7 +92,7 @@ def training_script(
         lines += ["kept.append([]), compilations.append([])"]
         tree = isinstance(run.problem, TreeProblem)
         lines += _tree_run(run.problem) if tree else _trainer_run(run)
-    if isinstance(refutation, SubjectRaised):
+    if isinstance(refutation, SubjectRaised) and refutation.assertion == "True":
         return "\n".join([*lines, f"# {refutation}", ""])
     message = str(refutation)
     return "\n".join([*lines, "", f"assert {refutation.assertion}, (", f"    {message!r}", ")", ""])

@@ -37,7 +37,7 @@ def tree_law(id: str, *, needs: str = "tree", **fields: Any) -> Callable[[Check]
 
 def require_complete(trajectory: Trajectory) -> None:
     """Leave an example aside in which the subject raised; `training-runs` is about that."""
-    if trajectory.raised or trajectory.malformed:
+    if trajectory.raised is not None or trajectory.malformed:
         raise Inconclusive("see training-runs", subject=True)
     if not trajectory.steps:
         raise Inconclusive("there is no step")

@@ -1,23 +1,23 @@
 """The process in which a user's code runs: loads targets, judges them, and may die of them.
 
-Started by `isolation`, which it answers in JSON over a pipe. Standard streams lead nowhere:
-what a subject prints, or waits for, is no part of a verdict.
+Started by `nursery`, it answers `isolation` in JSON over a connection. Standard streams lead
+nowhere: what a subject prints, or waits for, is no part of a verdict.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-import time
+import os
 import traceback
 from dataclasses import asdict
 from multiprocessing.connection import Connection
+from time import monotonic
 from typing import Any
 
+from ..reference.target import UnusableTarget
 from .book import BY_ID
 from .engine import judge, refutation
 from .memory import Memory
-from .profiles import keep_compiled_programs
 from .terms import Terms
 from .verdict import Verdict
 
@@ -25,74 +25,109 @@ from .verdict import Verdict
 _PROGRESS = 0.5
 
 
-def serve(connection: Connection) -> None:
-    """Answer requests until the other side closes the connection."""
+def prepare() -> None:
+    """Import what all subjects share, once for all processes that are forked after that."""
     from ..reference import watching
+    from ..strategies import probing
 
     watching.install()  # before a target binds the functions that the x-ray observes
-    from ..reference.contract import UnusableSubject
-    from ..reference.loading import load
-    from ..reference.target import UnusableTarget
-    from ..strategies.probing import able
+    del probing
 
-    subjects: dict[tuple[str, str | None], Any] = {}
-    abilities: dict[tuple[str, str | None], frozenset[str]] = {}
+
+def serve(connection: Connection) -> None:
+    """Answer requests until the other side closes the connection."""
+    answers = _Answers(connection)
+    loaded = _Loaded()
     memory = Memory()
     while True:
         try:
             request = json.loads(connection.recv_bytes())
         except EOFError:
             return
-        target = request["target"], request["kind"]
         try:
-            if target not in subjects:
-                subjects[target] = load(*target)
-                abilities[target] = able(subjects[target])
+            answers.send(**_answer(request, loaded, memory, answers))
         except UnusableTarget as reason:
-            _send(connection, unusable=reason.reason)
-            continue
-        except UnusableSubject as reason:
-            del subjects[target]
-            _send(connection, unusable=str(reason))
-            continue
-        subject = subjects[target]
-        if "law" not in request:
-            able_to, promise = sorted(abilities[target]), sorted(subject.promise)
-            _send(connection, kind=subject.kind, abilities=able_to, promise=promise)
-            continue
-        law = BY_ID[request["law"]]
-        if "problems" in request:
-            try:
-                _send(connection, refutation=refutation(law, subject, request["problems"]))
-            except (TypeError, ValueError, KeyError, AttributeError) as error:
-                _send(connection, unreadable=str(error))
-            continue
-        reference = "reference" in abilities[target]
-        effort = Terms(**request["terms"]).effort(_Progress(connection), reference=reference)
+            answers.send(unusable=reason.reason)
+
+
+def _answer(
+    request: dict[str, Any], loaded: _Loaded, memory: Memory, answers: _Answers
+) -> dict[str, Any]:
+    subject = loaded.subject(request)
+    if request.get("try"):
+        return {"abilities": sorted(loaded.abilities(request))}
+    from ..strategies.probing import declared
+
+    if "law" not in request:
+        return {
+            "kind": subject.kind,
+            "abilities": sorted(declared(subject)),
+            "promise": sorted(subject.promise),
+        }
+    law = BY_ID[request["law"]]
+    if "problems" in request:
         try:
-            verdict = judge(law, subject, effort, memory, request["target"])
-        except Exception:  # our own fault, and no reason to lose the other verdicts
-            verdict = Verdict("error", 0, f"frostproof itself failed: {traceback.format_exc()}")
-        _send(connection, verdict=asdict(verdict))
+            return {"refutation": refutation(law, subject, request["problems"])}
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            return {"unreadable": str(error)}
+    reference = "reference" in declared(subject)
+    effort = Terms(**request["terms"]).effort(_Progress(answers), reference=reference)
+    try:
+        verdict = judge(law, subject, effort, memory, request["target"])
+    except Exception:  # our own fault, and no reason to lose the other verdicts
+        verdict = Verdict("error", 0, f"frostproof itself failed: {traceback.format_exc()}")
+    return {"verdict": asdict(verdict)}
+
+
+class _Loaded:
+    """The subjects of this process by target and kind."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[tuple[str, str | None], Any] = {}
+
+    def subject(self, request: dict[str, Any]) -> Any:
+        """Return a subject, loaded at first; raises `UnusableTarget`."""
+        from ..reference.loading import load
+
+        target = request["target"], request["kind"]
+        if target not in self._subjects:
+            self._subjects[target] = load(*target)
+        return self._subjects[target]
+
+    def abilities(self, request: dict[str, Any]) -> frozenset[str]:
+        """Return what a subject can do, found out by trial; raises `UnusableTarget`."""
+        from ..reference.contract import UnusableSubject
+        from ..strategies.probing import able
+
+        try:
+            return able(self.subject(request))
+        except UnusableSubject as reason:
+            raise UnusableTarget(request["target"], str(reason)) from None
+
+
+class _Answers:
+    """Sends messages from this process: a fork that a subject made has nothing to say."""
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+        self._process = os.getpid()
+
+    def send(self, **message: Any) -> None:
+        if os.getpid() != self._process:
+            os._exit(0)
+        self._connection.send_bytes(json.dumps(message).encode())
 
 
 class _Progress:
     """Sends the number of judged examples, now and then."""
 
-    def __init__(self, connection: Connection):
-        self.connection = connection
-        self.last = time.monotonic()
+    def __init__(self, answers: _Answers):
+        self.answers = answers
+        self.last = (
+            -_PROGRESS
+        )  # the first one is told at once: that there was any makes a difference
 
     def __call__(self, examples: int) -> None:
-        if time.monotonic() - self.last > _PROGRESS:
-            self.last = time.monotonic()
-            _send(self.connection, progress=examples)
-
-
-def _send(connection: Connection, **message: Any) -> None:
-    connection.send_bytes(json.dumps(message).encode())
-
-
-if __name__ == "__main__":
-    keep_compiled_programs()
-    serve(Connection(int(sys.argv[1])))
+        if monotonic() - self.last > _PROGRESS:
+            self.last = monotonic()
+            self.answers.send(progress=examples)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from .ended import let_through
 from .exercise import Api, Batch, Call, ExerciseProblem, read_answer
 from .watching import watching_updates
 
@@ -66,7 +67,8 @@ class Exercise:
             else:
                 returned = self._call(problem, batch)
             call.answer, call.malformed = read_answer(returned)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            let_through(error)
             call.raised = error
         call.inputs_kept = batch.x.tobytes() == x_bytes and batch.y.tobytes() == y_bytes
         return call

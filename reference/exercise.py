@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from .ended import error_text
 from .exercise_oracle import ExerciseOracle
 
 Api = Literal["linen", "nnx"]
@@ -147,7 +148,7 @@ def read_answer(returned: Any) -> tuple[np.ndarray | None, str | None]:
     try:
         answer = np.asarray(returned)
     except Exception as error:
-        return None, f"a {type(returned).__name__} that NumPy cannot convert ({error})"
+        return None, f"a {type(returned).__name__} that NumPy cannot convert ({error_text(error)})"
     # ml_dtypes' bfloat16 is no subtype of np.floating, but its finfo knows it.
     if answer.dtype.kind != "f" and answer.dtype.name != "bfloat16":
         return None, f"{_shown(returned)}, of dtype {answer.dtype}"
@@ -157,5 +158,8 @@ def read_answer(returned: Any) -> tuple[np.ndarray | None, str | None]:
 
 
 def _shown(value: Any) -> str:
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception as error:  # an integer of more digits than Python prints
+        text = f"a {type(value).__name__} that cannot be printed ({error_text(error)})"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from .contract import Exercise, UnusableSubject, binds, signature_of
+from .ended import error_text, let_through
 from .optax_freeze import OptaxFreeze
 from .target import UnusableTarget
 from .trainer import Trainer
@@ -32,7 +33,8 @@ def load(target: str, kind: str | None = None) -> Any:
         module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     except _NotFound as missing:
         raise UnusableTarget(target, str(missing)) from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        let_through(error)
         raise UnusableTarget(
             target, f"importing it raised {describe_error(error, place)}"
         ) from None
@@ -78,7 +80,7 @@ def describe_error(error: BaseException, place: str) -> str:
     own = [frame for frame in frames if place.endswith(Path(frame.filename).name)]
     shown = own or [frame for frame in frames if "importlib" not in frame.filename]
     where = f" ({shown[-1].filename}, line {shown[-1].lineno})" if shown else ""
-    return f"{type(error).__name__}: {error}{where}"
+    return f"{error_text(error)}{where}"
 
 
 class _NotFound(Exception):

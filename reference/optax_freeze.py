@@ -10,6 +10,7 @@ import jax
 import optax
 
 from .contract import UnusableSubject, binds, signature_of
+from .ended import let_through
 from .paths import Path, named_leaves, path_text
 from .recording import recording
 from .snapshot import Snapshot, snapshot
@@ -59,7 +60,8 @@ class OptaxFreeze:
                 return trajectory
             frozen = frozen_leaves(problem, snapshot(problem.params()))
             self._train(problem, optimizer, frozen, steps)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            let_through(error)
             trajectory.raised = error
         return trajectory
 

@@ -82,7 +82,7 @@ class Trainer:
         """
         problem = trajectory.problem
         longer = run_training(self, replace(problem, actions=("step",) * _PATIENCE))
-        if not longer.steps or longer.raised:
+        if not longer.steps or longer.raised is not None:
             return False
         if longer.first.params[path] != longer.last.params[path]:
             return False

@@ -12,6 +12,7 @@ import numpy as np
 from .checkpoint import through_orbax
 from .compilations import compilations
 from .disturbing import disturbing
+from .ended import let_through
 from .optimizer import Optimizer
 from .paths import Path, named_leaves, normalise, path_text, select
 from .predicting import half_precision, noisy, predicted
@@ -107,7 +108,8 @@ def run_training(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
         if problem.weights != "initialised":
             reweigh(training, problem, chosen)
         _act(training, begin, problem, trajectory, steps)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        let_through(error)
         trajectory.raised = error
     return trajectory
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ..reference.comparison import same_value
 from ..reference.contract import UnusableSubject
+from ..reference.ended import let_through
 from ..reference.optimizer import optimizer
 from ..reference.paths import UnmatchedPattern, named_leaves, select
 from ..reference.recording import recording
@@ -35,6 +36,19 @@ class Probe:
     outputs: tuple[int, ...] = (1,)
 
 
+def declared(subject: Any) -> frozenset[str]:
+    """Return what laws may need that a subject has by its kind and keywords, without trying it."""
+    if not isinstance(subject, Trainer):
+        return frozenset(subject.abilities)
+    abilities = {"tree", "trainer"}
+    abilities |= {name for name in ("loss", "refreeze") if getattr(subject, name)}
+    if subject.loss == "mse":
+        abilities.add("mse")
+    if subject.batches is None:
+        abilities.add("rows")
+    return frozenset(abilities)
+
+
 @functools.cache
 def probe(trainer: Any) -> Probe:
     """Create the trainer once, and train one step by rate zero.
@@ -44,13 +58,8 @@ def probe(trainer: Any) -> Probe:
     what it can do, and trains what is drawn.
     """
     if not isinstance(trainer, Trainer):
-        return Probe(trainer.abilities)
-    abilities = {"tree", "trainer"}
-    abilities |= {name for name in ("loss", "refreeze") if getattr(trainer, name)}
-    if trainer.loss == "mse":
-        abilities.add("mse")
-    if trainer.batches is None:
-        abilities.add("rows")
+        return Probe(declared(trainer))
+    abilities = set(declared(trainer))
     problem = TrainingProblem(0, _STILL, 3, 2, 0, batches=_sample(trainer))
     try:
         training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
@@ -59,7 +68,8 @@ def probe(trainer: Any) -> Probe:
         if isinstance(error, UnmatchedPattern) or "frozen" in str(error):
             raise UnusableSubject(str(error)) from None
         return Probe(frozenset(abilities))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        let_through(error)
         if isinstance(error, UnusableSubject):
             raise
         return Probe(frozenset(abilities))
@@ -75,8 +85,8 @@ def probe(trainer: Any) -> Probe:
         problem = replace(problem, outputs=outputs)
         if trainer.with_params is not None or _takes_params(training, problem, chosen):
             abilities.add("with_params")
-    except (Exception, SystemExit):
-        pass
+    except BaseException as error:
+        let_through(error)
     return Probe(frozenset(abilities), outputs)
 
 

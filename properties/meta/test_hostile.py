@@ -1,0 +1,79 @@
+"""Hostile subjects, all in one run: each gets its verdict, and takes no other with it."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import psutil
+import pytest
+
+MODULES = ("hostile", "hostile_trainers")
+SOUND = "frostproof.reference.linen:freeze_first_dense"
+EXPECTED = {
+    f"frostproof.reference.specimens.{module}:{name}": expected
+    for module in MODULES
+    for name, expected in import_module(f"frostproof.reference.specimens.{module}").EXPECTED.items()
+}
+#: Names the processes of the run: none of them may be left.
+MARK = "FROSTPROOF_HOSTILE_RUN"
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """The rows of the report by subject; a sound one is judged among the hostile ones."""
+    folder = tmp_path_factory.mktemp("hostile")
+    targets = [*EXPECTED]
+    targets[len(targets) // 2 : 0] = [SOUND]
+    command = [
+        *(str(Path(sys.executable).parent / "frostproof"), "verify", *targets),
+        *("-n", "2", "--timeout", "6", "--max-examples", "2", "--report", str(folder)),
+        *("--laws", "answer-shape", "--laws", "training-runs"),
+    ]
+    limited = ["sh", "-c", 'ulimit -m 600000 && exec "$@"', "sh", *command]
+    settings = {MARK: folder.name, "FROSTPROOF_PROFILE": "ci"}
+
+    done = subprocess.run(
+        limited, env=os.environ | settings, capture_output=True, text=True, cwd=folder, timeout=300
+    )
+
+    assert (done.returncode, done.stderr) == (1, "")
+    verdicts = json.loads((folder / "report.json").read_text())["verdicts"]
+    assert len(verdicts) == len(targets)
+    return {row["subject"]: row for row in verdicts} | {"folder": folder.name}
+
+
+@pytest.mark.parametrize("subject", EXPECTED, ids=[name.rpartition(".")[2] for name in EXPECTED])
+def test_a_hostile_subject_gets_its_verdict(subject, rows):
+    """That which is expected, with a reason that names what happened."""
+    verdict, words = EXPECTED[subject]
+    row = rows[subject]
+
+    assert row["verdict"] == verdict, row["reason"]
+    assert words is None or words in row["reason"]
+    assert words is None or "frostproof itself" not in row["reason"]
+
+
+def test_a_subject_beside_them_is_judged(rows):
+    """As if it were alone."""
+    assert rows[SOUND]["verdict"] == "held"
+    assert rows[SOUND]["examples"] == 2
+
+
+def test_there_are_many():
+    """Twenty ways to do harm, and more."""
+    assert len(EXPECTED) >= 20
+
+
+def test_no_process_is_left(rows):
+    """Neither of the run, nor of what its subjects have started."""
+
+    def mark(process):
+        try:
+            return process.environ().get(MARK)
+        except psutil.Error:
+            return None
+
+    assert not [process for process in psutil.process_iter() if mark(process) == rows["folder"]]

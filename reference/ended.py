@@ -1,0 +1,30 @@
+"""What may end a user's code: exceptions of every kind, but for those that end the run itself."""
+
+from __future__ import annotations
+
+import signal
+
+_SHOWN = 500  # characters of a message
+
+
+def let_through(error: BaseException) -> None:
+    """Raise again what ends a run, such as Ctrl-C, unless only the user's code can have raised it.
+
+    Where SIGINT is ignored, as in a process of frostproof's own, nobody else interrupts anything.
+    """
+    ends_the_run = not isinstance(error, Exception | SystemExit)
+    if ends_the_run and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        raise error
+
+
+def error_text(error: BaseException) -> str:
+    """Type and message in one line, of exceptions whose message cannot be had or has no end too."""
+    name = type(error).__name__
+    try:
+        message = " ".join(str(error).split())
+    except BaseException as another:
+        let_through(another)
+        return f"{name}, whose message raises {type(another).__name__}"
+    if len(message) > _SHOWN:
+        message = message[:_SHOWN] + "…"
+    return f"{name}: {message}" if message else name
