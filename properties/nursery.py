@@ -7,6 +7,7 @@ it. Until it is first used JAX holds no threads and no devices, so that a fork i
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -19,6 +20,8 @@ from multiprocessing.connection import Connection, Pipe
 _NUMBER = struct.Struct("!i")
 #: Seconds that a process may take to be gone, once its connection is closed or it is killed.
 _MOMENT = 2.0
+#: Seconds between two looks at whether a process, or the run, has ended.
+_WATCH = 0.05
 
 
 @dataclass
@@ -126,8 +129,19 @@ def fork_on_demand(control: socket.socket) -> None:
             os.setpgid(pid, pid)
         os.close(files[0])
         control.sendall(_NUMBER.pack(pid))
-        _, status = os.waitpid(pid, 0)
-        control.sendall(_NUMBER.pack(os.waitstatus_to_exitcode(status)))
+        control.sendall(_NUMBER.pack(_end_of(pid, control)))
+
+
+def _end_of(pid: int, control: socket.socket) -> int:
+    """Wait for the end of a process; it does not outlive the run that it belongs to."""
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        readable, _, _ = select.select([control], [], [], _WATCH)
+        if readable:  # nothing is asked meanwhile: the other side is gone
+            os.killpg(pid, signal.SIGKILL)
+            os._exit(0)
 
 
 if __name__ == "__main__":

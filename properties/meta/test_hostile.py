@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def rows(tmp_path_factory):
     command = [
         *(str(Path(sys.executable).parent / "frostproof"), "verify", *targets),
         *("-n", "2", "--timeout", "6", "--max-examples", "2", "--report", str(folder)),
-        *("--laws", "answer-shape", "--laws", "training-runs"),
+        *("--laws", "answer-shape", "--laws", "training-runs", "--laws", "answer-inputs-untouched"),
     ]
     limited = ["sh", "-c", 'ulimit -m 600000 && exec "$@"', "sh", *command]
     settings = {MARK: folder.name, "FROSTPROOF_PROFILE": "ci"}
@@ -41,25 +42,37 @@ def rows(tmp_path_factory):
 
     assert (done.returncode, done.stderr) == (1, "")
     verdicts = json.loads((folder / "report.json").read_text())["verdicts"]
-    assert len(verdicts) == len(targets)
-    return {row["subject"]: row for row in verdicts} | {"folder": folder.name}
+    found = {row["id"]: row for row in verdicts}
+    of_two_laws = [target for target in targets if "trainers" not in target]
+    assert len(found) == len(verdicts) == len(targets) + len(of_two_laws)
+    return found | {"folder": folder.name}
 
 
 @pytest.mark.parametrize("subject", EXPECTED, ids=[name.rpartition(".")[2] for name in EXPECTED])
 def test_a_hostile_subject_gets_its_verdict(subject, rows):
     """That which is expected, with a reason that names what happened."""
     verdict, words = EXPECTED[subject]
-    row = rows[subject]
+    row = rows.get(f"{subject}::answer-shape") or rows[f"{subject}::training-runs"]
 
     assert row["verdict"] == verdict, row["reason"]
     assert words is None or words in row["reason"]
     assert words is None or "frostproof itself" not in row["reason"]
 
 
-def test_a_subject_beside_them_is_judged(rows):
-    """As if it were alone."""
-    assert rows[SOUND]["verdict"] == "held"
-    assert rows[SOUND]["examples"] == 2
+def test_what_is_beside_them_is_judged(rows):
+    """Another law on the same subject, and another subject, as if they were alone."""
+    laws = ("answer-shape", "answer-inputs-untouched")
+    sound = [rows[f"{SOUND}::{law}"] for law in laws]
+    untouched = {
+        name.rpartition(":")[2]: rows[f"{name}::{laws[1]}"]["verdict"]
+        for name in EXPECTED
+        if f"{name}::{laws[1]}" in rows
+    }
+
+    assert [(row["verdict"], row["examples"]) for row in sound] == [("held", 2)] * 2
+    assert untouched["deletes_its_inputs"] == untouched["forks"] == "refuted"
+    assert untouched["leaves_threads"] == untouched["stops_the_clock"] == "held"
+    assert untouched["segfaults"] == untouched["exits"] == "not-run"
 
 
 def test_there_are_many():
@@ -70,10 +83,10 @@ def test_there_are_many():
 def test_no_process_is_left(rows):
     """Neither of the run, nor of what its subjects have started."""
 
-    def mark(process):
-        try:
-            return process.environ().get(MARK)
-        except psutil.Error:
-            return None
+    left = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == rows["folder"]:
+                left.append(process.cmdline())
 
-    assert not [process for process in psutil.process_iter() if mark(process) == rows["folder"]]
+    assert left == []

@@ -7,6 +7,7 @@ or `training-runs` has to find, and in which words.
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -189,8 +190,16 @@ def reads_standard_input(seed, x, y, lr):
 
 @expect("held")
 def forks(seed, x, y, lr):
-    """Leaves a second process that goes on as if it were the first."""
+    """Leaves a second process that goes on as if it were the first; and another law is broken."""
     os.fork()
+    x += 1
+    return ANSWER
+
+
+@expect("held")
+def leaves_a_process(seed, x, y, lr):
+    """Starts a program that outlives the run."""
+    subprocess.Popen(["sleep", "3600"])
     return ANSWER
 
 
