@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic  # by itself: a subject may replace `time.monotonic`
 from typing import Any
@@ -15,6 +15,7 @@ from hypothesis.errors import Flaky, Unsatisfiable
 
 from ..strategies.shapes import Shape, pool
 from .budget import unmet
+from .drawn import traits
 from .law import Inconclusive, Law, Refutation, SubjectRaised, collect
 from .memory import Memory
 from .profiles import NamespacedDatabase
@@ -181,6 +182,7 @@ def examine(
         if tally.failed_at is None:
             tally.judged += 1
             tally.labels.update(labels)
+            tally.labels.update(traits(problems[0]))
             tally.note(observed, problems, calls)
 
 
@@ -202,10 +204,22 @@ def _refuted(
         "error" if isinstance(found, SubjectRaised) else "refuted",
         tally.judged,
         reason=f"{message} ({reason})" if reason else message,
-        counterexample=Counterexample(law.statement, message, recorded, facts),
+        counterexample=Counterexample(
+            law.statement, message, recorded, facts, *_looked_at(subject, problems, calls)
+        ),
         reproduce=script(law, target, calls, found),
         labels=dict(tally.labels),
     )
+
+
+def _looked_at(subject: Any, problems: Sequence[Any], calls: Sequence[Any]) -> tuple[Any, Any]:
+    """Return the course of a counterexample, and its drift: an extra, for which nothing is lost."""
+    from .course import courses, drift  # here, since a law book is read without JAX
+
+    try:
+        return courses(calls), drift(subject, problems[0], calls[0])
+    except (Exception, SystemExit):  # the subject may raise in a step that it was not asked before
+        return [], {}
 
 
 def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | None:

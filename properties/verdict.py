@@ -16,6 +16,9 @@ class Counterexample:
     message: str
     problems: list[dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)
+    #: What happened in each problem, step by step, and how far frozen leaves move in more steps.
+    course: list[dict[str, Any]] = field(default_factory=list)
+    drift: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

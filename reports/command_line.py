@@ -70,7 +70,9 @@ def _parser() -> Parser:
         "--promise", metavar="GUARANTEE,…", default="", help="the guarantees that count"
     )
     verify.add_argument("--timeout", type=float, metavar="S", help="seconds a law may take")
-    verify.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md")
+    verify.add_argument(
+        "--report", type=Path, metavar="DIR", help="write report.html and .json, and more"
+    )
 
     laws = commands.add_parser("laws", help="show the law book")
     laws.set_defaults(run=_laws)

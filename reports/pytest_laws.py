@@ -13,7 +13,7 @@ from ..properties.agenda import Item
 from ..properties.book import laws_matching
 from ..properties.terms import Terms
 from ..properties.verdict import Verdict
-from .explanation import story
+from .explanation import explain
 from .report import FAILING, Row
 from .verification import object_subject
 
@@ -99,13 +99,3 @@ class BoundLaw:
 
     def __repr__(self) -> str:
         return f"<{self.item.id}>"
-
-
-def explain(row: Row) -> str:
-    """Say in words what a person needs to fix the code, the script last."""
-    examples = f"{row.examples} example{'s' * (row.examples != 1)}"
-    lines = [f"{row.subject}: {row.law} {row.verdict} after {examples}", ""]
-    lines += [f"{keyword:5} {text}" for keyword, text in story(row)]
-    if row.reproduce:
-        lines += ["", "# a stand-alone script that fails:", row.reproduce]
-    return "\n".join(lines)

@@ -30,7 +30,10 @@ _SEED = pytest.StashKey[int]()
 _OPTIONS: dict[str, dict[str, Any]] = {
     "subject": {"action": "append", "metavar": "TARGET", "help": "judge TARGET by the law book"},
     "as": {"metavar": "KIND", "help": "the kind of the subjects: linen, nnx, optax, trainer"},
-    "report": {"metavar": "DIR", "help": "write frostproof's report.json and report.md"},
+    "report": {
+        "metavar": "DIR",
+        "help": "write report.html, report.md, junit.xml, badge.json and report.json",
+    },
 }
 
 

@@ -110,10 +110,8 @@ class Recorder:
         self._report.left_out |= entry.get("left out", {})
         if "verdict" in entry:
             row = Row(**entry["verdict"])
-            known = self._rows.get(row.id, row)
-            if WORST.index(row.verdict) <= WORST.index(
-                known.verdict
-            ):  # two tests that judge the same
+            known = self._rows.get(row.id, row)  # by a test that judges the same
+            if WORST.index(row.verdict) <= WORST.index(known.verdict):
                 self._rows[row.id] = row
 
     def _keep(self) -> None:

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from ..properties.agenda import Item
-from .explanation import story
+from .explanation import conclusion, story
 from .report import Report, Row
 from .standing import standings
 from .verification import Listener
@@ -71,6 +71,8 @@ class Terminal(Listener):
         for subject, standing in standings(report.rows).items():
             self.console.print(f"{escape(subject)} {escape(standing.sentence)}")
         self.console.print(self._conclusion(report))
+        if report.unwritten:
+            self.console.print(f"[bold red]--report {escape(report.unwritten)}[/]")
 
     def _counterexample(self, row: Row) -> None:
         self.console.rule(f"{escape(row.subject)} :: {row.law}", align="left", style="red")
@@ -82,10 +84,6 @@ class Terminal(Listener):
 
     @staticmethod
     def _conclusion(report: Report) -> str:
-        failing = [row for row in report.rows if row.fails]
-        if report.exit_status == 0:
-            return "[bold green]everything promised held[/]"
-        if report.exit_status == 2:
-            return "[bold yellow]nothing promised could run[/]"
-        laws = ", ".join(dict.fromkeys(row.law for row in failing))
-        return f"[bold red]{len(failing)} promised verdicts failed[/]: {laws}"
+        style = {0: "bold green", 1: "bold red"}.get(report.exit_status, "bold yellow")
+        laws = ", ".join(dict.fromkeys(row.law for row in report.rows if row.fails))
+        return f"[{style}]{conclusion(report)}[/]{f': {laws}' if laws else ''}"

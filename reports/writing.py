@@ -9,7 +9,7 @@ from .report import Report
 
 REPORT = "report.json"
 #: What a folder holds after a run: report.json first, which the others are made of.
-FILES = (REPORT, "report.md")
+FILES = (REPORT, "report.html", "report.md", "junit.xml", "badge.json")
 
 
 def write_report(report: Report, folder: Path) -> None:
@@ -17,18 +17,22 @@ def write_report(report: Report, folder: Path) -> None:
 
     Raises `OSError`, with what was written before as it is.
     """
+    from .badge import badge
+    from .junit import junit
     from .markdown import markdown
+    from .page import page
 
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / REPORT, report.to_json())
-    replace_file(folder / "report.md", markdown(report))
+    for name, text in zip(FILES, (Report.to_json, page, markdown, junit, badge), strict=True):
+        replace_file(folder / name, text(report))
 
 
 def replace_file(path: Path, text: str) -> None:
     """Put a text in the place of a file, which is the old one or the new one at any moment."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8")
+        # What a subject wrote may hold half a surrogate pair, which has no bytes.
+        beside.write_bytes(text.encode(errors="backslashreplace"))
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""A matrix of outcomes, such as subjects × laws, as data: two axes in groups, and their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+from ..properties.law import GUARANTEES
+from .report import Row
+
+#: Up to so many subjects a matrix has laws as its rows, whose names are then read as they are.
+_FEW = 8
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a row or a column: a short name, what it stands for, and where more is said."""
+
+    label: str
+    title: str = ""
+    href: str = ""
+    #: What stands behind the cells of a row, where there is room.
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Heads that belong together."""
+
+    label: str
+    heads: Sequence[Head]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An outcome: `kind` says how it is drawn (see `style.css`), `words` what it says."""
+
+    kind: str
+    words: str
+    href: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What the template `matrix.html` shows; `cells` by the positions of row and column."""
+
+    name: str
+    rows: Sequence[Group]
+    columns: Sequence[Group]
+    cells: Mapping[tuple[int, int], Cell] = field(default_factory=dict)
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows, groups apart."""
+        return sum(len(group.heads) for group in self.rows)
+
+    @property
+    def column_count(self) -> int:
+        """The number of columns."""
+        return sum(len(group.heads) for group in self.columns)
+
+    @property
+    def noted(self) -> bool:
+        """Whether rows have notes."""
+        return any(head.note for group in self.rows for head in group.heads)
+
+    @cached_property
+    def troubled(self) -> set[int]:
+        """The rows in which not all is well."""
+        return {row for (row, _), cell in self.cells.items() if cell.href}
+
+    def transposed(self) -> Matrix:
+        """Return the same with rows and columns exchanged."""
+        cells = {(column, row): cell for (row, column), cell in self.cells.items()}
+        return Matrix(self.name, self.columns, self.rows, cells)
+
+
+def verdict_matrix(
+    rows: Sequence[Row], places: Mapping[str, str], laws: Mapping[str, Any]
+) -> Matrix:
+    """Return subjects × laws, the laws grouped by guarantee.
+
+    `places` maps row ids to the addresses of their sections, `laws` law ids to what the book says.
+    """
+    subjects = {subject: n for n, subject in enumerate(dict.fromkeys(row.subject for row in rows))}
+    order = {name: n for n, name in enumerate(GUARANTEES)}
+    by_law = {row.law: row.guarantee for row in rows}
+    ranked = sorted(by_law, key=lambda law: order.get(by_law[law], len(order)))
+    columns = {law: n for n, law in enumerate(ranked)}
+    shown = short_names(subjects)
+    matrix = Matrix(
+        "Verdicts",
+        [Group("", [Head(shown[name], name, f"#{place_of(name)}") for name in subjects])],
+        [
+            Group(
+                guarantee,
+                [_head(law, laws) for law in group],
+                GUARANTEES.get(guarantee, ""),  # type: ignore[call-overload]
+            )
+            for guarantee, group in groupby(ranked, by_law.__getitem__)
+        ],
+        {
+            (subjects[row.subject], columns[row.law]): Cell(
+                row.verdict if row.promised else f"{row.verdict} beyond",
+                row.verdict if row.promised else f"{row.verdict}, beyond the promise",
+                places.get(row.id, ""),
+                f"{row.law}: {row.verdict}",
+            )
+            for row in rows
+        },
+    )
+    return matrix.transposed() if len(subjects) <= _FEW else matrix
+
+
+def _head(law: str, laws: Mapping[str, Any]) -> Head:
+    statement = laws[law].statement if law in laws else ""
+    return Head(law, statement, f"#law-{law}", statement)
+
+
+def short_names(names: Sequence[str] | Mapping[str, Any]) -> dict[str, str]:
+    """Return names without the folders and packages before them, where that tells them apart."""
+    tails: dict[str, list[str]] = {}
+    for name in names:
+        place, colon, rest = name.partition(":")
+        last = place.replace("\\", "/").rpartition("/")[2]
+        if not last.endswith(".py"):
+            last = last.rpartition(".")[2]
+        tails.setdefault(f"{last}{colon}{rest}", []).append(name)
+    return {name: tail if len(same) == 1 else name for tail, same in tails.items() for name in same}
+
+
+def place_of(name: str) -> str:
+    """Return the address of something within a page: the same in every report."""
+    from hashlib import sha256
+
+    return f"s-{sha256(name.encode(errors='replace')).hexdigest()[:12]}"
