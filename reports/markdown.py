@@ -110,4 +110,4 @@ def _fenced(code: str) -> list[str]:
 def cell(text: str) -> str:
     """Escape what would end a table cell or start markup."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
+    return re.sub(r"([\\*_\[\]|~$])", r"\\\1", text)
