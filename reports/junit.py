@@ -19,13 +19,13 @@ def junit(report: Report) -> str:
 
     What is refuted beyond the promise is skipped, with the reason: it fails nothing.
     """
-    root = Xml.Element("testsuites", name="frostproof", **_counts(report.rows))
+    root = Xml.Element("testsuites", {"name": "frostproof"} | _counts(report.rows))
     by_subject: dict[str, list[Row]] = {}
     for row in report.rows:
         by_subject.setdefault(row.subject, []).append(row)
     common = {"profile": report.profile, "seed": str(report.seed)} | report.versions
     for subject, rows in by_subject.items():
-        suite = Xml.SubElement(root, "testsuite", name=_text(subject), **_counts(rows))
+        suite = Xml.SubElement(root, "testsuite", {"name": _text(subject)} | _counts(rows))
         if report.started:
             suite.set("timestamp", report.started.removesuffix("Z"))
         _properties(suite, common)

@@ -88,11 +88,12 @@ def verdict_matrix(
     `places` maps row ids to the addresses of their sections, `laws` law ids to what the book says.
     """
     subjects = {subject: n for n, subject in enumerate(dict.fromkeys(row.subject for row in rows))}
-    order = {name: n for n, name in enumerate(GUARANTEES)}
+    order = rank_of_guarantees()
     by_law = {row.law: row.guarantee for row in rows}
     ranked = sorted(by_law, key=lambda law: order.get(by_law[law], len(order)))
     columns = {law: n for n, law in enumerate(ranked)}
     shown = short_names(subjects)
+    about = {str(name): words for name, words in GUARANTEES.items()}
     matrix = Matrix(
         "Verdicts",
         [Group("", [Head(shown[name], name, f"#{place_of(name)}") for name in subjects])],
@@ -100,7 +101,7 @@ def verdict_matrix(
             Group(
                 guarantee,
                 [_head(law, laws) for law in group],
-                GUARANTEES.get(guarantee, ""),  # type: ignore[call-overload]
+                about.get(guarantee, ""),
             )
             for guarantee, group in groupby(ranked, by_law.__getitem__)
         ],
@@ -115,6 +116,11 @@ def verdict_matrix(
         },
     )
     return matrix.transposed() if len(subjects) <= _FEW else matrix
+
+
+def rank_of_guarantees() -> dict[str, int]:
+    """Return guarantees in the order of the law book."""
+    return {name: place for place, name in enumerate(GUARANTEES)}
 
 
 def _head(law: str, laws: Mapping[str, Any]) -> Head:

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ..properties.book import BY_ID
-from ..properties.law import GUARANTEES
 from .explanation import conclusion, problem_parts
-from .matrix import place_of, verdict_matrix
+from .matrix import place_of, rank_of_guarantees, verdict_matrix
 from .plots import bound_plot, drawn_plots, drift_plot
 from .report import FAILING, Report, Row
 from .standing import standings
@@ -58,10 +57,10 @@ class Found:
 
 def page(report: Report) -> str:
     """Return the page of a report; all that a subject wrote is escaped."""
-    order = {name: n for n, name in enumerate(GUARANTEES)}
+    order = rank_of_guarantees()
     bad = sorted(
         (row for row in report.rows if row.verdict in FAILING),
-        key=lambda row: (not row.promised, order.get(row.guarantee, 99)),  # type: ignore[call-overload]
+        key=lambda row: (not row.promised, order.get(row.guarantee, len(order))),
     )
     places = {row.id: f"#{place_of(row.id)}" for row in bad}
     found = [_found(row, plotted=number < _PLOTS) for number, row in enumerate(bad)]

@@ -151,7 +151,7 @@ def _figure(
     import matplotlib
     from matplotlib.figure import Figure  # no pyplot: no state, no window
 
-    style = {
+    style: Any = {
         "svg.fonttype": "none", "svg.hashsalt": str(next(_salts)), "font.size": 9.5,
         "text.parse_math": False,  # a subject may write one dollar, or two
         "axes.spines.top": False, "axes.spines.right": False,
