@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any
 
+from ..reference.ended import error_text
 from ..reference.target import UnusableTarget
 from .book import BY_ID
 from .engine import judge, refutation
@@ -68,8 +69,8 @@ def _answer(
     if "problems" in request:
         try:
             return {"refutation": refutation(law, subject, request["problems"])}
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            return {"unreadable": str(error)}
+        except Exception as error:  # whatever it is that a report of others makes of a problem
+            return {"unreadable": error_text(error)}
     reference = "reference" in declared(subject)
     effort = Terms(**request["terms"]).effort(_Progress(answers), reference=reference)
     try:

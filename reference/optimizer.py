@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, final
 
@@ -11,6 +12,8 @@ from .optimizer_catalogue import CATALOGUE, Entry, Facts, Hyperparameter, Settin
 
 if TYPE_CHECKING:  # a law book is read without loading JAX
     import optax
+
+_LARGEST = sys.float_info.max
 
 
 @final
@@ -108,8 +111,9 @@ def read_optimizer(fields: Any) -> Optimizer:
         raise ValueError(f"{fields!r} is no record of an optimizer")
     inner = fields["inner"] and read_optimizer(fields["inner"])
     values = fields["hyperparameters"]
-    if not all(isinstance(value, float | int | bool) for value in values.values()):
-        raise ValueError(f"{values!r}: hyperparameters are numbers")
+    numbers = [value for value in values.values() if isinstance(value, float | int)]
+    if len(numbers) < len(values) or not all(abs(number) <= _LARGEST for number in numbers):
+        raise ValueError(f"{values!r}: hyperparameters are finite numbers")
     return optimizer(fields["name"], inner, **values)
 
 
