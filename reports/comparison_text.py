@@ -76,7 +76,8 @@ def facts(comparison: Comparison) -> list[str]:
 def _extent(report: Report) -> str:
     summary = report.summary
     examples = sum(row.examples for row in report.rows)
-    return f"ran {summary['ran']} of {summary['of']} laws on {examples} examples"
+    ended = "" if report.finished else ", and ended before all was judged"
+    return f"ran {summary['ran']} of {summary['of']} laws on {examples} examples{ended}"
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:

@@ -9,6 +9,7 @@ from frostproof.reports.baseline import read_baseline
 from frostproof.reports.command_line import main
 from frostproof.reports.comparison import compare
 from frostproof.reports.comparison_text import comparison_markdown
+from frostproof.reports.report import UNREACHED
 
 KNOWN = """
 [[known]]
@@ -108,6 +109,17 @@ def test_nothing_regressed(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "still failing" in printed
     assert printed.endswith("nothing promised regressed\n")
+
+
+def test_a_run_that_broke_off_says_so():
+    """What it did not reach is no longer run, and why is said of the whole."""
+    before = report(("frozen-value",))
+    after = report(row("frozen-value", "not-run", reason=UNREACHED), finished=False)
+
+    text = comparison_markdown(compare(before, after))
+
+    assert "now: ran 0 of 1 laws on 10 examples, and ended before all was judged" in text
+    assert f"held → not-run | {UNREACHED}" in text
 
 
 def test_a_program_under_a_new_name_is_compared_with_itself():
