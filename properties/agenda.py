@@ -72,8 +72,11 @@ def agenda(
 
     `promise` names other guarantees than those that the subjects claim; `computes` is always
     promised, and who promises bits promises values, and who promises values promises norms.
-    Raises `UnknownLaw`, `UnknownGuarantee`.
+    Raises `UnknownLaw`, `UnknownGuarantee`, and a `ValueError` for a string in place of a list.
     """
+    for option, names in (("laws", laws), ("promise", promise)):
+        if isinstance(names, str):
+            raise ValueError(f"`{option}` must be a list of names, got {names!r}")
     subjects = _told_apart(subjects)
     claimed = {name for subject in subjects for name in subject.promise}
     unknown = sorted({*promise, *claimed} - set(GUARANTEES))

@@ -31,11 +31,7 @@ class Exercise:
     def __post_init__(self) -> None:
         if self.api not in get_args(Api):
             raise UnusableSubject(f"`api` must be 'linen' or 'nnx', got {self.api!r}")
-        if not binds(self.fn, 4):
-            raise UnusableSubject(
-                f"an exercise is called as fn(seed, x, y, lr): {signature_of(self.fn)} does not "
-                "take four positional arguments"
-            )
+        require_call(self.fn, "an exercise", "fn(seed, x, y, lr)")
 
     @property
     def kind(self) -> str:
@@ -84,6 +80,41 @@ def binds(fn: Callable[..., Any], count: int) -> bool:
     except (TypeError, ValueError):  # ValueError: a builtin without a signature
         return False
     return True
+
+
+def require_call(fn: Any, name: str, *calls: str) -> None:
+    """Raise `UnusableSubject` where a function cannot be called in any of the ways shown.
+
+    A callable of C may hide its signature: it is taken as it is.
+    """
+    said = f"{name} is called as {' or '.join(calls)}"
+    if not callable(fn):
+        raise UnusableSubject(f"{said}: {fn!r} is no function")
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):
+        return
+    counts = [call.count(",") + 1 for call in calls]
+    if any(binds(fn, count) for count in counts):
+        return
+    try:
+        signature.bind(*range(counts[0]))
+    except TypeError as error:
+        raise UnusableSubject(
+            f"{said}: {signature_of(fn)} does not take {_NUMBERS[counts[0]]} positional argument"
+            f"{'s' * (counts[0] > 1)} ({error})"
+        ) from None
+
+
+def require_collection(name: str, value: Any) -> None:
+    """Raise `UnusableSubject` for a string where a collection of strings belongs."""
+    if isinstance(value, str):
+        raise UnusableSubject(
+            f"`{name}` must be a collection of names, got {value!r}: ({value!r},)"
+        )
+
+
+_NUMBERS = ("no", "one", "two", "three", "four")
 
 
 def signature_of(fn: Callable[..., Any]) -> str:

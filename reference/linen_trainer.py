@@ -30,9 +30,15 @@ class LinenTrainer(Trainer):
     that `train_step` reports the loss of.
     """
 
-    _arguments: ClassVar = {
-        "create": (3, "create(seed, batch, optimizer)"),
-        "train_step": (2, "train_step(state, batch)"),
+    _calls: ClassVar = {
+        "create": ("create(seed, batch, optimizer)",),
+        "train_step": ("train_step(state, batch)",),
+        "predict": ("predict(state, x)",),
+        "params": ("params(state)",),
+        "with_params": ("with_params(state, params)",),
+        "opt_state": ("opt_state(state)",),
+        "model_state": ("model_state(state)",),
+        "refreeze": ("refreeze(state, frozen)",),
     }
 
     def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
@@ -57,7 +63,10 @@ class _LinenTraining:
 
     def set_params(self, params: Any) -> None:
         own = self.trainer.with_params
-        self.state = own(self.state, params) if own else self.state.replace(params=params)
+        state = own(self.state, params) if own else self.state.replace(params=params)
+        if state is None:
+            raise TypeError("`with_params` returned None, expected a state with these parameters")
+        self.state = state
 
     def step(self, batch: Batch) -> Any:
         answer = self.trainer.train_step(self.state, batch)
@@ -65,7 +74,13 @@ class _LinenTraining:
             raise TypeError(
                 f"`train_step` returned a {type(answer).__name__}, expected (state, loss)"
             )
-        self.state, loss = answer
+        state, loss = answer
+        if self.trainer.params is None and not hasattr(state, "params"):
+            raise TypeError(
+                f"`train_step` returned (a {type(state).__name__}, a {type(loss).__name__}), "
+                "expected (state, loss)"
+            )
+        self.state = state
         return loss
 
     def opt_state(self) -> Any:

@@ -49,6 +49,8 @@ def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = 
 
     Raises `UnusableSubject` where the kind is unknown, ambiguous or contradicts `kind`.
     """
+    if isinstance(value, type):
+        raise UnusableSubject(f"it is the class {value.__name__}, expected a function or a subject")
     if isinstance(value, Exercise | OptaxFreeze | Trainer) or hasattr(value, "read_problem"):
         if kind not in (None, value.kind):
             raise UnusableSubject(f"it is of kind {value.kind}, not for --as {kind}")
@@ -58,18 +60,22 @@ def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = 
     if kind in ("linen", "nnx"):
         return Exercise(value, kind)  # type: ignore[arg-type]
     if kind == "trainer":
-        raise UnusableSubject(
-            "a trainer is more than one function: name a frostproof.LinenTrainer(create, "
-            "train_step, frozen=...) or frostproof.NnxTrainer(create, train_step, frozen=...)"
-        )
+        raise UnusableSubject(f"a trainer is more than one function: {_TRAINERS}")
     if kind == "optax" or (binds(value, 2) and not binds(value, 4)):
         return OptaxFreeze(value)
     if not binds(value, 4):
         raise UnusableSubject(
             f"{signature_of(value)} is of no known kind: an exercise is called as "
-            "fn(seed, x, y, lr), an Optax wrapper as fn(optimizer, mask)"
+            "fn(seed, x, y, lr), an Optax wrapper as fn(optimizer, mask); for a trainer "
+            f"{_TRAINERS}"
         )
     return Exercise(value, _imported_api(value, module))  # type: ignore[arg-type]
+
+
+_TRAINERS = (
+    "name a frostproof.LinenTrainer(create, train_step, frozen=...) or "
+    "frostproof.NnxTrainer(create, train_step, frozen=...)"
+)
 
 
 def describe_error(error: BaseException, place: str) -> str:

@@ -36,9 +36,15 @@ class NnxTrainer(Trainer):
     Parameters are the variables of type `nnx.Param`, and those that `frozen` names.
     """
 
-    _arguments: ClassVar = {
-        "create": (3, "create(seed, batch, optimizer)"),
-        "train_step": (3, "train_step(model, optimizer, batch)"),
+    _calls: ClassVar = {
+        "create": ("create(seed, batch, optimizer)",),
+        "train_step": ("train_step(model, optimizer, batch)",),
+        "predict": ("predict(model, x)",),
+        "params": ("params(model)",),
+        "with_params": ("with_params(model, params)",),
+        "opt_state": ("opt_state(optimizer)",),
+        "model_state": ("model_state(model)",),
+        "refreeze": ("refreeze(model, frozen)", "refreeze(model, optimizer, frozen)"),
     }
 
     def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
@@ -47,6 +53,10 @@ class NnxTrainer(Trainer):
         if not isinstance(made, tuple | list) or len(made) != 2:
             raise UnusableSubject(
                 f"`create` returned a {type(made).__name__}, expected (model, optimizer)"
+            )
+        if isinstance(made[0], nnx.Optimizer):
+            raise UnusableSubject(
+                "`create` returned (optimizer, model), expected (model, optimizer)"
             )
         return _NnxTraining(self, *made)
 

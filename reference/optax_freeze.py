@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import optax
 
-from .contract import UnusableSubject, binds, signature_of
+from .contract import require_call, require_collection
 from .ended import let_through
 from .paths import Path, named_leaves, path_text
 from .recording import recording
@@ -37,11 +37,8 @@ class OptaxFreeze:
     abilities = frozenset({"tree", "wrapper", "opt_state"})
 
     def __post_init__(self) -> None:
-        if not binds(self.fn, 2):
-            raise UnusableSubject(
-                f"an Optax wrapper is called as fn(optimizer, mask): {signature_of(self.fn)} does "
-                "not take two positional arguments"
-            )
+        require_call(self.fn, "an Optax wrapper", "fn(optimizer, mask)")
+        require_collection("promise", self.promise)
 
     def read_problem(self, record: Any) -> TreeProblem:
         """Return the problem of a record."""

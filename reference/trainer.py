@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from .contract import UnusableSubject, binds, signature_of
+from .contract import UnusableSubject, require_call, require_collection
 from .paths import Frozen, Path, matches, normalise
 from .recording import recording
 from .training import Training, reweigh, run_training
@@ -43,19 +43,19 @@ class Trainer:
     promise: Collection[str] = ("selected", "value")
 
     kind: ClassVar[str] = "trainer"
-    #: Number of arguments of `create` and `train_step`, and how they are called.
-    _arguments: ClassVar[dict[str, tuple[int, str]]]
+    #: How its functions are called, by their names; of those in one entry, any may serve.
+    _calls: ClassVar[dict[str, tuple[str, ...]]]
 
     def __post_init__(self) -> None:
-        for name, (count, call) in self._arguments.items():
+        for name, calls in self._calls.items():
             function = getattr(self, name)
-            if not callable(function) or not binds(function, count):
-                raise UnusableSubject(
-                    f"`{name}` is called as {call}: {signature_of(function)} does not take "
-                    f"{count} positional arguments"
-                )
+            if function is not None or name in ("create", "train_step"):
+                require_call(function, f"`{name}`", *calls)
         if not (self.loss is None or self.loss == "mse" or callable(self.loss)):
             raise UnusableSubject(f"`loss` must be 'mse' or a NumPy callable, got {self.loss!r}")
+        if callable(self.loss):
+            require_call(self.loss, "`loss`", "loss(prediction, y)")
+        require_collection("promise", self.promise)
         try:
             matches(("a", "leaf"), self.frozen) if not callable(self.frozen) else None
         except TypeError as error:
