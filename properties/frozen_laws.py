@@ -9,7 +9,7 @@ from ..reference.optimizer import Optimizer
 from ..reference.paths import Path, path_text
 from ..reference.trajectory import Step, Trajectory
 from ..strategies import training
-from ..strategies.optimizers import behind_clipping, catalogue
+from ..strategies.optimizers import behind_clipping, catalogue_for_zero_gradients
 from .law import Inconclusive, SubjectRaised, label, refute
 from .tampering import assertion_of, ending
 from .tree_law import require_kept, tree_law
@@ -151,7 +151,7 @@ def frozen_at_any_learning_rate(trajectory: Trajectory) -> None:
 @tree_law(
     "frozen-under-other-optimizers",
     guarantee="value",
-    draws=training.under(lambda promised: catalogue()),
+    draws=training.under(lambda promised: catalogue_for_zero_gradients()),
     beyond=True,
     meaning="Outside the promise: the technique does not hold what this optimizer moves by itself.",
 )

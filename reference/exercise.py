@@ -11,6 +11,7 @@ import numpy as np
 
 from .ended import error_text
 from .exercise_oracle import ExerciseOracle
+from .row_order import another_order
 
 Api = Literal["linen", "nnx"]
 
@@ -46,7 +47,7 @@ class ExerciseProblem:
     outputs: int
     regime: str
     fill: int
-    #: The rows are permuted with this seed, or left in order.
+    #: The rows are permuted with this seed (see `row_order`), or left in order.
     order: int | None = None
     #: All rows stand this many times, one whole batch after the other.
     repeats: int = 1
@@ -61,7 +62,7 @@ class ExerciseProblem:
         table = generator.standard_normal((self.rows, self.features + self.outputs), np.float32)
         _impose(self.regime, table, generator)
         if self.order is not None:
-            table = table[np.random.default_rng(self.order).permutation(self.rows)]
+            table = table[another_order(self.order, self.rows)]
         table = np.tile(table, (self.repeats, 1))
         y = table[:, self.features :]
         if self.api == "linen":

@@ -11,6 +11,7 @@ import numpy as np
 
 from .architecture import Architecture
 from .optimizer import Optimizer, read_optimizer
+from .row_order import another_order
 from .tree_problem import make_special
 
 
@@ -70,7 +71,7 @@ class TrainingProblem:
     disturbed: str = ""
     #: The shape of a target row: that of the prediction, where it is known.
     outputs: tuple[int, ...] = (1,)
-    #: The rows of each batch are permuted with this seed, or left in order.
+    #: The rows of each batch are permuted with this seed (see `row_order`), or left in order.
     order: int | None = None
     #: All rows stand this many times.
     repeats: int = 1
@@ -100,7 +101,7 @@ class TrainingProblem:
         y = generator.standard_normal((self.rows, *outputs), np.float32)
         x, y = _imposed(self.numbers, x), _imposed(self.numbers, y)
         if self.order is not None:
-            permuted = np.random.default_rng(self.order).permutation(self.rows)
+            permuted = another_order(self.order, self.rows)
             x, y = x[permuted], y[permuted]
         return Batch(*(np.concatenate([part] * self.repeats) for part in (x, y)))
 

@@ -18,8 +18,8 @@ class Shape(NamedTuple):
 EDGES = (
     Shape(1, 1, 1),
     Shape(2, 1, 2),
-    Shape(1, 3, 1),
     Shape(2, 2, 1),
+    Shape(1, 3, 1),
     Shape(5, 3, 2),
     Shape(8, 4, 4),
     Shape(17, 2, 3),

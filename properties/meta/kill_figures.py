@@ -11,7 +11,8 @@
 A number is that of the example that was the first to fail, and null says that none did. For a law
 that is judged over the run it is the length of the shortest run tried that refutes. `dead` counts
 the specimens that every seed refuted, `slowest` is the largest of their medians; `size` is what the
-shrunk counterexample of the first seed is made of. `matrix` is empty unless it was asked for.
+shrunk counterexample of the first seed is made of; more than `SMALLEST` (in `specimen.py`) and the
+specimen's own needs fails the run. `matrix` is empty unless it was asked for.
 """
 
 import json
@@ -34,8 +35,8 @@ def middle(row: Row) -> float:
 
 
 def failing(row: Row) -> bool:
-    """Tell whether a specimen outlived a seed, or is late."""
-    return None in row["seeds"] or middle(row) > LATE
+    """Tell whether a specimen outlived a seed, is late, or shrinks to more than it needs."""
+    return None in row["seeds"] or middle(row) > LATE or bool(row["larger"])
 
 
 def write_figures(folder: Path, own: list[Row], every: list[Row], max_examples: int) -> None:

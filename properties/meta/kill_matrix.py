@@ -4,7 +4,7 @@
 
 Each result is written to the first file as it is reached, and a run that was cut off goes on where
 it stopped. At the end DIR holds `kill-matrix.json` and `kill-matrix.md` (see `kill_figures.py`).
-Ends with status 1 if a specimen outlived a seed, or takes too long to die.
+Ends with status 1 if a specimen outlived a seed, takes too long to die, or does not shrink.
 """
 
 import argparse
@@ -21,8 +21,6 @@ from typing import Any
 import frostproof
 from frostproof.properties.profiles import keep_compiled_programs
 
-sys.path.insert(0, str(Path(__file__).parent))  # its other parts, here and in new processes
-
 #: Specimens after which processes are replaced: thousands of compiled programs in one run into the
 #: system's limit of memory maps. (`max_tasks_per_child` would do it too, and hangs in Python 3.11.)
 LIFE = 24
@@ -31,8 +29,8 @@ LIFE = 24
 def main() -> int:
     """Measure what is not in the file yet, and write the figures."""
     keep_compiled_programs()
-    from kill_figures import failing, write_figures
-    from kills import specimen_ids
+    from frostproof.properties.meta.kill_figures import failing, write_figures
+    from frostproof.properties.meta.kills import specimen_ids
 
     options = parse_options()
     rows = read(options.resume)
@@ -52,7 +50,7 @@ def main() -> int:
     )
     write_figures(options.output, own, every, options.max_examples)
     late = [row["specimen"] for row in own if failing(row)]
-    print(f"{len(own)} specimens, {len(late)} of them not dead in time{':' * bool(late)}", *late)
+    print(f"{len(own)} specimens, {len(late)} of them late or large{':' * bool(late)}", *late)
     return 1 if late else 0
 
 
@@ -83,7 +81,7 @@ def measured(tasks: list[tuple[str, str]], options: argparse.Namespace) -> Itera
 def measure(part: str, id: str, options: argparse.Namespace) -> dict[str, Any]:
     """Measure one specimen, in a process of the pool."""
     keep_compiled_programs()
-    from kills import kills, kills_by_every_law
+    from frostproof.properties.meta.kills import kills, kills_by_every_law
 
     if part == "every law":
         return {"part": part, **kills_by_every_law(id, options.max_examples)}

@@ -49,6 +49,7 @@ def kills(id: str, seeds: int, max_examples: int) -> dict[str, object]:
         "law": law.id,
         "seeds": counts,
         "size": size,
+        "larger": fn.specimen.too_large(size or {}),
         "seconds": round(time.monotonic() - started, 1),
     }
 

@@ -6,7 +6,7 @@ import numpy as np
 from frostproof.reference.specimens.linen_recipe import LINEN
 from frostproof.reference.specimens.nnx_recipe import NNX
 from frostproof.reference.specimens.recipe import float_array
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 
 
 @specimen(law="answer-shape", seen="a loss logged with one norm")
@@ -108,7 +108,11 @@ def single_row_refused(x, y):
     return x, y
 
 
-@specimen(law="answer-shape", seen="a reshape into groups of a fixed size")
+@specimen(
+    law="answer-shape",
+    seen="a reshape into groups of a fixed size",
+    needs=Needs("an odd number of rows, of which no shape has three", rows=5, features=3),
+)
 @NNX.replacing("prediction")
 def rows_in_groups_of_two(prediction):
     """A batch of more than one row raises unless it splits into pairs."""
@@ -117,7 +121,11 @@ def rows_in_groups_of_two(prediction):
     return prediction.reshape(-1, 2, prediction.shape[1]).reshape(prediction.shape)
 
 
-@specimen(law="answer-shape", seen="features split into equal heads")
+@specimen(
+    law="answer-shape",
+    seen="features split into equal heads",
+    needs=Needs("it spares two columns", features=3),
+)
 @LINEN.replacing("batch")
 def prime_features_refused(x, y):
     """A prime number of columns above two raises, since it does not split into heads."""
@@ -136,7 +144,11 @@ def large_loss_refused(loss, after, before):
     return float_array(loss, after, before)
 
 
-@specimen(law="answer-shape", seen="a buffer of a fixed length")
+@specimen(
+    law="answer-shape",
+    seen="a buffer of a fixed length",
+    needs=Needs("the buffer has 16 rows", rows=17, outputs=3),
+)
 @NNX.replacing("loss")
 def at_most_sixteen_rows(prediction, y):
     """More than 16 rows raise, since they do not fit into a buffer."""

@@ -5,7 +5,7 @@ import numpy as np
 
 from frostproof.reference.specimens.linen_recipe import LINEN
 from frostproof.reference.specimens.nnx_recipe import NNX
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 
 _MEMORY: dict = {}
 
@@ -55,7 +55,12 @@ def answer_cached_by_shape_nnx(seed, x, y, lr):
     return _MEMORY[kept].copy()
 
 
-@specimen(kind="nnx", law="answer-repeatable", seen="a cache of one entry, keyed by all but data")
+@specimen(
+    kind="nnx",
+    law="answer-repeatable",
+    seen="a cache of one entry, keyed by all but data",
+    needs=Needs("another problem in between, such as one of another seed", seed=100),
+)
 def last_answer_given_again(seed, x, y, lr):
     """The last answer is given again for other data of the same seed and shape."""
     kept = (seed, x.shape, y.shape)
@@ -82,7 +87,11 @@ def key_advanced_by_every_call(seed, x, y, lr):
     return NNX.exercise((int(seed) + _MEMORY["calls"]) % 2**32, x, y, lr)
 
 
-@specimen(law="answer-repeatable", seen="a shuffle without a seed")
+@specimen(
+    law="answer-repeatable",
+    seen="a shuffle without a seed",
+    needs=Needs("enough rows for rounding to depend on their order", rows=4096, features=64),
+)
 @LINEN.replacing("batch")
 def rows_shuffled_without_a_seed(x, y):
     """The rows are shuffled by an unseeded generator, and rounding follows their order."""

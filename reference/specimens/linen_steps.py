@@ -19,7 +19,7 @@ from frostproof.reference.specimens.linen_training import (
     where,
     within,
 )
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 from frostproof.strategies.optimizers import named
 
 SGD = named("sgd")
@@ -72,7 +72,11 @@ def all_weights_clipped():
     return trainer(step=stepping(after=clip), optimizers=SGD)
 
 
-@specimen(law="frozen-value", seen="a schedule for gradual unfreezing")
+@specimen(
+    law="frozen-value",
+    seen="a schedule for gradual unfreezing",
+    needs=Needs("a third step", steps=3),
+)
 def leak_from_step_three():
     """From the third step on the body follows a small update."""
     step = stepping(

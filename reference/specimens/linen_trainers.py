@@ -203,3 +203,52 @@ class StoppedInside(nn.Module):
 def gradient_stopped_on_the_way():
     """`stop_gradient` on an activation freezes what lies before the frozen layer, too."""
     return trainer(model=StoppedInside(), optimizers=SGD)
+
+
+# A mask that is made of something else than paths.
+
+
+@specimen(law="frozen-value", seen="optax.masked calls its mask on the gradients at each update")
+def mask_of_the_arrays_themselves():
+    """The mask knows the arrays of the body: right on parameters, and not on their gradients."""
+    begin = creating(Layers())
+
+    def create(seed, batch, optimizer):
+        state = begin(seed, batch, optimizer)
+        body = {id(leaf) for leaf in jax.tree.leaves(state.params["body"])}
+
+        def mask(tree):
+            return jax.tree.map(lambda leaf: id(leaf) in body, tree)
+
+        tx = optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
+        return state.replace(tx=tx, opt_state=tx.init(state.params))
+
+    return trainer(create=create, optimizers=SGD)
+
+
+class Adapted(nn.Module):
+    """A body that has got a scale since it was frozen, and a head."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        x = Scaled(name="body")(x)
+        return nn.Dense(1, name="head")(nn.relu(x))
+
+
+class Scaled(nn.Module):
+    """A dense layer whose units are scaled."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Return four scaled units."""
+        return nn.Dense(4, name="dense")(x) * self.param("scale", nn.initializers.ones, (4,))
+
+
+@specimen(
+    law="frozen-value", seen="adapters that are added to a backbone frozen by a list of names"
+)
+def parameter_created_after_the_freeze():
+    """The names of the body were listed before it got a scale, which trains."""
+    listed = {("body", "dense", "kernel"), ("body", "dense", "bias")}
+    return masking(lambda path: keys(path) in listed, model=Adapted(), optimizers=SGD)

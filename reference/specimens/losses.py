@@ -6,7 +6,7 @@ from flax import nnx
 from frostproof.reference.specimens.linen_recipe import LINEN, TwoDense
 from frostproof.reference.specimens.nnx_recipe import NNX, TwoLayer
 from frostproof.reference.specimens.recipe import mean_squared_error
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 
 
 @specimen(law="answer-loss-before-step", seen="a loss logged from the updated state")
@@ -92,7 +92,13 @@ def prediction_not_squeezed(prediction):
     return prediction
 
 
-@specimen(law="answer-loss-is-mse", seen="a squeeze on one side of the difference")
+@specimen(
+    law="answer-loss-is-mse",
+    seen="a squeeze on one side of the difference",
+    needs=Needs(
+        "rows whose predictions differ: the plainest ones leave all units dead", rows=9, features=7
+    ),
+)
 @NNX.replacing("prediction")
 def squeezed_against_a_column(prediction):
     """A squeezed single column minus (N, 1) broadcasts to (N, N)."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from frostproof import OptaxFreeze
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 from frostproof.strategies.optimizers import named
 
 
@@ -67,14 +67,24 @@ def off_by_one_leaf(optimizer, mask):
     return frozen_by(jax.tree.unflatten(form, leaves[-1:] + leaves[:-1]), optimizer)
 
 
-@specimen(law="frozen-value", kind="optax", seen="a loop over modules and their children")
+@specimen(
+    law="frozen-value",
+    kind="optax",
+    seen="a loop over modules and their children",
+    needs=Needs("a tree of three levels", leaves=7),
+)
 def two_levels_deep(optimizer, mask):
     """The mask is walked two levels down, and what lies deeper trains."""
     shallow = jax.tree_util.tree_map_with_path(lambda path, frozen: frozen and len(path) <= 2, mask)
     return frozen_by(shallow, optimizer)
 
 
-@specimen(law="frozen-value", kind="optax", seen="a slice that was meant to drop the head")
+@specimen(
+    law="frozen-value",
+    kind="optax",
+    seen="a slice that was meant to drop the head",
+    needs=Needs("more than ten leaves", leaves=12),
+)
 def last_leaf_of_a_deep_tree(optimizer, mask):
     """Of ten leaves and more the last one trains, whatever the mask says."""
     leaves, form = jax.tree.flatten(mask)
@@ -127,7 +137,12 @@ class Steps(NamedTuple):
     count: Any
 
 
-@specimen(law="frozen-value", kind="optax", seen="a schedule for gradual unfreezing")
+@specimen(
+    law="frozen-value",
+    kind="optax",
+    seen="a schedule for gradual unfreezing",
+    needs=Needs("a third step", steps=3),
+)
 def leak_from_step_three(optimizer, mask):
     """From the third step on frozen leaves train."""
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from frostproof.reference.specimens.linen_recipe import LINEN
 from frostproof.reference.specimens.nnx_recipe import NNX
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 
 
 @specimen(law="answer-repeated-rows", seen="a reduction left at its default, the sum")
@@ -57,7 +57,11 @@ def first_row_counted_twice(x, y):
 first_row_counted_twice_nnx = NNX.twin(first_row_counted_twice)
 
 
-@specimen(law="answer-row-order", seen="targets shifted by one against their rows")
+@specimen(
+    law="answer-row-order",
+    seen="targets shifted by one against their rows",
+    needs=Needs("two rows look alike either way round, and no shape has three", rows=5, features=3),
+)
 @LINEN.replacing("batch")
 def targets_shifted_by_one(x, y):
     """Every row is compared with the target of the row before it."""
@@ -82,7 +86,11 @@ def last_row_dropped(x, y):
 last_row_dropped_nnx = NNX.twin(last_row_dropped)
 
 
-@specimen(law="answer-loss-is-mse", seen="`drop_remainder` in an input pipeline")
+@specimen(
+    law="answer-loss-is-mse",
+    seen="`drop_remainder` in an input pipeline",
+    needs=Needs("a remainder", rows=17),
+)
 @LINEN.replacing("batch")
 def remainder_dropped(x, y):
     """Rows beyond the last full group of eight are dropped."""

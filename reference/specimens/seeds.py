@@ -7,10 +7,14 @@ from flax import nnx
 
 from frostproof.reference.specimens.linen_recipe import LINEN, TwoDense
 from frostproof.reference.specimens.nnx_recipe import NNX, TwoLayer
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 
 
-@specimen(law="answer-norm-is-initial-norm", seen="`PRNGKey(0)` left over from a notebook")
+@specimen(
+    law="answer-norm-is-initial-norm",
+    seen="`PRNGKey(0)` left over from a notebook",
+    needs=Needs("another seed than 0", seed=1),
+)
 @LINEN.replacing("seed")
 def seed_ignored(seed):
     """The weights always come from seed 0."""
@@ -20,7 +24,11 @@ def seed_ignored(seed):
 seed_ignored_nnx = NNX.twin(seed_ignored)
 
 
-@specimen(law="answer-norm-is-initial-norm", seen="a seed that passed through `jnp.asarray`")
+@specimen(
+    law="answer-norm-is-initial-norm",
+    seen="a seed that passed through `jnp.asarray`",
+    needs=Needs("the first seed that float32 does not have", seed=2**24 + 1),
+)
 @LINEN.replacing("seed")
 def seed_through_float32(seed):
     """The seed is rounded to float32, which has no odd numbers above 2**24."""
@@ -30,7 +38,11 @@ def seed_through_float32(seed):
 seed_through_float32_nnx = NNX.twin(seed_through_float32)
 
 
-@specimen(law="answer-norm-is-initial-norm", seen="seeds kept in 16 bits")
+@specimen(
+    law="answer-norm-is-initial-norm",
+    seen="seeds kept in 16 bits",
+    needs=Needs("the first seed of 17 bits", seed=2**16),
+)
 @LINEN.replacing("seed")
 def seed_of_16_bits(seed):
     """Seeds that agree in their low 16 bits give the same weights."""
@@ -40,7 +52,11 @@ def seed_of_16_bits(seed):
 seed_of_16_bits_nnx = NNX.twin(seed_of_16_bits)
 
 
-@specimen(law="answer-norm-is-initial-norm", seen="seeds squeezed into a signed integer")
+@specimen(
+    law="answer-norm-is-initial-norm",
+    seen="seeds squeezed into a signed integer",
+    needs=Needs("a seed that int32 does not have", seed=2**32 - 1),
+)
 @LINEN.replacing("seed")
 def seed_saturates_at_int32(seed):
     """Seeds above 2**31 - 1 are taken for it."""

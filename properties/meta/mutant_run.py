@@ -1,0 +1,111 @@
+"""One suite against one mutant, in a process of its own: `python mutant_run.py MODULE FILE SUITE`.
+
+The file stands in for the module, whoever imports it; nothing installed is changed. The last line
+that is printed names what killed the mutant. Status 0: it survived; 1: it was killed; 3: the module
+cannot even be imported, so that no suite is needed to find it.
+"""
+
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from frostproof.properties.meta.mutation_plans import Judged, plan_of
+
+#: Drawn for each law: what a mutant breaks, it breaks at once or never.
+EXAMPLES = 4
+
+
+class StandIn(importlib.abc.MetaPathFinder):
+    """Finds one module in another file."""
+
+    def __init__(self, module: str, path: Path):
+        self.module, self.path = module, path
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self.module:
+            return None
+        return importlib.util.spec_from_file_location(name, self.path)
+
+
+def main(module: str, path: str, suite: str) -> int:
+    from frostproof.properties.profiles import keep_compiled_programs
+
+    keep_compiled_programs()
+    warnings.simplefilter("ignore", SyntaxWarning)
+    sys.meta_path.insert(0, StandIn(module, Path(path)))
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        print(f"{type(error).__name__} at import")
+        return 3
+    plan = plan_of(module)
+    hunt = {
+        "laws": lambda: refuting(plan.judged),
+        "tests": lambda: failing(plan.tests, plan.failing_anyway),
+    }
+    killer = next(hunt[suite](), None)
+    print(killer or "survived")
+    return 1 if killer else 0
+
+
+def refuting(judged: tuple[Judged, ...]) -> Iterator[str]:
+    """Yield what differs from a judgement of the module as it is: the law and the subject."""
+    from frostproof.properties.agenda import Subject, agenda
+    from frostproof.properties.engine import Effort, judge
+    from frostproof.properties.memory import Memory
+    from frostproof.reference.loading import load
+    from frostproof.strategies.probing import able
+
+    effort = Effort(EXAMPLES, seed=0, shrinking=0)
+    for each in judged:
+        try:
+            value, memory = load(each.target, each.kind), Memory()
+            promise = tuple(value.promise)
+            subject = Subject(
+                each.target, value.kind, value, abilities=able(value), promise=promise
+            )
+            items, _ = agenda([subject], each.laws)
+        except Exception as error:
+            yield f"{type(error).__name__} as {each.target} is loaded"
+            continue
+        for item in items:
+            if item.promised and item.unable is None:
+                found = judge(item.law, value, effort, memory, each.target).outcome
+                refuted = found in ("refuted", "error", "vacuous")
+                if refuted != each.refuted:
+                    yield f"{item.law.id} on {each.target.rpartition('.')[2]}: {found}"
+
+
+def failing(tests: tuple[str, ...], failing_anyway: tuple[str, ...]) -> Iterator[str]:
+    """Yield the first test that fails, of those which pass for the module as it is."""
+    import pytest
+
+    class FirstFailure:
+        """Notes which test it was."""
+
+        name = ""
+
+        def pytest_runtest_logreport(self, report):
+            if report.failed and not self.name:
+                self.name = report.nodeid.rpartition("/")[2]
+
+        def pytest_collectreport(self, report):
+            if report.failed and not self.name:
+                self.name = f"{report.nodeid.rpartition('/')[2]} cannot be collected"
+
+    first = FirstFailure()
+    files = [importlib.util.find_spec(test).origin for test in tests]
+    apart = [f"--deselect={each}" for each in failing_anyway]
+    away = ["-p", "no:frostproof", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    rooted = ["-c", "/dev/null", "--rootdir", str(Path(files[0]).parent), "--noconftest"]
+    pytest.main(["-qqx", *away, *rooted, *apart, *files], plugins=[first])
+    if first.name:
+        yield first.name
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

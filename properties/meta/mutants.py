@@ -1,0 +1,110 @@
+"""Mutation testing: what becomes of small changes to Optax's modules of freezing, and to ours.
+
+    python properties/meta/mutants.py --resume mutants.jsonl
+
+Changes are made by cosmic-ray's operators (`pip install -e '.[mutation]'`), one to a mutant. Those
+of Optax are judged by our laws and by Optax's own tests of these modules, each for itself; those of
+`reference/` by our laws and, should they survive, by the tests of the suite. Every result is
+written as it is reached, and a run that was cut off goes on where it stopped. At the end the folder
+`--output` holds `mutants.json` and `mutants.md`. Ends with status 1 if a mutant survived that is
+not known to be equivalent, or if Optax's tests found more than the laws.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from frostproof.properties.meta.mutant_figures import lacking, write_figures
+from frostproof.properties.meta.mutation_plans import PLANS, file_of
+from frostproof.properties.meta.mutations import Mutant, mutants
+
+HERE = Path(__file__).parent
+OUTCOMES = {0: "survived", 1: "killed", 3: "stillborn"}
+
+
+def main() -> int:
+    """Hunt every mutant that is not in the file yet, and write the figures."""
+    options = parse_options()
+    rows = read(options.resume)
+    modules = [
+        name for name in PLANS if any(fnmatchcase(name, g) for g in options.modules or ["*"])
+    ]
+    every = [
+        mutant for name in modules for mutant in mutants(name, file_of(name), PLANS[name].functions)
+    ]
+    todo = [mutant for mutant in every if mutant.id not in rows]
+    started = time.monotonic()
+    with options.resume.open("a", encoding="utf-8") as file:
+        for finished, mutant in enumerate(todo, 1):
+            row = hunted(mutant, options.timeout)
+            rows[mutant.id] = row
+            print(json.dumps(row), file=file, flush=True)
+            spent = time.monotonic() - started
+            left = spent / finished * (len(todo) - finished)
+            found = f"laws: {row['laws']['by']}, tests: {row['tests'] and row['tests']['by']}"
+            print(f"{finished}/{len(todo)} {mutant.id}\n    {found}, about {left:.0f} s to go")
+            sys.stdout.flush()
+    measured = [rows[mutant.id] for mutant in every]
+    write_figures(options.output, measured)
+    return 1 if lacking(measured) else 0
+
+
+def hunted(mutant: Mutant, timeout: float) -> dict[str, Any]:
+    """Run the suites on a mutant; the tests of our own modules only if the laws find nothing."""
+    laws = run(mutant, "laws", timeout)
+    theirs = mutant.module.startswith("optax.")
+    needed = laws["outcome"] != "stillborn" and (theirs or laws["outcome"] == "survived")
+    tests = run(mutant, "tests", timeout) if needed and PLANS[mutant.module].tests else None
+    change = {"module": mutant.module, "line": mutant.line, "id": mutant.id}
+    return {**change, "laws": laws, "tests": tests}
+
+
+def run(mutant: Mutant, suite: str, timeout: float) -> dict[str, Any]:
+    """Run one suite in a process of its own; one that hangs, or crashes, has noticed the mutant."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mutant.py"
+        path.write_text(mutant.source, encoding="utf-8")
+        command = [sys.executable, HERE / "mutant_run.py", mutant.module, path, suite]
+        try:
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False
+            )
+        except subprocess.TimeoutExpired:
+            outcome, by = "killed", f"no end within {timeout:g} s"
+        else:
+            outcome = OUTCOMES.get(done.returncode, "killed")
+            by = (done.stdout.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+    return {"outcome": outcome, "by": by, "seconds": round(time.monotonic() - started, 1)}
+
+
+def parse_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("modules", nargs="*", metavar="GLOB", help="only modules like this")
+    parser.add_argument("--resume", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--output", type=Path, default=HERE / "measured", metavar="DIR")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds a suite may take")
+    return parser.parse_args()
+
+
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of an earlier run; a line that was cut off is left out."""
+    rows = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        rows[row["id"]] = row
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
