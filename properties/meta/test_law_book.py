@@ -93,7 +93,7 @@ SPECIMENS = {
     "optax_wrappers": 19,
     "optax_transformations": 17,
     "optax_algebra": 7,
-    "linen_trainers": 19,
+    "linen_trainers": 21,
     "linen_steps": 15,
     "linen_trainer_losses": 5,
     "nnx_trainers": 21,
