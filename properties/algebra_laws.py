@@ -69,7 +69,7 @@ def to_freeze_everything_moves_nothing(trajectory: Trajectory) -> None:
 @tree_law(
     "freeze-twice",
     guarantee="selected",
-    needs="wrapper or refreeze",
+    needs="wrapper or refreeze and optimizer",
     draws=lifecycle.applied(
         "once", "twice", preceded=(("freeze",), ("freeze", "freeze")), choose=_placeless
     ),
@@ -129,7 +129,7 @@ _AGAIN = 20
 @tree_law(
     "unfreeze-resumes",
     guarantee="selected",
-    needs="refreeze",
+    needs="refreeze and optimizer",
     draws=lifecycle.thawed,
     judges_malformed=True,
     confirm=_stays_frozen,

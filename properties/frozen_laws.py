@@ -139,6 +139,7 @@ def _not_finite(trajectory: Trajectory) -> bool:
 @tree_law(
     "frozen-any-learning-rate",
     guarantee="value",
+    needs="optimizer",
     draws=training.at_extreme_rates,
     meaning="A leak that is proportional to the learning rate and invisible at ordinary ones, or "
     "0 · inf where the rate overflows.",
@@ -151,6 +152,7 @@ def frozen_at_any_learning_rate(trajectory: Trajectory) -> None:
 @tree_law(
     "frozen-under-other-optimizers",
     guarantee="value",
+    needs="optimizer",
     draws=training.under(lambda promised: catalogue_for_zero_gradients()),
     beyond=True,
     meaning="Outside the promise: the technique does not hold what this optimizer moves by itself.",

@@ -21,6 +21,7 @@ def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Opti
 @tree_law(
     "trains-as-if-alone",
     guarantee="isolated",
+    needs="optimizer",
     draws=training.under(_placeless),
     budget={"trainable leaves beside frozen ones": 0.3},
     meaning="The optimizer sees the frozen gradients and couples them with the others, by a norm "
@@ -88,7 +89,7 @@ def _require_close(
 @tree_law(
     "frozen-gradients-do-not-leak",
     guarantee="isolated",
-    needs="tree",
+    needs="optimizer",
     draws=training.disturbed,
     meaning="Clipping by global norm, normalisation or a NaN check sees the frozen gradients: put "
     "it inside the partition, or zero the gradients before it.",

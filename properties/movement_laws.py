@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ..reference.interval import Interval
-from ..reference.optimizer import ForeignOptimizer, Optimizer
+from ..reference.optimizer import ForeignOptimizer, Optimizer, OwnOptimizer
 from ..reference.oracle_optimizers import informative, oracle_of
 from ..reference.paths import Path, path_text
 from ..reference.trajectory import Step, Trajectory
@@ -26,7 +26,7 @@ def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimize
 
     def keeps(optimizer: Any) -> bool:
         facts = optimizer.facts
-        return isinstance(optimizer, ForeignOptimizer) or not (
+        return isinstance(optimizer, ForeignOptimizer | OwnOptimizer) or not (
             facts.moves_on_zero_gradient or facts.waits
         )
 
@@ -110,6 +110,7 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
 @tree_law(
     "zero-rate-is-identity",
     guarantee="selected",
+    needs="optimizer",
     draws=training.at_rate_zero,
     meaning="Something other than the optimizer moves parameters: a decay of its own, a cast, a "
     "step that is applied elsewhere.",

@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping
 POSSIBLE: Mapping[str, frozenset[str]] = {
     "linen": frozenset({"exercise"}),
     "nnx": frozenset({"exercise"}),
-    "optax": frozenset({"tree", "wrapper", "opt_state"}),
+    "optax": frozenset({"tree", "wrapper", "optimizer", "opt_state"}),
     "trainer": frozenset(
         {
             "tree",
             "trainer",
+            "optimizer",
             "rows",
             "predict",
             "loss",
@@ -35,6 +36,7 @@ REMEDIES: Mapping[str, str] = {
     "opt_state": "`opt_state=` (a function that returns the optimizer's state)",
     "model_state": "`model_state=` (a function that returns the statistics of layers)",
     "refreeze": "`refreeze=` (a function that freezes other leaves from now on)",
+    "optimizer": "a `create` that uses the optimizer which it is handed (this one has its own)",
     "rows": "batches that the engine draws itself (no `batches=`)",
 }
 

@@ -82,9 +82,12 @@ def number(element: np.generic | None) -> float | None:
 
 
 def recorder_needed(step: Step) -> Any:
-    """Return what the engine's optimizer was given; where it was not used, nothing can be said."""
+    """Return what the engine's optimizer was given; where that is not found, none can say."""
     if step.given is None:
-        raise Inconclusive("the program does not use the optimizer that it is handed", subject=True)
+        reason = (
+            "the state of the optimizer that it is handed is not found: say where by `opt_state=`"
+        )
+        raise Inconclusive(reason, subject=True)
     return step.given
 
 

@@ -34,7 +34,7 @@ class OptaxFreeze:
 
     kind = "optax"
     #: What laws may need of it; `needs` in the law book.
-    abilities = frozenset({"tree", "wrapper", "opt_state"})
+    abilities = frozenset({"tree", "wrapper", "optimizer", "opt_state"})
 
     def __post_init__(self) -> None:
         require_call(self.fn, "an Optax wrapper", "fn(optimizer, mask)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, final
 
 from .optimizer_catalogue import CATALOGUE, Entry, Facts, Hyperparameter, Setting
@@ -105,16 +105,26 @@ def optimizer(
     return Optimizer(name, tuple((simplest | hyperparameters).items()), inner)
 
 
-def read_optimizer(fields: Any) -> Optimizer:
+def read_optimizer(fields: Any) -> Optimizer | OwnOptimizer:
     """Return the optimizer of a record; raises `ValueError` for what is not in the catalogue."""
     if not isinstance(fields, dict) or fields.keys() != {"name", "hyperparameters", "inner"}:
         raise ValueError(f"{fields!r} is no record of an optimizer")
-    inner = fields["inner"] and read_optimizer(fields["inner"])
+    if fields == OWN.record():
+        return OWN
+    inner = None
+    if fields["inner"] is not None:
+        inner = read_optimizer(fields["inner"])
+        if not isinstance(inner, Optimizer):
+            raise ValueError(f"{fields!r} is no record of an optimizer")
     values = fields["hyperparameters"]
     numbers = [value for value in values.values() if isinstance(value, float | int)]
     if len(numbers) < len(values) or not all(abs(number) <= _LARGEST for number in numbers):
         raise ValueError(f"{values!r}: hyperparameters are finite numbers")
     return optimizer(fields["name"], inner, **values)
+
+
+_EVERYTHING = Facts(*(True for _ in fields(Facts)))
+_ALL_BUT_PICKY = replace(_EVERYTHING, picky=False)
 
 
 @final
@@ -127,7 +137,7 @@ class ForeignOptimizer:
     hyperparameters: Setting = ()
     inner: None = None
     #: As if it did everything that some optimizer does.
-    facts: Facts = field(default=Facts(*(True for _ in fields(Facts))))
+    facts: Facts = _EVERYTHING
 
     def at_rate(self, learning_rate: float) -> ForeignOptimizer:
         """Return itself: its rate is out of reach."""
@@ -147,6 +157,42 @@ class ForeignOptimizer:
         return self.name
 
     __repr__ = __str__
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class OwnOptimizer:
+    """That of a program which never uses the one it is handed; nothing is known of it."""
+
+    name: str = "its own optimizer"
+    hyperparameters: Setting = ()
+    inner: None = None
+    #: As if it did everything that some optimizer does, but for raising: that is the program's.
+    facts: Facts = _ALL_BUT_PICKY
+    #: What the program is handed all the same.
+    source: str = "optax.sgd(learning_rate=1.0)"
+
+    @property
+    def transformation(self) -> optax.GradientTransformation:
+        """The Optax object that it is handed, the same one at all times."""
+        return optimizer("sgd", learning_rate=1.0).transformation
+
+    def at_rate(self, learning_rate: float) -> OwnOptimizer:
+        """Return itself: its rate is out of reach."""
+        del learning_rate
+        return self
+
+    def record(self) -> dict[str, Any]:
+        """Return what `read_optimizer` makes the same of."""
+        return {"name": self.name, "hyperparameters": {}, "inner": None}
+
+    def __str__(self) -> str:
+        return self.name
+
+    __repr__ = __str__
+
+
+OWN = OwnOptimizer()
 
 
 def as_optimizer(value: Any) -> Any:

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from .paths import normalise
+
 
 class FrostproofState(NamedTuple):
     """The state of a recording optimizer: that of the optimizer inside, and the last update.
@@ -30,6 +32,15 @@ class FrostproofState(NamedTuple):
     frostproof_count: Any
 
 
+#: How often recording optimizers were called so far: a program that never does has its own.
+_calls = 0
+
+
+def calls() -> int:
+    """Return how often any recording optimizer was called so far, or traced."""
+    return _calls
+
+
 @functools.cache  # a trainer compiles again for every optimizer object that is new to it
 def recording(
     optimizer: optax.GradientTransformation,
@@ -41,23 +52,52 @@ def recording(
     optimizer = optax.with_extra_args_support(optimizer)
 
     def init(params: Any) -> FrostproofState:
-        zeros = jax.tree.map(jnp.zeros_like, params)
+        global _calls
+        _calls += 1
+        zeros = jax.tree.map(_zeros, params)
         count = jnp.zeros((), jnp.int32)
         return FrostproofState(optimizer.init(params), zeros, zeros, zeros, count)
 
     def update(
         gradients: Any, state: FrostproofState, params: Any = None, **extra: Any
     ) -> tuple[Any, FrostproofState]:
+        global _calls
+        _calls += 1
         updates, inner = optimizer.update(gradients, state.frostproof_inner, params, **extra)
         seen = state.frostproof_params if params is None else params
         # A structure of its own would end a scan, and a module in a state the tree itself: what
         # was handed over takes the form that the state has.
-        zeros, form = jax.tree.flatten(state.frostproof_gradients)
-        kept = [
-            jax.tree.unflatten(form, leaves if len(leaves) == len(zeros) else zeros)
-            for leaves in map(jax.tree.leaves, (gradients, seen, updates))
-        ]
+        form = state.frostproof_gradients
+        kept = [_in_form(form, tree) for tree in (gradients, seen, updates)]
+        if None in kept:  # of unknown leaves: it is as if there had been no update
+            return updates, state._replace(frostproof_inner=inner)
         count = state.frostproof_count + 1
         return updates, FrostproofState(inner, kept[0], kept[1], kept[2], count)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _zeros(leaf: Any) -> Any:
+    """Return what stands for a leaf before the first update; None for a function, or an object."""
+    return jnp.zeros_like(leaf) if jnp.isscalar(leaf) or hasattr(leaf, "dtype") else None
+
+
+def _in_form(form: Any, tree: Any) -> Any:
+    """Return the leaves of a tree in another form, by their paths; None where no path is the same.
+
+    What the tree lacks is zero: of leaves that are frozen, Equinox's gradients and Optax's updates
+    have None.
+    """
+    given = {normalise(path): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
+    places, structure = jax.tree.flatten_with_path(form)
+    paths = [normalise(path) for path, _ in places]
+    if given and not given.keys() & set(paths):
+        if len(given) != len(paths):
+            return None
+        paths = list(given)
+    return structure.unflatten(
+        [
+            given.get(path, jnp.zeros_like(zeros))
+            for path, (_, zeros) in zip(paths, places, strict=True)
+        ]
+    )

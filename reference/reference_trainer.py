@@ -37,6 +37,7 @@ class ReferenceTrainer:
         {
             "tree",
             "trainer",
+            "optimizer",
             "rows",
             "predict",
             "loss",

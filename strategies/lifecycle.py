@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ..reference.optimizer import Optimizer
 from ..reference.training_problem import ACTIONS, CHANGE, FREEZES
 from ..reference.tree_problem import TreeProblem
-from .optimizers import common, named, promised
-from .training import Draws, Problems, problems
+from .optimizers import common, named
+from .training import Draws, Problems, claimed, problems
 
 Choice = Callable[[st.SearchStrategy[Optimizer]], st.SearchStrategy[Optimizer]]
 
@@ -51,7 +51,7 @@ def compiling(subject: Any, shapes: Any = None) -> Problems:
     """
     del shapes
     own = isinstance(subject.optimizers, st.SearchStrategy)
-    optimizers = promised(subject.optimizers) if own else common()
+    optimizers = claimed(subject) if own else common()
     return st.tuples(problems(subject, optimizers, steps=st.just(4), anew=True))
 
 
@@ -66,7 +66,7 @@ def applied(
 
     def draws(subject: Any, shapes: Any = None) -> Problems:
         del shapes
-        drawn = problems(subject, choose(promised(subject.optimizers)))
+        drawn = problems(subject, choose(claimed(subject)))
         if subject.kind == "optax":
             return drawn.map(
                 lambda problem: tuple(replace(problem, applied=each) for each in applications)
@@ -94,7 +94,7 @@ def thawed(subject: Any, shapes: Any = None) -> Problems:
         return tuple(replace(problem, actions=actions) for actions in sequences)
 
     # What waits before it moves anything may wait longer than this.
-    eager = promised(subject.optimizers).filter(lambda optimizer: not optimizer.facts.waits)
+    eager = claimed(subject).filter(lambda optimizer: not optimizer.facts.waits)
     return st.builds(three, problems(subject, eager), _short, _short)
 
 
@@ -149,7 +149,7 @@ def checkpointed(subject: Any, shapes: Any = None) -> Problems:
     """
     del shapes
     own = isinstance(subject.optimizers, st.SearchStrategy)
-    few = promised(subject.optimizers) if own else named("sgd", "momentum", "adam")
+    few = claimed(subject) if own else named("sgd", "momentum", "adam")
     return problems(subject, few, steps=_short).map(
         lambda problem: (
             replace(problem, actions=(*problem.actions, "step")),

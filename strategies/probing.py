@@ -18,7 +18,7 @@ from ..reference.contract import UnusableSubject
 from ..reference.ended import let_through
 from ..reference.optimizer import optimizer
 from ..reference.paths import UnmatchedPattern, named_leaves, select
-from ..reference.recording import recording
+from ..reference.recording import calls, recording
 from ..reference.snapshot import snapshot
 from ..reference.trainer import Trainer
 from ..reference.training import Training, reweigh
@@ -40,7 +40,7 @@ def declared(subject: Any) -> frozenset[str]:
     """Return what laws may need that a subject has by its kind and keywords, without trying it."""
     if not isinstance(subject, Trainer):
         return frozenset(subject.abilities)
-    abilities = {"tree", "trainer"}
+    abilities = {"tree", "trainer", "optimizer"}
     abilities |= {name for name in ("loss", "refreeze") if getattr(subject, name)}
     if subject.loss == "mse":
         abilities.add("mse")
@@ -61,6 +61,7 @@ def probe(trainer: Any) -> Probe:
         return Probe(declared(trainer))
     abilities = set(declared(trainer))
     problem = TrainingProblem(0, _STILL, 3, 2, 0, batches=_sample(trainer))
+    before = calls()
     try:
         training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
         chosen = select(named_leaves(training.params()), trainer.frozen)
@@ -87,7 +88,23 @@ def probe(trainer: Any) -> Probe:
             abilities.add("with_params")
     except BaseException as error:
         let_through(error)
+    if calls() == before and _ignores(trainer, problem):
+        abilities.discard("optimizer")
     return Probe(frozenset(abilities), outputs)
+
+
+def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
+    """Tell whether a trainer never uses the optimizer that it is handed, be it new to everything
+    that it compiled before.
+    """
+    before = calls()
+    try:
+        training = trainer.begin(0, problem.batch(1), recording.__wrapped__(_STILL.transformation))
+        training.step(problem.batch(1))
+    except BaseException as error:
+        let_through(error)
+        return False
+    return calls() == before
 
 
 def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:

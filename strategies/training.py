@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ..reference.architecture import Architecture
 from ..reference.architecture_pool import NORMALISED, PLAIN
-from ..reference.optimizer import Optimizer
+from ..reference.optimizer import OWN, Optimizer
 from ..reference.optimizer_catalogue import COMMON
 from ..reference.training_problem import Drawn, TrainingProblem
 from ..reference.tree_problem import DISTURBANCES, TREES, TreeProblem, leaf_paths
@@ -45,10 +45,20 @@ def problems(
     Shrinks to one step by sgd(1.0), the smallest tree or batch, seed 0. `fields` are fixed, for
     wrappers and trainers alike where both have them.
     """
-    optimizers = promised(subject.optimizers) if optimizers is None else optimizers
+    optimizers = claimed(subject) if optimizers is None else optimizers
     if subject.kind == "optax":
         return _tree_problems(optimizers, trees, steps, fields)
     return subject_problems(subject, optimizers, steps, fields)
+
+
+def claimed(subject: Any) -> st.SearchStrategy[Any]:
+    """Draw from the optimizers under which a subject promises to freeze; that of a program which
+    uses none that it is handed is its own.
+    """
+    from .probing import able  # here: a law book is read without JAX
+
+    own = "optimizer" not in able(subject)
+    return st.just(OWN) if own else promised(subject.optimizers)
 
 
 def subject_problems(
@@ -58,7 +68,7 @@ def subject_problems(
     fields: dict[str, Any],
 ) -> st.SearchStrategy[TrainingProblem]:
     """Draw one problem for a trainer."""
-    from .probing import probe  # here: a law book is read without JAX
+    from .probing import probe
 
     found = probe(subject)
     fields = dict(fields)
@@ -76,8 +86,10 @@ def subject_problems(
         batches: tuple[Drawn, ...] | None,
         network: tuple[Any, Any],
     ) -> TrainingProblem:
+        if "optimizer" not in found.abilities:
+            optimizer = OWN
         # Some optimizers start from the weights they are shown: those stay as they are.
-        plain = (optimizer.inner or optimizer).name in COMMON
+        plain = (optimizer.inner or optimizer).name in (*COMMON, OWN.name)
         redraws = "with_params" in found.abilities and (plain or weights == "special")
         problem = TrainingProblem(
             seed,
@@ -173,7 +185,7 @@ def under(
     def draws(subject: Any, shapes: Any = None) -> Problems:
         del shapes
         every = subject.optimizers == "all"
-        chosen = choose(common() if every else promised(subject.optimizers))
+        chosen = choose(common() if every else claimed(subject))
         regimes = st.sampled_from(gradients)
         return st.tuples(
             regimes.flatmap(lambda each: problems(subject, chosen, gradients=each, **fields))
@@ -223,7 +235,7 @@ def at_extreme_rates(subject: Any, shapes: Any = None) -> Problems:
     del shapes
     rates = st.builds(
         lambda optimizer, rate: optimizer.at_rate(rate),
-        promised(subject.optimizers),
+        claimed(subject),
         extreme_learning_rates(),
     )
     return st.tuples(problems(subject, rates))
