@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..reference.ended import error_text, let_through
 from ..reference.rounding import UNIT
 from ..reference.row_order import another_order
 from ..reference.trajectory import Step, Trajectory
 from ..strategies import training
 from ..strategies.optimizers import named
-from .law import Inconclusive, label, refute
+from .law import Inconclusive, SubjectRaised, label, refute
 from .requirements import distance
 from .tree_law import moved, tree_law
 
@@ -101,10 +102,9 @@ def _require_same_loss(
 ) -> None:
     (_, bound), (_, other_bound) = expected_loss(trajectory), expected_loss(other)
     first, second = trajectory.steps[0], other.steps[0]
-    assert first.prediction is not None
-    assert second.prediction is not None
-    slack = first.sensitivity[rows] + second.sensitivity
-    if not (np.abs(first.prediction[rows] - second.prediction) <= slack).all():
+    (one,), (two,) = _leaves(first.prediction), _leaves(second.prediction)
+    slack = _leaves(first.sensitivity)[0][rows] + _leaves(second.sensitivity)[0]
+    if not (np.abs(one[rows] - two) <= slack).all():
         raise Inconclusive("a row's prediction depends on the other rows", subject=True)
     assert first.loss is not None
     assert second.loss is not None
@@ -130,39 +130,73 @@ def expected_loss(trajectory: Trajectory) -> tuple[float, float]:
         raise Inconclusive("statistics or noise: training computes no `predict`", subject=True)
     if step.prediction is None or step.half_precision:
         raise Inconclusive("in half precision no bound is known", subject=True)
-    value, bound = _loss(declared, step)
+    if not all(np.isfinite(leaf).all() for leaf in _leaves(step.sensitivity)) and all(
+        np.isfinite(leaf).all() for leaf in _leaves(step.prediction)
+    ):
+        reason = "inputs are integers, and no parameters can be nudged: `with_params=`"
+        raise Inconclusive(reason, subject=True)
+    value, bound = _mse(step) if declared == "mse" else _own_loss(declared, step)
     if not np.isfinite(value + bound) or value > 1e30 or not np.isfinite(step.loss):
         raise Inconclusive("a sum may overflow float32 in some order")
     return value, bound
 
 
-def _loss(declared: Any, step: Step) -> tuple[float, float]:
-    """Return the loss in float64 and its bound: from how far two correct predictions may differ,
-    and from n + 8 roundings of the loss itself.
+def _mse(step: Step) -> tuple[float, float]:
+    """Return the mean squared error in float64 and its bound: from how far two correct predictions
+    may differ, and from n + 8 roundings of the loss itself.
     """
-    prediction = np.asarray(step.prediction, np.float64)
-    targets = np.asarray(step.targets)
-    rounding = (prediction.size + 8) * 2 * UNIT
-    if declared == "mse":
-        if prediction.size != targets.size:
-            raise Inconclusive("prediction and targets differ in shape", subject=True)
-        residuals = prediction.reshape(targets.shape) - targets.astype(np.float64)
-        value, off = float(np.mean(residuals**2)), step.sensitivity + 2 * UNIT * np.abs(prediction)
-        spread = float(np.mean(2 * np.abs(residuals).ravel() * off.ravel() + off.ravel() ** 2))
-        return value, spread + rounding * value + 1e-30
-    value = float(declared(prediction, targets))
+    if len(_leaves(step.prediction)) != 1 or len(_leaves(step.targets)) != 1:
+        raise Inconclusive("`loss='mse'` is of one prediction and one target", subject=True)
+    (prediction,), (targets,) = _leaves(step.prediction), _leaves(step.targets)
+    if prediction.size != targets.size:
+        raise Inconclusive("prediction and targets differ in shape", subject=True)
+    prediction = prediction.astype(np.float64)
+    (sensitivity,) = _leaves(step.sensitivity)
+    residuals = prediction.reshape(targets.shape) - targets.astype(np.float64)
+    value, off = float(np.mean(residuals**2)), sensitivity + 2 * UNIT * np.abs(prediction)
+    spread = float(np.mean(2 * np.abs(residuals).ravel() * off.ravel() + off.ravel() ** 2))
+    return value, spread + _rounding(prediction) * value + 1e-30
+
+
+def _own_loss(declared: Any, step: Step) -> tuple[float, float]:
+    """Return the declared loss in float64 and its bound: from what it makes of predictions that are
+    as far off as correct ones may be, and from roundings of its own.
+    """
+    from jax import tree  # here: a law book is read without JAX
+
+    prediction = tree.map(lambda leaf: np.asarray(leaf, np.float64), step.prediction)
     generator = np.random.default_rng(0)
-    others = [
-        float(
-            declared(
-                prediction + step.sensitivity * generator.choice((-1, 1), prediction.shape), targets
-            )
-        )
-        for _ in range(4)
-    ]
+
+    def loss(sign: bool) -> float:
+        def off(leaf: np.ndarray, most: np.ndarray) -> np.ndarray:
+            return leaf + most * generator.choice((-1, 1), leaf.shape) if sign else leaf
+
+        moved = tree.map(off, prediction, step.sensitivity)
+        try:
+            return float(declared(moved, step.targets))
+        except BaseException as error:
+            let_through(error)
+            raised = error_text(error)
+            message = f"`loss` of prediction and targets raised {raised}"
+            raise SubjectRaised(message, assertion="True", raised=raised) from None
+
+    value = loss(False)
     # Four times the largest of four: by chance all could hit where the loss is flat.
-    spread = 4 * max(abs(other - value) for other in others)
+    spread = 4 * max(abs(loss(True) - value) for _ in range(4))
+    rounding = sum(map(_rounding, _leaves(prediction)))
     return value, spread + 64 * rounding * max(abs(value), 1e-3)
+
+
+def _rounding(prediction: np.ndarray) -> float:
+    return (prediction.size + 8) * 2 * UNIT
+
+
+def _leaves(tree: Any) -> list[Any]:
+    if isinstance(tree, np.ndarray):
+        return [tree]
+    from jax.tree_util import tree_leaves
+
+    return list(tree_leaves(tree))
 
 
 LAWS = (

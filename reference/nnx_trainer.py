@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 
@@ -148,7 +149,7 @@ class _NnxTraining:
 
     def predict(self, x: Any) -> Any:
         own = self.trainer.predict
-        return None if own is None else own(self.model, jnp.asarray(x))
+        return None if own is None else own(self.model, jax.tree.map(jnp.asarray, x))
 
     def refreeze(self, frozen: tuple[str, ...]) -> None:
         own = self.trainer.refreeze

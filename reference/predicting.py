@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
 
+from .ended import let_through
 from .rounding import UNIT
 from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from .training import Training
 
 #: Inputs are changed by 64 ulps: more than what some layers round, and what they then make of it
 #: tells how ill-conditioned the model is at this place.
@@ -23,43 +27,72 @@ _HALF: WeakKeyDictionary[Any, dict[str, bool]] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class Prediction:
-    """What `predict` returned, float, and the most that its elements moved under nudged inputs."""
+    """What `predict` returned, an array or a pytree of arrays, and of each the most that its
+    elements moved when what they are computed of was nudged.
+    """
 
-    value: np.ndarray
-    sensitivity: np.ndarray
+    value: Any
+    sensitivity: Any
 
 
-def predicted(predict: Any, x: Any) -> Prediction | None:
+def predicted(training: Training, x: Any) -> Prediction | None:
     """Predict on inputs as they are and nudged; None where `predict` answers None.
 
-    `x` is an array or a pytree of arrays, of which those of integers stay as they are.
+    `x` is an array or a pytree of arrays. Integers, such as tokens, have no numbers beside them:
+    where there are any, the parameters are nudged, too.
     """
-    value = predict(jax.tree.map(np.copy, x))
+    value = training.predict(jax.tree.map(np.copy, x))
     if value is None:
         return None
-    value = np.array(value)
-    if value.dtype.itemsize < 4:
-        return Prediction(value, np.full(value.shape, np.inf))
+    leaves, form = jax.tree.flatten(jax.tree.map(np.array, value))
     generator = np.random.default_rng(0)
+    moved = [_moved(training, x, leaves, generator) for _ in range(2)]
+    sensitivities = [_most(leaf, [each[i] for each in moved]) for i, leaf in enumerate(leaves)]
+    return Prediction(form.unflatten(leaves), form.unflatten(sensitivities))
+
+
+def _moved(
+    training: Training, x: Any, leaves: list[np.ndarray], generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Return by how much each element of a prediction moves when all is nudged once."""
+    params = None
+    if any(leaf.dtype.kind != "f" for leaf in jax.tree.leaves(x)):
+        params = jax.tree.map(lambda leaf: leaf, training.params())  # a module's would change
+        try:
+            training.set_params(jax.tree.map(lambda leaf: _nudged(leaf, generator), params))
+        except BaseException as error:  # there is no way to put any in place: nothing is known
+            let_through(error)
+            return [np.full(leaf.shape, np.inf) for leaf in leaves]
+    try:
+        other = training.predict(jax.tree.map(lambda leaf: _nudged(leaf, generator), x))
+    finally:
+        if params is not None:
+            training.set_params(params)
     with np.errstate(invalid="ignore", over="ignore"):
-        moved = [
-            np.abs(np.asarray(predict(_nudged(x, generator)), np.float64) - value) for _ in range(2)
+        return [
+            np.abs(np.asarray(after, np.float64) - leaf)
+            for after, leaf in zip(jax.tree.leaves(other), leaves, strict=True)
         ]
-        # The largest anywhere in a row's prediction: a single element may stay by chance.
-        most = np.max(moved, axis=0)
+
+
+def _most(value: np.ndarray, moved: list[np.ndarray]) -> np.ndarray:
+    """Return how far another correct prediction may be off, element by element."""
+    if value.dtype.itemsize < 4:
+        return np.full(value.shape, np.inf)
+    # The largest anywhere in a row's prediction: a single element may stay by chance.
+    most = np.max(moved, axis=0)
+    with np.errstate(invalid="ignore", over="ignore"):
         most = np.maximum(most, most.max(axis=tuple(range(1, most.ndim)), keepdims=True))
         least = 64 * UNIT * np.abs(value.astype(np.float64)).max(initial=0.0)
-        return Prediction(value, 2 * most + least)
+        return np.asarray(2 * most + least)
 
 
-def _nudged(x: Any, generator: np.random.Generator) -> Any:
-    def nudge(leaf: np.ndarray) -> np.ndarray:
-        if leaf.dtype.kind != "f":
-            return np.copy(leaf)
-        by = 1 + _NUDGE * generator.choice((-1.0, 1.0), leaf.shape)
-        return np.asarray(leaf * by, leaf.dtype)
-
-    return jax.tree.map(nudge, x)
+def _nudged(leaf: Any, generator: np.random.Generator) -> Any:
+    """Return a leaf of inputs or parameters with each number off; integers and keys as they are."""
+    if not hasattr(leaf, "dtype") or leaf.dtype not in (np.float32, np.float64):
+        return np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf
+    by = 1 + _NUDGE * generator.choice((-1.0, 1.0), leaf.shape)
+    return (leaf * by).astype(leaf.dtype)
 
 
 def noisy(carried: Snapshot | None) -> bool:

@@ -171,7 +171,7 @@ def _step(
 ) -> Moment:
     batch, untouched = problem.batch(number), problem.batch(number)
     # Only before the first step: the others start from weights of the program's own making.
-    prediction = predicted(training.predict, batch.x) if number == 1 else None
+    prediction = predicted(training, batch.x) if number == 1 else None
     compiled = compilations()
     reported = training.step(batch)
     trajectory.compilations.append(compilations() - compiled)
@@ -214,7 +214,8 @@ def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path
         if not hasattr(leaf, "dtype") or leaf.dtype.kind not in "fV":
             return leaf
         drawn = problem.reweighted(path_text(path), np.asarray(leaf), path in frozen)
-        return jax.numpy.asarray(drawn)
+        placed = getattr(leaf, "committed", False)  # where the program put it, or JAX by default
+        return jax.device_put(drawn, leaf.sharding) if placed else jax.numpy.asarray(drawn)
 
     training.set_params(jax.tree_util.tree_map_with_path(weigh, training.params()))
 

@@ -41,9 +41,9 @@ class Step:
     #: What the subject reported, converted; None where it reports none or nothing convertible.
     loss: float | None = None
     #: The prediction before the first step on its own inputs, and the targets.
-    prediction: np.ndarray | None = None
+    prediction: Any = None
     #: How far another correct prediction may lie from it, element by element.
-    sensitivity: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    sensitivity: Any = field(default_factory=lambda: np.zeros(()))
     targets: Any = None
     #: Training computes no prediction that could be made again: statistics of batches, Dropout.
     noisy: bool = False

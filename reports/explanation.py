@@ -59,7 +59,8 @@ def problem_parts(problem: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _optimizer(record: Mapping[str, Any]) -> str:
     settings = [f"{key}={value!r}" for key, value in record["hyperparameters"].items()]
     inner = [_optimizer(record["inner"])] if record["inner"] else []
-    return f"{record['name']}({', '.join(inner + settings)})"
+    arguments = ", ".join(inner + settings)
+    return f"{record['name']}({arguments})" if arguments else str(record["name"])
 
 
 def _architecture(record: Mapping[str, Any]) -> str:

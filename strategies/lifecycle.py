@@ -129,7 +129,7 @@ def lived(subject: Any, shapes: Any = None) -> Problems:
         st.sampled_from(plain).map(lambda action: (action,)),
         orders.map(lambda two: (two[0], "save", two[1], "step", "restore")),
     ]
-    if "with_params" in able(subject):
+    if {"with_params", "optimizer"} <= able(subject):
         stories.append(freezes.map(lambda freeze: (freeze, "step", CHANGE)))
 
     def live(problem: Any, drawn: list[tuple[str, ...]], following: Optimizer) -> tuple[Any]:
@@ -138,7 +138,7 @@ def lived(subject: Any, shapes: Any = None) -> Problems:
         return (replace(problem, actions=actions, next_optimizer=changed),)
 
     drawn = st.lists(st.one_of(stories), min_size=1, max_size=3)
-    return st.builds(live, problems(subject), drawn, promised(subject.optimizers))
+    return st.builds(live, problems(subject), drawn, claimed(subject))
 
 
 def checkpointed(subject: Any, shapes: Any = None) -> Problems:

@@ -97,6 +97,7 @@ SPECIMENS = {
     "linen_steps": 15,
     "linen_trainer_losses": 5,
     "nnx_trainers": 21,
+    "own_models": 11,
     "lifecycles": 13,
     "reference_trainers": 6,
     "escapes": 3,

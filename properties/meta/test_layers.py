@@ -45,8 +45,8 @@ def test_a_file_keeps_the_house_rules(path):
     """It imports only what lies below it, stays under 300 lines, and says what it is for."""
     text = path.read_text()
     meta = "meta" in path.parts
-    # Specimens and accepted programs are subjects: they use what a third party's would.
-    subject = {"specimens", "accepted"} & set(path.parts)
+    # Specimens, accepted programs and recipes are subjects: they use what a third party's would.
+    subject = {"specimens", "accepted", "libraries"} & set(path.parts)
     allowed = ALLOWED["strategies" if subject else room_of(path)] | {""}
 
     assert meta or set(rooms_imported(path)) <= allowed

@@ -30,7 +30,9 @@ def _create(make, wrap):
     return create
 
 
-def _stepping(apply):
+def stepping(apply):
+    """Return a step that trains what `apply` computes."""
+
     @jax.jit
     def step(state, batch):
         def loss(params):
@@ -47,7 +49,8 @@ def _stepping(apply):
 # A list of tuples.
 
 
-def _layers(key, inputs):
+def layers(key, inputs):
+    """Return the parameters of two layers."""
     keys = jax.random.split(key)
     return [
         (jax.random.normal(keys[0], (inputs, 4)), jnp.zeros(4)),
@@ -55,7 +58,8 @@ def _layers(key, inputs):
     ]
 
 
-def _through_layers(params, x):
+def through_layers(params, x):
+    """Predict one column."""
     for weights, bias in params[:-1]:
         x = jnp.tanh(x @ weights + bias)
     weights, bias = params[-1]
@@ -68,7 +72,7 @@ def _first_frozen(optimizer):
 
 
 list_of_tuples = LinenTrainer(
-    _create(_layers, _first_frozen), _stepping(_through_layers), frozen=("0",), optimizers=FEW
+    _create(layers, _first_frozen), stepping(through_layers), frozen=("0",), optimizers=FEW
 )
 
 
@@ -76,7 +80,7 @@ list_of_tuples = LinenTrainer(
 
 
 def _flat(key, inputs):
-    (w0, b0), (w1, b1) = _layers(key, inputs)
+    (w0, b0), (w1, b1) = layers(key, inputs)
     return {"mlp/~/linear_0": {"w": w0, "b": b0}, "mlp/~/linear_1": {"w": w1, "b": b1}}
 
 
@@ -93,7 +97,7 @@ def _named_frozen(optimizer):
 
 flat_names = LinenTrainer(
     _create(_flat, _named_frozen),
-    _stepping(_through_names),
+    stepping(_through_names),
     frozen=("mlp/~/linear_0",),
     optimizers=FEW,
 )
@@ -116,7 +120,7 @@ def _scale_frozen(optimizer):
 
 scalar_leaf = LinenTrainer(
     _create(_vector, _scale_frozen),
-    _stepping(lambda params, x: params["scale"] * (x - params["offset"]).sum(1, keepdims=True)),
+    stepping(lambda params, x: params["scale"] * (x - params["offset"]).sum(1, keepdims=True)),
     frozen=("scale",),
     optimizers=FEW,
 )

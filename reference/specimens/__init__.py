@@ -24,6 +24,7 @@ TRAINING_MODULES = (
     "frostproof.reference.specimens.linen_steps",
     "frostproof.reference.specimens.linen_trainer_losses",
     "frostproof.reference.specimens.nnx_trainers",
+    "frostproof.reference.specimens.own_models",
     "frostproof.reference.specimens.lifecycles",
     "frostproof.reference.specimens.reference_trainers",
 )

@@ -1,0 +1,88 @@
+"""Judges recipes of real libraries: `python -m frostproof.reports.libraries`.
+
+Prints a table in Markdown, kept as `reference/libraries/README.md`: what each recipe holds, the
+laws that refute it, the smallest counterexample, and its cause.
+"""
+
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from ..reference.libraries import VALIDATIONS, Validation
+from .markdown import cell
+from .report import Report, Row
+from .standing import standings
+from .verification import Listener, verify
+
+#: Examples a law: what a recipe does wrong it does at once; for the rest there are other tests.
+EXAMPLES = 20
+SEED = 0
+PACKAGE = "frostproof.reference.libraries"
+
+_HEAD = """# Real libraries under test
+
+Recipes for freezing, each as the documentation of its library has it and through public API alone,
+judged by the law book. Printed by
+
+```console
+$ pip install 'frostproof[libraries]'
+$ python -m frostproof.reports.libraries
+```
+
+| recipe | library | keeps | breaks, though promised | breaks beyond the promise | smallest \
+counterexample |
+|---|---|---|---|---|---|
+"""
+
+
+class _Progress(Listener):
+    """Says on standard error which verdict was reached, since a run takes minutes."""
+
+    def finds(self, row: Row) -> None:
+        print(f"{row.verdict:8} {row.id.removeprefix(PACKAGE + '.')}", file=sys.stderr)
+
+
+def judge(validation: Validation, laws: Iterable[str] = ("*",)) -> Report:
+    """Judge one recipe in a process of its own, always by the same problems."""
+    target = f"{PACKAGE}.{validation.target}"
+    return verify(target, laws=tuple(laws), max_examples=EXAMPLES, seed=SEED, listener=_Progress())
+
+
+def table_row(validation: Validation, report: Report) -> str:
+    """Return a recipe's row of the table."""
+    (standing,) = standings(report.rows).values()
+    kept = ", ".join(standing.held) or "nothing"
+    broken = broken_rows(report)
+    promised, beyond = (
+        ", ".join(f"`{row.law}`" for row in broken if row.promised is each) or "–"
+        for each in (True, False)
+    )
+    example = broken[0].reason or "" if broken else "–"
+    library = f"{validation.library} {version(validation.library)}"
+    return f"| {' | '.join((validation.recipe, library, kept, promised, beyond, cell(example)))} |"
+
+
+def broken_rows(report: Report) -> list[Row]:
+    """Return the rows that a recipe fails by, those of its promise first."""
+    broken = [row for row in report.rows if row.verdict in ("refuted", "error")]
+    return sorted(broken, key=lambda row: not row.promised)
+
+
+def causes(validation: Validation) -> list[str]:
+    """Return a line for each law that refutes a recipe, and for what goes to its maintainers."""
+    lines = [f"- {validation.recipe}, `{law}`: {cause}" for law, cause in validation.causes.items()]
+    if validation.upstream is not None:
+        name = f"upstream/{validation.upstream}"
+        lines.append(f"- {validation.recipe}: shown to its maintainers by [`{name}`]({name}).")
+    return lines
+
+
+def main() -> None:
+    """Judge all recipes and print what was found."""
+    rows = [table_row(each, judge(each)) for each in VALIDATIONS]
+    lines = [line for each in VALIDATIONS for line in causes(each)]
+    print(_HEAD + "\n".join([*rows, "", "## Causes", "", *lines]))
+
+
+if __name__ == "__main__":
+    main()
