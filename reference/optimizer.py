@@ -111,11 +111,9 @@ def read_optimizer(fields: Any) -> Optimizer | OwnOptimizer:
         raise ValueError(f"{fields!r} is no record of an optimizer")
     if fields == OWN.record():
         return OWN
-    inner = None
-    if fields["inner"] is not None:
-        inner = read_optimizer(fields["inner"])
-        if not isinstance(inner, Optimizer):
-            raise ValueError(f"{fields!r} is no record of an optimizer")
+    inner = None if fields["inner"] is None else read_optimizer(fields["inner"])
+    if isinstance(inner, OwnOptimizer):
+        raise ValueError(f"{fields!r} is no record of an optimizer")
     values = fields["hyperparameters"]
     numbers = [value for value in values.values() if isinstance(value, float | int)]
     if len(numbers) < len(values) or not all(abs(number) <= _LARGEST for number in numbers):

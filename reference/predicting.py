@@ -48,7 +48,7 @@ def predicted(training: Training, x: Any) -> Prediction | None:
     generator = np.random.default_rng(0)
     moved = [_moved(training, x, leaves, generator) for _ in range(2)]
     sensitivities = [_most(leaf, [each[i] for each in moved]) for i, leaf in enumerate(leaves)]
-    return Prediction(form.unflatten(leaves), form.unflatten(sensitivities))
+    return Prediction(*(jax.tree.unflatten(form, each) for each in (leaves, sensitivities)))
 
 
 def _moved(

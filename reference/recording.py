@@ -95,9 +95,8 @@ def _in_form(form: Any, tree: Any) -> Any:
         if len(given) != len(paths):
             return None
         paths = list(given)
-    return structure.unflatten(
-        [
-            given.get(path, jnp.zeros_like(zeros))
-            for path, (_, zeros) in zip(paths, places, strict=True)
-        ]
-    )
+    leaves = [
+        given.get(path, jnp.zeros_like(zeros))
+        for path, (_, zeros) in zip(paths, places, strict=True)
+    ]
+    return jax.tree.unflatten(structure, leaves)

@@ -77,7 +77,7 @@ def subject_problems(
         fields["numbers"] = _NUMBERS_FOR[fields.pop("gradients")]
 
     def build(
-        optimizer: Optimizer,
+        optimizer: Any,
         steps: int,
         size: tuple[int, int],
         seed: int,
