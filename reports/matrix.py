@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
+from ..properties.book import BY_ID
 from ..properties.law import GUARANTEES
 from .report import Row
 
@@ -80,33 +81,17 @@ class Matrix:
         return Matrix(self.name, self.columns, self.rows, cells)
 
 
-def verdict_matrix(
-    rows: Sequence[Row], places: Mapping[str, str], laws: Mapping[str, Any]
-) -> Matrix:
-    """Return subjects × laws, the laws grouped by guarantee.
-
-    `places` maps row ids to the addresses of their sections, `laws` law ids to what the book says.
-    """
+def verdict_matrix(rows: Sequence[Row], places: Mapping[str, str]) -> Matrix:
+    """Return subjects × laws; `places` maps row ids to the addresses of their sections."""
     subjects = {subject: n for n, subject in enumerate(dict.fromkeys(row.subject for row in rows))}
-    order = rank_of_guarantees()
-    by_law = {row.law: row.guarantee for row in rows}
-    ranked = sorted(by_law, key=lambda law: order.get(by_law[law], len(order)))
-    columns = {law: n for n, law in enumerate(ranked)}
+    columns, positions = law_groups({row.law: row.guarantee for row in rows})
     shown = short_names(subjects)
-    about = {str(name): words for name, words in GUARANTEES.items()}
     matrix = Matrix(
         "Verdicts",
         [Group("", [Head(shown[name], name, f"#{place_of(name)}") for name in subjects])],
-        [
-            Group(
-                guarantee,
-                [_head(law, laws) for law in group],
-                about.get(guarantee, ""),
-            )
-            for guarantee, group in groupby(ranked, by_law.__getitem__)
-        ],
+        columns,
         {
-            (subjects[row.subject], columns[row.law]): Cell(
+            (subjects[row.subject], positions[row.law]): Cell(
                 row.verdict if row.promised else f"{row.verdict} beyond",
                 row.verdict if row.promised else f"{row.verdict}, beyond the promise",
                 places.get(row.id, ""),
@@ -118,13 +103,25 @@ def verdict_matrix(
     return matrix.transposed() if len(subjects) <= _FEW else matrix
 
 
+def law_groups(guarantees: Mapping[str, str]) -> tuple[list[Group], dict[str, int]]:
+    """Return laws in groups, one a guarantee in the order of the book, and the column of each."""
+    order = rank_of_guarantees()
+    about = {str(name): words for name, words in GUARANTEES.items()}
+    ranked = sorted(guarantees, key=lambda law: order.get(guarantees[law], len(order)))
+    groups = [
+        Group(guarantee, [_head(law) for law in laws], about.get(guarantee, ""))
+        for guarantee, laws in groupby(ranked, guarantees.__getitem__)
+    ]
+    return groups, {law: column for column, law in enumerate(ranked)}
+
+
 def rank_of_guarantees() -> dict[str, int]:
     """Return guarantees in the order of the law book."""
     return {name: place for place, name in enumerate(GUARANTEES)}
 
 
-def _head(law: str, laws: Mapping[str, Any]) -> Head:
-    statement = laws[law].statement if law in laws else ""
+def _head(law: str) -> Head:
+    statement = BY_ID[law].statement if law in BY_ID else ""
     return Head(law, statement, f"#law-{law}", statement)
 
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ..properties.book import BY_ID
+from .disagreement import disagreements
 from .explanation import conclusion, problem_parts
+from .kills import kill_matrices
 from .matrix import place_of, rank_of_guarantees, verdict_matrix
 from .plots import bound_plot, drawn_plots, drift_plot
 from .report import FAILING, Report, Row
@@ -24,6 +26,8 @@ from .standing import standings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from ..properties.law import Law
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: A plot costs 50 ms and 8 KB: the first of a report have theirs, all have their numbers.
@@ -55,8 +59,10 @@ class Found:
     replay: str
 
 
-def page(report: Report) -> str:
-    """Return the page of a report; all that a subject wrote is escaped."""
+def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
+    """Return the page of a report, with a kill matrix if there is one; all that a subject wrote is
+    escaped.
+    """
     order = rank_of_guarantees()
     bad = sorted(
         (row for row in report.rows if row.verdict in FAILING),
@@ -74,13 +80,16 @@ def page(report: Report) -> str:
         headline=ended[0].upper() + ended[1:],
         mood="bad" if report.exit_status else "good",
         counts=list(_counts(report)),
-        table=verdict_matrix(report.rows, places, BY_ID),
+        table=verdict_matrix(report.rows, places),
         broken=[each for each in found if each.row.promised],
         beyond=[each for each in found if not each.row.promised],
         subjects=_subjects(report),
         places=places,
         drawn=drawn_plots(report.rows),
-        laws=[BY_ID[law] for law in sorted({row.law for row in report.rows}) if law in BY_ID],
+        disagreements=disagreements(report),
+        kills=kills,
+        kill_matrices=list(kill_matrices(kills)) if kills else [],
+        laws=_laws(report, kills),
         style=Markup(_text("style.css")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -103,6 +112,14 @@ def _environment() -> Environment:
 @cache
 def _text(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _laws(report: Report, kills: Mapping[str, Any] | None) -> list[Law]:
+    """Return the laws that the page names, as far as the book has them."""
+    named = {row.law for row in report.rows}
+    for laws in kills["matrix"].values() if kills else ():
+        named |= laws.keys()
+    return [BY_ID[law] for law in sorted(named) if law in BY_ID]
 
 
 def _counts(report: Report) -> Iterator[dict[str, Any]]:

@@ -19,12 +19,18 @@ def write_report(report: Report, folder: Path) -> None:
     """
     from .badge import badge
     from .junit import junit
+    from .kills import read_kills
     from .markdown import markdown
     from .page import page
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in zip(FILES, (Report.to_json, page, markdown, junit, badge), strict=True):
-        replace_file(folder / name, text(report))
+
+    def whole_page(report: Report) -> str:
+        return page(report, read_kills(folder))
+
+    writers = (Report.to_json, whole_page, markdown, junit, badge)
+    for name, write in zip(FILES, writers, strict=True):
+        replace_file(folder / name, write(report))
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from frostproof.reports.badge import badge
 from frostproof.reports.junit import junit
 from frostproof.reports.markdown import markdown
 from frostproof.reports.page import page
-from frostproof.reports.report import Report
+from frostproof.reports.report import Part, Report
 from frostproof.reports.writing import FILES, write_report
 
 #: What a subject's name, a leaf or a message may hold.
@@ -118,6 +118,49 @@ def test_what_a_subject_writes_is_no_markup(name, html, tmp_path):
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert len(headings) == 5
     assert "<script>" not in text.replace(SCRIPT, "").split("```python")[0]
+
+
+KILLS = {
+    "summary": {"specimens": 2, "seeds": 2, "dead": 1},
+    "max_examples": 100,
+    "rows": [
+        {"specimen": "freezing:decays", "law": "frozen-value", "seeds": [7, 13]},
+        {"specimen": "freezing:<b>", "law": "frozen-bits", "seeds": [1, None]},
+    ],
+    "matrix": {"freezing:decays": {"frozen-value": 7, "a-law-of-old": None}},
+}
+
+
+def test_a_kill_matrix_beside_the_report_appears_in_it(tmp_path):
+    """In the same style: numbers to be read, and what outlived its law in red; else nothing."""
+    (tmp_path / "kill-matrix.json").write_text(json.dumps(KILLS))
+    write_report(sample(), tmp_path)
+    shown = Elements((tmp_path / "report.html").read_text())
+    text = " ".join(" ".join(shown.text).split())
+    classes = shown.values("class")
+
+    assert "1 of 2 faulty programs were refuted by the law that is about their fault" in text
+    assert [text.count(word) for word in ("outlived it", "13", "a-law-of-old")] == [1] * 3
+    found = [classes.count(name) for name in ("killed own", "alive", "stands")]
+    assert found == [4, 1, 1]
+
+    for broken in ("{}", "[", json.dumps(KILLS | {"rows": [1]})):
+        (tmp_path / "kill-matrix.json").write_text(broken)
+        write_report(sample(), tmp_path)
+        assert "Kill matrix" not in (tmp_path / "report.html").read_text()
+
+
+def test_where_parts_disagree_is_said(tmp_path):
+    """A merged report names the law, and on which release it held and on which it did not."""
+    report = sample()
+    for optax, verdict in (("0.2.6", "held"), ("0.2.8", "refuted")):
+        versions = {"frostproof": "0.1.0", "optax": optax}
+        report.parts.append(Part("ci", 0, versions, 0, {report.rows[1].id: verdict}))
+
+    text = " ".join(" ".join(Elements(page(report)).text).split())
+
+    assert "Where the parts disagree" in text
+    assert f"{report.rows[1].id} refuted on optax 0.2.8 held on optax 0.2.6" in text
 
 
 def test_junit_has_law_and_subject_as_properties():
