@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic  # by itself: a subject may replace `time.monotonic`
 from typing import Any
 
@@ -18,6 +19,7 @@ from .budget import unmet
 from .drawn import traits
 from .law import Inconclusive, Law, Refutation, SubjectRaised, collect
 from .memory import Memory
+from .never import confirmed, smaller
 from .profiles import NamespacedDatabase
 from .script import script
 from .verdict import Counterexample, Verdict
@@ -153,6 +155,10 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
     else:
         never = _confirmed(law, subject, tally)
         if never is not None:
+            most = hypothesis.settings(quietly, max_examples=min(ROUND, most), database=None)
+            if seconds := min(effort.shrinking, effort.seconds / 4):
+                names, calls = set(tally.never), partial(_calls, law, subject, memory)
+                never = smaller(law, subject, names, strategy, calls, most, seconds) or never
             verdict = _refuted(law, subject, never, tally, target)
         else:
             verdict = _unrefuted(law, tally, effort, cut=out_of_time())
@@ -164,9 +170,7 @@ def examine(
     law: Law, subject: Any, problems: tuple[Any, ...], memory: Memory, tally: Tally
 ) -> None:
     """Run the subject on one example's problems and judge it, counting what was seen."""
-    calls = [
-        memory.run(subject, problem, watched=law.watched, fresh=law.fresh) for problem in problems
-    ]
+    calls = _calls(law, subject, memory, problems)
     try:
         labels, observed = collect(lambda: law.check(*calls))
     except Inconclusive as reason:
@@ -184,6 +188,12 @@ def examine(
             tally.labels.update(labels)
             tally.labels.update(traits(problems[0]))
             tally.note(observed, problems, calls)
+
+
+def _calls(law: Law, subject: Any, memory: Memory, problems: tuple[Any, ...]) -> list[Any]:
+    return [
+        memory.run(subject, problem, watched=law.watched, fresh=law.fresh) for problem in problems
+    ]
 
 
 def _refuted(
@@ -238,12 +248,9 @@ def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | 
 
 def _confirmed(law: Law, subject: Any, tally: Tally) -> Refutation | None:
     """Return what never happened although it should have; what never mattered gets a label."""
-    for name, failures in tally.never.items():
-        for failure in failures:
-            if law.confirm is None or law.confirm(subject, failure):
-                return failure
-        tally.labels[f"never mattered: {name}"] = len(failures)
-    return None
+    never, idle = confirmed(law, subject, tally.never)
+    tally.labels.update({f"never mattered: {name}": count for name, count in idle.items()})
+    return never
 
 
 def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:

@@ -9,6 +9,7 @@ from frostproof.properties.book import BY_ID
 from frostproof.properties.engine import Effort, judge
 from frostproof.properties.law import Law
 from frostproof.properties.memory import Memory
+from frostproof.properties.verdict import Verdict
 from frostproof.reference.loading import as_subject
 from frostproof.reference.specimens import MODULES, TRAINING_MODULES
 from frostproof.reference.specimens.specimen import specimens_of
@@ -30,7 +31,7 @@ def specimen_ids() -> list[str]:
 
 
 def kills(id: str, seeds: int, max_examples: int) -> dict[str, object]:
-    """Judge a specimen by its law once with each seed; the first counterexample is shrunk.
+    """Judge a specimen by its law once with each seed, and once more to shrink what is found.
 
     `seeds` in the answer has the number of the example that was the first to fail, or None where
     none did; `size` what the shrunk problems are made of.
@@ -38,11 +39,14 @@ def kills(id: str, seeds: int, max_examples: int) -> dict[str, object]:
     fn, law = _found(id)
     started, counts, size = time.monotonic(), [], None
     for seed in range(seeds):
-        shrinking = 20.0 if seed == 0 else 0.0
-        count, problems = _killed(fn, law, seed, max_examples, shrinking)
-        counts.append(count)
-        if seed == 0 and problems:
-            size = size_of(problems)
+        for most in _runs(law, max_examples):
+            verdict = _judged(fn, law, seed, most)
+            if verdict.outcome in DEAD:
+                break
+        counts.append(verdict.examples if verdict.outcome in DEAD else None)
+    shrunk = _judged(fn, law, 0, max_examples, shrinking=20.0).counterexample
+    if shrunk is not None:
+        size = size_of(shrunk.problems)
     return {
         "specimen": id,
         "kind": fn.specimen.kind,
@@ -62,7 +66,8 @@ def kills_by_every_law(id: str, max_examples: int) -> dict[str, object]:
     laws = {}
     for item in items:
         if item.unable is None:
-            laws[item.law.id], _ = _killed(fn, item.law, 0, max_examples, 0.0)
+            verdict = _judged(fn, item.law, 0, max_examples)
+            laws[item.law.id] = verdict.examples if verdict.outcome in DEAD else None
     seconds = round(time.monotonic() - started, 1)
     return {"specimen": id, "laws": laws, "seconds": seconds}
 
@@ -74,20 +79,12 @@ def _found(id: str) -> tuple[object, Law]:
     return fn, BY_ID[fn.specimen.law]
 
 
-def _killed(
-    fn, law: Law, seed: int, max_examples: int, shrinking: float
-) -> tuple[int | None, list[dict[str, object]] | None]:
-    """Return how many examples it took, and the problems of the counterexample."""
+def _judged(fn, law: Law, seed: int, most: int, shrinking: float = 0.0) -> Verdict:
     # What a specimen remembers of other runs is part of its fault, not of the next measurement.
     getattr(import_module(fn.specimen.module), "forget", lambda: None)()
     subject = as_subject(fn, fn.specimen.kind)
-    for most in _runs(law, max_examples):
-        effort = Effort(max_examples=most, seed=seed, shrinking=shrinking)
-        verdict = judge(law, subject, effort, Memory(), fn.specimen.subject_name)
-        if verdict.outcome in DEAD:
-            problems = verdict.counterexample and verdict.counterexample.problems
-            return verdict.examples, problems
-    return None, None
+    effort = Effort(max_examples=most, seed=seed, shrinking=shrinking)
+    return judge(law, subject, effort, Memory(), fn.specimen.subject_name)
 
 
 def _runs(law: Law, max_examples: int) -> Iterator[int]:

@@ -59,7 +59,7 @@ _OPTAX = Plan(
             "masks_as_functions",
             "prefix_of_a_mask",
             "prefix_for_the_partition",
-            "frozen_leaves_in_a_list",
+            "frozen_leaves_in_lists",
             "extra_argument_through_a_partition",
             "extra_argument_through_a_named_chain",
             "whole_argument",

@@ -24,6 +24,7 @@ SAMPLE = (
     "shapes:relu_on_the_prediction",
     "optax_transformations:leak_from_step_three",
     "optax_transformations:two_levels_deep",
+    "optax_transformations:leaves_by_last_name",
     "optax_wrappers:state_for_frozen_leaves",
     "optax_wrappers:tiny_rate_for_frozen_leaves",
     "linen_trainer_losses:last_row_left_out",

@@ -78,7 +78,7 @@ TRAINERS = (
     ("frostproof.reference.accepted.optax_features:masks_as_functions", "optax"),
     ("frostproof.reference.accepted.optax_features:prefix_of_a_mask", "optax"),
     ("frostproof.reference.accepted.optax_features:prefix_for_the_partition", "optax"),
-    ("frostproof.reference.accepted.optax_features:frozen_leaves_in_a_list", "optax"),
+    ("frostproof.reference.accepted.optax_features:frozen_leaves_in_lists", "optax"),
     ("frostproof.reference.accepted.optax_features:extra_argument_through_a_partition", "optax"),
     ("frostproof.reference.accepted.optax_features:extra_argument_through_a_named_chain", "optax"),
     ("frostproof.reference.accepted.optax_features:whole_argument", "optax"),

@@ -79,19 +79,23 @@ prefix_for_the_partition = _under_few(
 
 
 @_under_few
-def frozen_leaves_in_a_list(optimizer, mask):
-    """The frozen updates go through a masked transformation of their own, be they none at all."""
+def frozen_leaves_in_lists(optimizer, mask):
+    """Frozen scalars, vectors and matrices go through transformations of their own, which often
+    have none to transform.
+    """
     flags = jax.tree.leaves(mask)
-    zero = optax.masked(optax.set_to_zero(), [True] * sum(flags))
 
     def update(updates, state, params=None):
         updates, state = optimizer.update(updates, state, params)
         leaves, form = jax.tree.flatten(updates)
-        own = [leaf for leaf, frozen in zip(leaves, flags, strict=True) if frozen]
-        zeroed, _ = zero.update(own, zero.init(own))
-        zeroed = iter(zeroed)
-        new = [next(zeroed) if out else leaf for leaf, out in zip(leaves, flags, strict=True)]
-        return jax.tree.unflatten(form, new), state
+        for axes in range(3):
+            chosen = [i for i, leaf in enumerate(leaves) if flags[i] and leaf.ndim == axes]
+            own = [leaves[i] for i in chosen]
+            zero = optax.masked(optax.set_to_zero(), [True] * len(own))
+            zeroed, _ = zero.update(own, zero.init(own))
+            for i, leaf in zip(chosen, zeroed, strict=True):
+                leaves[i] = leaf
+        return jax.tree.unflatten(form, leaves), state
 
     return optax.GradientTransformation(optimizer.init, update)
 

@@ -14,7 +14,7 @@ from frostproof.reference.specimens.refreezing import (
     trainer,
     zeroing_step,
 )
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 from frostproof.strategies.optimizers import named
 
 
@@ -103,7 +103,11 @@ def weights_scaled_between_the_steps():
     return trainer(refreeze=scaling)
 
 
-@specimen(law="unfreeze-resumes", seen="an optimizer built once, for the frozen set of that day")
+@specimen(
+    law="unfreeze-resumes",
+    seen="an optimizer built once, for the frozen set of that day",
+    needs=Needs("a step before it is unfrozen, and one after it", steps=2),
+)
 def never_unfrozen():
     """To unfreeze changes nothing: the body stays as it is."""
     return trainer(refreeze=lambda state, frozen: state)

@@ -40,7 +40,12 @@ def then_on_frozen(optimizer, mask, change):
 # Leaves that are mistaken for others.
 
 
-@specimen(law="exact-selection", kind="optax", seen="`startswith` in a recipe for nnx.Optimizer")
+@specimen(
+    law="exact-selection",
+    kind="optax",
+    seen="`startswith` in a recipe for nnx.Optimizer",
+    needs=Needs("layers whose names resemble each other", leaves=12),
+)
 def layers_by_prefix(optimizer, mask):
     """Layers are compared by `startswith`, so that `l1` also freezes `l11`."""
     layers = tuple(each.rpartition(".")[0] for each in names_of_frozen(mask) if "." in each)
@@ -50,7 +55,12 @@ def layers_by_prefix(optimizer, mask):
     return frozen_by(wider, optimizer)
 
 
-@specimen(law="trainable-moves", kind="optax", seen="labels made of `path[-1].key`")
+@specimen(
+    law="trainable-moves",
+    kind="optax",
+    seen="labels made of `path[-1].key`",
+    needs=Needs("over a run each leaf of a small tree moves at least once", leaves=12),
+)
 def leaves_by_last_name(optimizer, mask):
     """Only the last name is compared, so that one frozen kernel freezes every kernel."""
     last = {each.rpartition(".")[2] for each in names_of_frozen(mask)}
