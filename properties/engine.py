@@ -155,10 +155,10 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
     else:
         never = _confirmed(law, subject, tally)
         if never is not None:
-            most = hypothesis.settings(quietly, max_examples=min(ROUND, most), database=None)
+            anew = hypothesis.settings(quietly, max_examples=min(ROUND, most), database=None)
             if seconds := min(effort.shrinking, effort.seconds / 4):
                 names, calls = set(tally.never), partial(_calls, law, subject, memory)
-                never = smaller(law, subject, names, strategy, calls, most, seconds) or never
+                never = smaller(law, subject, names, strategy, calls, anew, seconds) or never
             verdict = _refuted(law, subject, never, tally, target)
         else:
             verdict = _unrefuted(law, tally, effort, cut=out_of_time())

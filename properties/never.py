@@ -21,7 +21,7 @@ def confirmed(
     """Return what never happened although it should have, and how often what did not matter came up
     before it.
     """
-    idle = {}
+    idle: dict[str, int] = {}
     for name, failures in never.items():
         for failure in failures:
             if law.confirm is None or law.confirm(subject, failure):

@@ -1,5 +1,6 @@
 """How a specimen dies: examples until its law refutes it, seed by seed, and what they shrink to."""
 
+import math
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -17,6 +18,14 @@ from frostproof.reference.tree_problem import leaf_paths
 from frostproof.strategies.probing import able
 
 DEAD = ("refuted", "error")
+
+
+class Unhurried(Effort):
+    """As many examples as are asked for: on a busy machine a law would have to do with fewer."""
+
+    patience = math.inf
+
+
 #: Runs of which the first that refutes counts, for a law that is judged when a run is over.
 RUNS = (1, 2, 5, 10, 15, 30)
 
@@ -83,7 +92,7 @@ def _judged(fn, law: Law, seed: int, most: int, shrinking: float = 0.0) -> Verdi
     # What a specimen remembers of other runs is part of its fault, not of the next measurement.
     getattr(import_module(fn.specimen.module), "forget", lambda: None)()
     subject = as_subject(fn, fn.specimen.kind)
-    effort = Effort(max_examples=most, seed=seed, shrinking=shrinking)
+    effort = Unhurried(most, seed, seconds=3600.0, shrinking=shrinking)
     return judge(law, subject, effort, Memory(), fn.specimen.subject_name)
 
 
