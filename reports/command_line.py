@@ -35,6 +35,9 @@ def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"frostproof: {' '.join(str(error).split())}", file=sys.stderr)
         return UNJUDGED
+    except KeyboardInterrupt:
+        print("frostproof: interrupted", file=sys.stderr)
+        return UNJUDGED
     except BrokenPipeError:  # `frostproof laws | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -132,6 +135,10 @@ def _verify(options: argparse.Namespace) -> int:
     else:
         report = verify(*options.targets, **settings)
     terminal.ends(report)
+    if report.unwritten is not None:
+        print(f"frostproof: --report {report.unwritten}", file=sys.stderr)
+    elif options.report is not None:
+        print(f"report: {options.report / 'report.html'}")
     return report.exit_status
 
 

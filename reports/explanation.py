@@ -16,11 +16,11 @@ def conclusion(report: Report) -> str:
     failing = sum(row.fails for row in report.rows)
     if failing:
         return f"{failing:,} promised verdict{'s' * (failing != 1)} failed"
-    if report.exit_status == 0:
-        return "everything promised held"
     if not report.finished:
         return "the run ended before all was judged"
-    return "nothing promised could run"
+    if not report.judged:
+        return "nothing promised could run"
+    return "everything promised held"
 
 
 def story(row: Row) -> list[tuple[str, str]]:

@@ -148,10 +148,28 @@ def _figure(
     """Draw on axes without a frame, and return a figure that says in words what it shows: for all
     to read if it is to be `told`.
     """
-    import matplotlib
-    from matplotlib.figure import Figure  # no pyplot: no state, no window
+    with warnings.catch_warnings():
+        # Of glyphs that its font lacks, and the page's may have; of what it uses itself.
+        warnings.simplefilter("ignore")
+        import matplotlib
+        from matplotlib.figure import Figure  # no pyplot: no state, no window
 
-    style: Any = {
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()  # whatever a user has settled for plots of their own
+            matplotlib.rcParams.update(_style())
+            figure = Figure(figsize=(3.6, height), layout="constrained")
+            figure.patch.set_alpha(0)
+            draw(figure.add_subplot(facecolor="none"))
+            written = io.StringIO()
+            figure.savefig(written, format="svg", metadata={"Date": None})
+    words = Markup(" <b>{}</b>").format(description) if told else ""
+    return Markup("<figure><figcaption>{}{}</figcaption>{}</figure>").format(
+        title, words, _inlined(written.getvalue(), title if told else description)
+    )
+
+
+def _style() -> Any:
+    return {
         "svg.fonttype": "none", "svg.hashsalt": str(next(_salts)), "font.size": 9.5,
         "text.parse_math": False,  # a subject may write one dollar, or two
         "axes.spines.top": False, "axes.spines.right": False,
@@ -159,18 +177,6 @@ def _figure(
         "xtick.color": _COLOURS["line"], "ytick.color": _COLOURS["line"],
         "xtick.labelcolor": _COLOURS["soft"], "ytick.labelcolor": _COLOURS["soft"],
     }  # fmt: skip
-    with matplotlib.rc_context(style), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of glyphs that its font lacks: the page's may have them
-        figure = Figure(figsize=(3.6, height), layout="constrained")
-        figure.patch.set_alpha(0)
-        axes = figure.add_subplot(facecolor="none")
-        draw(axes)
-        written = io.StringIO()
-        figure.savefig(written, format="svg", metadata={"Date": None})
-    words = Markup(" <b>{}</b>").format(description) if told else ""
-    return Markup("<figure><figcaption>{}{}</figcaption>{}</figure>").format(
-        title, words, _inlined(written.getvalue(), title if told else description)
-    )
 
 
 def _inlined(svg: str, description: str) -> Markup:

@@ -110,8 +110,12 @@ class Report:
         """
         if any(row.fails for row in self.rows):
             return 1
-        ran = any(row.promised and row.verdict != "not-run" for row in self.rows)
-        return 0 if ran and self.finished and self.unwritten is None else 2
+        return 0 if self.judged and self.finished and self.unwritten is None else 2
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything promised could run."""
+        return any(row.promised and row.verdict != "not-run" for row in self.rows)
 
     @property
     def summary(self) -> dict[str, Any]:

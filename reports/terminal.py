@@ -71,8 +71,6 @@ class Terminal(Listener):
         for subject, standing in standings(report.rows).items():
             self.console.print(f"{escape(subject)} {escape(standing.sentence)}")
         self.console.print(self._conclusion(report))
-        if report.unwritten:
-            self.console.print(f"[bold red]--report {escape(report.unwritten)}[/]")
 
     def _counterexample(self, row: Row) -> None:
         self.console.rule(f"{escape(row.subject)} :: {row.law}", align="left", style="red")

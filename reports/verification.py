@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
@@ -76,7 +77,7 @@ def verify(
     Raises a `ValueError` before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
     `UnknownGuarantee`, or one that names the argument.
     """
-    listener = listener or Listener()
+    told = listener or Listener()
     terms = Terms.of(max_examples=max_examples, seed=seed, timeout=timeout)
     folder = None if report is None else Path(report)
     if folder is not None:
@@ -88,13 +89,15 @@ def verify(
         recorder.leaves_out("left out by --laws", len(left_out))
         recorder.expects(map(Row.unreached, items))
         try:
-            listener.starts(recorder.report)
+            told.starts(recorder.report)
             for item in items:
-                row = Row.of(item, judge(item, partial(listener.progresses, item)))
+                row = Row.of(item, judge(item, partial(told.progresses, item)))
                 recorder.records(row)
-                listener.finds(row)
+                told.finds(row)
         finally:  # also where the user interrupts it
             found = recorder.close()
+    if found.unwritten is not None and listener is None:
+        warnings.warn(f"`report` {found.unwritten}", stacklevel=2)
     return found
 
 

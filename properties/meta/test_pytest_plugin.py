@@ -6,6 +6,8 @@ from collections import defaultdict
 
 import pytest
 
+from frostproof.reports.writing import FILES
+
 #: Cheap to run, and wrong: no JAX, nothing trained. `sound` breaks only the laws not chosen here.
 TRAIN = """
 import flax.linen
@@ -69,7 +71,7 @@ def test_subjects_are_judged_from_any_directory(foreign):
     found = rows(foreign.path / "made" / "here")
     assert set(found) == {f"{name}::{law}" for name in names for law in FEW}
     assert found["train.py:thaws::answer-norms-equal"]["verdict"] == "refuted"
-    assert (foreign.path / "made" / "here" / "report.md").is_file()
+    assert {path.name for path in (foreign.path / "made" / "here").iterdir()} == set(FILES)
 
 
 def test_the_package_is_the_suite(foreign):

@@ -2,11 +2,14 @@
 
 import json
 import re
+import tomllib
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
 
+import frostproof
 from frostproof.properties.meta.report_samples import SCRIPT, sample
 from frostproof.reports.badge import badge
 from frostproof.reports.junit import junit
@@ -69,6 +72,21 @@ def test_all_files_are_left_and_replaced(tmp_path):
         write_report(sample(), folder)
 
     assert {path.name for path in folder.iterdir()} == set(FILES)
+
+
+def test_what_a_page_is_made_of_comes_with_the_package():
+    """Templates, style and schema are no Python: pyproject.toml has to name them."""
+    root = Path(frostproof.__file__).parent
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    named = {
+        path
+        for pattern in settings["package-data"]["frostproof.reports"]
+        for path in (root / "reports").glob(pattern)
+    }
+    files = {path for path in (root / "reports").rglob("*.*") if path.suffix not in (".py", ".pyc")}
+
+    assert len(files) > 5
+    assert files <= named
 
 
 def test_the_page_says_what_ran_and_what_did_not(html):
