@@ -1,9 +1,5 @@
 """The stand-alone script of a counterexample fails by itself, and passes on mended code."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from frostproof.properties.book import BY_ID
@@ -50,7 +46,7 @@ def write(tmp_path, law, fault):
 
 
 @pytest.mark.parametrize("law", FAULTS)
-def test_a_script_fails_alone_and_passes_when_mended(law, tmp_path):
+def test_a_script_fails_alone_and_passes_when_mended(law, tmp_path, run):
     """It imports the subject's module, draws nothing, and asserts."""
     path = write(tmp_path, law, FAULTS[law])
     target = f"{path}:fn"
@@ -60,16 +56,13 @@ def test_a_script_fails_alone_and_passes_when_mended(law, tmp_path):
     script.write_text(verdict.reproduce)
 
     assert "frostproof" not in verdict.reproduce
-    failed = run(script)
-    assert failed.returncode == 1
-    assert "AssertionError" in failed.stderr
+    assert "AssertionError" in run(script)
 
     write(tmp_path, law, "")
-    mended = run(script)
-    assert mended.returncode == 0, mended.stderr
+    assert run(script) == ""
 
 
-def test_an_exception_comes_back_from_the_script(tmp_path):
+def test_an_exception_comes_back_from_the_script(tmp_path, run):
     """Where the call raises there is nothing to assert: the script raises too."""
     path = write(tmp_path, "answer-shape", "raise RuntimeError('no batch of one')")
     target = f"{path}:fn"
@@ -78,11 +71,4 @@ def test_an_exception_comes_back_from_the_script(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(verdict.reproduce)
 
-    assert "no batch of one" in run(script).stderr
-
-
-def run(script):
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
-    return subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, check=False, env=environment
-    )
+    assert "no batch of one" in run(script)

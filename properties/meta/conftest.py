@@ -1,0 +1,46 @@
+"""Runs stand-alone scripts for tests, one by one in a process that does not know frostproof."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# One process for many scripts: most of what a script takes is the start of JAX.
+_LOOP = """
+import contextlib, json, os, runpy, sys, traceback
+
+path = list(sys.path)
+for line in sys.stdin:
+    script = json.loads(line)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            runpy.run_path(script, run_name="__main__")
+        answer = ""
+    except BaseException:
+        answer = traceback.format_exc()
+    sys.path[:] = path
+    # The subject that it imported: the next script may import another one of that name.
+    for name, module in list(sys.modules.items()):
+        if os.path.dirname(getattr(module, "__file__", None) or "") == os.path.dirname(script):
+            del sys.modules[name]
+    print(json.dumps(answer), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Return a function that runs a script and returns the traceback it ends with, or ""."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _LOOP], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def run_script(script: Path) -> str:
+            print(json.dumps(str(script)), file=process.stdin, flush=True)
+            return json.loads(process.stdout.readline())
+
+        yield run_script
+        process.stdin.close()
