@@ -102,6 +102,9 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
     Laws that draw from the same strategy with the same seed see the same problems in the same
     order, so that `memory` lets them share the calls.
     """
+    from ..reference.compilations import forget_programs  # here: a law book is read without JAX
+
+    forget_programs()
     tally = Tally()
     started = monotonic()
 
