@@ -10,14 +10,22 @@ from typing import Any
 
 import numpy as np
 
+from ..reference.naming import root_of
+
 
 def import_subject(target: str) -> list[str]:
     """Return the lines that bring a target into a script, under the name `subject`."""
     place, _, name = target.rpartition(":")
+    # A lambda, something within a function, or in a script, which would run once more.
+    if not name.replace(".", "").isidentifier() or place == "__main__":
+        return [f"subject = None  # {target}", f"assert subject is not None, {_HOMELESS!r}"]
     path = Path(place)
-    if path.suffix == ".py":
-        return [f"sys.path.insert(0, {str(path.parent.resolve())!r})", _import(path.stem, name)]
-    return ['sys.path.insert(0, ".")', _import(place, name)]
+    file = path.suffix == ".py"
+    folder, module = (str(path.parent.resolve()), path.stem) if file else root_of(place)
+    return [f"sys.path.insert(0, {folder!r})", _import(module, name)]
+
+
+_HOMELESS = "bring the subject in here: no module holds it by a name"
 
 
 def _import(module: str, name: str) -> str:

@@ -119,15 +119,14 @@ def known_subject(judge: Judging, subject: Any, kind: str | None) -> Subject:
 
 
 def object_subject(value: Any, kind: str | None = None) -> Subject:
-    """Name an object of this process by the place of its function."""
+    """Take an object of this process for a subject, named by where a program holds it."""
     from ..reference.loading import as_subject
+    from ..reference.naming import target_of
     from ..strategies.probing import able
 
     found = as_subject(value, kind)
-    fn = getattr(found, "fn", None) or getattr(found, "train_step", found)
-    name = getattr(fn, "__qualname__", None) or getattr(fn, "name", type(fn).__qualname__)
     return Subject(
-        f"{getattr(fn, '__module__', '?')}:{name}",
+        target_of(value if callable(value) else found),
         found.kind,
         found,
         abilities=able(found),
