@@ -83,6 +83,8 @@ class Refutation(AssertionError):
         super().__init__(message)
         self.assertion = assertion
         self.facts = facts
+        #: Runs of other subjects that it was compared with, for the script.
+        self.beside: tuple[Any, ...] = ()
 
 
 class SubjectRaised(Refutation):

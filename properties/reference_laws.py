@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..reference.paths import UnmatchedPattern, path_text, select
 from ..reference.trajectory import Trajectory
 from ..strategies import references
 from .agreement import require_agreement
-from .law import Inconclusive, label, refute
+from .law import Inconclusive, Refutation, label, refute
 from .tree_law import recorder_needed, require_complete, require_kept, tree_law
 
 
@@ -48,7 +50,8 @@ def layers_before_a_frozen_one_get_their_gradient(trajectory: Trajectory) -> Non
             refute(
                 f"{path_text(path)}: the gradient is {seen[index]:.9g}, expected {value:.9g} ± "
                 f"{off:.2g}",
-                assertion="False",
+                assertion=f"abs(float(given[0][{path_text(path)!r}][{index}]) - {value!r}) "
+                f"<= {off!r}",
                 leaf=path_text(path),
                 observed=float(seen[index]),
                 expected=value,
@@ -68,9 +71,16 @@ def a_pattern_without_a_match_raises(trajectory: Trajectory) -> None:
     """A pattern that names no leaf raises, and the message lists the paths there are."""
     error, paths = trajectory.raised, trajectory.problem.architecture.names
     if not isinstance(error, UnmatchedPattern):
-        refute(f"{trajectory.problem.frozen} raised {error!r}", assertion="False")
-    if not all(path_text(path) in str(error) for path in list(paths)[:20]):
-        refute(f"the message lists no paths: {error}", assertion="False")
+        refute(
+            f"{trajectory.problem.frozen} raised {error!r}",
+            assertion="type(raised).__name__ == 'UnmatchedPattern'",
+        )
+    names = [path_text(path) for path in list(paths)[:20]]
+    if not all(name in str(error) for name in names):
+        refute(
+            f"the message lists no paths: {error}",
+            assertion=f"all(name in str(raised) for name in {names!r})",
+        )
 
 
 @tree_law(
@@ -95,7 +105,8 @@ def every_representation_gives_the_same_selection(trajectory: Trajectory) -> Non
             side = "frozen" if path in selected else "trainable"
             refute(
                 f"{path_text(path)}: {side} in the representation {name!r}, and not in the run",
-                assertion="False",
+                assertion=f"({path!r} in selected({name!r}, {trajectory.problem.frozen!r})) == "
+                f"({path!r} in selected('run', subject.frozen))",
                 leaf=path_text(path),
             )
 
@@ -135,7 +146,7 @@ def techniques_agree(trajectory: Trajectory) -> None:
     from ..reference.reference_trainer import subset_of
 
     peer = subset_of(trajectory.origin)
-    require_agreement((trajectory, _peer_run(peer, trajectory)), other=f"by {peer.name}")
+    _require_agreement_with(peer, trajectory, other=f"by {peer.name}")
 
 
 @tree_law(
@@ -152,13 +163,17 @@ def linen_equals_nnx(trajectory: Trajectory) -> None:
     from ..reference.reference_trainer import counterpart_of
 
     peer = counterpart_of(trajectory.origin)
-    require_agreement((trajectory, _peer_run(peer, trajectory)), other=f"in {peer.api}")
+    _require_agreement_with(peer, trajectory, other=f"in {peer.api}")
 
 
-def _peer_run(peer, trajectory: Trajectory) -> Trajectory:  # type: ignore[no-untyped-def]
-    other = peer.run(trajectory.problem)
-    require_complete(other)
-    return other
+def _require_agreement_with(peer: Any, trajectory: Trajectory, *, other: str) -> None:
+    run = peer.run(trajectory.problem)
+    require_complete(run)
+    try:
+        require_agreement((trajectory, run), other=other)
+    except Refutation as found:
+        found.beside = (run,)
+        raise
 
 
 LAWS = (

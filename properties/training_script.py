@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import jax
 import numpy as np
 
+from ..reference.naming import target_of
 from ..reference.paths import path_text
 from ..reference.training_problem import CHANGE, FREEZES
 from ..reference.trajectory import Moment, Trajectory
@@ -86,12 +87,14 @@ def training_script(
 ) -> str:
     """Return Python source that fails without frostproof; `target` names the subject to import."""
     lines = [f'"""{law.id}: {law.statement}"""', "", _PRELUDE, *import_subject(target)]
-    for run in runs:
+    for number, run in enumerate((*runs, *refutation.beside)):
+        if number >= len(runs):
+            lines += ["", *import_subject(target_of(run.origin))]
         lines += ["", "before.append([]), after.append([]), states.append([]), losses.append([])"]
         lines += ["carried.append([]), statistics.append([])"]
         lines += ["kept.append([]), compilations.append([])"]
         tree = isinstance(run.problem, TreeProblem)
-        lines += _tree_run(run.problem) if tree else _trainer_run(run)
+        lines += _tree_run(run.problem) if tree else _trainer_run(run, refutation.assertion)
     if isinstance(refutation, SubjectRaised) and refutation.assertion == "True":
         return "\n".join([*lines, f"# {refutation}", ""])
     message = str(refutation)
@@ -130,8 +133,10 @@ def _tree_run(problem: TreeProblem) -> Iterator[str]:
         yield "states[-1].append(leaves(state)), carried[-1].append(leaves(state))"
 
 
-def _trainer_run(run: Trajectory) -> Iterator[str]:
-    """Write a trainer's run; the subject knows how its own functions are called."""
+def _trainer_run(run: Trajectory, assertion: str) -> Iterator[str]:
+    """Write a trainer's run, with what the assertion is about; the subject knows how its own
+    functions are called.
+    """
     problem = run.problem
     yield f"optimizer = {problem.optimizer.source}"
     for number in range(1, max(problem.steps, 1) + 1):
@@ -139,10 +144,16 @@ def _trainer_run(run: Trajectory) -> Iterator[str]:
         yield f"batch_{number} = Batch(x={nested(x)}, y={nested(y)})"
     if problem.disturbed and run.steps:
         yield from _disturbing(problem.disturbed, run)
+    if "given[" in assertion:
+        yield _GIVEN
     if problem.architecture is not None:
         yield "from frostproof.reference.architecture import Architecture"
         yield f"architecture = Architecture.read({problem.architecture.record()!r})"
-        yield f"subject = subject.trainer(architecture, {problem.frozen!r}, {problem.eager!r})"
+        asked = f"subject.trainer(architecture, {problem.frozen!r}, {problem.eager!r})"
+        if "raised" in assertion:
+            yield _RAISED.format(asked)
+            return
+        yield f"subject = {asked}"
     yield f"training = subject.begin({problem.seed}, batch_1, optimizer)"
     if problem.weights != "initialised" and run.steps:
         yield from _weights(run.first)
@@ -173,9 +184,43 @@ def _trainer_run(run: Trajectory) -> Iterator[str]:
             "carried[-1].append(leaves(training.everything()))",
             "statistics[-1].append(leaves(training.model_state()))",
         )
+        if "selected(" in assertion:
+            yield _SELECTED
         if action == CHANGE and freeze:
             yield from _ACTIONS[freeze]
 
+
+#: What the optimizer is given, as numbers: a compiled step would show it tracers.
+_GIVEN = """\
+jax.config.update("jax_disable_jit", True)
+given, plain = [], optimizer
+
+
+def update(gradients, state, params=None, **extra):
+    given.append(leaves(gradients))
+    return plain.update(gradients, state, params, **extra)
+
+
+optimizer = optax.GradientTransformationExtraArgs(plain.init, update)"""
+
+_RAISED = """\
+try:
+    {}
+    raised = None
+except Exception as error:
+    raised = error"""
+
+_SELECTED = """\
+from frostproof.reference.paths import named_leaves, select
+from frostproof.reference.representations import representations
+from frostproof.reference.snapshot import snapshot
+
+
+def selected(form, frozen):
+    trees = dict(representations(snapshot(training.params()))) | {"run": training.params()}
+    return select(named_leaves(trees[form]), frozen)
+
+"""
 
 _ACTIONS = {
     "freeze": ("training.refreeze(frozen)",),

@@ -1,5 +1,8 @@
 """The laws that only reference trainers are held to: they hold on one without a fault."""
 
+import re
+
+import jax
 import pytest
 
 from frostproof.properties.book import BY_ID
@@ -25,3 +28,41 @@ def test_the_trainer_without_the_fault_is_not_accused(law):
     held = judge(BY_ID[law.id], reference_trainers.CORRECT, effort, Memory(), "sound")
 
     assert held.outcome == "held", held
+
+
+SUBJECT = "frostproof.reference.linen_trainers:gradient_zeroing"
+FAULTY = {fn.specimen.law: fn for fn in specimens_of(reference_trainers).values()}
+#: What would have to be otherwise in the program that a script runs: it then fails.
+BREAKS = {
+    "upstream-still-trains": (
+        r"given\.append\(.*",
+        "given.append({n: g / 2 for n, g in leaves(gradients).items()})",
+    ),
+    "unmatched-pattern-is-an-error": (r"subject\.trainer\(", "print("),
+    "same-selection-for-every-representation": (r"selected\('run', subject\.frozen\)", "[]"),
+    "tied-weights-freeze-under-either-name": (r"(trainer\(architecture), \(.*?\)", r"\1, ('l4',)"),
+    "techniques-agree": (
+        r"optimizer = .*\n(?!(.|\n)*optimizer = )",
+        "optimizer = optax.sgd(0.3)\n",
+    ),
+    "linen-equals-nnx": (
+        r"optimizer = .*\n(?!(.|\n)*optimizer = )",
+        "optimizer = optax.sgd(0.3)\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("law", FAULTY)
+def test_its_script_asserts(law):
+    """It passes on the trainer without the fault, and fails where the program is otherwise."""
+    effort = Effort(60, seed=0, shrinking=0)
+    script = judge(BY_ID[law], FAULTY[law], effort, Memory(), SUBJECT).reproduce
+    broken, count = re.subn(*BREAKS[law], script)
+
+    assert count == 1
+    try:
+        exec(script, {})
+        with pytest.raises(AssertionError):
+            exec(broken, {})
+    finally:
+        jax.config.update("jax_disable_jit", False)
