@@ -25,7 +25,7 @@ from frostproof.properties.meta.mutation_plans import PLANS, file_of
 from frostproof.properties.meta.mutations import Mutant, mutants
 
 HERE = Path(__file__).parent
-OUTCOMES = {0: "survived", 1: "killed", 3: "stillborn"}
+SUITES = ("stillborn", "laws", "tests")
 
 
 def main() -> int:
@@ -47,7 +47,7 @@ def main() -> int:
             print(json.dumps(row), file=file, flush=True)
             spent = time.monotonic() - started
             left = spent / finished * (len(todo) - finished)
-            found = f"laws: {row['laws']['by']}, tests: {row['tests'] and row['tests']['by']}"
+            found = {suite: row[suite] for suite in SUITES if suite in row}
             print(f"{finished}/{len(todo)} {mutant.id}\n    {found}, about {left:.0f} s to go")
             sys.stdout.flush()
     measured = [rows[mutant.id] for mutant in every]
@@ -56,32 +56,35 @@ def main() -> int:
 
 
 def hunted(mutant: Mutant, timeout: float) -> dict[str, Any]:
-    """Run the suites on a mutant; the tests of our own modules only if the laws find nothing."""
-    laws = run(mutant, "laws", timeout)
-    theirs = mutant.module.startswith("optax.")
-    needed = laws["outcome"] != "stillborn" and (theirs or laws["outcome"] == "survived")
-    tests = run(mutant, "tests", timeout) if needed and PLANS[mutant.module].tests else None
-    change = {"module": mutant.module, "line": mutant.line, "id": mutant.id}
-    return {**change, "laws": laws, "tests": tests}
-
-
-def run(mutant: Mutant, suite: str, timeout: float) -> dict[str, Any]:
-    """Run one suite in a process of its own; one that hangs, or crashes, has noticed the mutant."""
+    """Run the suites on a mutant, in a process of its own: one that hangs, or takes that down, has
+    noticed the mutant too.
+    """
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mutant.py"
         path.write_text(mutant.source, encoding="utf-8")
-        command = [sys.executable, HERE / "mutant_run.py", mutant.module, path, suite]
-        try:
-            done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False
-            )
-        except subprocess.TimeoutExpired:
-            outcome, by = "killed", f"no end within {timeout:g} s"
-        else:
-            outcome = OUTCOMES.get(done.returncode, "killed")
-            by = (done.stdout.strip().splitlines() or [f"exit {done.returncode}"])[-1]
-    return {"outcome": outcome, "by": by, "seconds": round(time.monotonic() - started, 1)}
+        command = [sys.executable, HERE / "mutant_run.py", mutant.module, path]
+        with open(Path(folder) / "said", "w+", encoding="utf-8") as said:
+            try:
+                done = subprocess.run(
+                    command,
+                    cwd=folder,
+                    stdout=said,
+                    stderr=subprocess.DEVNULL,
+                    timeout=timeout,
+                    check=False,
+                )
+                end = f"exit {done.returncode}" if done.returncode else None
+            except subprocess.TimeoutExpired:
+                end = f"no end within {timeout:g} s"
+            said.seek(0)
+            found = {}
+            for line in said:
+                found |= json.loads(line)
+    if end:  # in the suite that did not come to its own
+        found["tests" if "laws" in found else "laws"] = end
+    row = {"module": mutant.module, "line": mutant.line, "id": mutant.id, **found}
+    return row | {"seconds": round(time.monotonic() - started, 1)}
 
 
 def parse_options() -> argparse.Namespace:
@@ -90,7 +93,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("modules", nargs="*", metavar="GLOB", help="only modules like this")
     parser.add_argument("--resume", type=Path, required=True, metavar="FILE")
     parser.add_argument("--output", type=Path, default=HERE / "measured", metavar="DIR")
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds a suite may take")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds for a mutant")
     return parser.parse_args()
 
 
