@@ -129,6 +129,7 @@ TRAINERS = (
     ("frostproof.reference.accepted.trainers_plain:list_of_tuples", "trainer"),
     ("frostproof.reference.accepted.trainers_plain:flat_names", "trainer"),
     ("frostproof.reference.accepted.trainers_plain:scalar_leaf", "trainer"),
+    ("frostproof.reference.accepted.trainers_plain:node_of_a_type_of_its_own", "trainer"),
     ("frostproof.reference.accepted.trainers_nnx:diff_state", "trainer"),
     ("frostproof.reference.accepted.trainers_nnx:compiled_predict", "trainer"),
     ("frostproof.reference.accepted.trainers_nnx:gradients_zeroed", "trainer"),

@@ -124,3 +124,34 @@ scalar_leaf = LinenTrainer(
     frozen=("scale",),
     optimizers=FEW,
 )
+
+
+# A node of a type of its own in place of a kernel.
+
+
+class Scaled(flax.struct.PyTreeNode):
+    """A kernel, and what each of its columns is multiplied by."""
+
+    kernel: Any
+    scale: Any
+
+
+def _scaled(key, inputs):
+    (w0, _), (w1, _) = layers(key, inputs)
+    return {"body": Scaled(w0, jnp.ones(4)), "head": Scaled(w1, jnp.ones(1))}
+
+
+def _through_scaled(params, x):
+    for each in (params["body"], params["head"]):
+        x = jnp.tanh(x @ each.kernel * each.scale)
+    return x
+
+
+@functools.cache
+def _body_frozen(optimizer):
+    return optax.selective_transform(optimizer, freeze_mask={"body": True, "head": False})
+
+
+node_of_a_type_of_its_own = LinenTrainer(
+    _create(_scaled, _body_frozen), stepping(_through_scaled), frozen=("body",), optimizers=FEW
+)
