@@ -59,6 +59,11 @@ def issue(night: Night) -> str:
     lines += ["", *told[:_MOST]]
     if len(told) > _MOST:
         lines.append(f"- … and {len(told) - _MOST} more")
+    lines += [
+        "",
+        "Counterexamples and scripts are in the report of the night, which runs one again:",
+    ]
+    lines += ["`frostproof replay REPORT ID --target TARGET`."]
     return "\n".join(lines) + "\n"
 
 

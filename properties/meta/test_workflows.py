@@ -131,3 +131,24 @@ def test_an_unknown_kind_of_release_is_refused():
 
     assert run.returncode == 2
     assert "oldest, latest or prerelease, not newest" in run.stderr
+
+
+def test_an_issue_gets_the_title_and_the_text_of_its_file(tmp_path):
+    """And a link to the night, where there is one; `gh` itself is only told."""
+    gh = tmp_path / "gh"
+    gh.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\ncat\n")
+    gh.chmod(0o755)
+    (tmp_path / "issue.md").write_text("# 2 laws regressed\n\n- one\n")
+    night = {"GITHUB_SERVER_URL": "https://x", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"}
+
+    run = subprocess.run(
+        [ROOT / ".ci" / "file-issue", tmp_path / "issue.md"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"} | night,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    told = ["issue", "create", "--title", "2 laws regressed", "--body-file", "-"]
+    text = ["", "- one", "The night: https://x/a/b/actions/runs/7"]
+    assert run.stdout.splitlines() == told + text
