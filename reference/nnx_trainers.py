@@ -109,7 +109,8 @@ def trainable_part(frozen: Frozen) -> Any:
 
 def train_and_restore(model: Model, optimizer: Optimizer, batch: Batch) -> Any:
     """Train everything, then put back the frozen leaves."""
-    frozen = nnx.as_pure(nnx.state(model, inside(optimizer.frozen)))
+    # Mapped, because the state holds the model's own variables, which the update is about to set.
+    frozen = jax.tree.map(lambda leaf: leaf, nnx.state(model, inside(optimizer.frozen)))
     loss = train(model, optimizer, batch)
     nnx.update(model, frozen)
     return loss

@@ -12,6 +12,7 @@ from flax import nnx
 from flax.core import FrozenDict
 from hypothesis import given
 from hypothesis import strategies as st
+from jax.experimental import hijax
 from jax.tree_util import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
 
 from frostproof.reference.paths import (
@@ -136,6 +137,10 @@ def test_tied_weights_have_one_path() -> None:
     assert set(named_leaves(gradient)) == PARAMETERS
 
 
+@pytest.mark.skipif(
+    not hasattr(hijax, "instantiate_zeros"),
+    reason="Flax needs it for `hijax=True`, from JAX 0.9 on",
+)
 def test_modules_that_jax_cannot_flatten() -> None:
     """A module that refers to itself, one that is no pytree, and unusual kinds of variables."""
 
