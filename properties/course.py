@@ -57,9 +57,9 @@ def _number(element: np.generic) -> float | None:
 def _answer(call: Call) -> Iterator[dict[str, Any]]:
     norm = call.oracle.kernel_norm
     for name, reported, expected in (
-        ("loss before the step", call.loss, call.oracle.loss),
-        ("norm of the frozen kernel after", call.norm_after, norm),
-        ("norm of the frozen kernel before", call.norm_before, norm),
+        ("loss", call.loss, call.oracle.loss),
+        ("norm after", call.norm_after, norm),
+        ("norm before", call.norm_before, norm),
     ):
         yield {"name": name, "reported": reported} | _bounds(expected)
 
