@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: A plot costs 50 ms and 8 KB: the first of a report have theirs, all have their numbers.
-_PLOTS = 60
+_PLOTS = 30
 #: From so many verdicts, or sections, on what is not on the screen is not laid out.
 _LARGE, _MANY = 2000, 60
 _WORDS = {

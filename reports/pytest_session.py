@@ -144,6 +144,8 @@ class Session:
         )
         if self._report.unwritten:
             yield f"frostproof: --report {self._report.unwritten}"
+        elif self._folder is not None:
+            yield f"frostproof: report in {self._folder / 'report.html'}"
 
     def end(self) -> None:
         """End the worker process, if there is one."""

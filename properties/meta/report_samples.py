@@ -53,3 +53,17 @@ def sample(subjects: Sequence[str] = ("train.py:step",), leaf: str = "backbone")
         )
     ]
     return Report("ci", 0, rows, Counter({"left out by --laws": 3}), started="2026-01-02T03:04:05Z")
+
+
+def many(subjects: int, laws: int) -> Report:
+    """So many verdicts, with a tenth of the subjects refuted by every tenth law."""
+    refuted = {"counterexample": counterexample(), "reproduce": SCRIPT}
+    refuted["reason"] = refuted["counterexample"]["message"]
+    rows = [
+        row_of(f"package.module_{subject}:step", law, "refuted", **refuted)
+        if subject % 10 == law % 10 == 0
+        else row_of(f"package.module_{subject}:step", law, "held", seconds=0.1)
+        for subject in range(subjects)
+        for law in range(laws)
+    ]
+    return Report("nightly", 1, rows)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from frostproof.properties.meta.report_samples import SCRIPT, sample
+from frostproof.properties.meta.report_samples import SCRIPT, many, sample
 from frostproof.reports.page import page
 
 playwright = pytest.importorskip(
@@ -159,6 +159,27 @@ def test_without_scripts_everything_is_there(open_page):
     shown.locator("td a.refuted").first.click()
     shown.locator("article:target summary").click()
     assert SCRIPT.strip() in shown.locator("article:target pre").inner_text()
+
+
+def test_twenty_thousand_verdicts(browser, tmp_path):
+    """They open, and a red cell still leads to its counterexample; the rest can be folded away."""
+    path = tmp_path / "report.html"
+    path.write_text(page(many(400, 50)))
+    shown = browser.new_page(viewport={"width": 1440, "height": 900})
+    shown.goto(path.as_uri())
+
+    assert path.stat().st_size < 10_000_000
+    assert shown.locator(".matrix td").count() == 20_000
+    assert shown.evaluate("document.querySelectorAll('*').length") < 150_000
+    assert shown.evaluate("document.documentElement.scrollWidth") == 1440
+
+    rows = shown.locator(".matrix tbody tr:visible")
+    shown.get_by_label("Only rows with something broken").check()
+    assert rows.count() == 40
+    shown.locator("td a.refuted").last.click()
+    playwright.expect(shown.locator("article:target")).to_be_in_viewport()
+    playwright.expect(shown.locator("article:target .seen")).to_contain_text("changed at step 2")
+    shown.close()
 
 
 def test_what_a_screen_reader_is_told(open_page):
