@@ -28,10 +28,14 @@ _LIBRARIES = frozenset({"contextlib", "flax", "jax", "numpy", "optax"})
 def restores(call: Callable[[], Any], path: Path) -> bool:
     """Run `call` and tell whether it holds the leaf at `path` as it was before the update that
     moved it, together with another leaf as that update left it.
+
+    Also where that cannot be looked at: the call raises without compilation, or a profiler runs.
     """
     with jax.disable_jit(), watching_updates() as updates:
         looking = _Looking(updates, path)
         previous = sys.getprofile()
+        if previous is not None and not callable(previous):  # cProfile: nothing could put it back
+            return True
         sys.setprofile(looking)
         try:
             call()

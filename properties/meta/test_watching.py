@@ -1,5 +1,8 @@
 """The x-ray sees each update of eager, compiled and scanned steps once, and leaves no trace."""
 
+import cProfile
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +15,7 @@ from frostproof.properties.engine import Effort, judge
 from frostproof.properties.memory import Memory
 from frostproof.reference import linen, watching
 from frostproof.reference.contract import Exercise
+from frostproof.reference.restoring import restores
 from frostproof.reference.watching import watching_updates
 
 PARAMS = {"a": jnp.ones(3), "b": jnp.zeros(2)}
@@ -157,3 +161,10 @@ def test_a_program_that_restores_is_told_from_one_that_pretends(finish, outcome)
     verdict = judge(law, Exercise(fn), Effort(10, seed=0, shrinking=0), Memory(), "fn")
 
     assert verdict.outcome == outcome, verdict
+
+
+def test_a_profiler_is_left_alone():
+    """Python cannot put cProfile back once it was replaced: nothing is concluded under it."""
+    with cProfile.Profile():
+        assert restores(lambda: None, ("params", "Dense_0", "kernel"))
+        assert sys.getprofile() is not None
