@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as Xml
 
 from .explanation import explain
-from .report import FAILING, Report, Row
+from .report import Report, Row
 
 #: What XML 1.0 has no character for: a subject may have raised it all the same.
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -68,8 +68,7 @@ def _case(suite: Xml.Element, row: Row) -> None:
     )
     outcome = _outcome(row)
     if outcome is not None:
-        beyond = "beyond the promise: " if row.verdict in FAILING and not row.promised else ""
-        ended = Xml.SubElement(case, outcome, message=_text(f"{beyond}{row.reason or ''}"))
+        ended = Xml.SubElement(case, outcome, message=_text(f"{row.words}: {row.reason or ''}"))
         if outcome != "skipped":
             ended.set("type", row.verdict)
             ended.text = _text(explain(row))

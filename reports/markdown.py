@@ -27,13 +27,13 @@ _HEAD = ["| subject | law | guarantee | verdict | examples | |", "|---|---|---|-
 def markdown(report: Report) -> str:
     """Return how much ran, what did not hold, and a section for each counterexample."""
     failing = [row for row in report.rows if row.fails]
-    beyond = [row for row in report.rows if row.verdict in FAILING and not row.promised]
+    others = [row for row in report.rows if row.verdict in FAILING and not row.fails]
     parts = ["\n".join(_summary(report))]
     if failing:
         parts.append("\n".join(["## What did not hold", "", *_table(failing)]))
-    if beyond:
-        parts.append("\n".join(["## Beyond the promise", "", *_table(beyond)]))
-    parts += ["\n".join(_section(row)) for row in (*failing, *beyond) if row.counterexample]
+    if others:
+        parts.append("\n".join(["## Beyond the promise, or known", "", *_table(others)]))
+    parts += ["\n".join(_section(row)) for row in (*failing, *others) if row.counterexample]
     parts.append("\n".join(_folded("All verdicts", _table(report.rows))))
     return "\n\n".join(_that_fit(parts)) + "\n"
 
@@ -68,7 +68,7 @@ def _table(rows: Sequence[Row]) -> list[str]:
 
 
 def _table_row(row: Row) -> str:
-    verdict = f"{_SIGNS[row.verdict]} {row.verdict}" + ("" if row.promised else ", not promised")
+    verdict = f"{_SIGNS[row.verdict]} {row.words}"
     cells = (row.subject, row.law, row.guarantee, verdict, str(row.examples), row.reason or "")
     return "| " + " | ".join(map(cell, cells)) + " |"
 

@@ -92,8 +92,8 @@ def verdict_matrix(rows: Sequence[Row], places: Mapping[str, str]) -> Matrix:
         columns,
         {
             (subjects[row.subject], positions[row.law]): Cell(
-                row.verdict if row.promised else f"{row.verdict} beyond",
-                row.verdict if row.promised else f"{row.verdict}, beyond the promise",
+                kind_of(row),
+                row.words,
                 places.get(row.id, ""),
                 f"{row.law}: {row.verdict}",
             )
@@ -101,6 +101,11 @@ def verdict_matrix(rows: Sequence[Row], places: Mapping[str, str]) -> Matrix:
         },
     )
     return matrix.transposed() if len(subjects) <= _FEW else matrix
+
+
+def kind_of(row: Row) -> str:
+    """Return the classes by which `style.css` draws a verdict."""
+    return row.verdict if row.words == row.verdict else f"{row.verdict} beyond"
 
 
 def law_groups(guarantees: Mapping[str, str]) -> tuple[list[Group], dict[str, int]]:

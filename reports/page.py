@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import re
-import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +15,11 @@ from markupsafe import Markup, escape
 
 from ..properties.book import BY_ID
 from .disagreement import disagreements
-from .explanation import conclusion, problem_parts
+from .explanation import conclusion
+from .found import found_of
 from .kills import kill_matrices
-from .matrix import place_of, rank_of_guarantees, verdict_matrix
-from .plots import bound_plot, drawn_plots, drift_plot
+from .matrix import kind_of, place_of, rank_of_guarantees, verdict_matrix
+from .plots import drawn_plots
 from .report import FAILING, Report, Row
 from .standing import standings
 
@@ -35,29 +33,6 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _PLOTS = 30
 #: From so many verdicts, or sections, on what is not on the screen is not laid out.
 _LARGE, _MANY = 2000, 60
-_WORDS = {
-    "held": "held",
-    "refuted": "refuted",
-    "error": "in error",
-    "vacuous": "vacuous",
-    "not-run": "not run",
-    "proved": "proved",
-}
-
-
-@dataclass(frozen=True)
-class Found:
-    """A verdict that is not good, as the template `counterexample.html` shows it."""
-
-    row: Row
-    place: str
-    statement: str
-    meaning: str
-    problems: Sequence[Sequence[tuple[str, str]]]
-    runs: Sequence[Mapping[str, Any]]
-    facts: Sequence[tuple[str, str]]
-    plots: Sequence[Markup]
-    replay: str
 
 
 def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
@@ -67,10 +42,10 @@ def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
     order = rank_of_guarantees()
     bad = sorted(
         (row for row in report.rows if row.verdict in FAILING),
-        key=lambda row: (not row.promised, order.get(row.guarantee, len(order))),
+        key=lambda row: (not row.fails, order.get(row.guarantee, len(order))),
     )
     places = {row.id: f"#{place_of(row.id)}" for row in bad}
-    found = [_found(row, plotted=number < _PLOTS) for number, row in enumerate(bad)]
+    found = [found_of(row, plotted=number < _PLOTS) for number, row in enumerate(bad)]
     script = _text("script.js")
     ended = conclusion(report)
     return _environment().get_template("report.html").render(
@@ -80,9 +55,10 @@ def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
         large=len(report.rows) > _LARGE or len(found) > _MANY,
         headline=ended[0].upper() + ended[1:],
         mood="bad" if report.exit_status else "good",
-        counts=list(_counts(report)),
+        counts=_counts(report),
         table=verdict_matrix(report.rows, places),
-        broken=[each for each in found if each.row.promised],
+        broken=[each for each in found if each.row.fails],
+        known=[each for each in found if each.row.promised and not each.row.fails],
         beyond=[each for each in found if not each.row.promised],
         subjects=_subjects(report),
         places=places,
@@ -108,7 +84,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["code"] = _with_code
+    environment.filters |= {"code": _with_code, "kind": kind_of}
     return environment
 
 
@@ -130,23 +106,15 @@ def _laws(report: Report, kills: Mapping[str, Any] | None) -> list[Law]:
     return [BY_ID[law] for law in sorted(named) if law in BY_ID]
 
 
-def _counts(report: Report) -> Iterator[dict[str, Any]]:
-    seen = Counter((row.verdict, row.promised or row.verdict not in FAILING) for row in report.rows)
-    for (verdict, promised), words in _ALL.items():
-        if count := seen[verdict, promised]:
-            yield {"kind": _kind(verdict, promised), "count": count, "words": words}
-
-
-_ALL = {
-    (verdict, promised): words if promised else f"{words}, beyond the promise"
-    for promised in (True, False)
-    for verdict, words in _WORDS.items()
-    if promised or verdict in FAILING
-}
-
-
-def _kind(verdict: str, promised: bool) -> str:
-    return verdict if promised else f"{verdict} beyond"
+def _counts(report: Report) -> list[dict[str, Any]]:
+    """Count what the matrix shows: what is good first, what fails nothing last."""
+    seen = Counter((row.words, kind_of(row)) for row in report.rows)
+    order = ("held", "proved", "refuted", "error", "vacuous", "not-run")
+    ranked = sorted(seen, key=lambda each: (", " in each[0], order.index(each[1].split()[0])))
+    return [
+        {"kind": kind, "count": seen[words, kind], "words": words.replace("-", " ")}
+        for words, kind in ranked
+    ]
 
 
 def _subjects(report: Report) -> list[dict[str, Any]]:
@@ -165,97 +133,3 @@ def _subjects(report: Report) -> list[dict[str, Any]]:
         }
         for name, rows in by_subject.items()
     ]
-
-
-def _found(row: Row, *, plotted: bool) -> Found:
-    law = BY_ID.get(row.law)
-    example = row.counterexample or {}
-    runs = [
-        {"leaves": list(_leaves(run, example)), "answer": list(_answer(run))}
-        for run in example.get("course", [])
-    ]
-    told = any(run["leaves"] or run["answer"] for run in runs)
-    return Found(
-        row,
-        place_of(row.id),
-        example.get("law") or (law.statement if law else ""),
-        law.meaning if law else "",
-        [problem_parts(problem) for problem in example.get("problems", [])],
-        runs,
-        []
-        if told
-        else [(name, _number(value)) for name, value in example.get("facts", {}).items()],
-        list(_plots(row, example)) if plotted else [],
-        _replay(row) if example else "",
-    )
-
-
-def _leaves(run: Mapping[str, Any], example: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    facts = example.get("facts", {})
-    for step in run.get("steps", []):
-        for leaf in step["leaves"]:
-            yield {
-                "step": step["step"],
-                "leaf": leaf["leaf"],
-                "frozen": leaf["frozen"],
-                "changed": leaf["changed"],
-                "of": leaf["of"],
-                "before": _number(leaf.get("before")),
-                "after": _number(leaf.get("after")),
-                "what": leaf.get("what"),
-                "distance": _distance(leaf),
-                "accused": (leaf["leaf"], step["step"]) == (facts.get("leaf"), facts.get("step")),
-            }
-
-
-def _distance(leaf: Mapping[str, Any]) -> str:
-    ulps = leaf.get("ulps")
-    if ulps is None:
-        return ""
-    if ulps == 0:
-        return "other bits"  # −0 and +0, or NaNs of two payloads
-    return f"{ulps:,} ulp{'s' * (ulps != 1)}"
-
-
-def _answer(run: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for each in run.get("answer", []):
-        expected, bound = _float(each.get("expected")), _float(each.get("bound"))
-        yield {
-            "name": each["name"],
-            "reported": _number(each["reported"]),
-            "expected": _number(each.get("expected")),
-            "bound": "" if math.isnan(bound) else f"{bound:.2g}",
-            "outside": abs(_float(each["reported"]) - expected) > bound,
-        }
-
-
-def _plots(row: Row, example: Mapping[str, Any]) -> Iterator[Markup]:
-    facts = example.get("facts", {})
-    numbers = [_float(facts.get(name)) for name in ("observed", "expected", "bound")]
-    for plot in (
-        drift_plot(example.get("drift", {})),
-        bound_plot(str(facts.get("leaf", "it")), *numbers),
-    ):
-        if plot is not None:
-            yield plot
-
-
-def _number(value: Any) -> str:
-    """Show a recorded number with the digits that tell it from its neighbours in float32."""
-    if value is None:
-        return "–"
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
-
-
-def _float(value: Any) -> float:
-    """Return a recorded number; what is none, such as an interval, is NaN."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def _replay(row: Row) -> str:
-    return (
-        f"frostproof replay report.json {shlex.quote(row.id)} --target {shlex.quote(row.subject)}"
-    )

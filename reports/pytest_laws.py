@@ -85,7 +85,7 @@ class BoundLaw:
         """End the test of a law that fails as expected, or that does not any more."""
         reason = f"{row.reason} (expected: {expected})"
         if row.verdict in FAILING:
-            self.frostproof_row = row = replace(row, reason=reason)
+            self.frostproof_row = row = replace(row, reason=reason, expected=expected)
             pytest.xfail(reason)  # to no effect under `--runxfail`
         if row.verdict == "held":
             self.frostproof_row = replace(row, reason=f"expected to fail: {expected}")

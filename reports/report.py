@@ -38,6 +38,8 @@ class Row:
     reproduce: str | None = None
     labels: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    #: Why it is known to fail, where a test says so.
+    expected: str | None = None
 
     @classmethod
     def of(cls, item: Item, verdict: Verdict) -> Row:
@@ -60,8 +62,15 @@ class Row:
 
     @property
     def fails(self) -> bool:
-        """Whether this verdict breaks what was promised."""
-        return self.promised and self.verdict in FAILING
+        """Whether this verdict breaks what was promised, and is not known to."""
+        return self.promised and self.verdict in FAILING and self.expected is None
+
+    @property
+    def words(self) -> str:
+        """The verdict in words: with what takes the edge off a bad one."""
+        if self.verdict not in FAILING or self.fails:
+            return self.verdict
+        return f"{self.verdict}, {'as expected' if self.promised else 'beyond the promise'}"
 
 
 @dataclass(frozen=True)

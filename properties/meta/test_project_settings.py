@@ -81,6 +81,7 @@ def test_known_failures_under_the_settings_of_a_project(pytester):
         "see answer-shape",
         "expected to fail: issue 13",
     ]
+    assert [row["expected"] for row in rows if row["expected"]] == ["issue 12", "is rewritten"]
     assert {row["examples"] for row in rows if row["verdict"] == "held"} == {2, 3}
 
 

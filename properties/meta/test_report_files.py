@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -167,6 +168,19 @@ def test_a_kill_matrix_beside_the_report_appears_in_it(tmp_path):
         (tmp_path / "kill-matrix.json").write_text(broken)
         write_report(sample(), tmp_path)
         assert "Kill matrix" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_known_failure_fails_no_run():
+    """It is told apart from what fails, and from what is beyond the promise, in every file."""
+    report = sample()
+    report.rows = [replace(row, expected="issue 12") for row in report.rows[:2]]
+    text = " ".join(" ".join(Elements(page(report)).text).split())
+
+    assert (report.exit_status, json.loads(badge(report))["color"]) == (0, "brightgreen")
+    for said in ("Everything promised held", "Known failures", "1 refuted, as expected"):
+        assert said in text
+    assert "❌ refuted, as expected" in markdown(report)
+    assert 'failures="0" errors="0" tests="2" skipped="1"' in junit(report)
 
 
 def test_where_parts_disagree_is_said(tmp_path):
