@@ -6,6 +6,7 @@ import, and `python -m frostproof.reports.libraries` judges them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Validation:
     causes: Mapping[str, str] = field(default_factory=dict)
     #: A script in `upstream/` that shows its maintainers what is wrong, where they are at fault.
     upstream: str | None = None
+
+    def matches(self, glob: str) -> bool:
+        """Tell whether a glob fits its target."""
+        return fnmatchcase(self.target, glob)
 
 
 VALIDATIONS = (
