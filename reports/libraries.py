@@ -14,8 +14,8 @@ from .report import Report, Row
 from .standing import standings
 from .verification import Listener, verify
 
-#: Examples a law: what a recipe does wrong it does at once; for the rest there are other tests.
-EXAMPLES = 12
+#: Examples a law, always the same ones: a trainer is compiled for nearly each, a wrapper is not.
+EXAMPLES = {"optax": 20, "trainer": 6}
 SEED = 0
 PACKAGE = "frostproof.reference.libraries"
 
@@ -43,9 +43,15 @@ class _Progress(Listener):
 
 
 def judge(validation: Validation, laws: Iterable[str] = ("*",)) -> Report:
-    """Judge one recipe in a process of its own, always by the same problems."""
-    target = f"{PACKAGE}.{validation.target}"
-    return verify(target, laws=tuple(laws), max_examples=EXAMPLES, seed=SEED, listener=_Progress())
+    """Judge one recipe in a process of its own."""
+    wrapper = validation.target.startswith("optax_")
+    return verify(
+        f"{PACKAGE}.{validation.target}",
+        laws=tuple(laws),
+        max_examples=EXAMPLES["optax" if wrapper else "trainer"],
+        seed=SEED,
+        listener=_Progress(),
+    )
 
 
 def table_row(validation: Validation, report: Report) -> str:
@@ -70,7 +76,10 @@ def broken_rows(report: Report) -> list[Row]:
 
 def causes(validation: Validation) -> list[str]:
     """Return a line for each law that refutes a recipe, and for what goes to its maintainers."""
-    lines = [f"- {validation.recipe}, `{law}`: {cause}" for law, cause in validation.causes.items()]
+    lines = [
+        f"- {validation.recipe}, {', '.join(f'`{law}`' for law in each.laws)}: {each.sentence}"
+        for each in validation.causes
+    ]
     if validation.upstream is not None:
         name = f"upstream/{validation.upstream}"
         lines.append(f"- {validation.recipe}: shown to its maintainers by [`{name}`]({name}).")

@@ -43,7 +43,7 @@ def creating(seen):
     return create
 
 
-def stepping(shown):
+def stepping(shown, filter_of=filter_of):
     """Return the example's step; the optimizer is shown what `shown` makes of the model."""
 
     @eqx.filter_jit
@@ -99,3 +99,14 @@ all_arrays = LinenTrainer(creating(arrays), stepping(arrays), FROZEN, **_judged)
 
 #: The optimizer knows of nothing but the half that trains.
 trainable_half = LinenTrainer(creating(trainable), stepping(trainable), FROZEN, **_judged)
+
+
+def _of_vectors(model):
+    """Return a filter of the wrong leaves: all biases train, and nothing else."""
+    return jax.tree.map(lambda leaf: eqx.is_array(leaf) and leaf.ndim == 1, model)
+
+
+#: A faulty twin: the bias of the frozen layer trains.
+bias_forgotten = LinenTrainer(
+    creating(arrays), stepping(arrays, _of_vectors), FROZEN, optimizers=named("sgd")
+)

@@ -31,17 +31,26 @@ class State(flax.struct.PyTreeNode):
         return hk.data_structures.merge(self.trainable, self.non_trainable)
 
 
-def create(seed, batch, optimizer):
-    """Initialise and divide."""
-    params = forward.init(jax.random.key(seed), batch.x)
-    return with_params(State(None, None, None, optimizer), params, fresh=True)
+def creating(trains):
+    """Return a `create` that initialises, and divides by a predicate."""
+
+    def create(seed, batch, optimizer):
+        params = forward.init(jax.random.key(seed), batch.x)
+        trainable, rest = hk.data_structures.partition(trains, params)
+        return State(trainable, rest, optimizer.init(trainable), optimizer)
+
+    return create
 
 
-def with_params(state, params, fresh=False):
-    """Divide other parameters; the optimizer's state stays, unless it is to be a fresh one."""
-    trainable, rest = hk.data_structures.partition(lambda m, n, p: m != FROZEN, params)
-    opt_state = state.tx.init(trainable) if fresh else state.opt_state
-    return state.replace(trainable=trainable, non_trainable=rest, opt_state=opt_state)
+def trains(module_name, name, value):
+    """Tell what trains: all but one layer."""
+    return module_name != FROZEN
+
+
+def with_params(state, params):
+    """Divide other parameters in the same way."""
+    trainable, rest = hk.data_structures.partition(trains, params)
+    return state.replace(trainable=trainable, non_trainable=rest)
 
 
 @jax.jit
@@ -65,5 +74,10 @@ def predict(state, x):
 
 
 partition = LinenTrainer(
-    create, train_step, (FROZEN,), predict=predict, loss="mse", with_params=with_params
+    creating(trains), train_step, (FROZEN,), predict=predict, loss="mse", with_params=with_params
+)
+
+#: A faulty twin: a predicate of the last part of a name, which Haiku gives in full.
+name_in_part = LinenTrainer(
+    creating(lambda module_name, name, value: module_name != "linear_0"), train_step, (FROZEN,)
 )
