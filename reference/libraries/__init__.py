@@ -63,11 +63,11 @@ _BEFORE = (
         "frozen-norm",
         "frozen-value",
         "frozen-bits",
-        "frozen-special-weights",
         "frozen-under-overflow",
         "frozen-any-learning-rate",
         "frozen-under-other-optimizers",
     ),
+    _SPECIAL,
     _because(
         "one NaN among the trainable gradients makes their global norm NaN, and 0 · NaN is NaN.",
         "frozen-under-coupled-overflow",
@@ -100,6 +100,7 @@ _SURGERY = _because(
     "frozen-any-learning-rate",
     "frozen-under-other-optimizers",
     "trainable-moves",
+    "frozen-optimizer-state",
 )
 _NONE = _because(
     "the gradient of a frozen leaf is None, at which Optax's adam, adamw, lamb, lion and adagrad "
