@@ -17,11 +17,19 @@ def let_through(error: BaseException) -> None:
         raise error
 
 
+def printable(text: str) -> str:
+    """In one line that any terminal and file takes: no control codes, no halves of characters."""
+    shown = " ".join(text.split())
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
 def error_text(error: BaseException) -> str:
     """Type and message in one line, of exceptions whose message cannot be had or has no end too."""
     name = type(error).__name__
     try:
-        message = " ".join(str(error).split())
+        message = printable(str(error))
     except BaseException as another:
         let_through(another)
         return f"{name}, whose message raises {type(another).__name__}"

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .ended import error_text
+from .ended import error_text, printable
 from .exercise_oracle import ExerciseOracle
 from .row_order import another_order
 
@@ -160,7 +160,7 @@ def read_answer(returned: Any) -> tuple[np.ndarray | None, str | None]:
 
 def _shown(value: Any) -> str:
     try:
-        text = " ".join(repr(value).split())
+        text = printable(repr(value))
     except Exception as error:  # an integer of more digits than Python prints
         text = f"a {type(value).__name__} that cannot be printed ({error_text(error)})"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -256,6 +256,12 @@ def raises_what_nobody_expects(seed, x, y, lr):
     raise Unheard
 
 
+@expect("error", r"RuntimeError: \x1b[2J\x00\udcff")
+def raises_what_cannot_be_printed(seed, x, y, lr):
+    """Says what would clear a terminal, end a string, and is half a character."""
+    raise RuntimeError("\x1b[2J\x00\udcff")
+
+
 @expect("error", "RecursionError")
 def never_returns(seed, x, y, lr):
     """Calls itself without end."""
