@@ -26,11 +26,15 @@ _WATCH = 0.1
 
 
 class WorkerDied(Exception):
-    """The process ended, or was ended, in the middle of a request: after so many examples."""
+    """The process ended, or was ended, in the middle of a request: after so many examples.
 
-    def __init__(self, reason: str, examples: int, seconds: float):
+    `problems` are those of the example that it was about, if one had begun.
+    """
+
+    def __init__(self, reason: str, examples: int, problems: list[dict[str, Any]], seconds: float):
         super().__init__(reason)
         self.examples = examples
+        self.problems = problems
         self.seconds = round(seconds, 3)
 
 
@@ -100,6 +104,16 @@ class Worker:
             raise Unreadable(answer["unreadable"])
         return answer.get("unusable", answer.get("refutation"))
 
+    def script(self, target: str, kind: str | None, law: str, death: WorkerDied) -> str | None:
+        """Return the script of what a process died of; None where nothing is known of it."""
+        if not death.problems:
+            return None
+        request = {"target": target, "kind": kind, "law": law, "problems": death.problems}
+        with suppress(WorkerDied):
+            answer = self._ask(request | {"death": str(death)}, lambda examples: None)
+            return answer.get("script")
+        return None
+
     def close(self) -> None:
         """End all processes."""
         self._end()
@@ -113,24 +127,27 @@ class Worker:
 
     def _ask(self, request: dict[str, Any], progress: Callable[[int], None]) -> dict[str, Any]:
         process = self._process_for(request["target"])
-        examples, asked = 0, monotonic()
+        examples, problems, asked = 0, [], monotonic()
         reason = f"no answer within {self.timeout:g} s (--timeout)"
         try:
             process.connection.send_bytes(json.dumps(request).encode())
             while (left := asked + self.timeout - monotonic()) > 0:
                 if process.connection.poll(min(left, _WATCH)):
                     answer = json.loads(process.connection.recv_bytes())
-                    if "progress" not in answer:
+                    if "begun" in answer:
+                        problems = answer["begun"]
+                    elif "progress" in answer:
+                        examples = answer["progress"]
+                        progress(examples)
+                    else:
                         return answer
-                    examples = answer["progress"]
-                    progress(examples)
                 elif _held(process) > (most := _memory_limit()):
                     reason = f"it was ended when it held more than {most / 2**30:.1f} GiB of memory"
                     break
         except (EOFError, OSError, ValueError):
             reason = _epitaph(self._nursery.wait(process))
         self._end()
-        raise WorkerDied(reason, examples, monotonic() - asked)
+        raise WorkerDied(reason, examples, problems, monotonic() - asked)
 
     def _process_for(self, target: str) -> Process:
         ours = _OURS.match(target) and _OURS.match(self._target)

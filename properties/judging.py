@@ -11,7 +11,7 @@ from .engine import judge
 from .isolation import Worker, WorkerDied
 from .memory import Memory
 from .terms import Terms
-from .verdict import Verdict
+from .verdict import Counterexample, Verdict
 
 
 @dataclass
@@ -60,7 +60,15 @@ class Judging:
             if law.judges_malformed and death.examples == 0:
                 # The other laws would only wait for the same end, each for the whole time.
                 self._dead[name] = law.id
-            return Verdict("error", death.examples, str(death), seconds=death.seconds)
+            found = Counterexample(law.statement, str(death), death.problems, {})
+            return Verdict(
+                "error",
+                death.examples,
+                reason=str(death),
+                counterexample=found if death.problems else None,
+                reproduce=self._worker.script(name, kind, law.id, death),
+                seconds=death.seconds,
+            )
 
     def close(self) -> None:
         """End the worker process, if one was started."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..strategies.shapes import pool
 from .engine import Effort
@@ -61,7 +62,13 @@ class Terms:
             return self
         return replace(self, seed=seed, rotation=seed if self.rotation else 0)
 
-    def effort(self, progress: Callable[[int], None], *, reference: bool = False) -> Effort:
+    def effort(
+        self,
+        progress: Callable[[int], None],
+        begins: Callable[[tuple[Any, ...]], None] = lambda problems: None,
+        *,
+        reference: bool = False,
+    ) -> Effort:
         """Return the same as the engine takes it, for a reference trainer or for others."""
         return Effort(
             self.reference_examples if reference else self.max_examples,
@@ -69,5 +76,6 @@ class Terms:
             self.timeout,
             shapes=pool(self.rotation),
             database=open_database(self.database),
+            begins=begins,
             progress=progress,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from time import monotonic
@@ -17,7 +18,7 @@ from typing import Any
 from ..reference.ended import error_text
 from ..reference.target import UnusableTarget
 from .book import BY_ID
-from .engine import judge, refutation
+from .engine import judge, refutation, script_of_death
 from .memory import Memory
 from .terms import Terms
 from .verdict import Verdict
@@ -66,13 +67,18 @@ def _answer(
             "promise": sorted(subject.promise),
         }
     law = BY_ID[request["law"]]
+    if "death" in request:
+        problems, target, reason = request["problems"], request["target"], request["death"]
+        return {"script": script_of_death(law, subject, problems, target, reason)}
     if "problems" in request:
         try:
             return {"refutation": refutation(law, subject, request["problems"])}
         except Exception as error:  # whatever it is that a report of others makes of a problem
             return {"unreadable": error_text(error)}
     reference = "reference" in declared(subject)
-    effort = Terms(**request["terms"]).effort(_Progress(answers), reference=reference)
+    progress = _Progress(answers)
+    terms = Terms(**request["terms"])
+    effort = terms.effort(progress, progress.begins, reference=reference)
     try:
         verdict = judge(law, subject, effort, memory, request["target"])
     except Exception:  # our own fault, and no reason to lose the other verdicts
@@ -120,13 +126,18 @@ class _Answers:
 
 
 class _Progress:
-    """Sends the number of judged examples, now and then."""
+    """Sends the number of judged examples, now and then, and each problem before it is run."""
 
     def __init__(self, answers: _Answers):
         self.answers = answers
         self.last = (
             -_PROGRESS
         )  # the first one is told at once: that there was any makes a difference
+
+    def begins(self, problems: tuple[Any, ...]) -> None:
+        """Leave word of what the process may die of."""
+        with suppress(TypeError, ValueError):  # a batch of a user's own may hold what JSON has not
+            self.answers.send(begun=[problem.record() for problem in problems])
 
     def __call__(self, examples: int) -> None:
         if monotonic() - self.last > _PROGRESS:

@@ -79,7 +79,11 @@ def _section(row: Row) -> list[str]:
         "",
         *(f"- **{keyword}** {cell(text)}" for keyword, text in story(row)),
         "",
-        *_folded("A stand-alone script that fails", _fenced(row.reproduce or "")),
+        *(
+            _folded("A stand-alone script that fails", _fenced(row.reproduce))
+            if row.reproduce
+            else ()
+        ),
     ]
 
 

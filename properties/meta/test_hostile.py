@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -18,6 +19,8 @@ EXPECTED = {
     for module in MODULES
     for name, expected in import_module(f"frostproof.reference.specimens.{module}").EXPECTED.items()
 }
+#: What is said of a process that ended in the middle of an example.
+DIED = re.compile("^(no answer|the process|it was ended)")
 #: Names the processes of the run: none of them may be left.
 MARK = "FROSTPROOF_HOSTILE_RUN"
 
@@ -30,7 +33,7 @@ def rows(tmp_path_factory):
     targets[len(targets) // 2 : 0] = [SOUND]
     command = [
         *(str(Path(sys.executable).parent / "frostproof"), "verify", *targets),
-        *("-n", "2", "--timeout", "6", "--max-examples", "2", "--report", str(folder)),
+        *("-n", "2", "--timeout", "10", "--max-examples", "2", "--report", str(folder)),
         *("--laws", "answer-shape", "--laws", "training-runs", "--laws", "answer-inputs-untouched"),
     ]
     limited = ["sh", "-c", 'ulimit -m 600000 && exec "$@"', "sh", *command]
@@ -73,6 +76,22 @@ def test_what_is_beside_them_is_judged(rows):
     assert untouched["deletes_its_inputs"] == untouched["forks"] == "refuted"
     assert untouched["leaves_threads"] == untouched["stops_the_clock"] == "held"
     assert untouched["segfaults"] == untouched["exits"] == "not-run"
+
+
+def test_what_a_process_died_of_is_kept(rows):
+    """The problem that it was given last: another process can be given it again."""
+    died = [
+        row for name, row in rows.items() if name != "folder" and DIED.search(row["reason"] or "")
+    ]
+    problems = {row["subject"]: row["counterexample"] for row in died}
+
+    assert len(died) >= 10
+    untold = [name for name, found in problems.items() if found is None]
+    assert [name.rpartition(":")[2] for name in untold] == ["hangs_in_creation"]
+    assert all(len(found["problems"]) == 1 for found in problems.values() if found)
+    scripts = {row["subject"].rpartition(":")[2]: row["reproduce"] for row in died}
+    assert "import segfaults as subject" in scripts["segfaults"]
+    assert "training = subject.begin(0, batch_1, optimizer)" in scripts["dies_in_a_step"]
 
 
 def test_there_are_many():
