@@ -126,12 +126,16 @@ def _bars(trait: str, values: Counter[str]) -> Markup:
         axes.tick_params(length=0)
         for place, (_, count) in enumerate(shown):
             axes.annotate(
-                f"{count / total:.0%}", (count, place), (4, 0), textcoords="offset points",
+                _share(count, total), (count, place), (4, 0), textcoords="offset points",
                 va="center", fontsize=8.5, color=_COLOURS["soft"],
             )  # fmt: skip
 
-    words = ", ".join(f"{name} {count / total:.0%}" for name, count in shown)
+    words = ", ".join(f"{name} {_share(count, total)}" for name, count in shown)
     return _figure(trait.capitalize(), f"{trait}: {words}", draw, height=0.35 + 0.22 * len(shown))
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count / total:.0%}" if count / total >= 0.005 else "<1%"
 
 
 def _rank(value: str) -> float:
