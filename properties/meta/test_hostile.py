@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from frostproof import Exercise, verify
+from frostproof.reference.specimens.hostile import interrupts
 
 MODULES = ("hostile", "hostile_trainers")
 SOUND = "frostproof.reference.linen:freeze_first_dense"
@@ -92,6 +96,16 @@ def test_what_a_process_died_of_is_kept(rows):
     scripts = {row["subject"].rpartition(":")[2]: row["reproduce"] for row in died}
     assert "import segfaults as subject" in scripts["segfaults"]
     assert "training = subject.begin(0, batch_1, optimizer)" in scripts["dies_in_a_step"]
+
+
+def test_an_interrupt_in_the_users_own_process_ends_the_run():
+    """It may be theirs: objects are protected from exceptions only."""
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            verify(Exercise(interrupts, "linen"), laws=["answer-shape"], max_examples=2)
+    finally:
+        signal.signal(signal.SIGINT, kept)
 
 
 def test_there_are_many():
