@@ -166,7 +166,7 @@ class Worker:
 
 def _held(process: Process) -> int:
     """Bytes of memory that a process holds."""
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):
         held: int = psutil.Process(process.pid).memory_info().rss
         return held
     return 0

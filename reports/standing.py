@@ -23,6 +23,7 @@ FOLLOWS: Mapping[str, str] = {
     "later, or served from averages, starts from something else",
     "isolated": "frozen leaves stay, and their gradients still change how the others train",
 }
+NO_ANSWER = "it raises, hangs or ends its process on some problems: what it does there is unknown"
 #: Laws on other optimizers than a subject promises: they tell nothing of what it claims.
 _BEYOND = {law.id for law in BOOK if law.beyond}
 #: Weaker to stronger: who keeps bits keeps values, who keeps values keeps norms.
@@ -35,6 +36,9 @@ class Standing:
 
     held: tuple[str, ...]
     broken: tuple[str, ...]
+    #: Whether a law is refuted of the weakest broken guarantee: where it is only in error, the
+    #: subject gave no answer.
+    answered: bool = True
 
     @property
     def strongest_held(self) -> str | None:
@@ -59,7 +63,14 @@ class Standing:
         text = f"holds {', '.join(dict.fromkeys(held))}" if held else "holds nothing"
         if self.weakest_broken is None:
             return text
-        return f"{text}; breaks {', '.join(self.broken)}: {FOLLOWS[self.weakest_broken]}"
+        return f"{text}; breaks {', '.join(self.broken)}: {self.follows}"
+
+    @property
+    def follows(self) -> str | None:
+        """Say what is lost with the weakest broken guarantee, None where nothing is."""
+        if self.weakest_broken is None:
+            return None
+        return FOLLOWS[self.weakest_broken] if self.answered else NO_ANSWER
 
     def to_json(self) -> dict[str, object]:
         """Return what a report holds of it."""
@@ -68,7 +79,7 @@ class Standing:
             "weakest_broken": self.weakest_broken,
             "held": list(self.held),
             "broken": list(self.broken),
-            "follows": FOLLOWS.get(self.weakest_broken or "", None),
+            "follows": self.follows,
         }
 
 
@@ -80,13 +91,15 @@ def standings(rows: Iterable[Row]) -> dict[str, Standing]:
             subject = outcomes.setdefault(row.subject, {})
             subject.setdefault(row.guarantee, set()).add(row.verdict)
     order = get_args(Guarantee)
-    return {
-        subject: Standing(
-            held=tuple(g for g in order if "held" in found.get(g, ()) and not _broken(found[g])),
-            broken=tuple(g for g in order if _broken(found.get(g, ()))),
+    standings = {}
+    for subject, found in outcomes.items():
+        broken = tuple(g for g in order if _broken(found.get(g, ())))
+        standings[subject] = Standing(
+            held=tuple(g for g in order if "held" in found.get(g, ()) and g not in broken),
+            broken=broken,
+            answered=not broken or "refuted" in found[broken[0]],
         )
-        for subject, found in outcomes.items()
-    }
+    return standings
 
 
 def _broken(verdicts: Iterable[str]) -> bool:

@@ -47,6 +47,17 @@ def test_laws_beyond_any_promise_do_not_count():
     assert found.sentence == "holds value"
 
 
+def test_a_subject_that_gives_no_answer():
+    """It may compute what it says; that it computes something else is another fault."""
+    rows = [row("answer-shape", "computes", "error"), row("answer-norms-equal", "norm", "held")]
+    refuted = row("answer-loss-is-mse", "computes", "refuted")
+
+    ended = "breaks computes: it raises, hangs or ends its process on some problems"
+    assert ended in standing(*rows).sentence
+    assert standing(*rows).to_json()["follows"] in standing(*rows).sentence
+    assert "computes something else" in standing(*rows, refuted).sentence
+
+
 def test_nothing_held():
     """A subject of which no law could run holds nothing, and breaks nothing."""
     assert standing(row("frozen-value", "value", "not-run")).sentence == "holds nothing"
