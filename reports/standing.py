@@ -91,15 +91,15 @@ def standings(rows: Iterable[Row]) -> dict[str, Standing]:
             subject = outcomes.setdefault(row.subject, {})
             subject.setdefault(row.guarantee, set()).add(row.verdict)
     order = get_args(Guarantee)
-    standings = {}
-    for subject, found in outcomes.items():
+    told: dict[str, Standing] = {}
+    for name, found in outcomes.items():
         broken = tuple(g for g in order if _broken(found.get(g, ())))
-        standings[subject] = Standing(
+        told[name] = Standing(
             held=tuple(g for g in order if "held" in found.get(g, ()) and g not in broken),
             broken=broken,
             answered=not broken or "refuted" in found[broken[0]],
         )
-    return standings
+    return told
 
 
 def _broken(verdicts: Iterable[str]) -> bool:
