@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import keyword
+import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +24,24 @@ def import_subject(target: str) -> list[str]:
     path = Path(place)
     file = path.suffix == ".py"
     folder, module = (str(path.parent.resolve()), path.stem) if file else root_of(place)
-    return [f"sys.path.insert(0, {folder!r})", _import(module, name)]
+    found = f"sys.path.insert(0, {folder!r})"
+    if file and (not module.isidentifier() or module in _TAKEN):
+        return [
+            found,
+            *_FROM_FILE.format(str(path.resolve())).splitlines(),
+            f"subject = own.{name}",
+        ]
+    return [found, _import(module, name)]
+
+
+#: Names of files by which Python would import something else.
+_TAKEN = {*keyword.kwlist, *sys.stdlib_module_names, "flax", "jax", "ml_dtypes", "numpy", "optax"}
+_FROM_FILE = """\
+import importlib.util
+
+spec = importlib.util.spec_from_file_location("own", {!r})
+own = sys.modules["own"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(own)"""
 
 
 _HOMELESS = "bring the subject in here: no module holds it by a name"

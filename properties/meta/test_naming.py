@@ -92,6 +92,21 @@ def test_objects_are_named_by_what_holds_them(program, monkeypatch):
     assert target_of(made) == "package.program:made.<locals>.<lambda>"
 
 
+@pytest.mark.parametrize("name", ["my-train.py", "jax.py", "test.py", "class.py", "plain.py"])
+def test_a_file_of_any_name_is_imported(name, tmp_path, monkeypatch):
+    """Also where the name is no identifier, or that of a package."""
+    (tmp_path / name).write_text("import neighbour\nfn = neighbour.fn")
+    (tmp_path / "neighbour.py").write_text("def fn(): return 7")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for module in ("neighbour", "own", "plain"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    found = {"sys": sys}
+
+    exec("\n".join(import_subject(f"{tmp_path / name}:fn")), found)
+
+    assert found["subject"]() == 7
+
+
 def test_a_script_says_what_it_cannot_import():
     """An object that no module holds by a name has to be brought in."""
     lines = import_subject("package.program:made.<locals>.<lambda>")
