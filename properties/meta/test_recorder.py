@@ -10,6 +10,7 @@ import pytest
 from frostproof.properties.agenda import Item, Subject
 from frostproof.properties.book import BOOK
 from frostproof.properties.verdict import Verdict
+from frostproof.reports.command_line import main
 from frostproof.reports.reading import UnreadableReport, read_report, schema
 from frostproof.reports.recorder import JOURNAL, Recorder
 from frostproof.reports.report import UNREACHED, Row
@@ -101,8 +102,6 @@ def test_a_full_disk_costs_no_verdict(tmp_path, room):
 
 def test_a_disk_that_is_full_at_once_ends_the_run_before_it_begins(tmp_path, capsys):
     """One line says so; nothing is judged whose report would be lost."""
-    from frostproof.reports.command_line import main
-
     with no_file_larger_than(100):
         target = "frostproof.reference.optax_wrappers:freeze_after_optimizer"
         assert main(["verify", target, "--report", str(tmp_path)]) == 2
@@ -110,6 +109,42 @@ def test_a_disk_that_is_full_at_once_ends_the_run_before_it_begins(tmp_path, cap
     printed = capsys.readouterr()
     assert printed.err == f"frostproof: --report {tmp_path}: File too large\n"
     assert printed.out == ""
+
+
+def test_an_interrupted_run_says_so_and_leaves_its_report(tmp_path, monkeypatch, capsys):
+    """Ctrl+C ends with one line, and with all files on what was judged."""
+
+    class Interrupted:
+        """Judges one law, and is interrupted in the next."""
+
+        def __init__(self, terms):
+            self.judged = []
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def subject(self, name, kind):
+            return Subject(name, "linen")
+
+        def __call__(self, item, progress):
+            if self.judged:
+                raise KeyboardInterrupt
+            self.judged.append(item)
+            return HELD
+
+    monkeypatch.setattr("frostproof.reports.verification.Judging", Interrupted)
+
+    assert main(["verify", "train.py:step", "--report", str(tmp_path)]) == 2
+
+    assert capsys.readouterr().err == "frostproof: interrupted\n"
+    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+    report = read_report(tmp_path)
+    assert not report.finished
+    assert report.summary["ran"] == 1
+    assert set(report.summary["not_run"]) == {UNREACHED}
 
 
 def test_of_two_rows_on_one_law_the_one_that_accuses_stands(tmp_path):
