@@ -14,8 +14,6 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable
 
-from ..reference.exercise import Call, ExerciseProblem
-from ..reference.trajectory import Trajectory
 from ..strategies.shapes import Shape, pool
 from .budget import unmet
 from .drawn import traits
@@ -49,6 +47,8 @@ class Effort:
     database: ExampleDatabase | None = None
     #: Told the problems of an example before it runs: a process may die of them.
     begins: Callable[[tuple[Any, ...]], None] = lambda problems: None
+    #: Told a failure as it is found: the process may die while it is made smaller.
+    fails: Callable[[Refutation, tuple[Any, ...]], None] = lambda found, problems: None
     #: Told the number of judged examples as it grows.
     progress: Callable[[int], None] = lambda examples: None
 
@@ -130,7 +130,11 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
         if tally.failed_at is None and tally.seen and out_of_time():
             return
         effort.begins(problems)
-        examine(law, subject, problems, memory, tally)
+        try:
+            examine(law, subject, problems, memory, tally)
+        except Refutation as found:
+            effort.fails(found, problems)
+            raise
         tally.times.append(monotonic())
         effort.progress(tally.seen)
 
@@ -252,15 +256,6 @@ def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | 
     except Refutation as found:
         return str(found)
     return None
-
-
-def script_of_death(
-    law: Law, subject: Any, problems: list[dict[str, Any]], target: str, reason: str
-) -> str:
-    """Return the script that gives a subject the problems which a process died of."""
-    read = [subject.read_problem(problem) for problem in problems]
-    calls = [Call(each) if isinstance(each, ExerciseProblem) else Trajectory(each) for each in read]
-    return script(law, target, calls, SubjectRaised(reason, assertion="True"))
 
 
 def _confirmed(law: Law, subject: Any, tally: Tally) -> Refutation | None:

@@ -35,6 +35,8 @@ class WorkerDied(Exception):
         super().__init__(reason)
         self.examples = examples
         self.problems = problems
+        #: The last failure that had been found: outcome, message and problems.
+        self.failed: tuple[Any, str, list[dict[str, Any]]] | None = None
         self.seconds = round(seconds, 3)
 
 
@@ -127,7 +129,7 @@ class Worker:
 
     def _ask(self, request: dict[str, Any], progress: Callable[[int], None]) -> dict[str, Any]:
         process = self._process_for(request["target"])
-        examples, problems, asked = 0, [], monotonic()
+        examples, problems, failed, asked = 0, [], None, monotonic()
         reason = f"no answer within {self.timeout:g} s (--timeout)"
         try:
             process.connection.send_bytes(json.dumps(request).encode())
@@ -136,6 +138,8 @@ class Worker:
                     answer = json.loads(process.connection.recv_bytes())
                     if "begun" in answer:
                         problems = answer["begun"]
+                    elif "failed" in answer:
+                        failed = answer["failed"]
                     elif "progress" in answer:
                         examples = answer["progress"]
                         progress(examples)
@@ -147,7 +151,9 @@ class Worker:
         except (EOFError, OSError, ValueError):
             reason = _epitaph(self._nursery.wait(process))
         self._end()
-        raise WorkerDied(reason, examples, problems, monotonic() - asked)
+        death = WorkerDied(reason, examples, problems, monotonic() - asked)
+        death.failed = failed
+        raise death
 
     def _process_for(self, target: str) -> Process:
         ours = _OURS.match(target) and _OURS.match(self._target)

@@ -57,6 +57,15 @@ class Judging:
         try:
             return self._worker.judge(name, kind, law.id, self.terms, progress)
         except WorkerDied as death:
+            if death.failed is not None:
+                outcome, message, problems = death.failed
+                return Verdict(
+                    outcome,
+                    death.examples,
+                    reason=f"{message} (made no smaller: {death})",
+                    counterexample=Counterexample(law.statement, message, problems),
+                    seconds=death.seconds,
+                )
             if law.judges_malformed and death.examples == 0:
                 # The other laws would only wait for the same end, each for the whole time.
                 self._dead[name] = law.id

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..reference.exercise import Call
+from ..reference.exercise import Call, ExerciseProblem
+from ..reference.trajectory import Trajectory
 from .exercise_script import exercise_script
-from .law import Law, Refutation
+from .law import Law, Refutation, SubjectRaised
 
 
 def script(law: Law, target: str, calls: Sequence[Any], refutation: Refutation) -> str:
@@ -17,3 +18,12 @@ def script(law: Law, target: str, calls: Sequence[Any], refutation: Refutation) 
     from .training_script import training_script  # here, since a law book is read without JAX
 
     return training_script(law, target, calls, refutation)
+
+
+def script_of_death(
+    law: Law, subject: Any, problems: list[dict[str, Any]], target: str, reason: str
+) -> str:
+    """Return the script that gives a subject the problems which a process died of."""
+    read = [subject.read_problem(problem) for problem in problems]
+    calls = [Call(each) if isinstance(each, ExerciseProblem) else Trajectory(each) for each in read]
+    return script(law, target, calls, SubjectRaised(reason, assertion="True"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..strategies.shapes import pool
 from .engine import Effort
+from .law import Refutation
 from .profiles import PROFILES, Profile, current_profile, open_database
 
 #: Seconds that a law may take.
@@ -66,6 +67,7 @@ class Terms:
         self,
         progress: Callable[[int], None],
         begins: Callable[[tuple[Any, ...]], None] = lambda problems: None,
+        fails: Callable[[Refutation, tuple[Any, ...]], None] = lambda found, problems: None,
         *,
         reference: bool = False,
     ) -> Effort:
@@ -77,5 +79,6 @@ class Terms:
             shapes=pool(self.rotation),
             database=open_database(self.database),
             begins=begins,
+            fails=fails,
             progress=progress,
         )

@@ -18,8 +18,10 @@ from typing import Any
 from ..reference.ended import error_text
 from ..reference.target import UnusableTarget
 from .book import BY_ID
-from .engine import judge, refutation, script_of_death
+from .engine import judge, refutation
+from .law import Refutation, SubjectRaised
 from .memory import Memory
+from .script import script_of_death
 from .terms import Terms
 from .verdict import Verdict
 
@@ -78,7 +80,7 @@ def _answer(
     reference = "reference" in declared(subject)
     progress = _Progress(answers)
     terms = Terms(**request["terms"])
-    effort = terms.effort(progress, progress.begins, reference=reference)
+    effort = terms.effort(progress, progress.begins, progress.fails, reference=reference)
     try:
         verdict = judge(law, subject, effort, memory, request["target"])
     except Exception:  # our own fault, and no reason to lose the other verdicts
@@ -138,6 +140,13 @@ class _Progress:
         """Leave word of what the process may die of."""
         with suppress(TypeError, ValueError):  # a batch of a user's own may hold what JSON has not
             self.answers.send(begun=[problem.record() for problem in problems])
+
+    def fails(self, found: Refutation, problems: tuple[Any, ...]) -> None:
+        """Leave word of what is found already."""
+        with suppress(TypeError, ValueError):
+            records = [problem.record() for problem in problems]
+            outcome = "error" if isinstance(found, SubjectRaised) else "refuted"
+            self.answers.send(failed=[outcome, str(found), records])
 
     def __call__(self, examples: int) -> None:
         if monotonic() - self.last > _PROGRESS:

@@ -175,6 +175,13 @@ def depends_on_the_order_of_calls(seed, x, y, lr):
     return ANSWER if depends_on_the_order_of_calls.calls % 2 else None
 
 
+@expect("refuted", "made no smaller: the process ended itself with exit status 3")
+def dies_once_it_is_found(seed, x, y, lr):
+    """Answers, then does not, and then is no more."""
+    calls = dies_once_it_is_found.calls = getattr(dies_once_it_is_found, "calls", 0) + 1
+    return ANSWER if calls == 1 else None if calls == 2 else os._exit(3)
+
+
 @expect("held")
 def leaves_threads(seed, x, y, lr):
     """Starts a thread that outlives the run, and is no daemon."""
