@@ -17,5 +17,6 @@ def test_the_example_is_what_compare_says():
     found = compare(oldest, latest)
 
     assert (oldest.versions["optax"], latest.versions["optax"]) == ("0.2.6", "0.2.8")
-    assert oldest.finished and latest.finished
+    assert oldest.finished
+    assert latest.finished
     assert comparison_markdown(found) == (FOLDER / "comparison.md").read_text(encoding="utf-8")
