@@ -22,7 +22,8 @@ PACKAGE = "frostproof.reference.libraries"
 _HEAD = """# Real libraries under test
 
 Recipes for freezing, each as the documentation of its library has it and through public API alone,
-judged by the law book. Printed by
+judged by the law book. A guarantee is kept where each law about it that could run held; a program
+with an optimizer of its own, as Keras has them, can be judged by fewer of them. Printed by
 
 ```console
 $ pip install 'frostproof[libraries]'
