@@ -7,9 +7,9 @@ from importlib import import_module
 import pytest
 
 from frostproof.properties.book import BY_ID
-from frostproof.properties.engine import Effort, judge
+from frostproof.properties.engine import judge
 from frostproof.properties.memory import Memory
-from frostproof.properties.meta.kills import size_of
+from frostproof.properties.meta.kills import Unhurried, size_of
 from frostproof.reference.loading import as_subject
 from frostproof.reference.specimens import MODULES, TRAINING_MODULES
 from frostproof.reference.specimens.specimen import SMALLEST, Needs, specimens_of
@@ -43,7 +43,7 @@ def test_a_counterexample_is_no_larger_than_the_fault_needs(id):
     fn = specimen_of(id)
     subject, law = as_subject(fn, fn.specimen.kind), BY_ID[fn.specimen.law]
 
-    verdict = judge(law, subject, Effort(max_examples=100, seed=0), Memory(), id)
+    verdict = judge(law, subject, Unhurried(max_examples=100, seed=0), Memory(), id)
     size = size_of(verdict.counterexample.problems)
 
     assert not fn.specimen.too_large(size), size

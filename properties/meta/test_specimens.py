@@ -5,14 +5,15 @@ from importlib import import_module
 import pytest
 
 from frostproof.properties.book import BY_ID, EXERCISE_LAWS
-from frostproof.properties.engine import Effort, judge
+from frostproof.properties.engine import judge
 from frostproof.properties.memory import Memory
+from frostproof.properties.meta.kills import Unhurried
 from frostproof.reference.contract import Exercise
 from frostproof.reference.specimens import ESCAPES, MODULES
 from frostproof.reference.specimens.specimen import specimens_of
 
 #: Found as it is: how small a counterexample gets is another test's business.
-EFFORT = Effort(max_examples=100, seed=0, shrinking=0)
+EFFORT = Unhurried(max_examples=100, seed=0, shrinking=0)
 
 
 def collect(modules):

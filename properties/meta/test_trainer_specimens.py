@@ -6,14 +6,15 @@ from importlib import import_module
 import pytest
 
 from frostproof.properties.book import BY_ID
-from frostproof.properties.engine import NOT_REPEATABLE, Effort, judge
+from frostproof.properties.engine import NOT_REPEATABLE, judge
 from frostproof.properties.memory import Memory
+from frostproof.properties.meta.kills import Unhurried
 from frostproof.reference.loading import as_subject
 from frostproof.reference.specimens import TRAINING_MODULES
 from frostproof.reference.specimens.specimen import specimens_of
 
 #: Found as it is: how small a counterexample gets is another test's business.
-EFFORT = Effort(max_examples=100, seed=0, shrinking=0)
+EFFORT = Unhurried(max_examples=100, seed=0, shrinking=0)
 
 #: What is judged when the run is over makes all examples: a few show what never moves.
 FEW = replace(EFFORT, max_examples=5)
