@@ -5,19 +5,22 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.errors import Flaky
+
 from frostproof.properties.agenda import Subject, agenda
 from frostproof.properties.book import BY_ID
-from frostproof.properties.engine import Effort, judge
-from frostproof.properties.law import Law
+from frostproof.properties.engine import Effort, Tally, examine, judge
+from frostproof.properties.law import Law, Refutation
 from frostproof.properties.memory import Memory
-from frostproof.properties.verdict import Verdict
+from frostproof.properties.never import confirmed
 from frostproof.reference.loading import as_subject
 from frostproof.reference.specimens import MODULES, TRAINING_MODULES
 from frostproof.reference.specimens.specimen import specimens_of
 from frostproof.reference.tree_problem import leaf_paths
 from frostproof.strategies.probing import able
-
-DEAD = ("refuted", "error")
+from frostproof.strategies.shapes import pool
 
 
 class Unhurried(Effort):
@@ -48,12 +51,11 @@ def kills(id: str, seeds: int, max_examples: int) -> dict[str, object]:
     fn, law = _found(id)
     started, counts, size = time.monotonic(), [], None
     for seed in range(seeds):
-        for most in _runs(law, max_examples):
-            verdict = _judged(fn, law, seed, most)
-            if verdict.outcome in DEAD:
-                break
-        counts.append(verdict.examples if verdict.outcome in DEAD else None)
-    shrunk = _judged(fn, law, 0, max_examples, shrinking=20.0).counterexample
+        runs = (first_failure(fn, law, seed, most) for most in _runs(law, max_examples))
+        counts.append(next((count for count in runs if count), None))
+    shrunk = judge(
+        law, _anew(fn), Unhurried(max_examples, 0, seconds=3600.0), Memory(), id
+    ).counterexample
     if shrunk is not None:
         size = size_of(shrunk.problems)
     return {
@@ -75,8 +77,7 @@ def kills_by_every_law(id: str, max_examples: int) -> dict[str, object]:
     laws = {}
     for item in items:
         if item.unable is None:
-            verdict = _judged(fn, item.law, 0, max_examples)
-            laws[item.law.id] = verdict.examples if verdict.outcome in DEAD else None
+            laws[item.law.id] = first_failure(fn, item.law, 0, max_examples)
     seconds = round(time.monotonic() - started, 1)
     return {"specimen": id, "laws": laws, "seconds": seconds}
 
@@ -88,12 +89,40 @@ def _found(id: str) -> tuple[object, Law]:
     return fn, BY_ID[fn.specimen.law]
 
 
-def _judged(fn, law: Law, seed: int, most: int, shrinking: float = 0.0) -> Verdict:
-    # What a specimen remembers of other runs is part of its fault, not of the next measurement.
+def first_failure(fn, law: Law, seed: int, most: int) -> int | None:
+    """Return how many examples it takes to refute, of those that `judge` would draw; None for none.
+
+    Without all that a verdict holds besides, which takes longer than to find out.
+    """
+    subject, memory, tally = _anew(fn), Memory(), Tally()
+
+    def example(problems: tuple[object, ...]) -> None:
+        examine(law, subject, problems, memory, tally)
+
+    drawn = hypothesis.given(law.draws(subject, pool()))(example)
+    plainly = hypothesis.settings(
+        max_examples=law.examples(most),
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        plainly(hypothesis.seed(f"{seed}/0")(drawn))()
+    except (Refutation, Flaky):  # Flaky: what a specimen remembers is not the same twice
+        return tally.judged
+    never, _ = confirmed(law, subject, tally.never)
+    return tally.judged if never else None
+
+
+def _anew(fn) -> object:
+    """Return the subject of a specimen at the beginning of its life: what it remembers of other
+    runs is part of its fault, not of the next measurement.
+    """
     getattr(import_module(fn.specimen.module), "forget", lambda: None)()
-    subject = as_subject(fn, fn.specimen.kind)
-    effort = Unhurried(most, seed, seconds=3600.0, shrinking=shrinking)
-    return judge(law, subject, effort, Memory(), fn.specimen.subject_name)
+    return as_subject(fn, fn.specimen.kind)
 
 
 def _runs(law: Law, max_examples: int) -> Iterator[int]:

@@ -9,7 +9,7 @@ import pytest
 from frostproof.properties.book import BY_ID
 from frostproof.properties.engine import judge
 from frostproof.properties.memory import Memory
-from frostproof.properties.meta.kills import Unhurried, size_of
+from frostproof.properties.meta.kills import Unhurried, first_failure, size_of
 from frostproof.reference.loading import as_subject
 from frostproof.reference.specimens import MODULES, TRAINING_MODULES
 from frostproof.reference.specimens.specimen import SMALLEST, Needs, specimens_of
@@ -47,6 +47,17 @@ def test_a_counterexample_is_no_larger_than_the_fault_needs(id):
     size = size_of(verdict.counterexample.problems)
 
     assert not fn.specimen.too_large(size), size
+
+
+@pytest.mark.parametrize("id", ["rows:last_row_dropped", "optax_transformations:one_ulp"])
+def test_the_kill_matrix_counts_as_the_engine_does(id):
+    """The same seed finds the failure at the same example."""
+    fn = specimen_of(id)
+    subject, law = as_subject(fn, fn.specimen.kind), BY_ID[fn.specimen.law]
+
+    verdict = judge(law, subject, Unhurried(100, seed=3, shrinking=0), Memory(), id)
+
+    assert first_failure(fn, law, 3, 100) == verdict.examples
 
 
 def test_what_is_too_large_is_seen():
