@@ -3,14 +3,16 @@
 `kill-matrix.json`:
 
     {"schema": 1, "max_examples": 100, "versions": {"jax": "0.10.2", …},
-     "summary": {"specimens": 300, "seeds": 20, "dead": 300, "median": 1, "slowest": 12.5},
+     "summary": {"specimens": 300, "of": 313, "seeds": 20, "dead": 300, "median": 1,
+                 "slowest": 12.5},
      "rows": [{"specimen": "freezing:weight_decay", "kind": "linen", "law": "answer-norms-equal",
                "seeds": [1, 1, 3, null, …], "size": {"problems": 1, "rows": 1, …} or null}, …],
      "matrix": {"freezing:weight_decay": {"answer-shape": null, "answer-norms-equal": 1, …}, …}}
 
 A number is that of the example that was the first to fail, and null says that none did. For a law
 that is judged over the run it is the length of the shortest run tried that refutes. `dead` counts
-the specimens that every seed refuted, `slowest` is the largest of their medians; `size` is what the
+the specimens that every seed refuted, of those that were measured, `slowest` is the largest of
+their medians; `size` is what the
 shrunk counterexample of the first seed is made of; more than `SMALLEST` (in `specimen.py`) and the
 specimen's own needs fails the run. `matrix` is empty unless it was asked for.
 """
@@ -39,10 +41,13 @@ def failing(row: Row) -> bool:
     return None in row["seeds"] or middle(row) > LATE or bool(row["larger"])
 
 
-def write_figures(folder: Path, own: list[Row], every: list[Row], max_examples: int) -> None:
-    """Write both files into a folder, made if need be."""
+def write_figures(
+    folder: Path, own: list[Row], every: list[Row], specimens: int, max_examples: int
+) -> None:
+    """Write both files into a folder, made if need be; so many specimens there are in all."""
     summary = {
         "specimens": len(own),
+        "of": specimens,
         "seeds": max(len(row["seeds"]) for row in own),
         "dead": sum(None not in row["seeds"] for row in own),
         "median": median(middle(row) for row in own),
@@ -72,7 +77,8 @@ def markdown(own: list[Row], every: list[Row], summary: Row, head: Row) -> str:
         "# Kill matrix",
         "",
         (
-            f"{summary['dead']} of {summary['specimens']} specimens were refuted by their law "
+            f"{summary['specimens']} of {summary['of']} specimens were measured. "
+            f"{summary['dead']} of {summary['specimens']} were refuted by their law "
             f"within {head['max_examples']} examples with each of {summary['seeds']} seeds. The "
             f"median of the examples to the first failure is {summary['median']:g}; the slowest "
             f"specimen has one of {summary['slowest']:g}. Measured with {versions}."

@@ -42,13 +42,16 @@ def main() -> int:
     parts = ("own law", "every law") if options.every_law else ("own law",)
     tasks = [(part, id) for part in parts for id in ids if (part, id) not in rows]
     with options.resume.open("a", encoding="utf-8") as file:
-        for row in measured(tasks, options):
-            rows[row["part"], row["specimen"]] = row
-            print(json.dumps(row), file=file, flush=True)
+        try:
+            for row in measured(tasks, options):
+                rows[row["part"], row["specimen"]] = row
+                print(json.dumps(row), file=file, flush=True)
+        except KeyboardInterrupt:
+            print("broken off: the figures are of what was measured")
     own, every = (
         [rows[part, id] for id in ids if (part, id) in rows] for part in ("own law", "every law")
     )
-    write_figures(options.output, own, every, options.max_examples)
+    write_figures(options.output, own, every, len(specimen_ids()), options.max_examples)
     late = [row["specimen"] for row in own if failing(row)]
     print(f"{len(own)} specimens, {len(late)} of them late or large{':' * bool(late)}", *late)
     return 1 if late else 0

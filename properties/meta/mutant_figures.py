@@ -43,17 +43,18 @@ def lacking(rows: list[Row]) -> bool:
     return by_laws < by_tests or any(row["id"] not in EQUIVALENT for row in survivors(rows))
 
 
-def write_figures(folder: Path, rows: list[Row]) -> None:
-    """Write both files into a folder, made if need be."""
+def write_figures(folder: Path, rows: list[Row], mutants: int) -> None:
+    """Write both files into a folder, made if need be; so many mutants there are in all."""
     folder.mkdir(parents=True, exist_ok=True)
     versions = {name: version(name) for name in VERSIONS}
     text = ",\n".join(json.dumps(row) for row in rows)
-    whole = f'{{"schema": 1, "versions": {json.dumps(versions)}, "mutants": [\n{text}\n]}}\n'
+    head = f'"schema": 1, "versions": {json.dumps(versions)}, "of": {mutants}'
+    whole = f'{{{head}, "mutants": [\n{text}\n]}}\n'
     (folder / "mutants.json").write_text(whole, encoding="utf-8")
-    (folder / "mutants.md").write_text(markdown(rows, versions), encoding="utf-8")
+    (folder / "mutants.md").write_text(markdown(rows, mutants, versions), encoding="utf-8")
 
 
-def markdown(rows: list[Row], versions: dict[str, str]) -> str:
+def markdown(rows: list[Row], mutants: int, versions: dict[str, str]) -> str:
     """Return the tables."""
     made_of = ", ".join(f"{name} {number}" for name, number in versions.items())
     lines = [
@@ -62,7 +63,7 @@ def markdown(rows: list[Row], versions: dict[str, str]) -> str:
         (
             "Small changes by cosmic-ray's operators, one to a mutant. Left out are changes of "
             "annotations, what does not compile, and “stillborn” mutants, which cannot be "
-            f"imported. Measured with {made_of}."
+            f"imported. {len(rows)} of {mutants} were measured, with {made_of}."
         ),
         "",
         "## Optax's modules of freezing, masking and partition",

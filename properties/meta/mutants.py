@@ -41,17 +41,20 @@ def main() -> int:
     todo = [mutant for mutant in every if mutant.id not in rows]
     started = time.monotonic()
     with options.resume.open("a", encoding="utf-8") as file:
-        for finished, mutant in enumerate(todo, 1):
-            row = hunted(mutant, options.timeout)
-            rows[mutant.id] = row
-            print(json.dumps(row), file=file, flush=True)
-            spent = time.monotonic() - started
-            left = spent / finished * (len(todo) - finished)
-            found = {suite: row[suite] for suite in SUITES if suite in row}
-            print(f"{finished}/{len(todo)} {mutant.id}\n    {found}, about {left:.0f} s to go")
-            sys.stdout.flush()
-    measured = [rows[mutant.id] for mutant in every]
-    write_figures(options.output, measured)
+        try:
+            for finished, mutant in enumerate(todo, 1):
+                row = hunted(mutant, options.timeout)
+                rows[mutant.id] = row
+                print(json.dumps(row), file=file, flush=True)
+                spent = time.monotonic() - started
+                left = spent / finished * (len(todo) - finished)
+                found = {suite: row[suite] for suite in SUITES if suite in row}
+                print(f"{finished}/{len(todo)} {mutant.id}\n    {found}, about {left:.0f} s to go")
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            print("broken off: the figures are of what was measured")
+    measured = [rows[mutant.id] for mutant in every if mutant.id in rows]
+    write_figures(options.output, measured, len(every))
     return 1 if lacking(measured) else 0
 
 
