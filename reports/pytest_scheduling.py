@@ -1,4 +1,4 @@
-"""How xdist spreads the suite: the laws of one subject on one worker, everything else freely."""
+"""How xdist spreads the suite: the laws of one subject on one worker, other tests by their file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ class BySubject(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        """Return the subject of `test_law[SUBJECT-law-id]`; another test is its own scope."""
+        """Return the subject of `test_law[SUBJECT-law-id]`, and the file of another test: what its
+        tests share is made once.
+        """
         subject = _subject(nodeid)
-        return nodeid if subject is None or self._few_subjects else subject
+        if subject is None:
+            return nodeid.partition("::")[0]
+        return nodeid if self._few_subjects else subject
 
     @cached_property  # not asked for before all are collected
     def _few_subjects(self) -> bool:
