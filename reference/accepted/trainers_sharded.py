@@ -1,5 +1,7 @@
 """A correct trainer whose parameters are spread over all devices, and a faulty twin of it."""
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -24,7 +26,10 @@ class Model(nn.Module):
 
 def spread(params):
     """Give each device its share of the units: columns of the body, rows of the head."""
-    mesh = jax.make_mesh((jax.device_count(),), ("units",), axis_types=(AxisType.Auto,))
+    count = math.gcd(UNITS, jax.device_count())  # of three devices, say, one has to do
+    mesh = jax.make_mesh(
+        (count,), ("units",), axis_types=(AxisType.Auto,), devices=jax.devices()[:count]
+    )
 
     def place(leaf):
         axes = ["units" if size == UNITS else None for size in leaf.shape]
