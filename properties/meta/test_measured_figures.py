@@ -1,0 +1,81 @@
+"""Figures of the kill matrix and of the mutants: what fails them, and what they say."""
+
+import json
+
+import pytest
+
+from frostproof.properties.meta import kill_figures, mutant_figures
+from frostproof.properties.meta.mutation_equivalents import EQUIVALENT
+
+ROW = {
+    "specimen": "rows:last_row_dropped",
+    "kind": "linen",
+    "law": "answer-loss-is-mse",
+    "seeds": [5, 3, 4],
+    "size": {"problems": 1, "rows": 2, "seed": 0},
+    "larger": {},
+}
+CHANGE = {"module": "optax.transforms._masking", "line": 7, "id": "a → b"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "fails"),
+    [
+        ({}, False),
+        ({"seeds": [1, None, 1]}, True),
+        ({"seeds": [16, 16, 1]}, True),
+        ({"seeds": [100, 1, 1]}, False),
+        ({"larger": {"rows": 5}}, True),
+    ],
+)
+def test_a_specimen_fails_that_lives_long_or_is_large(changed, fails):
+    """One seed that refutes nothing is enough, and so is a median above fifteen."""
+    assert kill_figures.failing(ROW | changed) == fails
+
+
+def test_the_kill_matrix_is_written(tmp_path):
+    """As its documentation says, and in words."""
+    every = [{"specimen": "rows:last_row_dropped", "laws": {"answer-shape": None}}]
+
+    kill_figures.write_figures(tmp_path, [ROW, ROW | {"seeds": [None, 1, 1]}], every, 300, 100)
+
+    written = json.loads((tmp_path / "kill-matrix.json").read_text())
+    expected = {"specimens": 2, "of": 300, "seeds": 3, "dead": 1, "median": 2.5, "slowest": 4}
+    assert written["summary"] == expected
+    assert written["rows"][0] == {name: ROW[name] for name in ROW if name != "larger"}
+    assert written["matrix"] == {"rows:last_row_dropped": {"answer-shape": None}}
+    text = (tmp_path / "kill-matrix.md").read_text()
+    assert "2 of 300 specimens were measured. 1 of 2 were refuted" in text
+    assert "| rows:last_row_dropped | `answer-loss-is-mse` | 4 | 5 |" in text
+
+
+@pytest.mark.parametrize(
+    ("found", "lacks"),
+    [
+        ({"laws": "frozen-value", "tests": "test_masked"}, False),
+        ({"laws": "frozen-value", "tests": None}, False),
+        ({"laws": None, "tests": "test_masked"}, True),
+        ({"laws": None, "tests": None}, True),
+        ({"laws": None, "tests": None, "id": next(iter(EQUIVALENT))}, False),
+        ({"stillborn": "TypeError"}, False),
+    ],
+)
+def test_a_survivor_without_a_reason_fails(found, lacks):
+    """So do tests of Optax that find more than the laws."""
+    assert mutant_figures.lacking([CHANGE | found]) == lacks
+
+
+def test_the_mutants_are_written(tmp_path, monkeypatch):
+    """Both suites beside each other, and why each survivor survived."""
+    monkeypatch.setattr(mutant_figures, "VERSIONS", ("optax",))
+    rows = [
+        CHANGE | {"laws": "frozen-value", "tests": None},
+        CHANGE | {"laws": None, "tests": None},
+    ]
+
+    mutant_figures.write_figures(tmp_path, rows, 61)
+
+    text = (tmp_path / "mutants.md").read_text()
+    assert "| optax.transforms._masking | 2 | 0 | 1 | 0 |" in text
+    assert "| `a → b` (line 7) | survived | **not explained** |" in text
+    assert json.loads((tmp_path / "mutants.json").read_text())["of"] == 61
