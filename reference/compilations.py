@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import sys
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,21 +24,20 @@ def _counter() -> list[int]:
     return counted
 
 
-#: A compiled step was seen to hold 2 MB and 40 memory maps: Linux allows a process 65,530 of those,
-#: and XLA dies of more.
-_MOST = 500
-_forgotten_at = 0
+#: The memory maps of this process, a line each.
+_MAPS = Path("/proc/self/maps")
+#: Linux allows a process 65,530 of them, and XLA dies of more: a compiled step was seen to hold 40,
+#: and 2 MB.
+_MOST = 32_000
 
 
 def forget_programs() -> None:
-    """Give all compiled programs back, if there are hundreds since this was last done."""
-    global _forgotten_at
-    if compilations() - _forgotten_at > _MOST:
+    """Give all compiled programs back, if they hold half of the memory maps that Linux allows."""
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST:
         jax.clear_caches()
         # glibc keeps what was freed: a process of 890 MB had 870 after this, 310 after the next.
-        if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
             libc.malloc_trim(0)
-        _forgotten_at = compilations()
 
 
 def compilations() -> int:
