@@ -33,7 +33,11 @@ def batch_changed_in_place():
 # What is compiled too often.
 
 
-@specimen(law="compiles-once", seen="`jax.jit(lambda …)` inside of the training loop")
+@specimen(
+    law="compiles-once",
+    seen="`jax.jit(lambda …)` inside of the training loop",
+    needs=Needs("the law is about four steps", steps=4),
+)
 def compiled_in_each_step():
     """Each step makes a function of its own, and compiles it."""
     return trainer(
@@ -47,7 +51,11 @@ def numbered(state, batch, number):
     return step.__wrapped__(state, batch)
 
 
-@specimen(law="compiles-once", seen="an epoch number among the static arguments")
+@specimen(
+    law="compiles-once",
+    seen="an epoch number among the static arguments",
+    needs=Needs("the law is about four steps", steps=4),
+)
 def number_of_the_step_is_static():
     """The number of a step is a static argument, so that no step is compiled like another."""
     life = {"number": 0}
@@ -97,7 +105,11 @@ def weights_scaled_by_each_freeze():
     return trainer(refreeze=scaling)
 
 
-@specimen(law="lifecycle", seen="weights that are folded or rescaled as they are frozen")
+@specimen(
+    law="lifecycle",
+    seen="weights that are folded or rescaled as they are frozen",
+    needs=Needs("a step before the second freeze, and one after it", steps=2),
+)
 def weights_scaled_between_the_steps():
     """What is frozen already is rescaled when something else is frozen too."""
     return trainer(refreeze=scaling)
@@ -113,19 +125,31 @@ def never_unfrozen():
     return trainer(refreeze=lambda state, frozen: state)
 
 
-@specimen(law="frozen-warm-state", seen="gradual freezing under momentum")
+@specimen(
+    law="frozen-warm-state",
+    seen="gradual freezing under momentum",
+    needs=Needs("a step before the freeze, and one after it", steps=2),
+)
 def momentum_goes_on():
     """Gradients are zeroed from now on, and the momentum of earlier steps moves the body."""
     return trainer(step=zeroing_step)
 
 
-@specimen(law="frozen-warm-state", seen="gradual freezing under Adam")
+@specimen(
+    law="frozen-warm-state",
+    seen="gradual freezing under Adam",
+    needs=Needs("a step before the freeze, and one after it", steps=2),
+)
 def moments_go_on():
     """Gradients are zeroed from now on, and the first moment of Adam moves the body."""
     return trainer(step=zeroing_step, optimizers=named("adam"))
 
 
-@specimen(law="lifecycle", seen="a frozen set in the trainer object, beside the state it saves")
+@specimen(
+    law="lifecycle",
+    seen="a frozen set in the trainer object, beside the state it saves",
+    needs=Needs("a step before the state is restored, and one after it", steps=2),
+)
 def frozen_set_outside_of_the_state():
     """A restored state comes back with the frozen set of the moment, not with its own."""
     now = {"body"}

@@ -17,7 +17,7 @@ from frostproof.reference.specimens.linen_training import (
     where,
     within,
 )
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 from frostproof.strategies.optimizers import named, wrapped
 
 SGD = named("sgd")
@@ -51,7 +51,11 @@ def zeroing_under_lion():
     return masking(within(BODY), optimizers=tried)
 
 
-@specimen(law="frozen-under-coupled-overflow", seen="a loss that overflows under clipping")
+@specimen(
+    law="frozen-under-coupled-overflow",
+    seen="a loss that overflows under clipping",
+    needs=Needs("weights at which the loss of a second step overflows", steps=2),
+)
 def zeroing_before_clipping():
     """Once a gradient of the head is NaN so is the global norm, and 0 · NaN moves the body."""
     return masking(within(BODY), optimizers=SGD, promise=("selected", "value", "isolated"))

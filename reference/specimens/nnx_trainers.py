@@ -18,7 +18,7 @@ from frostproof.reference.specimens.nnx_training import (
     stepping,
     zeroing,
 )
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 from frostproof.strategies.optimizers import named, wrapped
 
 SGD = named("sgd")
@@ -153,7 +153,11 @@ def zeroing_under_adamw():
     return masking(in_l1)
 
 
-@specimen(law="frozen-under-coupled-overflow", seen="a loss that overflows under clipping")
+@specimen(
+    law="frozen-under-coupled-overflow",
+    seen="a loss that overflows under clipping",
+    needs=Needs("weights at which the loss of a second step overflows", steps=2),
+)
 def zeroing_before_clipping():
     """Once a gradient of `l2` is NaN so is the global norm, and 0 · NaN moves `l1`."""
     return masking(in_l1, optimizers=SGD, promise=("selected", "value", "isolated"))

@@ -228,7 +228,11 @@ def neighbours(tree):
     return jax.tree.unflatten(form, [next(others[leaf.shape]) for leaf in leaves])
 
 
-@specimen(law="trainable-follows-oracle", seen="a checkpoint read back in another order of names")
+@specimen(
+    law="trainable-follows-oracle",
+    seen="a checkpoint read back in another order of names",
+    needs=Needs("a second step, and leaves of one shape", steps=2, leaves=7),
+)
 def state_mixed_up():
     """Before each step leaves of one shape get each other's moments."""
 
