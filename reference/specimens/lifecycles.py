@@ -169,7 +169,11 @@ def frozen_set_outside_of_the_state():
 # What a checkpoint does not hold.
 
 
-@specimen(law="restored-equals-saved", seen="a warm-up that counts in an attribute of the trainer")
+@specimen(
+    law="restored-equals-saved",
+    seen="a warm-up that counts in an attribute of the trainer",
+    needs=Needs("a step before the checkpoint, and one after it", steps=2),
+)
 def rate_outside_of_the_state():
     """Steps are twice as long once it has trained, which is kept in no state."""
     life = {"trained": False}
@@ -188,7 +192,11 @@ def rate_outside_of_the_state():
     return trainer(begin, train)
 
 
-@specimen(law="restored-equals-saved", seen="a head that is kept beside the backbone's state")
+@specimen(
+    law="restored-equals-saved",
+    seen="a head that is kept beside the backbone's state",
+    needs=Needs("a step before the checkpoint, and one after it", steps=2),
+)
 def head_outside_of_the_state():
     """The head is kept in no state, and a checkpoint loses it."""
     life = {}
