@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from frostproof.reference import linen_trainers
-from frostproof.reference.specimens.specimen import specimen
+from frostproof.reference.specimens.specimen import Needs, specimen
 
 CORRECT = linen_trainers.gradient_zeroing
 
@@ -84,7 +84,11 @@ def one_leaf_fewer():
     return Faulty(run)
 
 
-@specimen(law="tied-weights-freeze-under-either-name", seen="transformers#11903")
+@specimen(
+    law="tied-weights-freeze-under-either-name",
+    seen="transformers#11903",
+    needs=Needs("the architecture with tied weights has as many", layers=4),
+)
 def tied_name_ignored():
     """Weights that are frozen by their second name train, and another layer is frozen."""
     return instead(frozen=("l4",))
