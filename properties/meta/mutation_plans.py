@@ -121,7 +121,11 @@ def _trainers(api: str) -> Plan:
 
 
 def _exercise(api: str) -> Plan:
-    return Plan(judged=_all(f"frostproof.reference.{api}", "freeze_first_dense"), tests=())
+    return Plan(
+        judged=_all(f"frostproof.reference.{api}", "freeze_first_dense"),
+        # The oracle starts from the module's own model, which is held to the contract there.
+        tests=("frostproof.properties.meta.test_bounds",),
+    )
 
 
 _ACCEPTED = "frostproof.reference.accepted"
@@ -140,7 +144,7 @@ PLANS = {
             "freeze_before_optimizer",
             laws=_OF_WRAPPERS,
         ),
-        tests=(),
+        tests=("frostproof.properties.meta.test_compilations",),
     ),
     "frostproof.reference.linen": _exercise("linen"),
     "frostproof.reference.nnx": _exercise("nnx"),

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostproof.reference import compilations, optax_wrappers
+from frostproof.reference import compilations, linen, nnx, optax_wrappers
+from frostproof.reference.contract import Exercise
+from frostproof.strategies import exercises
 from frostproof.strategies.optimizers import common
+from frostproof.strategies.shapes import EDGES
 from frostproof.strategies.training import problems
 
 
@@ -26,6 +29,24 @@ def test_programs_are_given_back_when_there_are_many(monkeypatch):
     compilations.forget_programs()
     program(1.0)
     assert len(counted) == 2
+
+
+@pytest.mark.parametrize(
+    "exercise",
+    [Exercise(linen.freeze_first_dense, "linen"), Exercise(nnx.freeze_first_dense, "nnx")],
+    ids=lambda exercise: exercise.api,
+)
+@settings(max_examples=30, derandomize=True, database=None, deadline=None)
+@given(data=st.data())
+def test_an_exercise_compiles_for_shapes_and_not_for_examples(exercise, data):
+    """Another seed, learning rate and batch of the same shape run what is compiled already."""
+    problem = data.draw(exercises.problems(exercise, EDGES[:4]))
+    other = replace(problem, seed=problem.seed ^ 1, fill=problem.fill ^ 1, learning_rate=0.25)
+    exercise.run(problem, watched=False)
+    before = compilations.compilations()
+    call = exercise.run(other, watched=False)
+    assert call.raised is None
+    assert compilations.compilations() == before
 
 
 @pytest.mark.parametrize(
