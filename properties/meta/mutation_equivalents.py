@@ -5,6 +5,14 @@ _CALLABLE = f"return (len(callable_leaves) {{}} 0) and all(callable_leaves){_LIN
 _PARTS = "optax.transforms._combining: if len(update_fns) != len(state): → "
 _NAMES = "optax.transforms._combining: if len(names) != len(set(names)): → "
 _SMALL = "CPython has one object for each small integer"
+_EAGER = "the same values, operation by operation: it is only slower"
+_COLUMN = "the prediction has two axes, and the last is of one column"
+_SQUEEZED = (
+    "frostproof.reference.linen: return jnp.mean((prediction.squeeze(-1) - y) ** 2) → "
+    "return jnp.mean((prediction.squeeze({}) - y) ** 2)"
+)
+_ZEROED = "return jnp.zeros_like(gradient) if path[0].key {} FROZEN else gradient"
+_NAMED = f"frostproof.reference.nnx: {_ZEROED.format('==')} → {{}}"
 
 EQUIVALENT: dict[str, str] = {
     f"optax.transforms._masking: {_CALLABLE.format('>')} → {_CALLABLE.format('!=')}": (
@@ -13,4 +21,14 @@ EQUIVALENT: dict[str, str] = {
     f"{_PARTS}if len(update_fns) is not len(state):": _SMALL,
     f"{_NAMES}if len(names) > len(set(names)):": "a set has no more members than its list",
     f"{_NAMES}if len(names) is not len(set(names)):": _SMALL,
+    "frostproof.reference.linen: @jax.jit → (nothing)": _EAGER,
+    "frostproof.reference.linen: @jax.jit → (nothing) (again)": _EAGER,
+    "frostproof.reference.nnx: @jax.jit → (nothing)": _EAGER,
+    "frostproof.reference.nnx: @jax.jit → (nothing) (again)": _EAGER,
+    _SQUEEZED.format("+1"): _COLUMN,
+    _SQUEEZED.format("1"): _COLUMN,
+    _NAMED.format(_ZEROED.format("<=")): "there are l1 and l2, and l1 is the frozen one",
+    _NAMED.format(_ZEROED.format("is")): "CPython has one object for each name of an attribute",
+    "frostproof.reference.linen_trainers: @final → (nothing)": "a word for type checkers",
+    "frostproof.reference.nnx_trainers: @final → (nothing)": "a word for type checkers",
 }
