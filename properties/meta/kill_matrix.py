@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import frostproof
+from frostproof.properties.meta.resumed import rows_of
 from frostproof.properties.profiles import keep_compiled_programs
 
 #: Specimens after which processes are replaced: thousands of compiled programs in one run into the
@@ -33,7 +34,7 @@ def main() -> int:
     from frostproof.properties.meta.kills import specimen_ids
 
     options = parse_options()
-    rows = read(options.resume)
+    rows = {(row["part"], row["specimen"]): row for row in rows_of(options.resume)}
     globs = options.specimens or ["*"]
     ids = [id for id in specimen_ids() if any(fnmatchcase(id, glob) for glob in globs)]
     if not ids:
@@ -103,18 +104,6 @@ def parse_options() -> argparse.Namespace:
     measured = Path(frostproof.__file__).parent / "properties" / "meta" / "measured"
     parser.add_argument("--output", type=Path, default=measured, metavar="DIR")
     return parser.parse_args()
-
-
-def read(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the rows of an earlier run; a line that was cut off is left out."""
-    rows = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        rows[row["part"], row["specimen"]] = row
-    return rows
 
 
 if __name__ == "__main__":

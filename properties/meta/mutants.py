@@ -23,6 +23,7 @@ from typing import Any
 from frostproof.properties.meta.mutant_figures import lacking, write_figures
 from frostproof.properties.meta.mutation_plans import PLANS, file_of
 from frostproof.properties.meta.mutations import Mutant, mutants
+from frostproof.properties.meta.resumed import rows_of
 
 HERE = Path(__file__).parent
 SUITES = ("stillborn", "laws", "tests")
@@ -31,7 +32,7 @@ SUITES = ("stillborn", "laws", "tests")
 def main() -> int:
     """Hunt every mutant that is not in the file yet, and write the figures."""
     options = parse_options()
-    rows = read(options.resume)
+    rows = {row["id"]: row for row in rows_of(options.resume)}
     modules = [
         name for name in PLANS if any(fnmatchcase(name, g) for g in options.modules or ["*"])
     ]
@@ -98,18 +99,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=HERE / "measured", metavar="DIR")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for a mutant")
     return parser.parse_args()
-
-
-def read(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of an earlier run; a line that was cut off is left out."""
-    rows = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        rows[row["id"]] = row
-    return rows
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from frostproof.properties.agenda import agenda
 from frostproof.properties.judging import Judging
+from frostproof.properties.meta.resumed import rows_of
 from frostproof.properties.terms import Terms
 from frostproof.reference.accepted import EXERCISES, TRAINERS
 from frostproof.reports.report import FAILING, Row
@@ -30,7 +30,7 @@ from frostproof.reports.verification import REFERENCES
 def main() -> int:
     """Judge every correct program that is not in the file yet, and say what was accused."""
     options = parse_options()
-    done = read(options.resume)
+    done = {row["id"]: row for row in rows_of(options.resume)}
     programs = [*((name, None) for name in REFERENCES), *EXERCISES, *TRAINERS]
     globs = options.programs or ["*"]
     programs = [p for p in programs if any(fnmatchcase(p[0], glob) for glob in globs)]
@@ -77,18 +77,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--timeout", type=float, default=3600.0, help="seconds a law may take")
     return parser.parse_args()
-
-
-def read(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of an earlier run by id; a line that was cut off is left out."""
-    rows = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        rows[row["id"]] = row
-    return rows
 
 
 if __name__ == "__main__":
