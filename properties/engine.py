@@ -54,8 +54,11 @@ class Effort:
 
     @property
     def patience(self) -> float:
-        """Seconds after which a law on slow code has to do with the examples that it has."""
-        return 10 + 0.05 * self.max_examples
+        """Seconds after which a law on slow code has to do with the examples that it has.
+
+        More where a law may take longer than by default: such a run is there to see them all.
+        """
+        return max(10.0, self.seconds / 30) + 0.05 * self.max_examples
 
 
 @dataclass

@@ -44,7 +44,8 @@ def train(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Return the loss before the step and the frozen kernel after and before it."""
     # A key, since nnx.Rngs takes a traced integer for key data; nnx.Rngs(int) makes the same key.
-    model = TwoLayer(x.shape[1], y.shape[1], rngs=nnx.Rngs(jax.random.key(seed)))
+    rngs = nnx.Rngs(jax.random.key(seed))
+    model = TwoLayer(features=x.shape[1], outputs=y.shape[1], rngs=rngs)
     optimizer = nnx.Optimizer(model, optax.sgd(lr), wrt=nnx.Param)
     before = model.l1.kernel[...]
 
@@ -67,5 +68,6 @@ def zero_if_frozen(path: tuple[Any, ...], gradient: jax.Array) -> jax.Array:
 @jax.jit
 def initialise(seed: np.uint32, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     """Return the parameters that the seed gives for batches shaped like x (N, in), y (N, out)."""
-    model = TwoLayer(x.shape[1], y.shape[1], rngs=nnx.Rngs(jax.random.key(seed)))
+    rngs = nnx.Rngs(jax.random.key(seed))
+    model = TwoLayer(features=x.shape[1], outputs=y.shape[1], rngs=rngs)
     return nnx.to_pure_dict(nnx.state(model))

@@ -159,7 +159,10 @@ PLANS = {
                 laws=("frozen-warm-state", "unfreeze-resumes", "lifecycle", "freeze-twice"),
             ),
         ),
-        tests=("frostproof.properties.meta.test_reference_trainers",),
+        tests=(
+            "frostproof.properties.meta.test_refreezing",
+            "frostproof.properties.meta.test_reference_trainers",
+        ),
     ),
     "frostproof.reference.restoring": Plan(
         judged=(

@@ -112,7 +112,10 @@ def test_only_a_last_attribute_named_value_is_dropped(path: Path) -> None:
     keys = tuple(DictKey(name) for name in path)
 
     assert normalise(keys) == path
+    made = "".join(["val", "ue"])  # an equal string that is another object
+
     assert normalise((*keys, GetAttrKey("value"))) == path
+    assert normalise((*keys, GetAttrKey(made))) == path
     assert normalise((*keys, GetAttrKey("value"), GetAttrKey("value"))) == (*path, "value")
     assert normalise((GetAttrKey("value"), *keys)) == ("value", *path)
 
@@ -240,5 +243,7 @@ def test_what_is_no_collection_of_prefixes_is_refused(frozen: Any) -> None:
     """Above all a bare string, whose characters would become the patterns."""
     with pytest.raises(TypeError, match="`frozen`"):
         select([("l1",), ("1",), ("l",)], frozen)
-    with pytest.raises(TypeError, match="`frozen`"):
+    with pytest.raises(TypeError, match="`frozen`") as caught:
         matches(("l1",), frozen)
+
+    assert ("write ('l1',)" in str(caught.value)) == (frozen == "l1")
