@@ -96,7 +96,7 @@ def _in_form(form: Any, tree: Any) -> Any:
             return None
         paths = list(given)
     leaves = [
-        given.get(path, jnp.zeros_like(zeros))
-        for path, (_, zeros) in zip(paths, places, strict=True)
+        given[path] if path in given else jnp.zeros_like(leaf)
+        for path, (_, leaf) in zip(paths, places, strict=True)
     ]
     return jax.tree.unflatten(structure, leaves)
