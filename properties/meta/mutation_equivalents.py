@@ -11,6 +11,7 @@ _SQUEEZED = (
     "frostproof.reference.linen: return jnp.mean((prediction.squeeze(-1) - y) ** 2) → "
     "return jnp.mean((prediction.squeeze({}) - y) ** 2)"
 )
+_EVENT = 'if event {} "return" or self.found or not self.updates:'
 _ZEROED = "return jnp.zeros_like(gradient) if path[0].key {} FROZEN else gradient"
 _NAMED = f"frostproof.reference.nnx: {_ZEROED.format('==')} → {{}}"
 
@@ -29,6 +30,9 @@ EQUIVALENT: dict[str, str] = {
     _SQUEEZED.format("1"): _COLUMN,
     _NAMED.format(_ZEROED.format("<=")): "there are l1 and l2, and l1 is the frozen one",
     _NAMED.format(_ZEROED.format("is")): "CPython has one object for each name of an attribute",
+    f"frostproof.reference.restoring: {_EVENT.format('!=')} → {_EVENT.format('<')}": (
+        "of the events that a profile function is told, none sorts behind `return`"
+    ),
     "frostproof.reference.linen_trainers: @final → (nothing)": "a word for type checkers",
     "frostproof.reference.nnx_trainers: @final → (nothing)": "a word for type checkers",
 }

@@ -187,7 +187,10 @@ PLANS = {
                 refuted=True,
             ),
         ),
-        tests=("frostproof.properties.meta.test_watching",),
+        tests=(
+            "frostproof.properties.meta.test_restoring",
+            "frostproof.properties.meta.test_watching",
+        ),
     ),
     "frostproof.reference.paths": Plan(
         judged=_all(
