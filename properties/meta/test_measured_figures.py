@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from frostproof.properties.meta import kill_figures, mutant_figures
+from frostproof.properties.meta import kill_figures, mutant_figures, soundness_figures
 from frostproof.properties.meta.mutation_equivalents import EQUIVALENT
+from frostproof.reference.accepted import EXERCISES, TRAINERS
 
 ROW = {
     "specimen": "rows:last_row_dropped",
@@ -79,3 +80,26 @@ def test_the_mutants_are_written(tmp_path, monkeypatch):
     assert "| optax.transforms._masking | 2 | 0 | 1 | 0 |" in text
     assert "| `a → b` (line 7) | survived | **not explained** |" in text
     assert json.loads((tmp_path / "mutants.json").read_text())["of"] == 61
+
+
+def test_the_soundness_run_is_written():
+    """A line for each reference and for the accepted programs, and whatever is not plainly held."""
+    reference = "frostproof.reference.linen:freeze_first_dense"
+    rows = [
+        {"subject": reference, "verdict": "held", "examples": 2000, "reason": None},
+        {"subject": reference, "verdict": "held", "examples": 90, "reason": "stopped after 90"},
+        {"subject": EXERCISES[0][0], "verdict": "refuted", "examples": 3, "reason": "it moved"},
+        {"subject": TRAINERS[0][0], "verdict": "not-run", "examples": 0, "reason": "no copies"},
+    ]
+    for row in rows:
+        row["id"] = f"{row['subject']}::frozen-value"
+
+    text = soundness_figures.markdown(rows)
+
+    assert "4 verdicts on 3 of " in text
+    assert "2,093 examples, **1 false alarms**" in text
+    assert f"| {reference} | 2 | 2,090 | 90 | 0 |" in text
+    assert "| accepted exercises | 1 | 3 | 3 | 1 |" in text
+    assert "| accepted trainers and wrappers | 0 | 0 | 0 | 0 |" in text
+    assert f"| {reference}::frozen-value | held | stopped after 90 |" in text
+    assert text.count("::frozen-value") == 3
