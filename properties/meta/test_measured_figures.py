@@ -1,12 +1,16 @@
 """Figures of the kill matrix and of the mutants: what fails them, and what they say."""
 
+import itertools
 import json
 
 import pytest
 
-from frostproof.properties.meta import kill_figures, mutant_figures, soundness_figures
+from frostproof.properties.agenda import agenda
+from frostproof.properties.meta import kill_figures, mutant_figures, soundness, soundness_figures
 from frostproof.properties.meta.mutation_equivalents import EQUIVALENT
+from frostproof.reference import linen_trainers
 from frostproof.reference.accepted import EXERCISES, TRAINERS
+from frostproof.reports.verification import object_subject
 
 ROW = {
     "specimen": "rows:last_row_dropped",
@@ -80,6 +84,20 @@ def test_the_mutants_are_written(tmp_path, monkeypatch):
     assert "| optax.transforms._masking | 2 | 0 | 1 | 0 |" in text
     assert "| `a → b` (line 7) | survived | **not explained** |" in text
     assert json.loads((tmp_path / "mutants.json").read_text())["of"] == 61
+
+
+def test_laws_on_the_same_problems_are_judged_side_by_side():
+    """They share their calls; all others stay in the order of the book."""
+    subject = object_subject(linen_trainers.gradient_zeroing)
+    items = agenda([subject])[0]
+
+    ordered = soundness.side_by_side(items)
+
+    draws = [item.law.draws for item in ordered]
+    runs = [each for each, _ in itertools.groupby(draws)]
+    assert len(runs) == len(set(draws)) < len(draws)
+    assert {item.id for item in ordered} == {item.id for item in items}
+    assert ordered[0] is items[0]
 
 
 def test_the_soundness_run_is_written():
