@@ -19,6 +19,7 @@ def test_programs_are_given_back_when_there_are_many(monkeypatch):
     """A function compiles again afterwards, and not before."""
     counted = []
     program = jax.jit(lambda x: counted.append(x) or x + 1)
+    monkeypatch.setattr(compilations, "_next_look", 0)
     compilations.forget_programs()
 
     program(1.0)
@@ -26,6 +27,10 @@ def test_programs_are_given_back_when_there_are_many(monkeypatch):
     program(1.0)
     assert len(counted) == 1
     monkeypatch.setattr(compilations, "_MOST", -1)
+    compilations.forget_programs()  # it has only just looked
+    program(1.0)
+    assert len(counted) == 1
+    monkeypatch.setattr(compilations, "_next_look", 0)
     compilations.forget_programs()
     program(1.0)
     assert len(counted) == 2
