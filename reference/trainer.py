@@ -81,12 +81,16 @@ class Trainer:
         Where parameters cannot be put in place from outside, only the gradient is looked at.
         """
         problem = trajectory.problem
-        longer = run_training(self, replace(problem, actions=("step",) * _PATIENCE))
+        # A leaf that was unfrozen is looked at unfrozen: a frozen norm takes its kept statistics,
+        # by which a bias before it matters that one row's own statistics cancel.
+        thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
+        longer = run_training(self, replace(problem, actions=(*thawed, *("step",) * _PATIENCE)))
         if not longer.steps or longer.raised is not None:
             return False
         if longer.first.params[path] != longer.last.params[path]:
             return False
-        given = [step.given.gradients.get(path) for step in trajectory.steps if step.given]
+        trained = (step for step in trajectory.steps if path not in step.frozen)
+        given = [step.given.gradients.get(path) for step in trained if step.given]
         if any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given):
             return True
         plain, perturbed = (self._first_loss(problem, path, by) for by in (0.0, 0.5))
@@ -107,6 +111,8 @@ class Trainer:
                 reweigh(training, problem, frozenset())
             shifted = jax.tree_util.tree_map_with_path(shift, training.params())
             training.set_params(shifted)
+            if "unfreeze" in problem.actions:
+                training.refreeze(())
             return float(np.asarray(training.step(problem.batch(1))))
         except Exception:  # no loss, or no way to put parameters in place: nothing is known
             return None
