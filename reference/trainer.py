@@ -84,11 +84,14 @@ class Trainer:
         # A leaf that was unfrozen is looked at unfrozen: a frozen norm takes its kept statistics,
         # by which a bias before it matters that one row's own statistics cancel.
         thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
-        longer = run_training(self, replace(problem, actions=(*thawed, *("step",) * _PATIENCE)))
-        if not longer.steps or longer.raised is not None:
-            return False
-        if longer.first.params[path] != longer.last.params[path]:
-            return False
+        actions = (*thawed, *("step",) * _PATIENCE)
+        # A wrapper may hold back for longer: `mechanize` learns its scale from 1e-6 up.
+        for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
+            longer = run_training(self, replace(problem, optimizer=optimizer, actions=actions))
+            if not longer.steps or longer.raised is not None:
+                return False
+            if longer.first.params[path] != longer.last.params[path]:
+                return False
         trained = (step for step in trajectory.steps if path not in step.frozen)
         given = [step.given.gradients.get(path) for step in trained if step.given]
         if any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given):
