@@ -206,3 +206,10 @@ def test_the_pool_rotates():
     assert pool(0)[: len(EDGES)] == pool(1)[: len(EDGES)] == EDGES
     assert pool(0) != pool(1)
     assert len(pool(5)) == 12
+
+
+def test_a_law_that_is_given_more_time_has_more_patience():
+    """A run at length is there to see every example, of slow code too."""
+    assert Effort(100, 0).patience == 15
+    assert Effort(100, 0, seconds=6).patience == 15
+    assert Effort(2000, 0, seconds=14400).patience == 580
