@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, final
 
+from .compiled_optimizer import compiled
 from .optimizer_catalogue import CATALOGUE, Entry, Facts, Hyperparameter, Setting
 
 if TYPE_CHECKING:  # a law book is read without loading JAX
@@ -84,7 +85,21 @@ def _transformation(optimizer: Optimizer) -> optax.GradientTransformation:
 
     # Interned, because a trainer compiles again for every optimizer object that is new to it:
     # 170 to 210 ms against 5. Built from the very source that a reproduction script shows.
-    return eval(optimizer.source, {"jax": jax, "optax": optax})
+    made = eval(optimizer.source, {"jax": jax, "optax": optax})
+    return compiled(made) if optimizer.name in _BRANCHING else made
+
+
+#: Rows whose update branches or loops within. Outside of `jit`, JAX traces and compiles that anew
+#: at each call: 40 to 60 ms of a step of 6. Compiled as a whole it takes as long, but once.
+_BRANCHING = frozenset(
+    {
+        "apply_if_finite",
+        "lbfgs_without_linesearch",
+        "multi_steps",
+        "multi_steps_skipping_nan",
+        "muon",
+    }
+)
 
 
 def optimizer(

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 Path: TypeAlias = tuple[str, ...]
 #: A prefix of paths: segments, or a string in which "/" separates them.
@@ -77,53 +77,112 @@ def _segment(entry: Any) -> str:
     return str(entry)  # JAX lets a pytree node have keys of any type
 
 
+class _Layout(NamedTuple):
+    """What trees of one structure have in common."""
+
+    key_paths: list[tuple[Any, ...]]
+    paths: list[Path]
+    #: The paths of what holds values of its own, as an NNX variable does: a name `value` is kept.
+    stems: list[Path]
+    #: Without memory addresses or NNX metadata.
+    text: str
+
+
+#: By structure: to name the leaves takes ten times as long as to find them.
+_layouts: dict[Any, _Layout] = {}
+_MOST_LAYOUTS = 512
+
+
 def flatten(tree: Any) -> tuple[list[Entry], str]:
     """All leaves of ``tree``, and its structure as text, without memory addresses or NNX metadata.
 
     Raises `ValueError` if two leaves have the same normalised path.
     """
-    from jax.tree_util import GetAttrKey, keystr, tree_flatten_with_path, tree_unflatten
+    from jax.tree_util import GetAttrKey, tree_flatten, tree_flatten_with_path
 
     # Before somebody imports flax.nnx, no object can be one of its own: NumPy and Linen stay light.
     nnx = sys.modules.get("flax.nnx")
-    if nnx is None:
-        nodes, treedef = tree_flatten_with_path(tree)
-        leaves = [(key_path, leaf, None) for key_path, leaf in nodes]
+    is_nnx = _nnx_test(nnx) if nnx else None
+    nodes, treedef = tree_flatten(tree, is_nnx)
+    variables = is_nnx is not None and any(map(is_nnx, nodes))
+    if variables and any(isinstance(node, nnx.Pytree) for node in nodes):
+        # Modules become states: JAX's own flattening of a module has no end if it refers to
+        # itself, takes a `pytree=False` module for a leaf, and lists tied weights twice. Graph
+        # mode by name: under `nnx.set_graph_mode(False)` tied weights would be an error.
+        states = [
+            nnx.state(node, graph=True) if isinstance(node, nnx.Pytree) else node for node in nodes
+        ]
+        tree = treedef.unflatten(states)
+        nodes, treedef = tree_flatten(tree, is_nnx)
+    layout = _layout(treedef, tree, is_nnx)
+    key_paths = layout.key_paths
+    if not variables:
+        entries = list(map(Entry, layout.paths, nodes))
     else:
-
-        def is_nnx(node: Any) -> bool:
-            return isinstance(node, (nnx.Pytree, nnx.Variable))
-
-        nodes, treedef = tree_flatten_with_path(tree, is_leaf=is_nnx)
-        if any(isinstance(node, nnx.Pytree) for _, node in nodes):
-            # Modules become states: JAX's own flattening of a module has no end if it refers to
-            # itself, takes a `pytree=False` module for a leaf, and lists tied weights twice. Graph
-            # mode by name: under `nnx.set_graph_mode(False)` tied weights would be an error.
-            states = [
-                nnx.state(node, graph=True) if isinstance(node, nnx.Pytree) else node
-                for _, node in nodes
-            ]
-            tree = tree_unflatten(treedef, states)
-            nodes, treedef = tree_flatten_with_path(tree, is_leaf=is_nnx)
-        leaves = []
-        for key_path, node in nodes:
-            if not isinstance(node, nnx.Variable):
-                leaves.append((key_path, node, None))
+        entries, key_paths = [], []
+        for key_path, path, stem, node in zip(*layout[:3], nodes, strict=True):
+            if not is_nnx(node):
+                entries.append(Entry(path, node))
+                key_paths.append(key_path)
                 continue
             # Read by hand, since JAX takes a variable made with `hijax=True` for a leaf.
-            inside, _ = tree_flatten_with_path(node.get_raw_value())
-            stem = (*key_path, GetAttrKey("value"))
-            leaves += [((*stem, *rest), leaf, node) for rest, leaf in inside]
+            for rest, leaf in tree_flatten_with_path(node.get_raw_value())[0]:
+                inside = (GetAttrKey("value"), *rest)
+                entries.append(Entry(stem + normalise(inside), leaf, node))
+                key_paths.append((*key_path, *inside))
+    if len({entry.path for entry in entries}) < len(entries):
+        _refuse_same_paths(entries, key_paths)
+    return entries, layout.text
+
+
+def _refuse_same_paths(entries: list[Entry], key_paths: list[tuple[Any, ...]]) -> NoReturn:
+    from jax.tree_util import keystr
 
     first: dict[Path, Any] = {}
-    for key_path, *_ in leaves:
-        path = normalise(key_path)
+    for (path, *_), key_path in zip(entries, key_paths, strict=True):
         if path in first:
-            both = f"{keystr(first[path])} and {keystr(key_path)}"
-            raise ValueError(f"two leaves have the same path `{path_text(path)}`: {both}")
+            break
         first[path] = key_path
-    entries = [Entry(path, *held) for path, (_, *held) in zip(first, leaves, strict=True)]
-    return entries, _ADDRESS.sub("", str(treedef))
+    both = f"{keystr(first[path])} and {keystr(key_path)}"
+    raise ValueError(f"two leaves have the same path `{path_text(path)}`: {both}")
+
+
+def _nnx_test(nnx: Any) -> Callable[[Any], bool]:
+    """Return a test for NNX variables and modules that asks once per type: NNX itself asks whether
+    a node is a tracer first, which takes four times as long as all else here.
+    """
+    from jax.core import Tracer
+
+    known: dict[type, bool] = {}
+
+    def is_nnx(node: Any) -> bool:
+        kind = type(node)
+        if kind not in known:
+            answer = isinstance(node, (nnx.Pytree, nnx.Variable))
+            if isinstance(node, Tracer):  # of these it depends on what is traced
+                return answer
+            known[kind] = answer
+        return known[kind]
+
+    return is_nnx
+
+
+def _layout(treedef: Any, tree: Any, is_nnx: Callable[[Any], bool] | None) -> _Layout:
+    from jax.tree_util import tree_flatten_with_path
+
+    try:
+        known = _layouts.get(treedef)
+    except (TypeError, ValueError):  # static data that cannot be compared, such as arrays
+        known = None
+    if known is None:
+        key_paths = [key_path for key_path, _ in tree_flatten_with_path(tree, is_nnx)[0]]
+        stems = [tuple(map(_segment, key_path)) for key_path in key_paths]
+        text = _ADDRESS.sub("", str(treedef))
+        known = _Layout(key_paths, [*map(normalise, key_paths)], stems, text)
+        if len(_layouts) >= _MOST_LAYOUTS:
+            _layouts.clear()
+        _layouts[treedef] = known
+    return known
 
 
 def named_leaves(tree: Any) -> dict[Path, Any]:

@@ -88,8 +88,11 @@ def _in_form(form: Any, tree: Any) -> Any:
     What the tree lacks is zero: of leaves that are frozen, Equinox's gradients and Optax's updates
     have None.
     """
+    flat, own = jax.tree.flatten(tree)
+    if own == (structure := jax.tree.structure(form)):
+        return structure.unflatten(flat)
     given = {normalise(path): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
-    places, structure = jax.tree.flatten_with_path(form)
+    places = jax.tree.leaves_with_path(form)
     paths = [normalise(path) for path, _ in places]
     if given and not given.keys() & set(paths):
         if len(given) != len(paths):

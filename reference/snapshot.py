@@ -59,11 +59,22 @@ class Snapshot(Mapping[Path, Leaf]):
         return len(self.leaves)
 
 
+#: What was copied already, by the identity of the value, which is kept lest another one gets it.
+Copies: TypeAlias = dict[int, tuple[Any, Array | None]]
+
+
 def snapshot(tree: Any) -> Snapshot:
     """Copy the leaves of a pytree, ``nnx.State`` or ``nnx.Module``, of any shapes and dtypes.
 
     A snapshot is its own. Raises `ValueError`, naming the path, for a leaf without values (a
     tracer, an abstract shape, a deleted or donated buffer) and for two leaves with the same path.
+    """
+    return snapshot_of(tree, {})
+
+
+def snapshot_of(tree: Any, copies: Copies) -> Snapshot:
+    """Return a snapshot of one of several trees of the same moment, which share these copies: what
+    a state holds, and its parameters hold too, is copied once.
     """
     if isinstance(tree, Snapshot):
         return tree
@@ -71,8 +82,10 @@ def snapshot(tree: Any) -> Snapshot:
     _require_buffers(entries)
     leaves = {}
     for path, value, variable in entries:
-        array = _copy(path, value)
-        if array is not None:
+        known = copies.get(id(value))
+        if known is None:
+            known = copies[id(value)] = value, _copy(path, value)
+        if (array := known[1]) is not None:
             weak = bool(getattr(value, "weak_type", type(value) in _PYTHON_NUMBERS))
             kind = None if variable is None else variable.var_type.__name__
             leaves[path] = Leaf(path, array, kind, weak)
@@ -82,12 +95,11 @@ def snapshot(tree: Any) -> Snapshot:
 def _require_buffers(entries: Iterable[Entry]) -> None:
     import jax
 
+    tracer, array = jax.core.Tracer, jax.Array
     deleted = [
         path_text(path)
         for path, value, _ in entries
-        if isinstance(value, jax.Array)
-        and not isinstance(value, jax.core.Tracer)
-        and value.is_deleted()
+        if isinstance(value, array) and not isinstance(value, tracer) and value.is_deleted()
     ]
     if deleted:
         these = "this buffer was" if len(deleted) == 1 else "these buffers were"
@@ -100,20 +112,22 @@ def _require_buffers(entries: Iterable[Entry]) -> None:
 def _copy(path: Path, value: Any) -> Array | None:
     """A read-only copy of ``value``, or None if it holds no numbers."""
     import jax
-    import jax.numpy as jnp
 
-    if isinstance(value, jax.Ref):  # in NNX variables made with `ref=True`; NumPy cannot read it
-        value = value[...]
     if isinstance(value, jax.core.Tracer):
         raise ValueError(
             f"{path_text(path)}: this is a tracer, not a value; take snapshots outside functions "
             "that are transformed (jit, grad, vmap)"
         )
-    if isinstance(value, jax.ShapeDtypeStruct):
-        raise ValueError(f"{path_text(path)}: this is a shape without values; initialise it first")
     if isinstance(value, jax.Array):
-        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        # Of JAX's own dtypes, which NumPy does not have, keys are the one that holds numbers.
+        if not isinstance(value.dtype, np.dtype) and jax.numpy.issubdtype(
+            value.dtype, jax.dtypes.prng_key
+        ):
             value = jax.random.key_data(value)
+    elif isinstance(value, jax.Ref):  # in NNX variables made with `ref=True`; not for NumPy
+        return _copy(path, value[...])
+    elif isinstance(value, jax.ShapeDtypeStruct):
+        raise ValueError(f"{path_text(path)}: this is a shape without values; initialise it first")
     elif not isinstance(value, _PYTHON_NUMBERS) and not hasattr(value, "__array__"):
         return None
     # Never `np.asarray`: on CPU it is a view into JAX's buffer, and while the view lives, JAX does

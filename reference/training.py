@@ -17,7 +17,7 @@ from .optimizer import Optimizer
 from .paths import Path, named_leaves, normalise, path_text, select
 from .predicting import half_precision, noisy, predicted
 from .recording import recording
-from .snapshot import snapshot
+from .snapshot import Copies, Snapshot, snapshot_of
 from .training_problem import CHANGE, Batch, TrainingProblem
 from .trajectory import Moment, Step, Trajectory
 
@@ -194,16 +194,16 @@ def _step(
 
 def seen(params: Any, opt_state: Any, model_state: Any, everything: Any) -> Moment:
     """Return the moment that these trees show; None stands for what there is not."""
+    copies: Copies = {}
+
+    def taken(tree: Any) -> Snapshot | None:
+        return None if tree is None else snapshot_of(tree, copies)
+
     try:
-        rest = None if everything is None else snapshot(everything)
+        rest = taken(everything)
     except ValueError:  # such as two leaves of one path in a state of the user's own making
         rest = None
-    return Moment(
-        snapshot(params),
-        None if opt_state is None else snapshot(opt_state),
-        None if model_state is None else snapshot(model_state),
-        rest,
-    )
+    return Moment(snapshot_of(params, copies), taken(opt_state), taken(model_state), rest)
 
 
 def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path]) -> None:
