@@ -98,13 +98,13 @@ def flatten(tree: Any) -> tuple[list[Entry], str]:
 
     Raises `ValueError` if two leaves have the same normalised path.
     """
-    from jax.tree_util import GetAttrKey, tree_flatten, tree_flatten_with_path
+    from jax.tree_util import GetAttrKey, tree_flatten, tree_flatten_with_path, tree_unflatten
 
     # Before somebody imports flax.nnx, no object can be one of its own: NumPy and Linen stay light.
-    nnx = sys.modules.get("flax.nnx")
+    nnx: Any = sys.modules.get("flax.nnx")
     is_nnx = _nnx_test(nnx) if nnx else None
     nodes, treedef = tree_flatten(tree, is_nnx)
-    variables = is_nnx is not None and any(map(is_nnx, nodes))
+    variables = bool(is_nnx and any(map(is_nnx, nodes)))
     if variables and any(isinstance(node, nnx.Pytree) for node in nodes):
         # Modules become states: JAX's own flattening of a module has no end if it refers to
         # itself, takes a `pytree=False` module for a leaf, and lists tied weights twice. Graph
@@ -112,11 +112,11 @@ def flatten(tree: Any) -> tuple[list[Entry], str]:
         states = [
             nnx.state(node, graph=True) if isinstance(node, nnx.Pytree) else node for node in nodes
         ]
-        tree = treedef.unflatten(states)
+        tree = tree_unflatten(treedef, states)
         nodes, treedef = tree_flatten(tree, is_nnx)
     layout = _layout(treedef, tree, is_nnx)
     key_paths = layout.key_paths
-    if not variables:
+    if not (is_nnx and variables):
         entries = list(map(Entry, layout.paths, nodes))
     else:
         entries, key_paths = [], []

@@ -88,9 +88,9 @@ def _in_form(form: Any, tree: Any) -> Any:
     What the tree lacks is zero: of leaves that are frozen, Equinox's gradients and Optax's updates
     have None.
     """
-    flat, own = jax.tree.flatten(tree)
-    if own == (structure := jax.tree.structure(form)):
-        return structure.unflatten(flat)
+    structure: Any = jax.tree.structure(form)
+    if structure == jax.tree.structure(tree):
+        return jax.tree.unflatten(structure, jax.tree.leaves(tree))
     given = {normalise(path): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
     places = jax.tree.leaves_with_path(form)
     paths = [normalise(path) for path, _ in places]
