@@ -14,6 +14,8 @@ from ..strategies import training
 from .law import Inconclusive, refute
 from .tree_law import tree_law
 
+Leaves = Mapping[Path, Leaf]
+
 #: What the engine's own recorder keeps in the optimizer's state; not the subject's doing.
 _RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
 
@@ -94,12 +96,13 @@ def copies_of_frozen_leaves_equal_them(trajectory: Trajectory) -> None:
     at the start equal it ever after, in their own dtype.
     """
     found = False
-    for path, owner in _copies(trajectory):
-        for step in trajectory.steps:
+    later = [_carried(step.after) for step in trajectory.steps]
+    for path, owner in _copies(trajectory, later):
+        for step, carried in zip(trajectory.steps, later, strict=True):
             if owner not in step.frozen:
                 continue
             found = True
-            copy, leaf = _carried(step.after)[path], step.after.params[owner]
+            copy, leaf = carried[path], step.after.params[owner]
             if not same_value(copy.array, leaf.array.astype(copy.array.dtype)):
                 name = path_text(owner)
                 pair = f"carried[0][{step.number - 1}][{_shown(path)!r}], "
@@ -110,32 +113,36 @@ def copies_of_frozen_leaves_equal_them(trajectory: Trajectory) -> None:
         raise Inconclusive("it keeps no copies of frozen leaves", subject=True)
 
 
-def _copies(trajectory: Trajectory) -> Iterator[tuple[Path, Path]]:
+def _copies(trajectory: Trajectory, later: list[Leaves]) -> Iterator[tuple[Path, Path]]:
     """Find leaves beside the parameters that hold the same numbers as one of them at the start."""
-    first, last = trajectory.first, trajectory.last
-    carried, later = _carried(first), _carried(last)
-    for path, owner in belonging(carried, first.params):
-        copy, leaf = carried[path].array, first.params[owner].array
-        if path not in later or copy.size < 2 or len(np.unique(copy.astype(float))) < 2:
+    params = trajectory.first.params
+    carried = _carried(trajectory.first)
+    for path, owner in belonging(carried, params):
+        copy, leaf = carried[path].array, params[owner].array
+        if path not in later[-1] or copy.size < 2 or len(np.unique(copy.astype(float))) < 2:
             continue
-        if same_bits(copy, leaf.astype(copy.dtype)) and not _is_params(path, owner, trajectory):
+        prefix = path[: len(path) - len(owner)]
+        # A copy is not where the parameters themselves are kept, all of them and at all times.
+        if same_bits(copy, leaf.astype(copy.dtype)) and not (
+            _holds_params(carried, prefix, params)
+            and all(
+                _holds_params(each, prefix, step.after.params)
+                for each, step in zip(later, trajectory.steps, strict=True)
+            )
+        ):
             yield path, owner
 
 
-def _is_params(path: Path, owner: Path, trajectory: Trajectory) -> bool:
-    """Tell whether this is where the parameters themselves are kept: all of them, at all times."""
-    prefix = path[: len(path) - len(owner)]
-    moments = [trajectory.first, *(step.after for step in trajectory.steps)]
+def _holds_params(carried: Leaves, prefix: Path, params: Leaves) -> bool:
+    """Tell whether this is where the parameters themselves are kept: all of them."""
     return all(
-        prefix + each in _carried(moment)
-        and same_bits(_carried(moment)[prefix + each].array, leaf.array)
-        for moment in moments
-        for each, leaf in moment.params.items()
+        (path := prefix + each) in carried and same_bits(carried[path].array, leaf.array)
+        for each, leaf in params.items()
     )
 
 
-def _carried(moment: Moment) -> Mapping[Path, Leaf]:
-    state: Mapping[Path, Leaf] = moment.rest or moment.opt_state or {}
+def _carried(moment: Moment) -> Leaves:
+    state: Leaves = moment.rest or moment.opt_state or {}
     return {path: leaf for path, leaf in state.items() if not _RECORDER & set(path)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import version
 
 from packaging.version import Version
@@ -10,7 +11,12 @@ from packaging.version import Version
 SINCE = {"galore": "0.2.7", "madgrad": "0.2.7", "signum": "0.2.7"}
 
 
+@functools.cache  # Python parses all of a package's metadata for it
+def _installed() -> Version:
+    return Version(version("optax"))
+
+
 def too_new(name: str) -> str:
     """Say that a row came after the installed Optax; empty where it is there."""
     since = SINCE.get(name, "0")
-    return f"Optax has it since {since}" if Version(version("optax")) < Version(since) else ""
+    return f"Optax has it since {since}" if _installed() < Version(since) else ""

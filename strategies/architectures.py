@@ -20,9 +20,12 @@ def architectures(*pool: Architecture) -> st.SearchStrategy[Drawn]:
 
     Shrinks to the first of the pool, which is two layers, with its first layer frozen.
     """
-    return st.sampled_from(pool or _WEIGHTED).flatmap(
-        lambda architecture: st.tuples(st.just(architecture), frozen_layers(architecture))
-    )
+    return st.sampled_from(pool or _WEIGHTED).flatmap(_network)
+
+
+@functools.cache
+def _network(architecture: Architecture) -> st.SearchStrategy[Drawn]:
+    return st.tuples(st.just(architecture), frozen_layers(architecture))
 
 
 @functools.cache

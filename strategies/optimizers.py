@@ -23,6 +23,7 @@ def wrapped(inner: st.SearchStrategy[Optimizer], *names: str) -> st.SearchStrate
     return _rows(names, inner)
 
 
+@functools.cache
 def common(learning_rates: tuple[float, ...] | None = None) -> st.SearchStrategy[Optimizer]:
     """Draw from the common set, plain or behind clipping by global norm; shrinks to plain sgd(1.0).
 
@@ -33,6 +34,7 @@ def common(learning_rates: tuple[float, ...] | None = None) -> st.SearchStrategy
     return plain | wrapped(plain, "clip_by_global_norm")
 
 
+@functools.cache
 def catalogue() -> st.SearchStrategy[Optimizer]:
     """Draw from everything that needs no extra update arguments; shrinks to plain sgd(1.0).
 
@@ -47,6 +49,7 @@ def catalogue() -> st.SearchStrategy[Optimizer]:
     )
 
 
+@functools.cache
 def catalogue_for_zero_gradients() -> st.SearchStrategy[Optimizer]:
     """Draw from the catalogue, every other time what moves a leaf although its gradient is zero:
     of all there is these are few, and what promises less than the catalogue fails with them first.
@@ -59,6 +62,7 @@ def catalogue_for_zero_gradients() -> st.SearchStrategy[Optimizer]:
     return st.sampled_from((catalogue(), named(*restless))).flatmap(lambda drawn: drawn)
 
 
+@functools.cache
 def behind_clipping() -> st.SearchStrategy[Optimizer]:
     """Draw from the common set, behind clipping by global norm; shrinks to that of sgd(1.0)."""
     return wrapped(named(*COMMON), "clip_by_global_norm")
@@ -93,6 +97,7 @@ def _common_where(accepted: Callable[[Facts], bool]) -> st.SearchStrategy[Optimi
     return drawn | wrapped(named(*clipped), "clip_by_global_norm") if clipped else drawn
 
 
+@functools.cache
 def _rows(
     names: tuple[str, ...],
     inner: st.SearchStrategy[Optimizer | None],

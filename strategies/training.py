@@ -131,8 +131,9 @@ def _tree_problems(
     steps: st.SearchStrategy[int],
     fields: dict[str, Any],
 ) -> st.SearchStrategy[TreeProblem]:
-    return st.sampled_from(trees).flatmap(
-        lambda tree: st.builds(
+    @functools.cache  # one strategy per tree, and not one per draw
+    def of_tree(tree: str) -> st.SearchStrategy[TreeProblem]:
+        return st.builds(
             lambda frozen, optimizer, steps, fill: TreeProblem(
                 tree, frozen, optimizer, steps, fill, **fields
             ),
@@ -141,7 +142,8 @@ def _tree_problems(
             steps,
             _fills,
         )
-    )
+
+    return st.sampled_from(trees).flatmap(of_tree)
 
 
 @functools.cache
@@ -188,7 +190,9 @@ def under(
         chosen = choose(common() if every else claimed(subject))
         regimes = st.sampled_from(gradients)
         return st.tuples(
-            regimes.flatmap(lambda each: problems(subject, chosen, gradients=each, **fields))
+            regimes.flatmap(
+                functools.cache(lambda each: problems(subject, chosen, gradients=each, **fields))
+            )
         )
 
     return draws
@@ -223,7 +227,9 @@ def with_regimes(**regimes: tuple[Any, ...]) -> Draws:
         names, choices = list(regimes), [st.sampled_from(each) for each in regimes.values()]
         return st.tuples(
             st.tuples(*choices).flatmap(
-                lambda chosen: problems(subject, **dict(zip(names, chosen, strict=True)))
+                functools.cache(
+                    lambda chosen: problems(subject, **dict(zip(names, chosen, strict=True)))
+                )
             )
         )
 
