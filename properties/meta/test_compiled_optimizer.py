@@ -11,6 +11,7 @@ import pytest
 from frostproof.reference.compilations import compilations
 from frostproof.reference.compiled_optimizer import compiled
 from frostproof.reference.optimizer import optimizer
+from frostproof.reference.optimizer_catalogue import CATALOGUE
 
 PARAMS = {"a": jnp.ones((3, 2)), "b": jnp.ones(2)}
 GRADIENTS = {"a": jnp.full((3, 2), 0.5), "b": jnp.full(2, -2.0)}
@@ -59,11 +60,12 @@ def test_inside_of_a_traced_program_it_is_the_optimizer_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["apply_if_finite", "multi_steps", "multi_steps_skipping_nan", "muon"]
+    "name",
+    ["apply_if_finite", "galore", "mechanize", "multi_steps", "multi_steps_skipping_nan", "muon"],
 )
 def test_rows_that_branch_are_compiled_once(name: str) -> None:
     """The third eager update of such a row has nothing left to compile."""
-    inner = optimizer("adam") if name != "muon" else None
+    inner = optimizer("adam") if CATALOGUE[name].wraps else None
     transformation = optax.with_extra_args_support(optimizer(name, inner).transformation)
     state = transformation.init(PARAMS)
     counted = [compilations()]

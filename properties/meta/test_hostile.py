@@ -37,7 +37,7 @@ def rows(tmp_path_factory):
     targets[len(targets) // 2 : 0] = [SOUND]
     command = [
         *(str(Path(sys.executable).parent / "frostproof"), "verify", *targets),
-        *("-n", "2", "--timeout", "10", "--max-examples", "2", "--report", str(folder)),
+        *("-n", "4", "--timeout", "10", "--max-examples", "2", "--report", str(folder)),
         *("--laws", "answer-shape", "--laws", "training-runs", "--laws", "answer-inputs-untouched"),
     ]
     limited = ["sh", "-c", 'ulimit -m 600000 && exec "$@"', "sh", *command]

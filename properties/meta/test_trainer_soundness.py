@@ -14,7 +14,7 @@ from frostproof.strategies.optimizers import named, wrapped
 from frostproof.strategies.probing import able
 
 #: A few, since nearly each is a compilation; `soundness.py` draws as many as wanted.
-EFFORT = Effort(max_examples=3, seed=0, shrinking=0)
+EFFORT = Effort(max_examples=2, seed=0, shrinking=0)
 
 
 def one_of_the_common(number):
