@@ -111,7 +111,6 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
     """
     from ..reference.compilations import forget_programs  # here: a law book is read without JAX
 
-    forget_programs()
     tally = Tally()
     started = monotonic()
 
@@ -132,6 +131,8 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
             return
         if tally.failed_at is None and tally.seen and out_of_time():
             return
+        # Here, and not once a law: two thousand examples can compile more than a process can hold.
+        forget_programs()
         effort.begins(problems)
         try:
             examine(law, subject, problems, memory, tally)

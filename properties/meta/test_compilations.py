@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from frostproof.properties.book import BY_ID
+from frostproof.properties.engine import Effort, judge
+from frostproof.properties.memory import Memory
 from frostproof.reference import compilations, linen, nnx, optax_wrappers
 from frostproof.reference.contract import Exercise
 from frostproof.strategies import exercises
@@ -34,6 +37,17 @@ def test_programs_are_given_back_when_there_are_many(monkeypatch):
     compilations.forget_programs()
     program(1.0)
     assert len(counted) == 2
+
+
+def test_they_are_given_back_within_a_law(monkeypatch):
+    """A run of 1,314 examples was seen to die of one law: XLA ended with SIGSEGV."""
+    looks = []
+    monkeypatch.setattr(compilations, "forget_programs", lambda: looks.append(None))
+    exercise = Exercise(linen.freeze_first_dense, "linen")
+
+    verdict = judge(BY_ID["answer-shape"], exercise, Effort(5, seed=0), Memory(), "linen")
+
+    assert len(looks) == verdict.examples == 5
 
 
 @pytest.mark.parametrize(
