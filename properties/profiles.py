@@ -30,7 +30,7 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile("default", 100, reference_examples=25, seed=None, database="examples"),
-        Profile("ci", 100, reference_examples=10, seed=0, database=None),
+        Profile("ci", 100, reference_examples=6, seed=0, database=None),
         Profile("nightly", 2000, reference_examples=2000, seed=None, database="nightly"),
     )
 }

@@ -19,6 +19,7 @@ from ..reference.ended import error_text
 from ..reference.target import UnusableTarget
 from .book import BY_ID
 from .engine import judge, refutation
+from .garbage import search_seldom
 from .law import Refutation, SubjectRaised
 from .memory import Memory
 from .script import script_of_death
@@ -36,6 +37,7 @@ def prepare() -> None:
 
     watching.install()  # before a target binds the functions that the x-ray observes
     del probing
+    search_seldom()
 
 
 def serve(connection: Connection) -> None:

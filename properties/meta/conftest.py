@@ -1,4 +1,4 @@
-"""Runs stand-alone scripts for tests, one by one in a process that does not know frostproof."""
+"""What tests share: garbage is searched for seldom, and scripts run where nobody knows us."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from frostproof.properties.garbage import search_seldom
+
+
+def pytest_collection_finish(session):
+    """All that the tests import is there."""
+    search_seldom()
+
 
 # One process for many scripts: most of what a script takes is the start of JAX.
 _LOOP = """

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import frostproof
-from frostproof.properties.meta.resumed import rows_of
+from frostproof.properties.meta.resumed import going_on, rows_of
 from frostproof.properties.profiles import keep_compiled_programs
 
 #: Specimens after which processes are replaced: thousands of compiled programs in one run into the
@@ -42,7 +42,7 @@ def main() -> int:
         return 2
     parts = ("own law", "every law") if options.every_law else ("own law",)
     tasks = [(part, id) for part in parts for id in ids if (part, id) not in rows]
-    with options.resume.open("a", encoding="utf-8") as file:
+    with going_on(options.resume) as file:
         try:
             for row in measured(tasks, options):
                 rows[row["part"], row["specimen"]] = row

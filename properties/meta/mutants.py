@@ -23,7 +23,7 @@ from typing import Any
 from frostproof.properties.meta.mutant_figures import lacking, write_figures
 from frostproof.properties.meta.mutation_plans import PLANS, file_of
 from frostproof.properties.meta.mutations import Mutant, mutants
-from frostproof.properties.meta.resumed import rows_of
+from frostproof.properties.meta.resumed import going_on, rows_of
 
 HERE = Path(__file__).parent
 SUITES = ("stillborn", "laws", "tests")
@@ -41,7 +41,7 @@ def main() -> int:
     ]
     todo = [mutant for mutant in every if mutant.id not in rows]
     started = time.monotonic()
-    with options.resume.open("a", encoding="utf-8") as file:
+    with going_on(options.resume) as file:
         try:
             for finished, mutant in enumerate(todo, 1):
                 row = hunted(mutant, options.timeout)

@@ -1,9 +1,9 @@
-"""Reads the rows that a measurement has left, a JSON object a line, so that it can go on."""
+"""The file of rows that a measurement leaves, a JSON object a line, so that it can go on."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 def rows_of(path: Path) -> Iterator[dict[str, Any]]:
@@ -13,3 +13,12 @@ def rows_of(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
         except ValueError:
             continue
+
+
+def going_on(path: Path) -> TextIO:
+    """Open the file for further rows, which begin behind a line that was cut off."""
+    cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
+    file = path.open("a", encoding="utf-8")
+    if cut_off:
+        file.write("\n")
+    return file

@@ -22,7 +22,7 @@ from typing import Any
 
 from frostproof.properties.agenda import Item, agenda
 from frostproof.properties.judging import Judging
-from frostproof.properties.meta.resumed import rows_of
+from frostproof.properties.meta.resumed import going_on, rows_of
 from frostproof.properties.meta.soundness_figures import write_figures
 from frostproof.properties.terms import Terms
 from frostproof.reference.accepted import EXERCISES, TRAINERS
@@ -47,7 +47,7 @@ def main() -> int:
         nonlocal finished
         name, kind, examples = program
         terms = Terms.of(max_examples=examples, seed=options.seed, timeout=options.timeout)
-        with Judging(terms) as judge, options.resume.open("a", encoding="utf-8") as file:
+        with Judging(terms) as judge, going_on(options.resume) as file:
             items, _ = agenda([judge.subject(name, kind)])
             # What else a program keeps or breaks is no accusation.
             for item in side_by_side(item for item in items if item.promised):
