@@ -38,7 +38,7 @@ def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimize
     needs="wrapper",
     draws=lifecycle.applied("no freeze", "nothing", choose=_placeless),
     judges_malformed=True,
-    budget={IN_STEP: 0.3},
+    evidence={IN_STEP: 0.3},
     meaning="An empty mask is taken for a missing one, or inverted; or the wrapper scales, clips "
     "or delays what it does not freeze.",
 )
@@ -74,7 +74,7 @@ def to_freeze_everything_moves_nothing(trajectory: Trajectory) -> None:
         "once", "twice", preceded=(("freeze",), ("freeze", "freeze")), choose=_placeless
     ),
     judges_malformed=True,
-    budget={IN_STEP: 0.2},
+    evidence={IN_STEP: 0.2},
     meaning="The freeze toggles, counts, or compounds what it does to the other leaves.",
 )
 def to_freeze_twice_is_to_freeze_once(once: Trajectory, twice: Trajectory) -> None:
@@ -91,7 +91,7 @@ def to_freeze_twice_is_to_freeze_once(once: Trajectory, twice: Trajectory) -> No
         "once", "in two parts", "in two parts, the other way round", choose=_placeless
     ),
     judges_malformed=True,
-    budget={IN_STEP: 0.3},
+    evidence={IN_STEP: 0.3},
     meaning="The last mask replaces the one before it, instead of adding to it.",
 )
 def leaves_are_frozen_in_any_order(
@@ -133,7 +133,7 @@ _AGAIN = 20
     draws=lifecycle.thawed,
     judges_malformed=True,
     confirm=_stays_frozen,
-    budget={IN_STEP: 0.2},
+    evidence={IN_STEP: 0.2},
     meaning="An unfrozen leaf is still masked somewhere: in the optimizer that was built for the "
     "frozen set, in a filter, or in a program that was compiled before.",
 )

@@ -290,10 +290,11 @@ def _shortage(law: Law, tally: Tally) -> tuple[str, str] | None:
         (reason, of_subject), most = tally.inconclusive.most_common(1)[0]
         if of_subject and most > tally.judged:
             return "not-run", reason
-        few = unmet({"conclusive": 0.5}, {"conclusive": tally.judged}, tally.seen)
-        if tally.judged == 0 or few:
+        if not tally.judged or unmet({"judged": 0.5}, {"judged": tally.judged}, tally.seen):
             return "vacuous", f"{most} of {tally.seen} examples were inconclusive: {reason}"
     if tally.judged == 0:
         return "vacuous", "no example was judged"
-    short = unmet(law.budget, tally.labels, tally.judged)
-    return ("vacuous", short) if short else None
+    if few := unmet(law.evidence, tally.labels, tally.judged):
+        return "not-run", f"the subject gives it too little to judge: {few}"
+    few = unmet(law.budget, tally.labels, tally.judged)
+    return ("vacuous", few) if few else None

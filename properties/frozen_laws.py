@@ -105,7 +105,7 @@ _OVERFLOWING = ("inf", "nan", "huge")
     "frozen-under-overflow",
     guarantee="value",
     draws=training.under(_uncoupled, gradients=_OVERFLOWING),
-    budget={"not finite": 0.3},
+    evidence={"not finite": 0.3},
     meaning="The gradient is multiplied by 0 instead of replaced: 0 · inf is NaN.",
 )
 def frozen_leaves_survive_overflow(trajectory: Trajectory) -> None:

@@ -28,7 +28,9 @@ class Law:
 
     `check` takes the observed calls of one drawn example and returns, or raises `Refutation`,
     or `Inconclusive` where the example says nothing. `budget` maps labels (see `label`) to the
-    least share of judged examples that must carry them; below it the law is vacuous.
+    least share of judged examples that must carry them; below it the law is vacuous. `evidence`
+    does so for labels that depend on the code under test too: a model of tokens never overflows,
+    whatever is drawn, and below the share the law has not run on it.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Law:
     #: What a failure usually means, for a person who has to find it.
     meaning: str
     budget: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, float] = field(default_factory=dict)
     #: Observe the updates that the subject makes (x-ray).
     watched: bool = False
     #: About hidden state: every call is really made, none is remembered from another law.

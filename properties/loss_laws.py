@@ -41,7 +41,7 @@ def loss_is_the_declared_one(trajectory: Trajectory) -> None:
     guarantee="computes",
     needs="loss and predict",
     draws=training.under(lambda promised: named("sgd", learning_rates=(1.0, 10.0, 100.0))),
-    budget={"the step moves a leaf": 0.5},
+    evidence={"the step moves a leaf": 0.5},
     meaning="The loss is evaluated again after the update.",
 )
 def loss_is_that_before_the_step(trajectory: Trajectory) -> None:

@@ -16,7 +16,7 @@ from ..reference.trajectory import Step, Trajectory
 from ..strategies import training
 from ..strategies.optimizers import named
 from .law import Inconclusive, Refutation, label, observe, refute
-from .tree_law import moved, recorder_needed, require_kept, tree_law
+from .tree_law import gradients_needed, moved, recorder_needed, require_kept, tree_law
 
 
 def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
@@ -147,7 +147,7 @@ def gradient_zero_moves_nothing(trajectory: Trajectory) -> None:
     draws=training.under(
         lambda promised: named("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lion")
     ),
-    budget={"the oracle says something": 0.5},
+    evidence={"the oracle says something": 0.5},
     meaning="An update that is applied twice, late, to another leaf, or with another's state.",
 )
 def trainable_leaves_follow_the_oracle(trajectory: Trajectory) -> None:
@@ -157,14 +157,14 @@ def trainable_leaves_follow_the_oracle(trajectory: Trajectory) -> None:
     oracle = oracle_of(trajectory.problem.optimizer)
     states: dict[Path, Any] = {}
     for step in trajectory.steps:
-        given = recorder_needed(step)
-        for path in sorted(step.trainable & given.gradients.keys()):
+        given = gradients_needed(step)
+        for path in sorted(step.trainable):
             before, after = step.before.params[path].array, step.after.params[path].array
             if before.dtype != np.float32:
                 continue
             param = Interval.of(before)
             state = states.get(path) or oracle.init(param)
-            expected, states[path] = oracle.step(Interval.of(given.gradients[path]), param, state)
+            expected, states[path] = oracle.step(Interval.of(given[path]), param, state)
             label("the oracle says something", bool(informative(param, expected).any()))
             _require_inside(trajectory, step, path, expected, after)
 

@@ -93,7 +93,7 @@ def batches_keep_their_bytes(trajectory: Trajectory) -> None:
     needs="wrapper or reference",
     draws=lifecycle.compiled,
     judges_malformed=True,
-    budget={IN_STEP: 0.2},
+    evidence={IN_STEP: 0.2},
     meaning="Python decides while the program is traced what should be decided in each step: a "
     "mask, a counter or a branch is the first step's for ever, or another one under a tracer.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -89,6 +89,16 @@ def recorder_needed(step: Step) -> Any:
         )
         raise Inconclusive(reason, subject=True)
     return step.given
+
+
+def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
+    """Return the gradients that the engine's optimizer was given, of all trainable leaves at least;
+    a program may hand them over under other names.
+    """
+    gradients: Mapping[Path, np.ndarray] = recorder_needed(step).gradients
+    if not step.trainable <= gradients.keys():
+        raise Inconclusive("the optimizer is given leaves under other names", subject=True)
+    return gradients
 
 
 def moved(before: Snapshot, after: Snapshot, path: Path) -> bool:

@@ -27,6 +27,11 @@ def print_law(id: str) -> None:
         console.print(f"  needs      {law.needs}")
         for label, share in law.budget.items():
             console.print(f"  budget     at least {share:.0%} of examples: {escape(label)}")
+        for label, share in law.evidence.items():
+            console.print(
+                f"  evidence   at least {share:.0%} of examples: {escape(label)}; it is not run on "
+                "a subject that shows less"
+            )
         console.print(f"  a failure usually means\n    {escape(law.meaning)}")
 
 

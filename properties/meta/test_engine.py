@@ -69,6 +69,14 @@ def test_a_missed_budget_is_vacuous():
     assert verdict.reason == "only 0 of 100 examples had: never seen (budget 30%)"
 
 
+def test_a_law_has_not_run_where_the_code_gives_it_too_little():
+    """As its problems are, the fault is not the strategy's: a correct program is not failed."""
+    verdict = run(law(lambda call: None, evidence={"never seen": 0.3}))
+
+    assert (verdict.outcome, verdict.examples) == ("not-run", 100)
+    assert "only 0 of 100 examples had: never seen" in verdict.reason
+
+
 def test_a_budget_is_not_judged_on_few_examples():
     """Below 50 examples a share says little; and chance alone makes no law vacuous."""
     assert run(law(lambda call: None, budget={"never": 0.3}), max_examples=20).outcome == "held"

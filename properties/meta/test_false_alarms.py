@@ -3,8 +3,12 @@
 import pytest
 
 from frostproof.properties.book import BY_ID
-from frostproof.properties.engine import refutation
+from frostproof.properties.budget import FEWEST
+from frostproof.properties.engine import Effort, judge, refutation
+from frostproof.properties.memory import Memory
 from frostproof.reference import nnx_trainers
+from frostproof.reference.accepted import TRAINERS
+from frostproof.reference.loading import load
 from frostproof.reference.optimizer import optimizer
 
 
@@ -43,6 +47,8 @@ TOO_SMALL = {
     "architecture": layers("dropout"),
     "frozen": ("l1/dense",),
 }
+TOO_LITTLE = "the subject gives it too little to judge: "
+OTHER_NAMES = "the optimizer is given leaves under other names"
 
 
 @pytest.mark.parametrize("problem", [CANCELLED, TOO_SMALL], ids=["cancelled", "too small"])
@@ -56,3 +62,23 @@ def test_an_unfrozen_leaf_that_cannot_move_is_no_failure(problem):
     problems = [problem | {"actions": actions} for actions in sequences]
 
     assert refutation(BY_ID["unfreeze-resumes"], nnx_trainers.trainable_subset, problems) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "law", "reason"),
+    [
+        ("trainers_linen:everything_frozen", "trains-as-if-alone", TOO_LITTLE),
+        ("trainers_linen:one_leaf_that_is_frozen", "frozen-under-overflow", TOO_LITTLE),
+        ("trainers_linen_layers:tokens", "frozen-under-overflow", TOO_LITTLE),
+        ("optax_wrappers:trainable_leaves_in_a_list", "trainable-follows-oracle", OTHER_NAMES),
+    ],
+)
+def test_what_a_program_cannot_show_is_not_asked_of_it(name, law, reason):
+    """These were called vacuous, which fails a run."""
+    target = f"frostproof.reference.accepted.{name}"
+    subject = load(target, dict(TRAINERS)[target])
+
+    verdict = judge(BY_ID[law], subject, Effort(FEWEST, seed=0), Memory(), target)
+
+    assert verdict.outcome == "not-run"
+    assert verdict.reason.startswith(reason)
