@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,9 @@ def main() -> int:
             for item in side_by_side(item for item in items if item.promised):
                 if item.id in done:
                     continue
+                if name in REFERENCES:  # held to as many problems by a slow law as by the others
+                    in_full = round(examples / item.law.share)
+                    judge.terms = replace(terms, max_examples=in_full, reference_examples=in_full)
                 row = brief(Row.of(item, judge(item)))
                 with lock:
                     done[row["id"]] = row
