@@ -177,7 +177,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
                 never = smaller(law, subject, names, strategy, calls, anew, seconds) or never
             verdict = _refuted(law, subject, never, tally, target)
         else:
-            verdict = _unrefuted(law, tally, effort, cut=out_of_time())
+            verdict = _unrefuted(law, tally, effort, cut=tally.seen < most and out_of_time())
     seconds = monotonic() - started
     return Verdict(**{**vars(verdict), "seconds": round(seconds, 3)})
 

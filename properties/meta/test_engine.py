@@ -166,6 +166,7 @@ def test_a_slow_law_is_bounded_by_time_and_says_so():
     assert verdict.outcome == "held"
     assert verdict.examples < 100
     assert f"stopped after {verdict.examples} of 100 examples" in verdict.reason
+    assert run(law(check), max_examples=1, seconds=0.1).reason is None  # late, and complete
 
 
 def test_a_failure_is_found_again_at_once():
