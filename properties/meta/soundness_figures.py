@@ -49,10 +49,16 @@ def markdown(rows: list[Row]) -> str:
             f"| {min((row['examples'] for row in judged), default=0):,} "
             f"| {sum(row['verdict'] in FAILING for row in judged)} |"
         )
-    others = [row for row in rows if row["verdict"] != "held" or row["reason"]]
+    others: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        if row["verdict"] != "held" or row["reason"]:
+            others[row["law"], row["verdict"], row["reason"]].append(row["subject"])
     if others:
-        lines += ["", "## Not held, or not in full", "", "| law | verdict | why |", "|---|---|---|"]
-        lines += [f"| {row['id']} | {row['verdict']} | {row['reason']} |" for row in others]
+        lines += ["", "## Not held, or not in full", ""]
+        lines += ["| law | verdict | why | programs |", "|---|---|---|---|"]
+        for (law, verdict, reason), names in sorted(others.items()):
+            programs = names[0] if len(names) == 1 else len(names)
+            lines.append(f"| {law} | {verdict} | {reason} | {programs} |")
     return "\n".join(lines) + "\n"
 
 

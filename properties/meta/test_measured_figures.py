@@ -108,16 +108,18 @@ def test_the_soundness_run_is_written():
         {"subject": reference, "verdict": "held", "examples": 90, "reason": "stopped after 90"},
         {"subject": EXERCISES[0][0], "verdict": "refuted", "examples": 3, "reason": "it moved"},
         {"subject": TRAINERS[0][0], "verdict": "not-run", "examples": 0, "reason": "no copies"},
+        {"subject": TRAINERS[1][0], "verdict": "not-run", "examples": 0, "reason": "no copies"},
     ]
     for row in rows:
-        row["id"] = f"{row['subject']}::frozen-value"
+        row["law"] = "frozen-value"
 
     text = soundness_figures.markdown(rows)
 
-    assert "4 verdicts on 3 of " in text
+    assert "5 verdicts on 4 of " in text
     assert "2,093 examples, **1 false alarms**" in text
     assert f"| {reference} | 2 | 2,090 | 90 | 0 |" in text
     assert "| accepted exercises | 1 | 3 | 3 | 1 |" in text
     assert "| accepted trainers and wrappers | 0 | 0 | 0 | 0 |" in text
-    assert f"| {reference}::frozen-value | held | stopped after 90 |" in text
-    assert text.count("::frozen-value") == 3
+    assert f"| frozen-value | held | stopped after 90 | {reference} |" in text
+    assert "| frozen-value | not-run | no copies | 2 |" in text
+    assert text.count("| frozen-value |") == 3
