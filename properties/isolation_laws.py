@@ -37,7 +37,7 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
     for step in trajectory.steps:
         given = gradients_needed(step)
         if not all(np.isfinite(given[path].astype(float)).all() for path in paths):
-            raise Inconclusive("a gradient is not finite")
+            raise Inconclusive("a gradient is not finite", subject=True)
     label("trainable leaves beside frozen ones", bool(paths and trajectory.steps[0].frozen))
     optimizer = trajectory.problem.optimizer.transformation
     for step, alone, bound in replay(optimizer, trajectory.steps, paths):

@@ -136,8 +136,10 @@ def expected_loss(trajectory: Trajectory) -> tuple[float, float]:
         reason = "inputs are integers, and no parameters can be nudged: `with_params=`"
         raise Inconclusive(reason, subject=True)
     value, bound = _mse(step) if declared == "mse" else _own_loss(declared, step)
-    if not np.isfinite(value + bound) or value > 1e30 or not np.isfinite(step.loss):
-        raise Inconclusive("a sum may overflow float32 in some order")
+    if not np.isfinite(value + bound) or value > 1e30:
+        raise Inconclusive("a sum may overflow float32 in some order", subject=True)
+    if not np.isfinite(step.loss):
+        raise Inconclusive("the reported loss is not finite, and the declared one is")
     return value, bound
 
 

@@ -122,7 +122,7 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
     for step in trajectory.steps:
         given = recorder_needed(step)
         if not all(np.isfinite(leaf.astype(float)).all() for leaf in given.gradients.values()):
-            raise Inconclusive("a gradient is not finite")
+            raise Inconclusive("a gradient is not finite", subject=True)
     require_kept(trajectory, "value", what="leaf", leaves=lambda step: step.before.params)
 
 

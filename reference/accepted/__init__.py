@@ -120,6 +120,7 @@ TRAINERS = (
     ("frostproof.reference.accepted.trainers_linen_layers:dropout", "trainer"),
     ("frostproof.reference.accepted.trainers_linen_layers:tokens", "trainer"),
     ("frostproof.reference.accepted.trainers_linen_layers:several_inputs", "trainer"),
+    ("frostproof.reference.accepted.trainers_linen_layers:inputs_that_overflow", "trainer"),
     ("frostproof.reference.accepted.trainers_own_models:images", "trainer"),
     ("frostproof.reference.accepted.trainers_own_models:tokens_and_mask", "trainer"),
     ("frostproof.reference.accepted.trainers_own_models:several_targets", "trainer"),
