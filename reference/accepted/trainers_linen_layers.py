@@ -166,22 +166,3 @@ inputs_that_overflow = LinenTrainer(
     optimizers=FEW,
     promise=EXACT,
 )
-
-
-_huge = _fills.map(
-    lambda rng: Batch(
-        np.float32(1e25) * rng.standard_normal((3, 2), np.float32),
-        rng.standard_normal((3, 1), np.float32),
-    )
-)
-#: Squares overflow float32: its loss is inf, and its gradients are from the first step.
-inputs_that_overflow = LinenTrainer(
-    create_for(Model()),
-    step,
-    frozen=("body",),
-    batches=_huge,
-    predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
-    loss="mse",
-    optimizers=FEW,
-    promise=EXACT,
-)
