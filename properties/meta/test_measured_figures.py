@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -123,3 +125,15 @@ def test_the_soundness_run_is_written():
     assert f"| frozen-value | held | stopped after 90 | {reference} |" in text
     assert "| frozen-value | not-run | no copies | 2 |" in text
     assert text.count("| frozen-value |") == 3
+
+
+def test_no_module_is_imported_before_its_mutant_can_stand_in_for_it():
+    """Once the plans imported the law book, and with it a module: all its mutants survived."""
+    look = (
+        "import sys; from frostproof.properties.meta.mutation_plans import PLANS; "
+        "print(*PLANS.keys() & sys.modules.keys())"
+    )
+
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == ""
