@@ -247,3 +247,11 @@ def test_what_is_no_collection_of_prefixes_is_refused(frozen: Any) -> None:
         matches(("l1",), frozen)
 
     assert ("write ('l1',)" in str(caught.value)) == (frozen == "l1")
+
+
+def test_only_the_value_of_a_variable_is_dropped():
+    """However deep it lies, and only where it is an attribute."""
+    l1, kernel, value = DictKey("l1"), DictKey("kernel"), GetAttrKey("value")
+
+    assert normalise((l1, kernel, value)) == ("l1", "kernel")
+    assert normalise((l1, kernel, DictKey("value"))) == ("l1", "kernel", "value")
