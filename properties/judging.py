@@ -46,7 +46,7 @@ class Judging:
             return Verdict("not-run", 0, reason=item.unable)
         if subject.value is None:
             return self._judged_elsewhere(item, progress)
-        effort = self.terms.effort(progress, reference="reference" in subject.abilities)
+        effort = self.terms.effort(subject.name, progress)
         return judge(item.law, subject.value, effort, self._memory, subject.name)
 
     def _judged_elsewhere(self, item: Item, progress: Callable[[int], None]) -> Verdict:

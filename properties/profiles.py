@@ -19,7 +19,7 @@ class Profile:
 
     name: str
     max_examples: int
-    #: For the reference trainers, which are many, each under all laws there are.
+    #: For the reference trainers and wrappers, which are many, each under all laws there are.
     reference_examples: int
     seed: int | None
     database: str | None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..reference.references import TRAINERS, WRAPPERS
 from ..strategies.shapes import pool
 from .engine import Effort
 from .law import Refutation
@@ -65,15 +66,15 @@ class Terms:
 
     def effort(
         self,
+        target: str,
         progress: Callable[[int], None],
         begins: Callable[[tuple[Any, ...]], None] = lambda problems: None,
         fails: Callable[[Refutation, tuple[Any, ...]], None] = lambda found, problems: None,
-        *,
-        reference: bool = False,
     ) -> Effort:
-        """Return the same as the engine takes it, for a reference trainer or for others."""
+        """Return the same as the engine takes it, for the subject of this name."""
+        many = target in (*TRAINERS, *WRAPPERS)
         return Effort(
-            self.reference_examples if reference else self.max_examples,
+            self.reference_examples if many else self.max_examples,
             self.seed,
             self.timeout,
             shapes=pool(self.rotation),

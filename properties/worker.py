@@ -62,9 +62,9 @@ def _answer(
     subject = loaded.subject(request)
     if request.get("try"):
         return {"abilities": sorted(loaded.abilities(request))}
-    from ..strategies.probing import declared
-
     if "law" not in request:
+        from ..strategies.probing import declared
+
         return {
             "kind": subject.kind,
             "abilities": sorted(declared(subject)),
@@ -79,10 +79,9 @@ def _answer(
             return {"refutation": refutation(law, subject, request["problems"])}
         except Exception as error:  # whatever it is that a report of others makes of a problem
             return {"unreadable": error_text(error)}
-    reference = "reference" in declared(subject)
     progress = _Progress(answers)
     terms = Terms(**request["terms"])
-    effort = terms.effort(progress, progress.begins, progress.fails, reference=reference)
+    effort = terms.effort(request["target"], progress, progress.begins, progress.fails)
     try:
         verdict = judge(law, subject, effort, memory, request["target"])
     except Exception:  # our own fault, and no reason to lose the other verdicts

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from itertools import groupby, product
 from pathlib import Path
 
+from ..reference.references import REFERENCES
 from .baseline import read_baseline
 from .command_line import UNJUDGED, Parser, run
 from .night import Night, read_night, remember
 from .night_text import alarms, headline, issue, summary
-from .verification import REFERENCES
 from .writing import replace_file, write_report
 
 #: The matrix of nightly.yml: the oldest and the newest Python, with releases of JAX, Flax and Optax

@@ -15,10 +15,11 @@ import pytest
 from ..properties.agenda import agenda
 from ..properties.judging import Judging
 from ..properties.terms import Terms
+from ..reference.references import REFERENCES
 from .pytest_rows import Arrivals
 from .recorder import Recorder
 from .report import Report, Row
-from .verification import REFERENCES, Listener, begin, make_folder
+from .verification import Listener, begin, make_folder
 
 
 def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str, Any]) -> Report:

@@ -11,34 +11,9 @@ from typing import Any
 from ..properties.agenda import Item, Subject, agenda
 from ..properties.judging import Judging
 from ..properties.terms import TIMEOUT, Terms
+from ..reference.references import REFERENCES
 from .recorder import Recorder
 from .report import Report, Row
-
-#: What is judged where nothing is named: the exercises, trainers and wrappers of `reference`.
-EXERCISES = (
-    "frostproof.reference.linen:freeze_first_dense",
-    "frostproof.reference.nnx:freeze_first_dense",
-)
-_TECHNIQUES = (
-    "gradient_zeroing",
-    "stop_gradient",
-    "multi_transform",
-    "freeze_in_chain",
-    "trainable_subset",
-    "restore_after_update",
-)
-_WRAPPERS = (
-    "partition_with_set_to_zero",
-    "selective_transform",
-    "freeze_after_optimizer",
-    "freeze_before_optimizer",
-)
-REFERENCES = (
-    *EXERCISES,
-    *(f"frostproof.reference.linen_trainers:{name}" for name in _TECHNIQUES),
-    *(f"frostproof.reference.nnx_trainers:{name}" for name in _TECHNIQUES),
-    *(f"frostproof.reference.optax_wrappers:{name}" for name in _WRAPPERS),
-)
 
 
 class Listener:

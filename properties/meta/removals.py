@@ -23,9 +23,10 @@ from frostproof.properties.book import BOOK
 from frostproof.properties.law import Law
 from frostproof.properties.meta import test_law_book, test_specimens, test_trainer_specimens
 from frostproof.reference.loading import load
+from frostproof.reference.references import REFERENCES
 from frostproof.reference.specimens import MODULES, TRAINING_MODULES
 from frostproof.reference.specimens.specimen import specimens_of
-from frostproof.reports.verification import REFERENCES, object_subject
+from frostproof.reports.verification import object_subject
 
 #: A law has nothing to find in a correct program, however long it looks: the soundness run is
 #: about that.

@@ -13,7 +13,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
@@ -26,8 +26,8 @@ from frostproof.properties.meta.resumed import going_on, rows_of
 from frostproof.properties.meta.soundness_figures import write_figures
 from frostproof.properties.terms import Terms
 from frostproof.reference.accepted import EXERCISES, TRAINERS
+from frostproof.reference.references import REFERENCES
 from frostproof.reports.report import FAILING, Row
-from frostproof.reports.verification import REFERENCES
 
 HERE = Path(__file__).parent
 
@@ -98,7 +98,7 @@ def brief(row: Row) -> dict[str, Any]:
     return {name: value for name, value in asdict(row).items() if name in kept}
 
 
-def parse_options() -> argparse.Namespace:
+def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("programs", nargs="*", metavar="GLOB", help="only targets that match")
@@ -108,7 +108,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=1, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--timeout", type=float, default=14400.0, help="seconds a law may take")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from frostproof.reference.accepted import EXERCISES, TRAINERS
+from frostproof.reference.references import REFERENCES
 from frostproof.reports.report import FAILING
-from frostproof.reports.verification import REFERENCES
 
 Row = dict[str, Any]
 VERSIONS = ("optax", "jax", "flax", "hypothesis", "frostproof")

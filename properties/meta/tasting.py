@@ -1,0 +1,17 @@
+"""Which laws judge a correct program in the tests: a third of them, others for the next program.
+
+Every night all laws judge all of them, by 100 examples each of new problems (`soundness.py`).
+"""
+
+from collections.abc import Sequence
+
+from frostproof.properties.law import Law
+
+_PARTS = 3
+
+
+def tasted(laws: Sequence[Law], number: int, always: str) -> list[Law]:
+    """Return the laws for the program of this number, with the one that is always among them."""
+    return [
+        law for place, law in enumerate(laws) if (place + number) % _PARTS == 0 or law.id == always
+    ]

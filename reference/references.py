@@ -1,0 +1,28 @@
+"""The references by name: what is judged where nobody names a target."""
+
+EXERCISES = (
+    "frostproof.reference.linen:freeze_first_dense",
+    "frostproof.reference.nnx:freeze_first_dense",
+)
+
+_TECHNIQUES = (
+    "gradient_zeroing",
+    "stop_gradient",
+    "multi_transform",
+    "freeze_in_chain",
+    "trainable_subset",
+    "restore_after_update",
+)
+TRAINERS = (
+    *(f"frostproof.reference.linen_trainers:{name}" for name in _TECHNIQUES),
+    *(f"frostproof.reference.nnx_trainers:{name}" for name in _TECHNIQUES),
+)
+
+WRAPPERS = (
+    "frostproof.reference.optax_wrappers:partition_with_set_to_zero",
+    "frostproof.reference.optax_wrappers:selective_transform",
+    "frostproof.reference.optax_wrappers:freeze_after_optimizer",
+    "frostproof.reference.optax_wrappers:freeze_before_optimizer",
+)
+
+REFERENCES = (*EXERCISES, *TRAINERS, *WRAPPERS)
