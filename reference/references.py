@@ -5,7 +5,8 @@ EXERCISES = (
     "frostproof.reference.nnx:freeze_first_dense",
 )
 
-_TECHNIQUES = (
+#: Each in Linen and in NNX.
+TECHNIQUES = (
     "gradient_zeroing",
     "stop_gradient",
     "multi_transform",
@@ -14,8 +15,8 @@ _TECHNIQUES = (
     "restore_after_update",
 )
 TRAINERS = (
-    *(f"frostproof.reference.linen_trainers:{name}" for name in _TECHNIQUES),
-    *(f"frostproof.reference.nnx_trainers:{name}" for name in _TECHNIQUES),
+    *(f"frostproof.reference.linen_trainers:{name}" for name in TECHNIQUES),
+    *(f"frostproof.reference.nnx_trainers:{name}" for name in TECHNIQUES),
 )
 
 WRAPPERS = (
