@@ -43,7 +43,7 @@ def test_a_specimen_dies_by_its_law(fn):
 def test_an_escape_is_known(fn):
     """A fault that three numbers and the x-ray cannot show stays undetected, and written down."""
     subject, memory = Exercise(fn, fn.specimen.kind), Memory()
-    effort = replace(EFFORT, max_examples=20)  # of any number: it is not to be seen
+    effort = replace(EFFORT, max_examples=20)  # more would show no more of it
 
     verdicts = {law.id: judge(law, subject, effort, memory, fn.__name__) for law in EXERCISE_LAWS}
 
