@@ -6,14 +6,13 @@ keep_compiled_programs()
 
 
 def pytest_frostproof_subjects(config):
-    """Judge both exercises, two trainers and a wrapper; `frostproof verify` judges them all."""
+    """Judge both exercises, a trainer and a wrapper; `frostproof verify` judges them all."""
     import frostproof
-    from frostproof.reference import linen, linen_trainers, nnx, nnx_trainers, optax_wrappers
+    from frostproof.reference import linen, linen_trainers, nnx, optax_wrappers
 
     return [
         frostproof.Exercise(linen.freeze_first_dense, api="linen"),
         frostproof.Exercise(nnx.freeze_first_dense, api="nnx"),
         linen_trainers.gradient_zeroing,
-        nnx_trainers.trainable_subset,
         optax_wrappers.freeze_after_optimizer,
     ]
