@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from frostproof.properties import isolation
+from frostproof.properties.nursery import Nursery
 from frostproof.reports.command_line import main
 
 LINEN = "frostproof.reference.linen:freeze_first_dense"
@@ -34,6 +36,17 @@ def exits(seed, x, y, lr):
 def quits(seed, x, y, lr):
     raise SystemExit("enough")
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_nursery():
+    """JAX is imported once for all runs here: that is most of what a small one takes."""
+    nursery, close = Nursery(), Nursery.close
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(isolation, "Nursery", lambda: nursery)
+        patched.setattr(nursery, "close", lambda: None)
+        yield
+    close(nursery)
 
 
 @pytest.fixture
