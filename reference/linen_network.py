@@ -49,7 +49,7 @@ class Network(nn.Module):
 
 @functools.partial(jax.jit, static_argnums=0)
 def initialise(architecture: Architecture, seed: Any, x: Any) -> dict[str, Any]:
-    """Return the variables that a seed gives for inputs of x's shape (N, features)."""
+    """Return the variables that a seed gives for x (N, features); each N is compiled."""
     key = jax.random.key(seed)
     return dict(Network(architecture).init(key, x, frozenset(), key))
 

@@ -35,7 +35,8 @@ def begin(
     architecture: Architecture, seed: int, batch: Batch, optimizer: Any, compiled: bool
 ) -> State:
     """Return the state of a training in which nothing is frozen and no step was made."""
-    variables = network.initialise(architecture, np.uint32(seed), batch.x)
+    # One row: weights depend on the features alone, and each number of rows would be compiled.
+    variables = network.initialise(architecture, np.uint32(seed), batch.x[:1])
     return State(
         step=jnp.uint32(0),
         apply_fn=network.Network(architecture).apply,

@@ -60,7 +60,8 @@ def probe(trainer: Any) -> Probe:
     if not isinstance(trainer, Trainer):
         return Probe(declared(trainer))
     abilities = set(declared(trainer))
-    problem = TrainingProblem(0, _STILL, 3, 2, 0, batches=_sample(trainer))
+    # The plainest size that is drawn: what it compiles serves the first examples.
+    problem = TrainingProblem(0, _STILL, 2, 3, 0, batches=_sample(trainer))
     before = calls()
     try:
         training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))

@@ -26,8 +26,9 @@ Draws = Callable[[Any, Any], Problems]
 _fills = st.integers(0, 2**16 - 1)
 _steps = st.sampled_from((1, 2, 3, 4))
 _seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
-#: Rows and features of a batch, the plainest first. Few: each is a compilation for each optimizer.
-_SIZES = ((2, 2), (1, 1), (7, 3))
+#: Rows and features of a batch, the plainest first. Few: each is a compilation for each optimizer,
+#: and so is each number of features for initialisation, and for each operation of an optimizer.
+_SIZES = ((2, 3), (1, 1), (7, 3))
 #: Structures whose leaves are all float32.
 _PLAIN_TREES = tuple(name for name in TREES if name not in ("bfloat16", "float16"))
 

@@ -53,7 +53,7 @@ def _create(model=None, wrap=_partitioned):
     model = model or Model()
 
     def create(seed, batch, optimizer):
-        params = _init(model)(jax.random.key(seed), batch.x)["params"]
+        params = _init(model)(jax.random.key(seed), batch.x[:1])["params"]
         return TrainState.create(apply_fn=model.apply, params=params, tx=wrap(optimizer))
 
     return create

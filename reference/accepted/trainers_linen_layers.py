@@ -40,7 +40,7 @@ class WithStatistics(TrainState):
 
 
 def _create_normalised(seed, batch, optimizer):
-    variables = init_of(Normalised())(jax.random.key(seed), batch.x)
+    variables = init_of(Normalised())(jax.random.key(seed), batch.x[:1])
     tx = partitioned(optimizer, ("body", "norm"))
     return WithStatistics.create(apply_fn=Normalised().apply, tx=tx, **variables)
 

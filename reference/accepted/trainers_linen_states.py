@@ -50,7 +50,8 @@ def create_for(model, wrap=partitioned, state=TrainState, **fields):
     """Return a `create` for this model; `fields` are made of seed and parameters."""
 
     def create(seed, batch, optimizer):
-        params = init_of(model)(jax.random.key(seed), batch.x)["params"]
+        one_row = jax.tree.map(lambda x: x[:1], batch.x)
+        params = init_of(model)(jax.random.key(seed), one_row)["params"]
         own = {name: make(seed, params) for name, make in fields.items()}
         return state.create(apply_fn=model.apply, params=params, tx=wrap(optimizer), **own)
 
@@ -134,7 +135,7 @@ class Split(flax.struct.PyTreeNode):
 
 
 def _create_split(seed, batch, optimizer):
-    params = init_of(Model())(jax.random.key(seed), batch.x)["params"]
+    params = init_of(Model())(jax.random.key(seed), batch.x[:1])["params"]
     head = params["head"]
     return Split(head, params["body"], optimizer.init(head), jnp.zeros((), int), optimizer)
 

@@ -67,12 +67,16 @@ def partitioned(optimizer, selected):
     return optax.multi_transform({"trained": optimizer, "frozen": optax.set_to_zero()}, labels)
 
 
+@functools.cache
+def _init(model):
+    return jax.jit(model.init)
+
+
 def creating(model, freeze=lambda optimizer: optimizer, state=TrainState, **fields):
     """Return a `create` for this model; `freeze` wraps the optimizer that is handed over."""
-    init = jax.jit(model.init)
 
     def create(seed, batch, optimizer):
-        params = init(jax.random.key(seed), batch.x)["params"]
+        params = _init(model)(jax.random.key(seed), batch.x[:1])["params"]
         own = {name: field(params) for name, field in fields.items()}
         tx = freeze(optimizer)
         return state.create(apply_fn=model.apply, params=params, tx=tx, **own)
