@@ -57,7 +57,7 @@ def test_a_change_of_optimizer_keeps_the_frozen_set():
 
     sgd, momentum = optimizer("sgd", learning_rate=0.1), optimizer("momentum", learning_rate=0.1)
     first = ("freeze the others", "step")
-    steady = TrainingProblem(0, sgd, 2, 2, 0, actions=(*first, "step"))
+    steady = TrainingProblem(0, sgd, 2, 3, 0, actions=(*first, "step"))
     changed = replace(steady, actions=(*first, CHANGE, "step"), next_optimizer=momentum)
     forgetful = trainer(refreeze=freezes_each_set_once)
 

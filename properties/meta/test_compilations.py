@@ -55,7 +55,7 @@ def test_they_are_given_back_within_a_law(monkeypatch):
     [Exercise(linen.freeze_first_dense, "linen"), Exercise(nnx.freeze_first_dense, "nnx")],
     ids=lambda exercise: exercise.api,
 )
-@settings(max_examples=30, derandomize=True, database=None, deadline=None)
+@settings(max_examples=15, derandomize=True, database=None, deadline=None)
 @given(data=st.data())
 def test_an_exercise_compiles_for_shapes_and_not_for_examples(exercise, data):
     """Another seed, learning rate and batch of the same shape run what is compiled already."""
@@ -71,7 +71,7 @@ def test_an_exercise_compiles_for_shapes_and_not_for_examples(exercise, data):
 @pytest.mark.parametrize(
     "wrapper", optax_wrappers.WRAPPERS, ids=lambda wrapper: wrapper.fn.__name__
 )
-@settings(max_examples=30, derandomize=True, database=None, deadline=None)
+@settings(max_examples=15, derandomize=True, database=None, deadline=None)
 @given(data=st.data())
 def test_a_wrapper_compiles_for_structures_and_not_for_examples(wrapper, data):
     """Other parameters and gradients of the same tree run what is compiled already."""

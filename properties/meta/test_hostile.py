@@ -41,7 +41,7 @@ def rows(tmp_path_factory):
         *("--laws", "answer-shape", "--laws", "training-runs", "--laws", "answer-inputs-untouched"),
     ]
     limited = ["sh", "-c", 'ulimit -m 600000 && exec "$@"', "sh", *command]
-    settings = {MARK: folder.name, "FROSTPROOF_PROFILE": "ci"}
+    settings = {MARK: str(folder), "FROSTPROOF_PROFILE": "ci"}
 
     done = subprocess.run(
         limited, env=os.environ | settings, capture_output=True, text=True, cwd=folder, timeout=300
@@ -52,7 +52,7 @@ def rows(tmp_path_factory):
     found = {row["id"]: row for row in verdicts}
     of_two_laws = [target for target in targets if "trainers" not in target]
     assert len(found) == len(verdicts) == len(targets) + len(of_two_laws)
-    return found | {"folder": folder.name}
+    return found | {"folder": str(folder)}
 
 
 @pytest.mark.parametrize("subject", EXPECTED, ids=[name.rpartition(".")[2] for name in EXPECTED])

@@ -30,7 +30,7 @@ both_apis = pytest.mark.parametrize("trainers", APIS.values(), ids=APIS)
 def problem(architecture=PLAIN[0], frozen=("l1",), named="sgd", **fields):
     fields = {"weights": "redrawn", "actions": ("step",) * 3} | fields
     rated = optimizer(named, learning_rate=0.1)
-    return TrainingProblem(0, rated, 2, 2, 0, architecture=architecture, frozen=frozen, **fields)
+    return TrainingProblem(0, rated, 2, 3, 0, architecture=architecture, frozen=frozen, **fields)
 
 
 def run(trainer, problem):
