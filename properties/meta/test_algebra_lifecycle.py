@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import pytest
 from flax import struct
@@ -17,6 +18,7 @@ from frostproof.reference.specimens.refreezing import (
     FEW,
     State,
     create,
+    loss,
     masked,
     refreeze,
     step,
@@ -100,6 +102,42 @@ def test_a_leaf_that_nothing_depends_on_is_not_accused_of_staying():
 
     assert found.outcome == "held"
     assert "never mattered: spare" in found.labels
+
+
+@pytest.mark.parametrize(("dead_below", "message"), [(8, None), (99, "gate: unfrozen leaf never")])
+def test_a_leaf_that_trains_on_other_data_is_not_accused_of_staying(dead_below, message):
+    """A dead unit has no gradient although the loss depends on it; under other seeds it lives."""
+
+    def with_gate(seed, batch, opt):
+        state = create(seed, batch, opt)
+        params = {**state.params, "gate": jnp.full(1, -0.1 if seed < dead_below else 0.1)}
+        return State(params, opt.init(params), masked(params, ("body", "gate")), opt)
+
+    def loss_with_gate(params, batch):
+        return loss(params, batch._replace(y=batch.y - jax.nn.relu(params["gate"])))
+
+    @jax.jit
+    def step_with_gate(state, batch):
+        value, gradients = jax.value_and_grad(loss_with_gate)(state.params, batch)
+        updates, opt_state = state.opt.update(gradients, state.opt_state, state.params)
+        new = jax.tree.map(
+            lambda frozen, old, update: jnp.where(frozen, old, old + update),
+            *(state.mask, state.params, updates),
+        )
+        return state.replace(params=new, opt_state=opt_state), value
+
+    subject = trainer(with_gate, step_with_gate, frozen=("body", "gate"))
+    sgd = optimizer("sgd", learning_rate=0.1)
+    sequences = (
+        ("unfreeze", "step"),
+        ("freeze", "unfreeze", "step"),
+        ("freeze", "step", "unfreeze", "step"),
+    )
+    problems = [TrainingProblem(0, sgd, 2, 3, 0, actions=actions).record() for actions in sequences]
+
+    found = refutation(BY_ID["unfreeze-resumes"], subject, problems)
+
+    assert found is None if message is None else found.startswith(message)
 
 
 def test_a_state_that_orbax_cannot_hold_is_not_judged():
