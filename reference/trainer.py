@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
+from .comparison import same_value
 from .contract import UnusableSubject, require_call, require_collection
 from .paths import Frozen, Path, matches, normalise
 from .recording import recording
@@ -90,7 +91,8 @@ class Trainer:
             longer = run_training(self, replace(problem, optimizer=optimizer, actions=actions))
             if not longer.steps or longer.raised is not None:
                 return False
-            if longer.first.params[path] != longer.last.params[path]:
+            # Its values: JAX gives a weakly typed leaf a type of its own in the first update.
+            if not same_value(longer.first.params[path].array, longer.last.params[path].array):
                 return False
         trained = (step for step in trajectory.steps if path not in step.frozen)
         given = [step.given.gradients.get(path) for step in trained if step.given]
