@@ -27,7 +27,7 @@ _fills = st.integers(0, 2**16 - 1)
 _steps = st.sampled_from((1, 2, 3, 4))
 _seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
 #: Rows and features of a batch, the plainest first. Few: each is a compilation for each optimizer,
-#: and so is each number of features for initialisation, and for each operation of an optimizer.
+#: and each number of features for every operation of one: 3 is also that of the drawn trees.
 _SIZES = ((2, 3), (1, 1), (7, 3))
 #: Structures whose leaves are all float32.
 _PLAIN_TREES = tuple(name for name in TREES if name not in ("bfloat16", "float16"))

@@ -22,6 +22,7 @@ from frostproof.reference.specimens.refreezing import (
     masked,
     refreeze,
     step,
+    stepping,
     trainer,
     zeroing_step,
 )
@@ -116,17 +117,7 @@ def test_a_leaf_that_trains_on_other_data_is_not_accused_of_staying(dead_below, 
     def loss_with_gate(params, batch):
         return loss(params, batch._replace(y=batch.y - jax.nn.relu(params["gate"])))
 
-    @jax.jit
-    def step_with_gate(state, batch):
-        value, gradients = jax.value_and_grad(loss_with_gate)(state.params, batch)
-        updates, opt_state = state.opt.update(gradients, state.opt_state, state.params)
-        new = jax.tree.map(
-            lambda frozen, old, update: jnp.where(frozen, old, old + update),
-            *(state.mask, state.params, updates),
-        )
-        return state.replace(params=new, opt_state=opt_state), value
-
-    subject = trainer(with_gate, step_with_gate, frozen=("body", "gate"))
+    subject = trainer(with_gate, stepping(loss_with_gate), frozen=("body", "gate"))
     sgd = optimizer("sgd", learning_rate=0.1)
     sequences = (
         ("unfreeze", "step"),

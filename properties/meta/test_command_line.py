@@ -41,12 +41,12 @@ def quits(seed, x, y, lr):
 @pytest.fixture(scope="module", autouse=True)
 def one_nursery():
     """JAX is imported once for all runs here: that is most of what a small one takes."""
-    nursery, close = Nursery(), Nursery.close
+    nursery = Nursery()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(isolation, "Nursery", lambda: nursery)
         patched.setattr(nursery, "close", lambda: None)
         yield
-    close(nursery)
+    nursery.close()
 
 
 @pytest.fixture

@@ -44,14 +44,21 @@ def loss(params, batch):
     return jnp.mean((jnp.tanh(batch.x @ params["body"])[:, None] * params["head"] - batch.y) ** 2)
 
 
-@jax.jit
-def step(state, batch):
-    """Put frozen leaves back after the update: exact under every optimizer."""
-    value, gradients = jax.value_and_grad(loss)(state.params, batch)
-    updates, opt_state = state.opt.update(gradients, state.opt_state, state.params)
-    new = optax.apply_updates(state.params, updates)
-    new = jax.tree.map(jnp.where, state.mask, state.params, new)
-    return state.replace(params=new, opt_state=opt_state), value
+def stepping(loss):
+    """Return a step that puts frozen leaves back after the update: exact under every optimizer."""
+
+    @jax.jit
+    def step(state, batch):
+        value, gradients = jax.value_and_grad(loss)(state.params, batch)
+        updates, opt_state = state.opt.update(gradients, state.opt_state, state.params)
+        new = optax.apply_updates(state.params, updates)
+        new = jax.tree.map(jnp.where, state.mask, state.params, new)
+        return state.replace(params=new, opt_state=opt_state), value
+
+    return step
+
+
+step = stepping(loss)
 
 
 @jax.jit

@@ -13,7 +13,7 @@ KINDS = ("linen", "nnx", "optax", "trainer")
 #: trainer, a training, the network or the tree of parameters.
 SMALLEST: Mapping[str, int] = {
     "rows": 2,
-    "features": 3,
+    "features": 3,  # of three sizes, the first that a trainer is given
     "outputs": 2,
     "steps": 1,
     "layers": 2,
