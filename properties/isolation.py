@@ -116,9 +116,15 @@ class Worker:
             return answer.get("script")
         return None
 
+    def rest(self) -> None:
+        """End the process of a target, which may hold a GPU that others want."""
+        if self._process is not None:
+            self._nursery.end(self._process)
+        self._process = None
+
     def close(self) -> None:
         """End all processes."""
-        self._end()
+        self.rest()
         self._nursery.close()
 
     def __enter__(self) -> Worker:
@@ -150,7 +156,7 @@ class Worker:
                     break
         except (EOFError, OSError, ValueError):
             reason = _epitaph(self._nursery.wait(process))
-        self._end()
+        self.rest()
         death = WorkerDied(reason, examples, problems, monotonic() - asked)
         death.failed = failed
         raise death
@@ -158,16 +164,11 @@ class Worker:
     def _process_for(self, target: str) -> Process:
         ours = _OURS.match(target) and _OURS.match(self._target)
         if target != self._target and not ours:
-            self._end()
+            self.rest()
         if self._process is None:
             self._process = self._nursery.start()
         self._target = target
         return self._process
-
-    def _end(self) -> None:
-        if self._process is not None:
-            self._nursery.end(self._process)
-        self._process = None
 
 
 def _held(process: Process) -> int:

@@ -79,6 +79,10 @@ class Judging:
                 seconds=death.seconds,
             )
 
+    def rest(self) -> None:
+        """Leave it to other processes to judge what was loaded."""
+        self._worker.rest()
+
     def close(self) -> None:
         """End the worker process, if one was started."""
         self._worker.close()

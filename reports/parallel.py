@@ -36,29 +36,31 @@ def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str,
     if folder is not None:
         make_folder(folder)
     targets = targets or REFERENCES
-    with Judging(terms) as judge:
+    with Judging(terms) as judge:  # until the end: they all come to the nursery of this process
         known = [judge.subject(target, settings["kind"]) for target in targets]
-    items, left_out = agenda(known, settings["laws"], settings["promise"])
-    recorder = begin(terms, folder)
-    recorder.leaves_out("left out by --laws", len(left_out))
-    recorder.expects(map(Row.unreached, items))
-    listener: Listener = settings["listener"]
-    listener.starts(recorder.report)
-    handed_on = {
-        "max_examples": settings.get("max_examples"),
-        "seed": terms.seed,
-        "timeout": terms.timeout,
-        "laws": list(settings["laws"]),
-        "promise": list(settings["promise"]),
-        "subjects": [subject.handed_on() for subject in known],
-    }
-    rows = _Rows(recorder, listener, Counter(item.subject.name for item in items))
-    try:
-        with _without_other_plugins():
-            pytest.main([*_UNDISTURBED, f"-n{workers}", _terms_option(handed_on), _SUITE], [rows])
-        rows.end()
-    finally:
-        found = recorder.close()
+        judge.rest()
+        items, left_out = agenda(known, settings["laws"], settings["promise"])
+        recorder = begin(terms, folder)
+        recorder.leaves_out("left out by --laws", len(left_out))
+        recorder.expects(map(Row.unreached, items))
+        listener: Listener = settings["listener"]
+        listener.starts(recorder.report)
+        handed_on = {
+            "max_examples": settings.get("max_examples"),
+            "seed": terms.seed,
+            "timeout": terms.timeout,
+            "laws": list(settings["laws"]),
+            "promise": list(settings["promise"]),
+            "subjects": [subject.handed_on() for subject in known],
+        }
+        rows = _Rows(recorder, listener, Counter(item.subject.name for item in items))
+        try:
+            with _without_other_plugins():
+                arguments = [*_UNDISTURBED, f"-n{workers}", _terms_option(handed_on), _SUITE]
+                pytest.main(arguments, [rows])
+            rows.end()
+        finally:
+            found = recorder.close()
     return found
 
 

@@ -50,7 +50,8 @@ class Session:
         self.subjects += [self._known(target, kind) for target in dict.fromkeys(targets)]
 
     def named(self) -> list[list[Any]]:
-        """Return what a worker has to know of the loaded targets."""
+        """Return what a worker has to know of the loaded targets, which it is to judge."""
+        self._judging.rest()
         return [subject.handed_on() for subject in self.subjects]
 
     def adopt(self, named: Iterable[Sequence[Any]]) -> None:

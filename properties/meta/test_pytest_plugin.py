@@ -18,6 +18,11 @@ def thaws(seed, x, y, lr): return np.float32([1, 3, 2])
 def raises(seed, x, y, lr): raise KeyError("Dense_0")
 """
 FEW = ("answer-shape", "answer-norms-equal", "answer-repeatable", "answer-inputs-untouched")
+NOTE_THE_NURSERY = """
+import os, pathlib, psutil
+with (pathlib.Path(__file__).parent / "nurseries").open("a") as file:
+    print(psutil.Process(os.getppid()).ppid(), file=file)
+"""
 #: Some laws on few examples, which pytest has no options for.
 TERMS = "--frostproof-terms=" + json.dumps({"max_examples": 3, "laws": FEW})
 
@@ -49,7 +54,11 @@ def workers(result):
 
 
 def test_subjects_are_judged_from_any_directory(foreign):
-    """Only their laws run, one item each, a subject's in one process; the report has each once."""
+    """Only their laws run, one item each, a subject's in one process; the report has each once.
+
+    All processes of the run are forked from one.
+    """
+    foreign.makepyfile(train=TRAIN + NOTE_THE_NURSERY)
     names = ("train.py:sound", "train.py:thaws")
     subjects = [f"--subject={name}" for name in (*names, names[0])]
 
@@ -67,6 +76,9 @@ def test_subjects_are_judged_from_any_directory(foreign):
     assert "from train import thaws as subject" in printed
     assert not re.search("Traceback|reports/pytest", printed)
     assert "frostproof: ran 8 of 8 laws, profile ci, seed 0" in printed
+
+    (nursery, *others) = (foreign.path / "nurseries").read_text().split()
+    assert set(others) == {nursery}
 
     found = rows(foreign.path / "made" / "here")
     assert set(found) == {f"{name}::{law}" for name in names for law in FEW}

@@ -159,7 +159,7 @@ def test_a_program_that_restores_is_told_from_one_that_pretends(finish, outcome)
         return train(seed, x, y, lr, finish=finish)
 
     law = BY_ID["answer-xray-frozen"]
-    effort = Effort(10, seed=0, shrinking=0, shapes=EDGES[:1])  # it compiles each operation
+    effort = Effort(4, seed=0, shrinking=0, shapes=EDGES[:1])  # it compiles each operation
     verdict = judge(law, Exercise(fn), effort, Memory(), "fn")
 
     assert verdict.outcome == outcome, verdict
