@@ -18,10 +18,14 @@ def thaws(seed, x, y, lr): return np.float32([1, 3, 2])
 def raises(seed, x, y, lr): raise KeyError("Dense_0")
 """
 FEW = ("answer-shape", "answer-norms-equal", "answer-repeatable", "answer-inputs-untouched")
-NOTE_THE_NURSERY = """
+#: Each process that loads the targets, what it is forked from, and whether the controller's last.
+NOTE_PROCESSES = """
 import os, pathlib, psutil
-with (pathlib.Path(__file__).parent / "nurseries").open("a") as file:
-    print(psutil.Process(os.getppid()).ppid(), file=file)
+with (pathlib.Path(__file__).parent / "processes").open("a+") as file:
+    file.seek(0)
+    of_controller = [int(line.split()[0]) for line in file][:2]
+    lasting = [pid for pid in of_controller if psutil.pid_exists(pid)]
+    print(os.getpid(), psutil.Process(os.getppid()).ppid(), *lasting, file=file)
 """
 #: Some laws on few examples, which pytest has no options for.
 TERMS = "--frostproof-terms=" + json.dumps({"max_examples": 3, "laws": FEW})
@@ -56,9 +60,9 @@ def workers(result):
 def test_subjects_are_judged_from_any_directory(foreign):
     """Only their laws run, one item each, a subject's in one process; the report has each once.
 
-    All processes of the run are forked from one.
+    All processes are forked from one; those of the controller, which may hold a GPU, end first.
     """
-    foreign.makepyfile(train=TRAIN + NOTE_THE_NURSERY)
+    foreign.makepyfile(train=TRAIN + NOTE_PROCESSES)
     names = ("train.py:sound", "train.py:thaws")
     subjects = [f"--subject={name}" for name in (*names, names[0])]
 
@@ -77,8 +81,9 @@ def test_subjects_are_judged_from_any_directory(foreign):
     assert not re.search("Traceback|reports/pytest", printed)
     assert "frostproof: ran 8 of 8 laws, profile ci, seed 0" in printed
 
-    (nursery, *others) = (foreign.path / "nurseries").read_text().split()
-    assert set(others) == {nursery}
+    processes = [line.split() for line in (foreign.path / "processes").read_text().splitlines()]
+    assert [len(each) for each in processes] == [2, 2, 2, 2]
+    assert len({nursery for _, nursery in processes}) == 1
 
     found = rows(foreign.path / "made" / "here")
     assert set(found) == {f"{name}::{law}" for name in names for law in FEW}
