@@ -69,7 +69,7 @@ class Nursery:
             # Twice: what a subject has left behind may have killed the process that forks.
             pid = self._fork(theirs) or self._fork(theirs)
         if pid is None:
-            raise RuntimeError("frostproof's own process does not start: is JAX installed?")
+            raise RuntimeError("frostproof's own process does not start: it needs JAX, and /tmp")
         return Process(pid, ours)
 
     def wait(self, process: Process) -> int | None:
