@@ -50,13 +50,12 @@ def test_a_run_shares_its_nursery(nurseries, monkeypatch):
     folder = Path(os.environ[ADDRESS]).parent
 
     monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw1")
-    beside = other.start()
-    assert above(beside)[1] == nursery
-    assert above(beside)[0] != fork
-    os.kill(above(beside)[0], signal.SIGKILL)
+    other_fork, same = above(beside := other.start())
+    assert (same, other_fork != fork) == (nursery, True)
     other.end(beside)
-    other_fork, nursery_again = above(beside := other.start())
-    assert nursery_again == nursery
+    os.kill(other_fork, signal.SIGKILL)
+    other_fork, same = above(beside := other.start())
+    assert same == nursery
 
     with monkeypatch.context() as patched:
         patched.setenv("CUDA_VISIBLE_DEVICES", "1")
