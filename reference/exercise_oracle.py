@@ -106,17 +106,16 @@ def _computed_by_jax(weights: np.ndarray) -> Bounded:
 def initial_weights(api: str, seed: int, features: int, outputs: int) -> Weights:
     """Return the float32 weights that the contract's model gets from the seed."""
     # Here, since frostproof's command line and pytest plugin read the laws without loading JAX.
-    x = np.zeros((1, features), np.float32)
     if api == "linen":
         from .linen import initialise as initialise_linen
 
+        x = np.zeros((1, features), np.float32)
         layers = initialise_linen(np.uint32(seed), x)["params"]
         first, second = layers["Dense_0"], layers["Dense_1"]
     else:
         from .nnx import initialise as initialise_nnx
 
-        y = np.zeros((1, outputs), np.float32)
-        layers = initialise_nnx(np.uint32(seed), x, y)
-        first, second = layers["l1"], layers["l2"]
+        model = initialise_nnx(np.uint32(seed), features, outputs)
+        first, second = vars(model.l1), vars(model.l2)
     arrays = (first["kernel"], first["bias"], second["kernel"], second["bias"])
     return Weights(*map(np.asarray, arrays))

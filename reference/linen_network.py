@@ -1,8 +1,7 @@
-"""The reference networks in Linen: an architecture as a module, its weights, loss and gradients."""
+"""The reference networks in Linen: an architecture as a module, its loss and gradients."""
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -45,13 +44,6 @@ class Network(nn.Module):
                     drawn = jax.random.fold_in(key, self.architecture.index(layer))
                     x = nn.Dropout(0.5, deterministic=in_inference, name=name)(x, rng=drawn)
         return x
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def initialise(architecture: Architecture, seed: Any, x: Any) -> dict[str, Any]:
-    """Return the variables that a seed gives for x (N, features); each N is compiled."""
-    key = jax.random.key(seed)
-    return dict(Network(architecture).init(key, x, frozenset(), key))
 
 
 class Differentiated(NamedTuple):

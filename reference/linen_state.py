@@ -13,6 +13,7 @@ from flax.traverse_util import unflatten_dict
 
 from . import linen_network as network
 from .architecture import Architecture
+from .initial_weights import initial_weights
 from .paths import Path
 from .training_problem import Batch
 
@@ -35,15 +36,15 @@ def begin(
     architecture: Architecture, seed: int, batch: Batch, optimizer: Any, compiled: bool
 ) -> State:
     """Return the state of a training in which nothing is frozen and no step was made."""
-    # One row: weights depend on the features alone, and each number of rows would be compiled.
-    variables = network.initialise(architecture, np.uint32(seed), batch.x[:1])
+    weights = initial_weights(architecture, batch.x.shape[1], seed)
+    params = {path: weights.pop(path) for path in architecture.leaves}
     return State(
         step=jnp.uint32(0),
         apply_fn=network.Network(architecture).apply,
-        params=variables["params"],
+        params=unflatten_dict(params),
         tx=optimizer,
         opt_state=(),
-        batch_stats=variables.get("batch_stats"),
+        batch_stats=unflatten_dict(weights) or None,
         seed=jnp.uint32(seed),
         architecture=architecture,
         frozen=frozenset(),

@@ -1,8 +1,9 @@
-"""The reference networks in NNX: an architecture as a module, its weights, loss and gradients."""
+"""The reference networks in NNX: an architecture as a module, its loss and gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from .architecture import Architecture, Layer
+from .initial_weights import initial_weights
 from .paths import Path, normalise
 
 
@@ -72,10 +74,10 @@ class Network(nnx.Module):
 class Model(Network):
     """A whole network, with the seed and the number of the step if it has dropout."""
 
-    def __init__(self, architecture: Architecture, features: int, seed: Any) -> None:
-        super().__init__(architecture, features, nnx.Rngs(jax.random.key(seed)))
+    def __init__(self, architecture: Architecture, features: int) -> None:
+        super().__init__(architecture, features, nnx.Rngs(0))
         if architecture.is_noisy:
-            self.noise = NoiseState(jnp.stack([seed, jnp.zeros_like(seed)]))
+            self.noise = NoiseState(jnp.zeros(2, jnp.uint32))
 
     def __call__(self, x: Any, key: Any = None) -> Any:
         """Map (N, features) to (N, outputs), and count the step."""
@@ -86,12 +88,20 @@ class Model(Network):
         return super().__call__(x, key)
 
 
-def _initialised(architecture: Architecture, features: int, seed: Any) -> Model:
-    return Model(architecture, features, seed)
+@functools.cache
+def _outline(architecture: Architecture, features: int) -> Any:
+    """Return a model's graph, and its state without values."""
+    return nnx.split(nnx.eval_shape(lambda: Model(architecture, features)))
 
 
-#: The model that a seed (uint32) gives for inputs (N, features), made by one compiled function.
-initialise: Callable[[Architecture, int, Any], Model] = nnx.jit(_initialised, static_argnums=(0, 1))
+def initialise(architecture: Architecture, features: int, seed: int) -> Model:
+    """Return the model that a seed (uint32) gives for inputs (N, features)."""
+    graph, outline = _outline(architecture, features)
+    values = initial_weights(architecture, features, seed)
+    values["noise",] = jnp.array([seed, 0], jnp.uint32)
+    state = jax.tree_util.tree_map_with_path(lambda path, _: values[normalise(path)], outline)
+    model: Model = nnx.merge(graph, state)
+    return model
 
 
 def mean_squared_error(model: Model, stopped: Mapping[Path, Any], x: Any, y: Any) -> Any:

@@ -12,7 +12,6 @@ from typing import Any, final
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 
@@ -142,7 +141,7 @@ class NnxTechnique:
         """Return the trainer that freezes these leaves of an architecture."""
 
         def create(seed: int, batch: Batch, optimizer: Any) -> tuple[Model, Optimizer]:
-            model = initialise(architecture, batch.x.shape[1], np.uint32(seed))
+            model = initialise(architecture, batch.x.shape[1], seed)
             return model, self.freeze(model, optimizer, frozen, compiled)
 
         def refreeze(
