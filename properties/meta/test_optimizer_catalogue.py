@@ -165,8 +165,8 @@ def to_measure() -> list[Optimizer]:
     return chosen
 
 
-def trainer(subject: Optimizer, params: Leaves) -> Callable[[list[Leaves]], list[Leaves]]:
-    """Return what runs a sequence of gradients, and lists the parameters before and after each."""
+def step_of(subject: Optimizer) -> Callable[..., Any]:
+    """Return what makes one step of parameters and state by these gradients."""
     tx = subject.transformation
 
     def step(params: Any, state: Any, gradients: Any) -> Any:
@@ -180,7 +180,13 @@ def trainer(subject: Optimizer, params: Leaves) -> Callable[[list[Leaves]], list
         updates, state = tx.update(gradients, state, params, **extra)
         return optax.apply_updates(params, updates), state
 
-    start, step = tx.init(params), jax.jit(step, compiler_options=COMPILER)
+    return step
+
+
+def trainer(subject: Optimizer, params: Leaves) -> Callable[[list[Leaves]], list[Leaves]]:
+    """Return what runs a sequence of gradients, and lists the parameters before and after each."""
+    start = subject.transformation.init(params)
+    step = jax.jit(step_of(subject), compiler_options=COMPILER)
 
     def run(gradients: list[Leaves]) -> list[Leaves]:
         path, state = [params], start
@@ -251,7 +257,9 @@ def measured(subject: Optimizer) -> Facts:
         spreads_nan=spreads,
         stops_on_nan=stops,
         nan_when_all_zero=any(np.isnan(leaf).any() for leaf in all_zero[-1].values()),
-        stochastic=any(map(is_key, jax.tree.leaves(subject.transformation.init(PARAMS)))),
+        stochastic=any(
+            map(is_key, jax.tree.leaves(jax.eval_shape(subject.transformation.init, PARAMS)))
+        ),
         # Of those that are never drawn nothing is known: they may fail without their extras.
         picky=not subject.needs
         and any(fails_on(subject, tree) for tree in ({"masked": optax.MaskedNode()}, SCALAR)),
@@ -262,9 +270,10 @@ SCALAR = {"scale": np.float32(0.5)}
 
 
 def fails_on(subject: Optimizer, tree: Any) -> bool:
-    """Whether it raises on a tree, of which the gradients are one too."""
+    """Whether it raises on a tree, of which the gradients are one too; tracing shows that."""
     try:
-        trainer(subject, tree)([tree])
+        state = jax.eval_shape(subject.transformation.init, tree)
+        jax.eval_shape(step_of(subject), tree, state, tree)
     except (ValueError, IndexError):
         return True
     return False
