@@ -13,7 +13,7 @@ from flax.traverse_util import unflatten_dict
 
 from . import linen_network as network
 from .architecture import Architecture
-from .initial_weights import initial_weights
+from .drawn_weights import drawn_weights
 from .paths import Path
 from .training_problem import Batch
 
@@ -36,7 +36,7 @@ def begin(
     architecture: Architecture, seed: int, batch: Batch, optimizer: Any, compiled: bool
 ) -> State:
     """Return the state of a training in which nothing is frozen and no step was made."""
-    weights = initial_weights(architecture, batch.x.shape[1], seed)
+    weights = drawn_weights(architecture, batch.x.shape[1], seed)
     params = {path: weights.pop(path) for path in architecture.leaves}
     return State(
         step=jnp.uint32(0),

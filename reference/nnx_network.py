@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from .architecture import Architecture, Layer
-from .initial_weights import initial_weights
+from .drawn_weights import drawn_weights
 from .paths import Path, normalise
 
 
@@ -97,7 +97,7 @@ def _outline(architecture: Architecture, features: int) -> Any:
 def initialise(architecture: Architecture, features: int, seed: int) -> Model:
     """Return the model that a seed (uint32) gives for inputs (N, features)."""
     graph, outline = _outline(architecture, features)
-    values = initial_weights(architecture, features, seed)
+    values = drawn_weights(architecture, features, seed)
     values["noise",] = jnp.array([seed, 0], jnp.uint32)
     state = jax.tree_util.tree_map_with_path(lambda path, _: values[normalise(path)], outline)
     model: Model = nnx.merge(graph, state)

@@ -11,7 +11,7 @@ from .architecture import Architecture
 from .paths import Path
 
 
-def initial_weights(architecture: Architecture, features: int, seed: int) -> dict[Path, jax.Array]:
+def drawn_weights(architecture: Architecture, features: int, seed: int) -> dict[Path, jax.Array]:
     """Return all parameters and running statistics by their paths, float32.
 
     Kernels (inputs, outputs) are normal with variance 1 / inputs (LeCun et al., "Efficient
