@@ -133,6 +133,8 @@ PARAMS = {
     "bias": (_generator.normal(size=23) / 100).astype(np.float32),
 }
 OTHER = {"kernel": "bias", "bias": "kernel"}
+#: A tree without a leaf, and one of a number: some optimizers take neither.
+UNUSUAL = {"masked": optax.MaskedNode()}, {"scale": np.float32(0.5)}
 #: A steady part, from which prodigy and D-adaptation learn a rate, and as much noise.
 STEADY = {name: _generator.normal(size=leaf.shape) for name, leaf in PARAMS.items()}
 ORDINARY = [
@@ -257,16 +259,10 @@ def measured(subject: Optimizer) -> Facts:
         spreads_nan=spreads,
         stops_on_nan=stops,
         nan_when_all_zero=any(np.isnan(leaf).any() for leaf in all_zero[-1].values()),
-        stochastic=any(
-            map(is_key, jax.tree.leaves(jax.eval_shape(subject.transformation.init, PARAMS)))
-        ),
+        stochastic=keeps_a_key(subject),
         # Of those that are never drawn nothing is known: they may fail without their extras.
-        picky=not subject.needs
-        and any(fails_on(subject, tree) for tree in ({"masked": optax.MaskedNode()}, SCALAR)),
+        picky=not subject.needs and any(fails_on(subject, tree) for tree in UNUSUAL),
     )
-
-
-SCALAR = {"scale": np.float32(0.5)}
 
 
 def fails_on(subject: Optimizer, tree: Any) -> bool:
@@ -279,9 +275,11 @@ def fails_on(subject: Optimizer, tree: Any) -> bool:
     return False
 
 
-def is_key(leaf: Any) -> bool:
+def keeps_a_key(subject: Optimizer) -> bool:
     """Whether a leaf of the state is a random key, typed or raw."""
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) or leaf.dtype == jnp.uint32
+    leaves = jax.tree.leaves(jax.eval_shape(subject.transformation.init, PARAMS))
+    kinds = jax.dtypes.prng_key, jnp.uint32
+    return any(jnp.issubdtype(leaf.dtype, kind) for leaf in leaves for kind in kinds)
 
 
 @pytest.mark.parametrize("subject", to_measure(), ids=str)

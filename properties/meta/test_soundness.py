@@ -40,11 +40,11 @@ def test_a_correct_program_is_accepted(number, target, kind):
     assert verdicts["answer-loss-is-mse"].outcome == "held"
 
 
-def test_five_programs_taste_all_laws():
-    """Each another fifth, and the one that is always among them."""
+def test_ten_programs_taste_all_laws():
+    """Each another tenth, and the one that is always among them."""
     always = "answer-loss-is-mse"
-    parts = [tasted(EXERCISE_LAWS, number, always) for number in range(5)]
+    parts = [tasted(EXERCISE_LAWS, number, always) for number in range(10)]
 
     assert set().union(*parts) == set(EXERCISE_LAWS)
-    assert all(len(part) < len(EXERCISE_LAWS) / 2 for part in parts)
+    assert all(len(part) < len(EXERCISE_LAWS) / 3 for part in parts)
     assert all(always in {law.id for law in part} for part in parts)
