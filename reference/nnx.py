@@ -1,6 +1,6 @@
 """The NNX exercise: train a two-layer network by one SGD step with its first layer frozen."""
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -42,11 +42,13 @@ def freeze_first_dense(seed: float, x: Any, y: Any, lr: float) -> jax.Array:
     return jnp.stack([loss, jnp.linalg.norm(model.l1.kernel[...]), jnp.linalg.norm(before)])
 
 
-@partial(nnx.jit, static_argnums=(1, 2))
-def initialise(seed: np.uint32, features: int, outputs: int) -> TwoLayer:
-    """Return the model that the seed gives for x (N, features) and y (N, outputs)."""
+def _initialised(seed: np.uint32, features: int, outputs: int) -> TwoLayer:
     # A key, since nnx.Rngs takes a traced integer for key data; nnx.Rngs(int) makes the same key.
     return TwoLayer(features, outputs, rngs=nnx.Rngs(jax.random.key(seed)))
+
+
+#: The model that a seed gives for x (N, features) and y (N, outputs), by one compiled function.
+initialise: Callable[[np.uint32, int, int], TwoLayer] = nnx.jit(_initialised, static_argnums=(1, 2))
 
 
 @nnx.jit
