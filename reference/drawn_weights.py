@@ -18,8 +18,8 @@ def drawn_weights(architecture: Architecture, features: int, seed: int) -> dict[
     BackProp", 1998), as in Flax but for its truncation; means and biases are 0, scales and
     variances 1.
     """
-    # XLA takes 0.5 s to compile Flax's own drawing of one layer and 2 s for eight, and 20 to 150 ms
-    # to load that from its cache: more than the training of such networks takes.
+    # XLA takes 0.5 s to compile Flax's own drawing of one layer and 1 to 2.7 s for eight, and 20 to
+    # 150 ms to load that from its cache.
     random = np.random.default_rng(seed)
     weights: dict[Path, np.ndarray] = {}
     for layer in architecture.layers:
