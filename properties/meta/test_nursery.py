@@ -17,7 +17,8 @@ KILLED = """
 import json, os, psutil, signal
 from frostproof.properties.nursery import ADDRESS, Nursery
 
-process = Nursery().start()
+nursery = Nursery()  # kept: a connection that nobody holds is closed, and the process ends
+process = nursery.start()
 forks = psutil.Process(process.pid).ppid()
 started = [process.pid, forks, psutil.Process(forks).ppid()]
 print(json.dumps([started, os.environ[ADDRESS]]), flush=True)
