@@ -7,27 +7,27 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .reference.contract import Exercise as Exercise
-    from .reference.frozen_assertion import assert_frozen as assert_frozen
-    from .reference.linen_trainer import LinenTrainer as LinenTrainer
-    from .reference.nnx_trainer import NnxTrainer as NnxTrainer
-    from .reference.optax_freeze import OptaxFreeze as OptaxFreeze
-    from .reference.snapshot import snapshot as snapshot
-    from .reports.pytest_laws import laws as laws
-    from .reports.report import Report as Report
-    from .reports.verification import verify as verify
+    from .reference.pytrees.assert_frozen import assert_frozen as assert_frozen
+    from .reference.pytrees.snapshot import snapshot as snapshot
+    from .reference.subjects.exercise import Exercise as Exercise
+    from .reference.subjects.linen_trainer import LinenTrainer as LinenTrainer
+    from .reference.subjects.nnx_trainer import NnxTrainer as NnxTrainer
+    from .reference.subjects.optax_wrapper import OptaxFreeze as OptaxFreeze
+    from .reports.pytest_plugin.laws import laws as laws
+    from .reports.results.report import Report as Report
+    from .reports.run.verify import verify as verify
 
 # Lazy, so that `frostproof --help` and the pytest plugin import no JAX.
 _HOMES = {
-    "Exercise": ".reference.contract",
-    "LinenTrainer": ".reference.linen_trainer",
-    "NnxTrainer": ".reference.nnx_trainer",
-    "OptaxFreeze": ".reference.optax_freeze",
-    "Report": ".reports.report",
-    "assert_frozen": ".reference.frozen_assertion",
-    "laws": ".reports.pytest_laws",
-    "snapshot": ".reference.snapshot",
-    "verify": ".reports.verification",
+    "Exercise": ".reference.subjects.exercise",
+    "LinenTrainer": ".reference.subjects.linen_trainer",
+    "NnxTrainer": ".reference.subjects.nnx_trainer",
+    "OptaxFreeze": ".reference.subjects.optax_wrapper",
+    "Report": ".reports.results.report",
+    "assert_frozen": ".reference.pytrees.assert_frozen",
+    "laws": ".reports.pytest_plugin.laws",
+    "snapshot": ".reference.pytrees.snapshot",
+    "verify": ".reports.run.verify",
 }
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Points the suite at this repository's own subjects, exactly as a third party's conftest would."""
 
-from frostproof.properties.profiles import keep_compiled_programs
+from frostproof.properties.plan.profiles import keep_compiled_programs
 
 keep_compiled_programs()
 
@@ -8,7 +8,9 @@ keep_compiled_programs()
 def pytest_frostproof_subjects(config):
     """Judge both exercises, a trainer and a wrapper; `frostproof verify` judges them all."""
     import frostproof
-    from frostproof.reference import linen, linen_trainers, nnx, optax_wrappers
+    from frostproof.reference import linen, nnx
+    from frostproof.reference.correct import wrappers as optax_wrappers
+    from frostproof.reference.correct.trainers import linen_techniques as linen_trainers
 
     return [
         frostproof.Exercise(linen.freeze_first_dense, api="linen"),

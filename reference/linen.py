@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .arguments import check_arguments
+from .exercise_arguments import check_arguments
 
 FROZEN = "Dense_0"
 

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from .arguments import check_arguments
+from .exercise_arguments import check_arguments
 
 FROZEN = "l1"
 

@@ -1,6 +1,6 @@
 """Judges recipes of real libraries: `python -m frostproof.reports.libraries`.
 
-Prints a table in Markdown, kept as `reference/libraries/README.md`: what each recipe holds, the
+Prints a table in Markdown, kept as `reference/corpus/libraries/README.md`: what each recipe holds, the
 laws that refute it, the smallest counterexample, and its cause.
 """
 
@@ -8,16 +8,16 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
-from ..reference.libraries import VALIDATIONS, Validation
-from .markdown import cell
-from .report import Report, Row
-from .standing import standings
-from .verification import Listener, verify
+from ..reference.corpus.libraries import VALIDATIONS, Validation
+from .formats.markdown import cell
+from .results.guarantees import standings
+from .results.report import Report, Row
+from .run.verify import Listener, verify
 
 #: Examples a law, always the same ones: a trainer is compiled for nearly each, a wrapper is not.
 EXAMPLES = {"optax": 20, "trainer": 6}
 SEED = 0
-PACKAGE = "frostproof.reference.libraries"
+PACKAGE = "frostproof.reference.corpus.libraries"
 
 _HEAD = """# Real libraries under test
 

@@ -6,8 +6,8 @@ import functools
 
 from hypothesis import strategies as st
 
-from ..reference.architecture import Architecture
-from ..reference.architecture_pool import DROPPING, NORMALISED, PLAIN, TIED
+from ..reference.problems.architecture import Architecture
+from ..reference.problems.architecture_pool import DROPPING, NORMALISED, PLAIN, TIED
 
 Drawn = tuple[Architecture, tuple[str, ...]]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ..reference.contract import UnusableSubject
-from ..reference.optimizer import Optimizer, as_optimizer
-from ..reference.optimizer_catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
+from ..reference.optimizers.catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
+from ..reference.optimizers.optimizer import Optimizer, as_optimizer
+from ..reference.subjects.exercise import UnusableSubject
 
 
 def named(

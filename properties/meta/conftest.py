@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from frostproof.properties.garbage import search_seldom
+from frostproof.properties.processes.gc_tuning import search_seldom
 
 
 def pytest_collection_finish(session):

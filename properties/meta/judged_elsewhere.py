@@ -9,10 +9,10 @@ import sys
 
 import jax
 
-from frostproof.properties.book import BY_ID
-from frostproof.properties.engine import Effort, judge
-from frostproof.properties.memory import Memory
-from frostproof.reference.loading import load
+from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.laws.book import BY_ID
+from frostproof.reference.subjects.loading import load
 
 #: A handful: settings of JAX show at once, and nearly each example is a compilation.
 EFFORT = Effort(max_examples=2, seed=0, shrinking=0)

@@ -1,0 +1,302 @@
+"""The engine: runs one law on one subject, by Hypothesis, to a verdict."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic  # by itself: a subject may replace `time.monotonic`
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.database import ExampleDatabase
+from hypothesis.errors import Flaky, Unsatisfiable
+
+from ...strategies.shapes import Shape, pool
+from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
+from ..plan.profiles import NamespacedDatabase
+from ..scripts.script import script
+from .call_cache import Memory
+from .coverage import unmet
+from .example_labels import traits
+from .liveness import confirmed, smaller
+from .verdict import Counterexample, Verdict
+
+#: Hypothesis would shrink for up to 300 s: ten refuted slow laws would take an hour.
+SHRINKING_SECONDS = 20.0
+#: Hypothesis remembers all it drew, 6 KB an example: after so many a law starts afresh.
+ROUND = 1000
+#: Examples in which something did not happen that are looked at again, should it never happen.
+CONFIRMED = 5
+NOT_REPEATABLE = "not repeatable: the failure did not recur on the same problem"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to try: examples a law, the seed they are drawn from, seconds a law may take."""
+
+    max_examples: int
+    seed: int
+    seconds: float = 300.0
+    #: The shapes that batches are drawn from.
+    shapes: tuple[Shape, ...] = field(default_factory=pool)
+    #: Seconds for making a counterexample smaller; 0 leaves the first as it is.
+    shrinking: float = SHRINKING_SECONDS
+    database: ExampleDatabase | None = None
+    #: Told the problems of an example before it runs: a process may die of them.
+    begins: Callable[[tuple[Any, ...]], None] = lambda problems: None
+    #: Told a failure as it is found: the process may die while it is made smaller.
+    fails: Callable[[Refutation, tuple[Any, ...]], None] = lambda found, problems: None
+    #: Told the number of judged examples as it grows.
+    progress: Callable[[int], None] = lambda examples: None
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a law on slow code has to do with the examples that it has.
+
+        More where a law may take longer than by default: such a run is there to see them all.
+        """
+        return max(10.0, self.seconds / 30) + 0.05 * self.max_examples
+
+
+@dataclass
+class Tally:
+    """What one law saw on one subject, until its first failure."""
+
+    judged: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    inconclusive: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    failures: dict[Any, Refutation] = field(default_factory=dict)
+    failed_at: float | None = None
+    #: When the last examples were judged.
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=10))
+    #: For laws that are judged over the run.
+    happened: set[str] = field(default_factory=set)
+    never: dict[str, list[Refutation]] = field(default_factory=dict)
+
+    @property
+    def slow(self) -> bool:
+        """Whether the last examples took over 100 ms each."""
+        times = self.times
+        return len(times) == times.maxlen and times[-1] - times[0] > 0.1 * len(times)
+
+    @property
+    def seen(self) -> int:
+        """Examples that were drawn, judged or not."""
+        return self.judged + self.inconclusive.total()
+
+    def note(
+        self,
+        observed: dict[str, Refutation | None],
+        problems: tuple[Any, ...],
+        calls: list[Any],
+    ) -> None:
+        """Keep what never happened so far, with the first examples in which it should have."""
+        for name, failure in observed.items():
+            if failure is None:
+                self.happened.add(name)
+                self.never.pop(name, None)
+            elif name not in self.happened and len(self.never.get(name, ())) < CONFIRMED:
+                failure.facts |= {"problems": problems, "calls": calls}
+                self.never.setdefault(name, []).append(failure)
+
+
+def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -> Verdict:
+    """Run a law on a subject and return its verdict; `target` is the subject as the user names it.
+
+    Laws that draw from the same strategy with the same seed see the same problems in the same
+    order, so that `memory` lets them share the calls.
+    """
+    from ...reference.observation.compilations import (
+        forget_programs,
+    )  # here: a law book is read without JAX
+
+    tally = Tally()
+    started = monotonic()
+
+    def out_of_time() -> bool:
+        # Half: the other half is left for shrinking and for the last example to come back.
+        spent = monotonic() - started
+        return spent > effort.seconds / 2 or (spent > effort.patience and tally.slow)
+
+    def shrinking_long_enough() -> bool:
+        allowed = min(effort.shrinking, effort.seconds / 4)
+        return tally.failed_at is not None and monotonic() > tally.failed_at + allowed
+
+    def example(problems: tuple[Any, ...]) -> None:
+        if shrinking_long_enough():
+            # Every further candidate passes at once, and the best so far fails as it did.
+            if problems in tally.failures:
+                raise tally.failures[problems]
+            return
+        if tally.failed_at is None and tally.seen and out_of_time():
+            return
+        # Here, and not once a law: two thousand examples can compile more than a process can hold.
+        forget_programs()
+        effort.begins(problems)
+        try:
+            examine(law, subject, problems, memory, tally)
+        except Refutation as found:
+            effort.fails(found, problems)
+            raise
+        tally.times.append(monotonic())
+        effort.progress(tally.seen)
+
+    strategy = law.draws(subject, effort.shapes)
+    quietly = hypothesis.settings(
+        database=effort.database and NamespacedDatabase(effort.database, f"{target}::{law.id}"),
+        deadline=None,  # the first example of each shape is a compilation
+        phases=[Phase.reuse, Phase.generate, *([Phase.shrink] if effort.shrinking else [])],
+        report_multiple_bugs=False,
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        most = law.examples(effort.max_examples)
+        for number, start in enumerate(range(0, most, ROUND)):
+            examples = min(ROUND, most - start)
+            given = hypothesis.seed(f"{effort.seed}/{number}")(hypothesis.given(strategy)(example))
+            hypothesis.settings(quietly, max_examples=examples)(given)()
+            if out_of_time():
+                break
+    except Refutation as found:
+        verdict = _refuted(law, subject, found, tally, target)
+    except Unsatisfiable:
+        reason = "none of the subject's optimizers is one that this law is about"
+        verdict = Verdict("not-run", 0, reason=reason)
+    except Flaky:  # an earlier failure passed when Hypothesis ran it again
+        last = list(tally.failures.values())[-1]
+        verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
+    else:
+        never = _confirmed(law, subject, tally)
+        if never is not None:
+            anew = hypothesis.settings(quietly, max_examples=min(ROUND, most), database=None)
+            if seconds := min(effort.shrinking, effort.seconds / 4):
+                names, calls = set(tally.never), partial(_calls, law, subject, memory)
+                never = smaller(law, subject, names, strategy, calls, anew, seconds) or never
+            verdict = _refuted(law, subject, never, tally, target)
+        else:
+            verdict = _unrefuted(law, tally, effort, cut=tally.seen < most and out_of_time())
+    seconds = monotonic() - started
+    return Verdict(**{**vars(verdict), "seconds": round(seconds, 3)})
+
+
+def examine(
+    law: Law, subject: Any, problems: tuple[Any, ...], memory: Memory, tally: Tally
+) -> None:
+    """Run the subject on one example's problems and judge it, counting what was seen."""
+    calls = _calls(law, subject, memory, problems)
+    try:
+        labels, observed = collect(lambda: law.check(*calls))
+    except Inconclusive as reason:
+        tally.inconclusive[reason.reason, reason.subject] += tally.failed_at is None
+    except Refutation as found:
+        if tally.failed_at is None:
+            tally.failed_at = monotonic()
+            tally.judged += 1
+        found.facts |= {"problems": problems, "calls": calls}
+        tally.failures[problems] = found
+        raise
+    else:
+        if tally.failed_at is None:
+            tally.judged += 1
+            tally.labels.update(labels)
+            tally.labels.update(traits(problems[0]))
+            tally.note(observed, problems, calls)
+
+
+def _calls(law: Law, subject: Any, memory: Memory, problems: tuple[Any, ...]) -> list[Any]:
+    return [
+        memory.run(subject, problem, watched=law.watched, fresh=law.fresh) for problem in problems
+    ]
+
+
+def _refuted(
+    law: Law,
+    subject: Any,
+    found: Refutation,
+    tally: Tally,
+    target: str,
+    reason: str | None = None,
+) -> Verdict:
+    facts = dict(found.facts)
+    problems, calls = facts.pop("problems"), facts.pop("calls")
+    recorded = [problem.record() for problem in problems]
+    if reason is None and refutation(law, subject, recorded) is None:
+        reason = NOT_REPEATABLE
+    message = str(found)
+    return Verdict(
+        "error" if isinstance(found, SubjectRaised) else "refuted",
+        tally.judged,
+        reason=f"{message} ({reason})" if reason else message,
+        counterexample=Counterexample(
+            law.statement, message, recorded, facts, *_looked_at(subject, problems, calls)
+        ),
+        reproduce=script(law, target, calls, found),
+        labels=dict(tally.labels),
+    )
+
+
+def _looked_at(subject: Any, problems: Sequence[Any], calls: Sequence[Any]) -> tuple[Any, Any]:
+    """Return the course of a counterexample, and its drift: an extra, for which nothing is lost."""
+    from .counterexample import courses, drift  # here, since a law book is read without JAX
+
+    try:
+        return courses(calls), drift(subject, problems[0], calls[0])
+    except (Exception, SystemExit):  # the subject may raise in a step that it was not asked before
+        return [], {}
+
+
+def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | None:
+    """Judge recorded problems, on calls that nobody remembers; returns the refutation, or None."""
+    try:
+        read = tuple(subject.read_problem(problem) for problem in problems)
+        tally = Tally()
+        examine(law, subject, read, Memory(), tally)
+        never = _confirmed(law, subject, tally)
+        if never is not None:
+            raise never
+    except Refutation as found:
+        return str(found)
+    return None
+
+
+def _confirmed(law: Law, subject: Any, tally: Tally) -> Refutation | None:
+    """Return what never happened although it should have; what never mattered gets a label."""
+    never, idle = confirmed(law, subject, tally.never)
+    tally.labels.update({f"never mattered: {name}": count for name, count in idle.items()})
+    return never
+
+
+def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
+    labels = dict(tally.labels)
+    labels |= {f"inconclusive: {reason}": n for (reason, _), n in tally.inconclusive.items()}
+    outcome, reason = "held", None
+    if (shortage := _shortage(law, tally)) is not None:
+        outcome, reason = shortage
+    elif cut:
+        reason = f"stopped after {tally.seen} of {law.examples(effort.max_examples)} examples: " + (
+            f"they take over 100 ms each, and such a law has {effort.patience:g} s"
+            if tally.slow
+            else f"a law has {effort.seconds:g} s, half of it for drawing"
+        )
+    return Verdict(outcome, tally.judged, reason=reason, labels=labels)  # type: ignore[arg-type]
+
+
+def _shortage(law: Law, tally: Tally) -> tuple[str, str] | None:
+    """Say why the judged examples are too few, or too plain, to call the law held."""
+    if tally.inconclusive:
+        (reason, of_subject), most = tally.inconclusive.most_common(1)[0]
+        if of_subject and most > tally.judged:
+            return "not-run", reason
+        if not tally.judged or unmet({"judged": 0.5}, {"judged": tally.judged}, tally.seen):
+            return "vacuous", f"{most} of {tally.seen} examples were inconclusive: {reason}"
+    if tally.judged == 0:
+        return "vacuous", "no example was judged"
+    if few := unmet(law.evidence, tally.labels, tally.judged):
+        return "not-run", f"the subject gives it too little to judge: {few}"
+    few = unmet(law.budget, tally.labels, tally.judged)
+    return ("vacuous", few) if few else None

@@ -1,0 +1,74 @@
+"""What never happened in a run although it should have: confirmed, and shown in a small example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic  # by itself: a subject may replace `time.monotonic`
+from typing import Any
+
+import hypothesis
+from hypothesis.errors import Flaky
+
+from ..laws.law import Inconclusive, Law, Refutation, collect
+
+#: One example: makes its calls and returns them.
+Calls = Callable[[tuple[Any, ...]], list[Any]]
+
+
+def confirmed(
+    law: Law, subject: Any, never: Mapping[str, Sequence[Refutation]]
+) -> tuple[Refutation | None, dict[str, int]]:
+    """Return what never happened although it should have, and how often what did not matter came up
+    before it.
+    """
+    idle: dict[str, int] = {}
+    for name, failures in never.items():
+        for failure in failures:
+            if law.confirm is None or law.confirm(subject, failure):
+                return failure, idle
+        idle[name] = len(failures)
+    return None, idle
+
+
+def smaller(
+    law: Law,
+    subject: Any,
+    names: set[str],
+    strategy: Any,
+    call: Calls,
+    settings: hypothesis.settings,
+    seconds: float,
+) -> Refutation | None:
+    """Return one of these names that did not happen, in the smallest example that is found in the
+    time; what happens after all is no longer looked for.
+    """
+    found: dict[Any, Refutation] = {}
+    until = monotonic() + seconds
+
+    def example(problems: tuple[Any, ...]) -> None:
+        if monotonic() > until:  # every further candidate passes, and the best fails as it did
+            if problems in found:
+                raise found[problems]
+            return
+        calls = call(problems)
+        try:
+            _, observed = collect(lambda: law.check(*calls))
+        except (Inconclusive, Refutation):  # about something else
+            return
+        for name in sorted(names & observed.keys()):
+            failure = observed[name]
+            if failure is None:
+                names.discard(name)
+                continue
+            failure.facts |= {"problems": problems, "calls": calls}
+            if law.confirm is None or law.confirm(subject, failure):
+                found[problems] = failure
+                raise failure
+
+    try:
+        settings(hypothesis.seed(0)(hypothesis.given(strategy)(example)))()
+    except Refutation as failure:
+        return failure
+    except Flaky:  # what did not happen in an example happened when it was run again
+        pass
+    return None

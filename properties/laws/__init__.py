@@ -1,0 +1,1 @@
+"""The law book, one file per family of laws. Reading it imports no JAX."""

@@ -1,0 +1,206 @@
+"""The law book, algebra: to freeze nothing, everything, twice or in parts, and to unfreeze."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ...reference.observation.trajectory import Step, Trajectory
+from ...reference.optimizers.optimizer import Optimizer
+from ...reference.pytrees.paths import Path, path_text
+from ...strategies.problems import lifecycles as lifecycle
+from .law import Inconclusive, Law, Refutation, observe
+from .requirements.agreement import IN_STEP, require_agreement, require_runs
+from .requirements.training_law import moved, require_kept, tree_law
+
+
+def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
+    """Leave out noise that depends on a leaf's place in the tree, which a freeze may change."""
+    return promised.filter(lambda optimizer: not optimizer.facts.stochastic)
+
+
+def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
+    """Leave out what moves leaves of zero gradient, by a decay or by 0/0 where all are zero: code
+    that zeroes gradients may be right and yet not hold those, and `frozen-value` says so.
+    """
+    return promised.filter(
+        lambda optimizer: (
+            not (optimizer.facts.moves_on_zero_gradient or optimizer.facts.nan_when_all_zero)
+        )
+    )
+
+
+@tree_law(
+    "freeze-nothing",
+    guarantee="selected",
+    needs="wrapper",
+    draws=lifecycle.applied("no freeze", "nothing", choose=_placeless),
+    judges_malformed=True,
+    evidence={IN_STEP: 0.3},
+    meaning="An empty mask is taken for a missing one, or inverted; or the wrapper scales, clips "
+    "or delays what it does not freeze.",
+)
+def to_freeze_nothing_changes_nothing(plain: Trajectory, frozen: Trajectory) -> None:
+    """Where no leaf is frozen, the optimizer trains as it does without the freeze."""
+    require_runs(plain, frozen)
+    require_agreement((plain, frozen), other="where the freeze is applied to no leaf")
+
+
+@tree_law(
+    "freeze-everything",
+    guarantee="selected",
+    needs="wrapper or refreeze",
+    draws=lifecycle.applied("everything", preceded=(("freeze everything",),), choose=_still),
+    judges_malformed=True,
+    meaning="A mask of nothing but frozen leaves is a special case that is forgotten, or the "
+    "freeze knows only the leaves it was written for.",
+)
+def to_freeze_everything_moves_nothing(trajectory: Trajectory) -> None:
+    """Where all leaves are frozen, none moves, under optimizers that move nothing by themselves."""
+    if trajectory.raised is not None:  # many a correct program has no gradient of nothing
+        error = type(trajectory.raised).__name__
+        raise Inconclusive(f"all leaves frozen raises {error}", subject=True)
+    require_runs(trajectory)
+    require_kept(trajectory, "value")
+
+
+@tree_law(
+    "freeze-twice",
+    guarantee="selected",
+    needs="wrapper or refreeze and optimizer",
+    draws=lifecycle.applied(
+        "once", "twice", preceded=(("freeze",), ("freeze", "freeze")), choose=_placeless
+    ),
+    judges_malformed=True,
+    evidence={IN_STEP: 0.2},
+    meaning="The freeze toggles, counts, or compounds what it does to the other leaves.",
+)
+def to_freeze_twice_is_to_freeze_once(once: Trajectory, twice: Trajectory) -> None:
+    """The same leaves frozen a second time stay frozen, and the others train as before."""
+    require_runs(once, twice)
+    require_agreement((once, twice), other="where they are frozen twice")
+
+
+@tree_law(
+    "freeze-order",
+    guarantee="selected",
+    needs="wrapper",
+    draws=lifecycle.applied(
+        "once", "in two parts", "in two parts, the other way round", choose=_placeless
+    ),
+    judges_malformed=True,
+    evidence={IN_STEP: 0.3},
+    meaning="The last mask replaces the one before it, instead of adding to it.",
+)
+def leaves_are_frozen_in_any_order(
+    once: Trajectory, parts: Trajectory, reversed_parts: Trajectory
+) -> None:
+    """Leaves frozen by two masks, in either order, are frozen as by one mask; the others train."""
+    runs = (once, parts, reversed_parts)
+    require_runs(*runs)
+    require_agreement(runs, (0, 1), "where they are frozen in two parts")
+    require_agreement(runs, (0, 2), "where they are frozen in two parts, the other way round")
+
+
+def _stays_frozen(subject: Any, failure: Refutation) -> bool:
+    """Tell whether an unfrozen leaf that stayed stays again, on other data, and the loss depends on
+    it: the units behind it may have died while it was frozen, and then it has no gradient.
+    """
+    *_, problem = failure.facts["problems"]
+    path = failure.facts["path"]
+
+    def moves_again(other: int) -> bool:
+        again = replace(
+            problem,
+            seed=problem.seed + other,
+            fill=problem.fill ^ other,
+            optimizer=problem.optimizer.at_rate(0.001),  # at a high one, units die at once
+            actions=("freeze", "step", "unfreeze", *("step",) * 10),
+        )
+        return any(_moved(step, path) for step in _thawed(subject.run(again)))
+
+    first, *others = range(1, _AGAIN + 1)
+    if moves_again(first):  # most do; whether it matters takes as long as four more
+        return False
+    return bool(subject.matters(failure.facts["calls"][-1], path)) and not any(
+        map(moves_again, others)
+    )
+
+
+#: Half of all single units are dead from the start: one in a million is so in so many runs.
+_AGAIN = 20
+
+
+@tree_law(
+    "unfreeze-resumes",
+    guarantee="selected",
+    needs="refreeze and optimizer",
+    draws=lifecycle.thawed,
+    judges_malformed=True,
+    confirm=_stays_frozen,
+    evidence={IN_STEP: 0.2},
+    meaning="An unfrozen leaf is still masked somewhere: in the optimizer that was built for the "
+    "frozen set, in a filter, or in a program that was compiled before.",
+)
+def unfrozen_leaves_train_again(never: Trajectory, at_once: Trajectory, later: Trajectory) -> None:
+    """Leaves that are frozen and unfrozen before the first step train as if they had never been
+    frozen; unfrozen later, each moves again at least once over the whole run, if it matters.
+    """
+    require_runs(never, at_once, later)
+    if not never.chosen:
+        raise Inconclusive("it freezes no leaf", subject=True)
+    require_agreement((never, at_once, later), other="where they were frozen and unfrozen before")
+    thawed = _thawed(later)
+    for path in sorted(later.chosen & thawed[0].trainable):
+        _observe_thaw(later, thawed, path)
+
+
+def _observe_thaw(trajectory: Trajectory, thawed: list[Step], path: Path) -> None:
+    name = path_text(path)
+    if any(_moved(step, path) for step in thawed):
+        observe(f"{trajectory.structure}{name}", None)
+        return
+    first, last = thawed[0].number - 1, thawed[-1].number - 1
+    pair = f"before[2][{first}][{name!r}], after[2][{last}][{name!r}]"
+    failure = Refutation(
+        f"{name}: unfrozen leaf never moves again, as here after step {first} under "
+        f"{trajectory.problem.optimizer}",
+        assertion=f"not same_value({pair})",
+        leaf=name,
+        path=path,
+        optimizer=str(trajectory.problem.optimizer),
+    )
+    observe(f"{trajectory.structure}{name}", failure)
+
+
+def _thawed(trajectory: Trajectory) -> list[Step]:
+    return [step for step in trajectory.steps if not step.frozen]
+
+
+def _moved(step: Step, path: Path) -> bool:
+    return moved(step.before.params, step.after.params, path)
+
+
+@tree_law(
+    "frozen-warm-state",
+    guarantee="value",
+    needs="refreeze",
+    draws=lifecycle.warmed,
+    meaning="The optimizer's state outlives the gradient: momentum or Adam's first moment moves a "
+    "leaf for many steps after its gradient has become zero. Mask the update, not the gradient.",
+)
+def leaves_frozen_later_stay(trajectory: Trajectory) -> None:
+    """A leaf that is frozen after some ordinary steps keeps its value from then on."""
+    require_kept(trajectory, "value")
+
+
+LAWS: tuple[Law, ...] = (
+    to_freeze_nothing_changes_nothing,
+    to_freeze_everything_moves_nothing,
+    to_freeze_twice_is_to_freeze_once,
+    leaves_are_frozen_in_any_order,
+    unfrozen_leaves_train_again,
+    leaves_frozen_later_stay,
+)

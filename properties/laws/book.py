@@ -1,0 +1,77 @@
+"""The law book: every law, in the order in which it is run and printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from . import (
+    algebra as algebra_laws,
+)
+from . import (
+    determinism as repeat_laws,
+)
+from . import (
+    exercise_answers as exercise_laws,
+)
+from . import (
+    exercise_updates as exercise_xray,
+)
+from . import (
+    frozen_leaves as frozen_laws,
+)
+from . import (
+    isolation as isolation_laws,
+)
+from . import (
+    lifecycles as lifecycle_laws,
+)
+from . import (
+    losses as loss_laws,
+)
+from . import (
+    references as reference_laws,
+)
+from . import (
+    surrounding_state as inert_laws,
+)
+from . import (
+    trainable_leaves as movement_laws,
+)
+from .law import Law
+
+EXERCISE_LAWS: tuple[Law, ...] = (*exercise_laws.LAWS, *exercise_xray.LAWS)
+TREE_LAWS: tuple[Law, ...] = (
+    *frozen_laws.LAWS,
+    *movement_laws.LAWS,
+    *loss_laws.LAWS,
+    *isolation_laws.LAWS,
+    *inert_laws.LAWS,
+    *repeat_laws.LAWS,
+    *algebra_laws.LAWS,
+    *lifecycle_laws.LAWS,
+    *reference_laws.LAWS,
+)
+BOOK = EXERCISE_LAWS + TREE_LAWS
+
+BY_ID = {law.id: law for law in BOOK}
+assert len(BY_ID) == len(BOOK), "two laws share an id"
+
+
+class UnknownLaw(ValueError):
+    """A law id or glob that matches nothing; the message names the closest ids."""
+
+
+def laws_matching(globs: Iterable[str]) -> tuple[Law, ...]:
+    """Return the laws whose id matches any of the globs, in the order of the book.
+
+    Raises `UnknownLaw` for a glob that matches none: a check that selects nothing checks nothing.
+    """
+    globs = tuple(globs)
+    for glob in globs:
+        if not any(fnmatchcase(law.id, glob) for law in BOOK):
+            close = get_close_matches(glob, BY_ID, n=3, cutoff=0.4)
+            hint = f"; did you mean {', '.join(close)}?" if close else ""
+            raise UnknownLaw(f"no law is called {glob!r}{hint} (`frostproof laws` lists them all)")
+    return tuple(law for law in BOOK if any(fnmatchcase(law.id, glob) for glob in globs))

@@ -1,0 +1,219 @@
+"""The law book, frozen leaves: they keep norm, value and bits, whatever they are and are given."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ...reference.observation.trajectory import Step, Trajectory
+from ...reference.optimizers.optimizer import Optimizer
+from ...reference.pytrees.paths import Path, path_text
+from ...strategies.optimizers import behind_clipping, catalogue_for_zero_gradients
+from ...strategies.problems import trainings as training
+from ..engine.numpy_guard import assertion_of, ending
+from .law import Inconclusive, SubjectRaised, label, refute
+from .requirements.training_law import require_kept, tree_law
+
+_LEAK = (
+    "The freeze misses a leaf (a name, a bias, another spelling of its path), or something after "
+    "it moves what has no gradient: weight decay, momentum, a default of the optimizer."
+)
+
+
+@tree_law(
+    "training-runs",
+    guarantee="computes",
+    draws=training.single,
+    judges_malformed=True,
+    meaning="An exception for some optimizer, shape or seed, or an answer of another form than "
+    "the contract's.",
+)
+def training_runs_to_its_end(trajectory: Trajectory) -> None:
+    """Every problem is trained to its last step, without an exception."""
+    if trajectory.raised is not None:
+        optimizer = trajectory.problem.optimizer
+        if optimizer.facts.picky:
+            raise Inconclusive(f"{optimizer.name} raises on some trees")
+        ended, asserted = ending(trajectory.raised), assertion_of(trajectory.raised)
+        step = len(trajectory.steps) + 1
+        raise SubjectRaised(f"step {step} {ended}", assertion=asserted, raised=ended)
+    if trajectory.malformed:
+        asserted = "callable(getattr(optimizer, 'update', None))"
+        refute(f"the answer is {trajectory.malformed}", assertion=asserted)
+
+
+@tree_law("frozen-norm", guarantee="norm", draws=training.single, meaning=_LEAK)
+def frozen_leaves_keep_their_norms(trajectory: Trajectory) -> None:
+    """After every step, each frozen leaf has the norm it had: one NumPy call on both, exactly."""
+    label_freeze(trajectory)
+    require_kept(trajectory, "norm")
+
+
+@tree_law(
+    "frozen-value",
+    guarantee="value",
+    draws=training.single,
+    budget={"more than one step": 0.4},
+    meaning=_LEAK,
+)
+def frozen_leaves_keep_their_values(trajectory: Trajectory) -> None:
+    """After every step, each frozen leaf has the values it had."""
+    label_freeze(trajectory)
+    require_kept(trajectory, "value")
+
+
+@tree_law(
+    "frozen-bits",
+    guarantee="bits",
+    draws=training.single,
+    meaning=_LEAK + " Or a zero was added: −0.0 + 0.0 is +0.0, and p + 0 flushes a subnormal p.",
+)
+def frozen_leaves_keep_their_bits(trajectory: Trajectory) -> None:
+    """After every step, each frozen leaf has the bits it had."""
+    label_freeze(trajectory)
+    require_kept(trajectory, "bits")
+
+
+@tree_law(
+    "frozen-special-weights",
+    guarantee="bits",
+    needs="wrapper or with_params",
+    draws=training.with_regimes(
+        weights=("special",), trees=(("two leaves",), ("two layers",), ("bfloat16",), ("float16",))
+    ),
+    meaning="An update is added to frozen leaves, be it zero: −0.0 becomes +0.0 and a subnormal 0 "
+    "(`set_to_zero` outside jit), or an optimizer makes NaN of a half-precision leaf.",
+)
+def frozen_special_weights_keep_their_bits(trajectory: Trajectory) -> None:
+    """So do −0.0, subnormals, NaN payloads and infinities, and bfloat16 and float16 leaves."""
+    require_kept(trajectory, "bits")
+
+
+def _uncoupled(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
+    return promised.filter(lambda o: not (o.facts.couples_leaves or o.facts.spreads_nan))
+
+
+def _coupled(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
+    del promised
+    return behind_clipping()
+
+
+_OVERFLOWING = ("inf", "nan", "huge")
+
+
+@tree_law(
+    "frozen-under-overflow",
+    guarantee="value",
+    draws=training.under(_uncoupled, gradients=_OVERFLOWING),
+    evidence={"not finite": 0.3},
+    meaning="The gradient is multiplied by 0 instead of replaced: 0 · inf is NaN.",
+)
+def frozen_leaves_survive_overflow(trajectory: Trajectory) -> None:
+    """Frozen leaves keep their values also when losses and gradients reach inf or NaN, under
+    optimizers that look at each leaf by itself.
+    """
+    label("not finite", _not_finite(trajectory))
+    require_kept(trajectory, "value")
+
+
+@tree_law(
+    "frozen-under-coupled-overflow",
+    guarantee="isolated",
+    draws=training.under(_coupled, gradients=_OVERFLOWING),
+    meaning="Gradients are zeroed before an optimizer that couples leaves, such as clipping by "
+    "global norm: a NaN in one trainable gradient makes the norm NaN, and 0 · NaN is NaN.",
+)
+def frozen_leaves_survive_coupled_overflow(trajectory: Trajectory) -> None:
+    """…and under optimizers that couple leaves, by a norm of all gradients."""
+    label("not finite", _not_finite(trajectory))
+    require_kept(trajectory, "value")
+
+
+def _not_finite(trajectory: Trajectory) -> bool:
+    return any(
+        not np.isfinite(leaf.array.astype(float)).all()
+        for path, leaf in trajectory.last.params.items()
+        if path in trajectory.steps[-1].trainable
+    )
+
+
+@tree_law(
+    "frozen-any-learning-rate",
+    guarantee="value",
+    needs="optimizer",
+    draws=training.at_extreme_rates,
+    meaning="A leak that is proportional to the learning rate and invisible at ordinary ones, or "
+    "0 · inf where the rate overflows.",
+)
+def frozen_at_any_learning_rate(trajectory: Trajectory) -> None:
+    """Frozen leaves keep their values for zero, negative, tiny and huge finite rates."""
+    require_kept(trajectory, "value")
+
+
+@tree_law(
+    "frozen-under-other-optimizers",
+    guarantee="value",
+    needs="optimizer",
+    draws=training.under(lambda promised: catalogue_for_zero_gradients()),
+    beyond=True,
+    meaning="Outside the promise: the technique does not hold what this optimizer moves by itself.",
+)
+def frozen_under_any_optimizer(trajectory: Trajectory) -> None:
+    """Frozen leaves keep their values under every optimizer of the catalogue, promised or not."""
+    require_kept(trajectory, "value")
+
+
+@tree_law(
+    "frozen-structure",
+    guarantee="selected",
+    draws=training.with_regimes(
+        trees=(("two layers",), ("sequences",), ("bfloat16",), ("float16",), ("scalar",))
+    ),
+    meaning="A step rebuilds the tree: a leaf that is dropped, cast, or of another variable type.",
+)
+def structure_stays(trajectory: Trajectory) -> None:
+    """Tree, shapes, dtypes and variable types of the parameters stay as they were."""
+    for step in trajectory.steps:
+        before, after = step.before.params, step.after.params
+        for path in sorted(set(before) | set(after)):
+            now, then = after.get(path), before.get(path)
+            if now is None or then is None:
+                _refute_structure(step, path, "appeared" if then is None else "vanished")
+            elif now.array.dtype != then.array.dtype or now.array.shape != then.array.shape:
+                old = f"{then.array.dtype.name}{then.array.shape}"
+                _refute_structure(step, path, f"{old} → {now.array.dtype.name}{now.array.shape}")
+            elif now.kind != then.kind:
+                _refute_structure(step, path, f"{then.kind} → {now.kind}")
+        if before.structure != after.structure and list(before) != list(after):
+            _refute_structure(step, (), "the order of leaves changed")
+
+
+def _refute_structure(step: Step, path: Path, what: str) -> None:
+    name, index = path_text(path), step.number - 1
+    refute(
+        f"{name}: the tree changed at step {step.number}: {what}",
+        assertion=f"same_form(before[0][{index}].get({name!r}), after[0][{index}].get({name!r}))",
+        leaf=name,
+        step=step.number,
+        observed=what,
+    )
+
+
+def label_freeze(trajectory: Trajectory) -> None:
+    """Count what an example exercises."""
+    label("more than one step", len(trajectory.steps) > 1)
+    label("all leaves frozen", not trajectory.steps[0].trainable)
+
+
+LAWS = (
+    training_runs_to_its_end,
+    frozen_leaves_keep_their_norms,
+    frozen_leaves_keep_their_values,
+    frozen_leaves_keep_their_bits,
+    frozen_special_weights_keep_their_bits,
+    frozen_leaves_survive_overflow,
+    frozen_leaves_survive_coupled_overflow,
+    frozen_at_any_learning_rate,
+    frozen_under_any_optimizer,
+    structure_stays,
+)

@@ -1,0 +1,120 @@
+"""The law book, isolation: trainable leaves train as if the frozen part were a constant."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ...reference.observation.trajectory import Step, Trajectory
+from ...reference.optimizers.optimizer import Optimizer
+from ...reference.pytrees.paths import Path, path_text
+from ...strategies.problems import trainings as training
+from .law import Inconclusive, label, refute
+from .requirements.training_law import gradients_needed, tree_law
+
+
+def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
+    """Leave out noise that depends on a leaf's place in the tree: alone it gets another place."""
+    return promised.filter(lambda optimizer: not optimizer.facts.stochastic)
+
+
+@tree_law(
+    "trains-as-if-alone",
+    guarantee="isolated",
+    needs="optimizer",
+    draws=training.under(_placeless),
+    evidence={"trainable leaves beside frozen ones": 0.3},
+    meaning="The optimizer sees the frozen gradients and couples them with the others, by a norm "
+    "or a count; an update is changed, delayed or mixed up after the optimizer made it.",
+)
+def trains_as_if_alone(trajectory: Trajectory) -> None:
+    """The trainable gradients that the optimizer was given, replayed through the same optimizer on
+    the trainable leaves alone, give the same new leaves within what rounding may change.
+    """
+    from ...reference.oracles.isolated_replay import replay  # here: a law book is read without JAX
+
+    paths = trajectory.steps[0].trainable
+    for step in trajectory.steps:
+        given = gradients_needed(step)
+        if not all(np.isfinite(given[path].astype(float)).all() for path in paths):
+            raise Inconclusive("a gradient is not finite", subject=True)
+    label("trainable leaves beside frozen ones", bool(paths and trajectory.steps[0].frozen))
+    optimizer = trajectory.problem.optimizer.transformation
+    for step, alone, bound in replay(optimizer, trajectory.steps, paths):
+        for path in sorted(paths):
+            after = step.after.params[path].array.astype(np.float64)
+            _require_close(trajectory, step, path, after, alone[path], bound[path])
+
+
+def _require_close(
+    trajectory: Trajectory,
+    step: Step,
+    path: Path,
+    after: np.ndarray,
+    expected: np.ndarray,
+    bound: np.ndarray,
+) -> None:
+    """Require a leaf to lie within the bound; where the expected one is not finite, anything is."""
+    with np.errstate(invalid="ignore"):
+        far = ~(np.abs(after - expected) <= bound) & np.isfinite(expected + bound)
+    if not far.any():
+        return
+    index = tuple(int(i) for i in np.argwhere(far)[0])
+    name, seen, wanted, off = path_text(path), *(float(a[index]) for a in (after, expected, bound))
+    problem, place = trajectory.problem, f"[{step.number - 1}][{name!r}][{index}]"
+    disturbed = _DISTURBED.get(getattr(problem, "disturbed", ""))
+    if disturbed is None:
+        other, assertion = (
+            "alone it becomes",
+            f"abs(float(after[0]{place}) - {wanted!r}) <= {off!r}",
+        )
+    else:
+        other = f"with frozen gradients {disturbed}; as they were it becomes"
+        assertion = f"abs(float(after[1]{place}) - float(after[0]{place})) <= {off!r}"
+    refute(
+        f"{name}: trainable leaf becomes {seen:.9g} at step {step.number}, {other} {wanted:.9g} "
+        f"± {off:.2g}, under {problem.optimizer}",
+        assertion=assertion,
+        leaf=name,
+        step=step.number,
+        observed=seen,
+        expected=wanted,
+        bound=off,
+        optimizer=str(problem.optimizer),
+    )
+
+
+@tree_law(
+    "frozen-gradients-do-not-leak",
+    guarantee="isolated",
+    needs="optimizer",
+    draws=training.disturbed,
+    meaning="Clipping by global norm, normalisation or a NaN check sees the frozen gradients: put "
+    "it inside the partition, or zero the gradients before it.",
+)
+def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) -> None:
+    """Frozen gradients that are scaled, flipped, made huge or NaN, only where they are not zero,
+    change no trainable leaf.
+    """
+    label("frozen gradients reach the optimizer", _reach(trajectory))
+    for step, other in zip(trajectory.steps, disturbed.steps, strict=True):
+        for path in sorted(step.trainable):
+            before, plain, seen = (
+                snapshot[path].array.astype(np.float64)
+                for snapshot in (step.before.params, step.after.params, other.after.params)
+            )
+            # Two programs, each compiled as a whole; what leaks is no matter of rounding.
+            bound = 1e-4 * np.abs(plain - before) + 1e-6 * np.abs(before)
+            _require_close(disturbed, other, path, seen, plain, bound)
+
+
+def _reach(trajectory: Trajectory) -> bool:
+    given, frozen = trajectory.steps[0].given, trajectory.steps[0].frozen
+    if given is None:
+        return False
+    return any(given.gradients[path].any() for path in frozen & given.gradients.keys())
+
+
+_DISTURBED = {"scaled": "scaled by 1000", "flipped": "negated", "huge": "huge", "nan": "NaN"}
+
+LAWS = (trains_as_if_alone, frozen_gradients_do_not_leak)

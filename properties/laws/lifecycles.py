@@ -1,0 +1,143 @@
+"""The law book, lifecycles: freezing, training, saving and restoring in any order."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+
+from ...reference.observation.trajectory import Step, Trajectory
+from ...reference.problems.training_problem import CHANGE
+from ...reference.pytrees.comparison import Change, changes, same_bits
+from ...reference.pytrees.paths import Path, path_text
+from ...reference.pytrees.snapshot import Snapshot
+from ...strategies.problems import lifecycles as lifecycle
+from .law import Inconclusive, Law, label, refute
+from .requirements.agreement import require_close, require_runs
+from .requirements.training_law import require_complete, require_kept, tree_law
+
+
+@tree_law(
+    "lifecycle",
+    guarantee="value",
+    needs="refreeze",
+    draws=lifecycle.lived,
+    meaning="What is frozen is not part of the state: a restore brings back the weights and not "
+    "the frozen set, or a refreeze knows only the leaves it was written for.",
+)
+def frozen_leaves_live_on(trajectory: Trajectory) -> None:
+    """Whatever is done in whatever order (freeze the subject's leaves, the others, all or none,
+    train, change the optimizer, save, restore), what is frozen now has not moved since it was
+    frozen.
+    """
+    label("a restore after a save", _restored(trajectory.problem.actions))
+    label("a change of optimizer", CHANGE in trajectory.problem.actions)
+    require_kept(trajectory, "value")
+    steps = iter(trajectory.steps)
+    # The values that the next step must find, and how a script has them.
+    expected = trajectory.first.params, "before[0][0]"
+    saved = None
+    for action in trajectory.problem.actions:
+        if action == "save":
+            saved = expected
+        elif action == "restore" and saved is not None:
+            expected = saved
+        elif action == "step":
+            step = next(steps)
+            _require_found(step, *expected)
+            expected = step.after.params, f"after[0][{step.number - 1}]"
+
+
+def _restored(actions: tuple[str, ...]) -> bool:
+    return "save" in actions and "restore" in actions[actions.index("save") :]
+
+
+def _require_found(step: Step, expected: Snapshot, place: str) -> None:
+    """Require frozen leaves to be before a step what they were after the last, or when saved."""
+    for change in changes(expected, step.before.params, step.frozen, "value"):
+        name = path_text(change.path)
+        found = f"before[0][{step.number - 1}].get({name!r})"
+        refute(
+            f"{name}: frozen leaf changed between two steps, before step {step.number}: "
+            f"{change.describe()}",
+            assertion=f"same_value({place}.get({name!r}), {found})",
+            leaf=name,
+            step=step.number,
+        )
+
+
+@tree_law(
+    "restored-equals-saved",
+    share=0.3,
+    guarantee="value",
+    needs="trainer",
+    draws=lifecycle.checkpointed,
+    judges_malformed=True,
+    meaning="Part of the training is not in its state: weights in a closure, momentum in a global. "
+    "A checkpoint loses it, and training resumes as something else.",
+)
+def restored_states_equal_saved_ones(plain: Trajectory, restored: Trajectory) -> None:
+    """A state saved through Orbax, and restored into a training begun anew, equals what was saved,
+    parameters bit for bit; and its next step is the one that the saved state takes.
+    """
+    from ...reference.observation.checkpoint import (
+        NotCheckpointable,
+    )  # here: a law book is read without JAX
+
+    require_complete(plain)
+    if isinstance(restored.raised, NotCheckpointable):
+        raise Inconclusive(str(restored.raised), subject=True)
+    require_runs(plain, restored)
+    *_, last, resumed = restored.steps
+    for path in sorted(last.after.params.keys() | resumed.before.params.keys()):
+        _require_restored(last.after.params, resumed.before.params, path, last.number)
+    if last.after.rest is not None and resumed.before.rest is not None:
+        for path in sorted(last.after.rest.keys() | resumed.before.rest.keys()):
+            _require_carried(last.after.rest, resumed.before.rest, path, last.number)
+    _require_resumed(plain.steps[-1], resumed)
+
+
+def _require_restored(saved: Snapshot, restored: Snapshot, path: Path, number: int) -> None:
+    for change in changes(saved, restored, [path], "bits"):
+        name = path_text(path)
+        pair = f"after[1][{number - 1}].get({name!r}), before[1][{number}].get({name!r})"
+        _refute_restored(name, change, f"same_bits({pair})")
+
+
+def _require_carried(saved: Snapshot, restored: Snapshot, path: Path, number: int) -> None:
+    """Require the rest of the state, counters and keys, to have the same values: of a number that
+    was a Python one Orbax may make an array.
+    """
+    one, two = saved.get(path), restored.get(path)
+    if one and two and (same_bits(one.array, two.array) or np.array_equal(one.array, two.array)):
+        return
+    name = path_text(path)
+    pair = f"carried[1][{number - 1}].get({name!r}), restored.get({name!r})"
+    change = Change(path, what="another value")
+    if one is None or two is None:
+        change = Change(path, what="appeared" if one is None else "vanished")
+    _refute_restored(name, change, f"np.array_equal({pair})")
+
+
+def _refute_restored(name: str, change: Change, assertion: str) -> NoReturn:
+    refute(
+        f"{name}: is not what was saved: {change.describe()}",
+        assertion=assertion,
+        leaf=name,
+    )
+
+
+def _require_resumed(plain: Step, resumed: Step) -> None:
+    """Require the step after the checkpoint to be the one that was taken without it.
+
+    Not to the bit: restored arrays are committed to their device, and a program compiled for such
+    is another one.
+    """
+    for path in sorted(plain.before.params.keys() & resumed.before.params.keys()):
+        before, after = (m.params[path].array for m in (plain.before, plain.after))
+        if before.dtype.kind in "fV" and before.shape == after.shape:
+            length = np.abs(after.astype(np.float64) - before.astype(np.float64)).max(initial=0)
+            require_close(plain, resumed, path, float(length), (0, 1), "from the checkpoint")
+
+
+LAWS: tuple[Law, ...] = (frozen_leaves_live_on, restored_states_equal_saved_ones)

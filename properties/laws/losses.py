@@ -1,0 +1,209 @@
+"""The law book, losses: what a trainer reports is the declared loss of its own prediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...reference.numerics.rounding import UNIT
+from ...reference.observation.trajectory import Step, Trajectory
+from ...reference.problems.row_order import another_order
+from ...reference.subjects.user_errors import error_text, let_through
+from ...strategies.optimizers import named
+from ...strategies.problems import trainings as training
+from .law import Inconclusive, SubjectRaised, label, refute
+from .requirements.bounds import distance
+from .requirements.training_law import moved, tree_law
+
+_WRONG = (
+    "A sum for a mean, a factor, a broadcast of (N, 1) against (N,), rows left out, or a loss of "
+    "another prediction than `predict` gives."
+)
+
+
+@tree_law(
+    "loss-is-mse",
+    guarantee="computes",
+    needs="loss and predict",
+    draws=training.single,
+    meaning=_WRONG,
+)
+def loss_is_the_declared_one(trajectory: Trajectory) -> None:
+    """The reported loss equals the declared loss (mean squared error, or a NumPy callable) of the
+    prediction before the step, within what its rounding may change.
+    """
+    _require_loss(trajectory)
+
+
+@tree_law(
+    "loss-before-step",
+    guarantee="computes",
+    needs="loss and predict",
+    draws=training.under(lambda promised: named("sgd", learning_rates=(1.0, 10.0, 100.0))),
+    evidence={"the step moves a leaf": 0.5},
+    meaning="The loss is evaluated again after the update.",
+)
+def loss_is_that_before_the_step(trajectory: Trajectory) -> None:
+    """So it does where the step changes the prediction beyond all rounding."""
+    step = trajectory.steps[0]
+    params = step.before.params, step.after.params
+    label("the step moves a leaf", any(moved(*params, path) for path in step.trainable))
+    _require_loss(trajectory)
+
+
+def _require_loss(trajectory: Trajectory) -> None:
+    """Require the loss of the first step; the others start from weights of its making."""
+    value, bound = expected_loss(trajectory)
+    loss = trajectory.steps[0].loss
+    assert loss is not None
+    if not abs(loss - value) <= bound:
+        refute(
+            f"loss is {loss:.9g}, expected {value:.9g} ± {bound:.2g} ({distance(loss, value)})",
+            assertion=f"abs(losses[0][0] - {value!r}) <= {bound!r}",
+            leaf="loss",
+            observed=loss,
+            expected=value,
+            bound=bound,
+        )
+
+
+@tree_law(
+    "loss-row-order",
+    guarantee="computes",
+    needs="mse and predict and rows",
+    draws=training.with_permuted_rows,
+    budget={"more than one row": 0.4},
+    meaning="Rows are weighted, skipped or treated by their position in the batch.",
+)
+def loss_ignores_the_order_of_rows(trajectory: Trajectory, permuted: Trajectory) -> None:
+    """Permuted rows give the same loss, within the sum of both bounds."""
+    problem = permuted.problem
+    label("more than one row", problem.rows > 1)
+    order = another_order(problem.order, problem.rows)
+    _require_same_loss(trajectory, permuted, order, "of the permuted rows")
+
+
+@tree_law(
+    "loss-repeated-rows",
+    guarantee="computes",
+    needs="mse and predict and rows",
+    draws=training.with_repeated_rows,
+    meaning="A sum for a mean, a division by n − 1, or a batch size that is taken from elsewhere.",
+)
+def loss_ignores_repeated_rows(trajectory: Trajectory, repeated: Trajectory) -> None:
+    """Every row k times gives the same loss, within the sum of both bounds."""
+    rows = np.tile(np.arange(trajectory.problem.rows), repeated.problem.repeats)
+    _require_same_loss(trajectory, repeated, rows, "of each row twice")
+
+
+def _require_same_loss(
+    trajectory: Trajectory, other: Trajectory, rows: np.ndarray, words: str
+) -> None:
+    (_, bound), (_, other_bound) = expected_loss(trajectory), expected_loss(other)
+    first, second = trajectory.steps[0], other.steps[0]
+    (one,), (two,) = _leaves(first.prediction), _leaves(second.prediction)
+    slack = _leaves(first.sensitivity)[0][rows] + _leaves(second.sensitivity)[0]
+    if not (np.abs(one[rows] - two) <= slack).all():
+        raise Inconclusive("a row's prediction depends on the other rows", subject=True)
+    assert first.loss is not None
+    assert second.loss is not None
+    off = bound + other_bound
+    if not abs(first.loss - second.loss) <= off:
+        refute(
+            f"loss is {first.loss:.9g}, loss {words} is {second.loss:.9g}: they may differ by "
+            f"{off:.2g} ({distance(second.loss, first.loss)})",
+            assertion=f"abs(losses[0][0] - losses[1][0]) <= {off!r}",
+            leaf="loss",
+            before=first.loss,
+            after=second.loss,
+            bound=off,
+        )
+
+
+def expected_loss(trajectory: Trajectory) -> tuple[float, float]:
+    """Return the declared loss of the first step's prediction, and how far off is correct."""
+    step, declared = trajectory.steps[0], trajectory.declared_loss
+    if step.loss is None:
+        refute("`train_step` reports no number as its loss", assertion="losses[0][0] == 0")
+    if step.noisy:
+        raise Inconclusive("statistics or noise: training computes no `predict`", subject=True)
+    if step.prediction is None or step.half_precision:
+        raise Inconclusive("in half precision no bound is known", subject=True)
+    if not all(np.isfinite(leaf).all() for leaf in _leaves(step.sensitivity)) and all(
+        np.isfinite(leaf).all() for leaf in _leaves(step.prediction)
+    ):
+        reason = "inputs are integers, and no parameters can be nudged: `with_params=`"
+        raise Inconclusive(reason, subject=True)
+    value, bound = _mse(step) if declared == "mse" else _own_loss(declared, step)
+    if not np.isfinite(value + bound) or value > 1e30:
+        raise Inconclusive("a sum may overflow float32 in some order", subject=True)
+    if not np.isfinite(step.loss):
+        raise Inconclusive("the reported loss is not finite, and the declared one is")
+    return value, bound
+
+
+def _mse(step: Step) -> tuple[float, float]:
+    """Return the mean squared error in float64 and its bound: from how far two correct predictions
+    may differ, and from n + 8 roundings of the loss itself.
+    """
+    if len(_leaves(step.prediction)) != 1 or len(_leaves(step.targets)) != 1:
+        raise Inconclusive("`loss='mse'` is of one prediction and one target", subject=True)
+    (prediction,), (targets,) = _leaves(step.prediction), _leaves(step.targets)
+    if prediction.size != targets.size:
+        raise Inconclusive("prediction and targets differ in shape", subject=True)
+    prediction = prediction.astype(np.float64)
+    (sensitivity,) = _leaves(step.sensitivity)
+    residuals = prediction.reshape(targets.shape) - targets.astype(np.float64)
+    value, off = float(np.mean(residuals**2)), sensitivity + 2 * UNIT * np.abs(prediction)
+    spread = float(np.mean(2 * np.abs(residuals).ravel() * off.ravel() + off.ravel() ** 2))
+    return value, spread + _rounding(prediction) * value + 1e-30
+
+
+def _own_loss(declared: Any, step: Step) -> tuple[float, float]:
+    """Return the declared loss in float64 and its bound: from what it makes of predictions that are
+    as far off as correct ones may be, and from roundings of its own.
+    """
+    from jax import tree  # here: a law book is read without JAX
+
+    prediction = tree.map(lambda leaf: np.asarray(leaf, np.float64), step.prediction)
+    generator = np.random.default_rng(0)
+
+    def loss(sign: bool) -> float:
+        def off(leaf: np.ndarray, most: np.ndarray) -> np.ndarray:
+            return leaf + most * generator.choice((-1, 1), leaf.shape) if sign else leaf
+
+        moved = tree.map(off, prediction, step.sensitivity)
+        try:
+            return float(declared(moved, step.targets))
+        except BaseException as error:
+            let_through(error)
+            raised = error_text(error)
+            message = f"`loss` of prediction and targets raised {raised}"
+            raise SubjectRaised(message, assertion="True", raised=raised) from None
+
+    value = loss(False)
+    # Four times the largest of four: by chance all could hit where the loss is flat.
+    spread = 4 * max(abs(loss(True) - value) for _ in range(4))
+    rounding = sum(map(_rounding, _leaves(prediction)))
+    return value, spread + 64 * rounding * max(abs(value), 1e-3)
+
+
+def _rounding(prediction: np.ndarray) -> float:
+    return (prediction.size + 8) * 2 * UNIT
+
+
+def _leaves(tree: Any) -> list[Any]:
+    if isinstance(tree, np.ndarray):
+        return [tree]
+    from jax.tree_util import tree_leaves
+
+    return list(tree_leaves(tree))
+
+
+LAWS = (
+    loss_is_the_declared_one,
+    loss_is_that_before_the_step,
+    loss_ignores_the_order_of_rows,
+    loss_ignores_repeated_rows,
+)

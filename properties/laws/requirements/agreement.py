@@ -1,0 +1,173 @@
+"""Two runs that must agree: the same leaves stay, and the others become the same but for rounding.
+
+Two correct programs need not agree to the bit. Compiled as a whole or operation by operation, they
+differ by ulps; a gradient that nearly cancels by far more, relative to itself, and Adam makes a
+whole step of it. So trainable leaves are compared only while both optimizers are given the same
+gradients, element by element; what both make of those differs by little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ml_dtypes
+import numpy as np
+
+from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.optimizers.catalogue import COMMON
+from ....reference.problems.wrapper_problem import TreeProblem
+from ....reference.pytrees.comparison import changes
+from ....reference.pytrees.paths import Path, path_text
+from ..law import Inconclusive, label, refute
+from .training_law import moved, recorder_needed, require_complete
+
+#: How far a gradient may be off, relative to itself, to be called the same.
+SAME_GRADIENT = 1e-4
+#: How far a leaf may be off, relative to all that it moved so far: ten times what such gradients
+#: make of it (Adam forgets at most nine tenths of one), and a thousand times the most that was
+#: measured between eager and compiled updates of the same gradients, over 400 runs.
+SAME_UPDATE = 1e-3
+#: Ulps of the parameter, a step.
+_ULPS = 8
+#: An update that depends on its gradient continuously, and not by a sign, which an ulp can turn.
+_CONTINUOUS = frozenset(COMMON) - {"lion"}
+IN_STEP = "both runs are given the same gradients"
+
+
+def require_agreement(
+    runs: Sequence[Trajectory], numbers: tuple[int, int] = (0, 1), other: str = "in the other run"
+) -> None:
+    """Require two of the runs to keep the same frozen leaves, and to train the others alike.
+
+    `other` says in a message how the first differs. A frozen leaf that moves in both is no matter
+    of agreement: other laws are about that.
+    """
+    first, second = (runs[number] for number in numbers)
+    in_step = _continuous(first)
+    if not isinstance(first.problem, TreeProblem):  # whose gradients are drawn
+        for run in (first, second):
+            recorder_needed(run.steps[0])
+    path_lengths: dict[Path, float] = {}
+    for step, counterpart in zip(first.steps, second.steps, strict=True):
+        for path in sorted(step.frozen & counterpart.frozen):
+            _require_same_fate(step, counterpart, path, numbers, other)
+        same = _given_the_same(first, step, counterpart)
+        label(IN_STEP, same and step.number == 1)
+        in_step = in_step and same
+        if not in_step:
+            continue
+        for path in sorted(step.trainable & counterpart.trainable):
+            length = path_lengths.get(path, 0.0) + _step_length(step, path)
+            path_lengths[path] = length
+            require_close(step, counterpart, path, length, numbers, other)
+
+
+def require_runs(first: Trajectory, *others: Trajectory) -> None:
+    """Leave an example aside in which the subject raised, in the first run or only in another."""
+    require_complete(first)
+    for trajectory in others:
+        error = trajectory.raised
+        if error is not None:
+            reason = f"this cannot be done with it: {type(error).__name__}"
+            raise Inconclusive(reason, subject=True)
+        require_complete(trajectory)
+
+
+def _continuous(trajectory: Trajectory) -> bool:
+    optimizer = trajectory.problem.optimizer
+    plain = optimizer.name in _CONTINUOUS
+    return plain or (
+        optimizer.name == "clip_by_global_norm" and optimizer.inner.name in _CONTINUOUS
+    )
+
+
+def _given_the_same(run: Trajectory, step: Step, counterpart: Step) -> bool:
+    if isinstance(run.problem, TreeProblem):
+        return True
+    if step.given is None or counterpart.given is None:
+        return False
+    paths = step.trainable & counterpart.trainable
+    pairs = [(step.given.gradients.get(p), counterpart.given.gradients.get(p)) for p in paths]
+    return all(a is not None and b is not None and _near(a, b) for a, b in pairs)
+
+
+def _near(a: np.ndarray, b: np.ndarray) -> bool:
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # what is not finite is near nothing
+        return a.shape == b.shape and bool((np.abs(a - b) <= SAME_GRADIENT * np.abs(a)).all())
+
+
+def _require_same_fate(
+    step: Step, counterpart: Step, path: Path, numbers: tuple[int, int], other: str
+) -> None:
+    """Require a frozen leaf to stay in both runs or in neither, at the same values."""
+    name, index = path_text(path), step.number - 1
+    fates = [moved(each.before.params, each.after.params, path) for each in (step, counterpart)]
+    if all(fates):
+        return
+    if any(fates):
+        place = numbers[fates.index(True)]
+        where = f"{other}, and not otherwise" if fates[1] else f"and not {other}"
+        refute(
+            f"{name}: frozen leaf changed at step {step.number}, {where}",
+            assertion=f"same_value(before[{place}][{index}].get({name!r}), "
+            f"after[{place}][{index}].get({name!r}))",
+            leaf=name,
+            step=step.number,
+        )
+    for change in changes(step.after.params, counterpart.after.params, [path], "value"):
+        pair = ", ".join(f"after[{number}][{index}].get({name!r})" for number in numbers)
+        refute(
+            f"{name}: frozen leaf has other values {other}, at step {step.number}: "
+            f"{change.describe()}",
+            assertion=f"same_value({pair})",
+            leaf=name,
+            step=step.number,
+        )
+
+
+def _step_length(step: Step, path: Path) -> float:
+    before, after = (m.params[path].array.astype(np.float64) for m in (step.before, step.after))
+    return float(np.abs(after - before).max(initial=0))
+
+
+def require_close(
+    step: Step,
+    counterpart: Step,
+    path: Path,
+    length: float,
+    numbers: tuple[int, int],
+    other: str,
+) -> None:
+    """Require a leaf to become the same in both runs, but for rounding: `length` is what it moved
+    so far. Half-precision leaves are left aside, whose every ulp is more than that.
+    """
+    if counterpart.after.params.get(path) is None or step.after.params.get(path) is None:
+        raise Inconclusive("see frozen-structure", subject=True)
+    seen, compared = (each.after.params[path].array for each in (step, counterpart))
+    if seen.dtype.itemsize < 4 or seen.dtype != compared.dtype or seen.shape != compared.shape:
+        return
+    size = max(float(np.abs(leaf).max(initial=0)) for leaf in (seen, compared, _before(step, path)))
+    unit = float(ml_dtypes.finfo(seen.dtype).eps)
+    bound = SAME_UPDATE * length + _ULPS * step.number * unit * size
+    far = np.abs(seen.astype(np.float64) - compared.astype(np.float64)) > bound
+    if not np.isfinite(bound) or not far.any():
+        return
+    index = tuple(int(i) for i in np.argwhere(far)[0])
+    a, b = float(seen[index]), float(compared[index])
+    name, place = path_text(path), f"[{step.number - 1}][{path_text(path)!r}][{index}]"
+    refute(
+        f"{name}: becomes {a:.9g} at step {step.number}, and {b:.9g} {other}: they may differ by "
+        f"{bound:.2g}",
+        assertion=f"abs(float(after[{numbers[0]}]{place}) - float(after[{numbers[1]}]{place})) "
+        f"<= {bound!r}",
+        leaf=name,
+        step=step.number,
+        before=a,
+        after=b,
+        bound=bound,
+    )
+
+
+def _before(step: Step, path: Path) -> np.ndarray:
+    return step.before.params[path].array

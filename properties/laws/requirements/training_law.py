@@ -1,0 +1,106 @@
+"""Laws on trajectories: how one is made, and the requirements on leaves that they are built of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.pytrees.comparison import Change, Promise, changes
+from ....reference.pytrees.paths import Path, path_text
+from ....reference.pytrees.snapshot import Snapshot
+from ..law import Inconclusive, Law, refute
+
+Check = Callable[..., None]
+
+
+def tree_law(id: str, *, needs: str = "tree", **fields: Any) -> Callable[[Check], Law]:
+    """Make a law on trainers and wrappers from its check, which takes the trajectories of one
+    example.
+    """
+
+    def make(check: Check) -> Law:
+        @wraps(check)
+        def check_complete(*trajectories: Trajectory) -> None:
+            for trajectory in trajectories:
+                require_complete(trajectory)
+            check(*trajectories)
+
+        checked = check if fields.get("judges_malformed") else check_complete
+        return Law(id, needs=needs, check=checked, **fields)
+
+    return make
+
+
+def require_complete(trajectory: Trajectory) -> None:
+    """Leave an example aside in which the subject raised; `training-runs` is about that."""
+    if trajectory.raised is not None or trajectory.malformed:
+        raise Inconclusive("see training-runs", subject=True)
+    if not trajectory.steps:
+        raise Inconclusive("there is no step")
+
+
+def require_kept(
+    trajectory: Trajectory,
+    promise: Promise,
+    *,
+    run: int = 0,
+    what: str = "frozen leaf",
+    leaves: Callable[[Step], Iterable[Path]] = lambda step: step.frozen,
+) -> None:
+    """Require leaves to be after every step what they were before it."""
+    for step in trajectory.steps:
+        for change in changes(step.before.params, step.after.params, leaves(step), promise):
+            refute_change(trajectory, step, change, promise, run=run, what=what)
+
+
+def refute_change(
+    trajectory: Trajectory, step: Step, change: Change, promise: Promise, *, run: int, what: str
+) -> None:
+    """Say which leaf changed, at which step, from what to what, under which optimizer."""
+    name, index = path_text(change.path), step.number - 1
+    pair = f"before[{run}][{index}].get({name!r}), after[{run}][{index}].get({name!r})"
+    refute(
+        f"{name}: {what} changed at step {step.number}: {change.describe()}, "
+        f"under {step.optimizer}",
+        assertion=f"same_{promise}({pair})",
+        leaf=name,
+        step=step.number,
+        before=number(change.before),
+        after=number(change.after),
+        ulps=change.ulps,
+        optimizer=str(step.optimizer),
+    )
+
+
+def number(element: np.generic | None) -> float | None:
+    """Return an element of a leaf as JSON can hold it."""
+    return None if element is None else float(np.real(element))
+
+
+def recorder_needed(step: Step) -> Any:
+    """Return what the engine's optimizer was given; where that is not found, none can say."""
+    if step.given is None:
+        reason = (
+            "the state of the optimizer that it is handed is not found: say where by `opt_state=`"
+        )
+        raise Inconclusive(reason, subject=True)
+    return step.given
+
+
+def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
+    """Return the gradients that the engine's optimizer was given, of all trainable leaves at least;
+    a program may hand them over under other names.
+    """
+    gradients: Mapping[Path, np.ndarray] = recorder_needed(step).gradients
+    if not step.trainable <= gradients.keys():
+        raise Inconclusive("the optimizer is given leaves under other names", subject=True)
+    return gradients
+
+
+def moved(before: Snapshot, after: Snapshot, path: Path) -> bool:
+    """Tell whether a leaf changed its value, or is there only once."""
+    return bool(changes(before, after, [path], "value"))

@@ -1,0 +1,195 @@
+"""The law book, what surrounds frozen leaves: optimizer state, statistics, copies stay put."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ...reference.observation.trajectory import Moment, Step, Trajectory
+from ...reference.pytrees.comparison import same_bits, same_value
+from ...reference.pytrees.paths import Path, path_text
+from ...reference.pytrees.snapshot import Leaf
+from ...strategies.problems import trainings as training
+from .law import Inconclusive, refute
+from .requirements.training_law import tree_law
+
+Leaves = Mapping[Path, Leaf]
+
+#: What the engine's own recorder keeps in the optimizer's state; not the subject's doing.
+_RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
+
+
+@tree_law(
+    "frozen-optimizer-state",
+    guarantee="inert",
+    needs="opt_state",
+    draws=training.single,
+    meaning="The optimizer sees the gradients of frozen leaves and collects them: after an "
+    "unfreeze its moments are those of another time, and memory is spent on them.",
+)
+def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
+    """Optimizer state that belongs to a frozen leaf does not exist, or its zeros stay zeros from a
+    fresh start. Counters and schedules are no leaf's.
+    """
+    for step in trajectory.steps:
+        before, after = step.before.opt_state, step.after.opt_state
+        if before is None or after is None:
+            raise Inconclusive("there is no optimizer state to look at", subject=True)
+        for path, owner in belonging(after, step.before.params):
+            if owner not in step.frozen or path not in before or before[path].array.any():
+                continue
+            if after[path].array.any():
+                zeros = f"not states[0][{step.number - 1}].get({_shown(path)!r}, np.zeros(1)).any()"
+                kind = "optimizer state"
+                _refute_state(trajectory, step, path, after[path], kind, "zeros", zeros)
+
+
+@tree_law(
+    "frozen-layer-state",
+    guarantee="inert",
+    needs="model_state",
+    draws=training.with_statistics,
+    meaning="BatchNorm of a frozen layer still runs in training mode, so that its running mean and "
+    "variance move and the frozen layer computes something else.",
+)
+def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
+    """Statistics of a frozen layer stay as they are."""
+    for step in trajectory.steps:
+        before, after = step.before.model_state, step.after.model_state
+        if before is None or after is None:
+            raise Inconclusive("there are no statistics of layers", subject=True)
+        for path in sorted(before.keys() & after.keys()):
+            if not _in_frozen_layer(path, step):
+                continue
+            if not same_value(before[path].array, after[path].array):
+                worst = before[path].array.ravel()[0], after[path].array.ravel()[0]
+                name = path_text(path)
+                refute(
+                    f"{name}: a statistic of a frozen layer moved at step {step.number}: "
+                    f"{worst[0]:.6g} → {worst[1]:.6g}",
+                    assertion=f"same_value(statistics[0][{step.number - 1}][{name!r}], "
+                    f"statistics[0][{step.number}][{name!r}])",
+                    leaf=name,
+                    step=step.number,
+                )
+
+
+def _in_frozen_layer(path: Path, step: Step) -> bool:
+    """Tell whether all parameters of the layer, or of a module around it, are frozen."""
+    for depth in range(len(path) - 1, 0, -1):
+        inside = [p for p in step.before.params if p[:depth] == path[:depth]]
+        if inside:
+            return all(p in step.frozen for p in inside)
+    return False
+
+
+@tree_law(
+    "frozen-copies",
+    guarantee="inert",
+    draws=training.single,
+    meaning="An averaged copy is computed as d·a + (1 − d)·p, which rounds although a equals p: in "
+    "bfloat16 it drifts until it sticks.",
+)
+def copies_of_frozen_leaves_equal_them(trajectory: Trajectory) -> None:
+    """Copies of a frozen leaf, such as moving averages and lookahead's slow weights, that equal it
+    at the start equal it ever after, in their own dtype.
+    """
+    found = False
+    later = [_carried(step.after) for step in trajectory.steps]
+    for path, owner in _copies(trajectory, later):
+        for step, carried in zip(trajectory.steps, later, strict=True):
+            if owner not in step.frozen:
+                continue
+            found = True
+            copy, leaf = carried[path], step.after.params[owner]
+            if not same_value(copy.array, leaf.array.astype(copy.array.dtype)):
+                name = path_text(owner)
+                pair = f"carried[0][{step.number - 1}][{_shown(path)!r}], "
+                pair += f"after[0][{step.number - 1}][{name!r}]"
+                equal = f"same_copy({pair})"
+                _refute_state(trajectory, step, path, copy, "copy", f"{name} itself", equal)
+    if not found:
+        raise Inconclusive("it keeps no copies of frozen leaves", subject=True)
+
+
+def _copies(trajectory: Trajectory, later: list[Leaves]) -> Iterator[tuple[Path, Path]]:
+    """Find leaves beside the parameters that hold the same numbers as one of them at the start."""
+    params = trajectory.first.params
+    carried = _carried(trajectory.first)
+    for path, owner in belonging(carried, params):
+        copy, leaf = carried[path].array, params[owner].array
+        if path not in later[-1] or copy.size < 2 or len(np.unique(copy.astype(float))) < 2:
+            continue
+        prefix = path[: len(path) - len(owner)]
+        # A copy is not where the parameters themselves are kept, all of them and at all times.
+        if same_bits(copy, leaf.astype(copy.dtype)) and not (
+            _holds_params(carried, prefix, params)
+            and all(
+                _holds_params(each, prefix, step.after.params)
+                for each, step in zip(later, trajectory.steps, strict=True)
+            )
+        ):
+            yield path, owner
+
+
+def _holds_params(carried: Leaves, prefix: Path, params: Leaves) -> bool:
+    """Tell whether this is where the parameters themselves are kept: all of them."""
+    return all(
+        (path := prefix + each) in carried and same_bits(carried[path].array, leaf.array)
+        for each, leaf in params.items()
+    )
+
+
+def _carried(moment: Moment) -> Leaves:
+    state: Leaves = moment.rest or moment.opt_state or {}
+    return {path: leaf for path, leaf in state.items() if not _RECORDER & set(path)}
+
+
+def belonging(state: Mapping[Path, Leaf], params: Mapping[Path, Leaf]) -> list[tuple[Path, Path]]:
+    """Pair state leaves with the parameter that they belong to: of their shape, and of the longest
+    path that theirs ends with.
+    """
+    pairs = []
+    for path, leaf in state.items():
+        if _RECORDER & set(path) or leaf.array.dtype.kind not in "fV":
+            continue
+        endings = (path[start:] for start in range(len(path)))
+        owner = next((ending for ending in endings if ending in params), None)
+        if owner is not None and params[owner].array.shape == leaf.array.shape:
+            pairs.append((path, owner))
+    return pairs
+
+
+def _refute_state(
+    trajectory: Trajectory,
+    step: Step,
+    path: Path,
+    leaf: Leaf,
+    what: str,
+    expected: str,
+    assertion: str,
+) -> None:
+    name, optimizer = _shown(path), trajectory.problem.optimizer
+    seen = float(leaf.array.astype(float).ravel()[np.abs(leaf.array.astype(float)).argmax()])
+    refute(
+        f"{name}: {what} of a frozen leaf is {seen:.6g} after step {step.number}, expected "
+        f"{expected}, under {optimizer}",
+        assertion=assertion,
+        leaf=name,
+        step=step.number,
+        observed=seen,
+        optimizer=str(optimizer),
+    )
+
+
+def _shown(path: Path) -> str:
+    """Show the path as it is without the engine's recorder around the optimizer."""
+    return path_text(tuple(segment for segment in path if segment != "frostproof_inner"))
+
+
+LAWS = (
+    optimizer_state_of_frozen_leaves_stays_zero,
+    statistics_of_frozen_layers_stay,
+    copies_of_frozen_leaves_equal_them,
+)

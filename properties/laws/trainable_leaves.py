@@ -1,0 +1,208 @@
+"""The law book, trainable leaves: they move, they alone, and by what the optimizer says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ...reference.numerics.intervals import Interval
+from ...reference.observation.trajectory import Step, Trajectory
+from ...reference.optimizers.optimizer import ForeignOptimizer, Optimizer, OwnOptimizer
+from ...reference.oracles.optimizer_oracles import informative, oracle_of
+from ...reference.pytrees.paths import Path, path_text
+from ...strategies.optimizers import named
+from ...strategies.problems import trainings as training
+from .law import Inconclusive, Refutation, label, observe, refute
+from .requirements.training_law import (
+    gradients_needed,
+    moved,
+    recorder_needed,
+    require_kept,
+    tree_law,
+)
+
+
+def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
+    """Keep optimizers that move nothing by themselves, since a decay would hide a missing gradient,
+    and move at once; and those of which nothing is known.
+    """
+
+    def keeps(optimizer: Any) -> bool:
+        facts = optimizer.facts
+        return isinstance(optimizer, ForeignOptimizer | OwnOptimizer) or not (
+            facts.moves_on_zero_gradient or facts.waits
+        )
+
+    return promised.filter(keeps)
+
+
+def matters(subject: Any, failure: Refutation) -> bool:
+    """Tell whether a leaf that never moved should have."""
+    (trajectory,) = failure.facts["calls"]
+    return bool(subject.matters(trajectory, failure.facts["path"]))
+
+
+@tree_law(
+    "trainable-moves",
+    guarantee="selected",
+    draws=training.under(_still),
+    confirm=matters,
+    meaning="The freeze catches too much: a prefix that also fits another layer, an inverted mask, "
+    "swapped arguments, an optimizer that never sees the leaf.",
+)
+def trainable_leaves_move(trajectory: Trajectory) -> None:
+    """Over the whole run, each trainable leaf moves at least once, if it matters: its gradient is
+    not negligible, or perturbing it changes the loss. A leaf that never mattered is named and not
+    judged.
+    """
+    for path in sorted(trajectory.steps[0].trainable):
+        _observe_move(trajectory, path)
+
+
+@tree_law(
+    "exact-selection",
+    guarantee="selected",
+    draws=training.of_alike_names(_still),
+    confirm=matters,
+    meaning="Names are compared as text: `startswith('l1')` also catches `l11`, `'l1' in path` "
+    "also `head/l1`, a mask that looks at the last entry also another layer's.",
+)
+def names_are_told_apart(trajectory: Trajectory) -> None:
+    """Names that are prefixes, suffixes or repeats of each other are told apart: the frozen leaf
+    keeps its values, and over the run the one that resembles it moves.
+    """
+    step = trajectory.steps[0]
+    alike = [path for path in sorted(step.trainable) if resembles(path, step.frozen)]
+    if not alike:
+        raise Inconclusive("no name of a trainable leaf resembles a frozen one", subject=True)
+    require_kept(trajectory, "value")
+    for path in alike:
+        _observe_move(trajectory, path)
+
+
+def resembles(path: Path, frozen: Iterable[Path]) -> bool:
+    """Tell whether a layer's name is found in a frozen path, in a longer name, or elsewhere."""
+    layers = {segment for other in frozen for segment in (other[:-1] or other)}
+    own = path[:-1] or path
+    return any(
+        name.startswith(layer) or name.endswith(layer) or layer.startswith(name)
+        for name in own
+        for layer in layers
+    ) and any(set(own) != set(other[:-1] or other) for other in frozen)
+
+
+def _observe_move(trajectory: Trajectory, path: Path) -> None:
+    """Note whether a trainable leaf moved in this example, or did not although it may matter."""
+    name = path_text(path)
+    steps = trajectory.steps
+    if any(moved(step.before.params, step.after.params, path) for step in steps):
+        observe(f"{trajectory.structure}{name}", None)
+        return
+    count = f"{len(steps)} step{'s' * (len(steps) != 1)}"
+    failure = Refutation(
+        f"{name}: trainable leaf never moved, as here in {count} under "
+        f"{trajectory.problem.optimizer}",
+        assertion=f"not same_value(before[0][0][{name!r}], after[0][{len(steps) - 1}][{name!r}])",
+        leaf=name,
+        path=path,
+        optimizer=str(trajectory.problem.optimizer),
+    )
+    observe(f"{trajectory.structure}{name}", failure)
+
+
+@tree_law(
+    "zero-rate-is-identity",
+    guarantee="selected",
+    needs="optimizer",
+    draws=training.at_rate_zero,
+    meaning="Something other than the optimizer moves parameters: a decay of its own, a cast, a "
+    "step that is applied elsewhere.",
+)
+def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
+    """Under SGD and momentum at learning rate zero no leaf moves, from a fresh state and under
+    finite gradients.
+    """
+    for step in trajectory.steps:
+        given = recorder_needed(step)
+        if not all(np.isfinite(leaf.astype(float)).all() for leaf in given.gradients.values()):
+            raise Inconclusive("a gradient is not finite", subject=True)
+    require_kept(trajectory, "value", what="leaf", leaves=lambda step: step.before.params)
+
+
+@tree_law(
+    "zero-gradient-is-identity",
+    guarantee="selected",
+    needs="wrapper",
+    draws=training.under(
+        lambda promised: named("sgd", "momentum", "nesterov"), gradients=("zero",)
+    ),
+    meaning="The wrapper itself adds something: a decay, a noise, the gradient of another step.",
+)
+def gradient_zero_moves_nothing(trajectory: Trajectory) -> None:
+    """Under SGD and momentum zero gradients move no leaf, from a fresh state."""
+    require_kept(trajectory, "value", what="leaf", leaves=lambda step: step.before.params)
+
+
+@tree_law(
+    "trainable-follows-oracle",
+    guarantee="selected",
+    needs="wrapper or reference",
+    draws=training.under(
+        lambda promised: named("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lion")
+    ),
+    evidence={"the oracle says something": 0.5},
+    meaning="An update that is applied twice, late, to another leaf, or with another's state.",
+)
+def trainable_leaves_follow_the_oracle(trajectory: Trajectory) -> None:
+    """Under SGD, momentum, Nesterov, Adam, AdamW, RMSProp and Lion each new trainable leaf lies
+    within the interval of an independent NumPy optimizer, given the same gradients.
+    """
+    oracle = oracle_of(trajectory.problem.optimizer)
+    states: dict[Path, Any] = {}
+    for step in trajectory.steps:
+        given = gradients_needed(step)
+        for path in sorted(step.trainable):
+            before, after = step.before.params[path].array, step.after.params[path].array
+            if before.dtype != np.float32:
+                continue
+            param = Interval.of(before)
+            state = states.get(path) or oracle.init(param)
+            expected, states[path] = oracle.step(Interval.of(given[path]), param, state)
+            label("the oracle says something", bool(informative(param, expected).any()))
+            _require_inside(trajectory, step, path, expected, after)
+
+
+def _require_inside(
+    trajectory: Trajectory, step: Step, path: Path, expected: Interval, after: np.ndarray
+) -> None:
+    outside = ~expected.contains(after)
+    if not outside.any():
+        return
+    index = tuple(int(i) for i in np.argwhere(outside)[0])
+    low, high = float(expected.low[index]), float(expected.high[index])
+    name, element = path_text(path), float(after[index])
+    old = float(step.before.params[path].array[index])
+    refute(
+        f"{name}: trainable leaf left its interval at step {step.number}: {old:.9g} → "
+        f"{element:.9g}, expected within [{low:.9g}, {high:.9g}], under "
+        f"{trajectory.problem.optimizer}",
+        assertion=f"{low!r} <= float(after[0][{step.number - 1}][{name!r}][{index}]) <= {high!r}",
+        leaf=name,
+        step=step.number,
+        before=old,
+        after=element,
+        expected=[low, high],
+        optimizer=str(trajectory.problem.optimizer),
+    )
+
+
+LAWS = (
+    trainable_leaves_move,
+    names_are_told_apart,
+    rate_zero_moves_nothing,
+    gradient_zero_moves_nothing,
+    trainable_leaves_follow_the_oracle,
+)

@@ -1,0 +1,152 @@
+"""Laws of repetition, algebra and lifecycles on trainers: each holds on correct code."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import struct
+
+from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.judge import Effort, judge, refutation
+from frostproof.properties.laws.book import BY_ID
+from frostproof.reference.corpus.specimens.specimen import specimens_of
+from frostproof.reference.corpus.specimens.trainers import lifecycles
+from frostproof.reference.corpus.specimens.trainers.refreezes import (
+    FEW,
+    State,
+    create,
+    loss,
+    masked,
+    refreeze,
+    step,
+    stepping,
+    trainer,
+    zeroing_step,
+)
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import CHANGE, TrainingProblem
+from frostproof.reference.subjects.linen_trainer import LinenTrainer
+from frostproof.strategies.optimizers import named
+
+LAWS = sorted({fn.specimen.law for fn in specimens_of(lifecycles).values()})
+
+
+def verdict(law, subject, examples=8):
+    effort = Effort(max_examples=examples, seed=1, shrinking=0)
+    return judge(BY_ID[law], subject, effort, Memory(), "subject.py:subject")
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_law_holds_on_what_the_specimens_are_made_of(law):
+    """The trainer that puts frozen leaves back breaks no law that its variations break."""
+    assert verdict(law, trainer()).outcome == "held"
+
+
+def test_a_change_of_optimizer_keeps_the_frozen_set():
+    """A training that goes on under another optimizer has to be told what is frozen in it."""
+    known = []
+
+    def freezes_each_set_once(state, frozen):
+        if frozen in known:
+            return state
+        known.append(frozen)
+        return refreeze(state, frozen)
+
+    def found(subject, problem):
+        known.clear()
+        return refutation(BY_ID["lifecycle"], subject, [problem.record()])
+
+    sgd, momentum = optimizer("sgd", learning_rate=0.1), optimizer("momentum", learning_rate=0.1)
+    first = ("freeze the others", "step")
+    steady = TrainingProblem(0, sgd, 2, 3, 0, actions=(*first, "step"))
+    changed = replace(steady, actions=(*first, CHANGE, "step"), next_optimizer=momentum)
+    forgetful = trainer(refreeze=freezes_each_set_once)
+
+    assert found(trainer(), changed) is None
+    assert found(forgetful, steady) is None
+    message = found(forgetful, changed)
+    assert message.startswith("head: frozen leaf changed at step 2")
+    assert message.endswith("under sgd(learning_rate=0.1, momentum=0.9)")
+    assert verdict("lifecycle", trainer(), examples=20).labels["a change of optimizer"] > 1
+
+
+def test_weights_outside_of_the_state_are_lost_by_a_checkpoint():
+    """The leaf is named, not only what the next step makes of it."""
+    found = verdict("restored-equals-saved", lifecycles.head_outside_of_the_state)
+
+    assert found.outcome == "refuted"
+    assert found.reason.startswith("head: is not what was saved")
+
+
+def test_gradient_zeroing_is_right_without_momentum():
+    """No law accuses it under an optimizer whose state moves nothing by itself."""
+    zeroing = trainer(step=zeroing_step, optimizers=named("sgd", learning_rates=(0.1,)))
+
+    for law in ("frozen-warm-state", "lifecycle", "unfreeze-resumes", "freeze-everything"):
+        assert verdict(law, zeroing).outcome == "held", law
+
+
+def test_a_leaf_that_nothing_depends_on_is_not_accused_of_staying():
+    """Unfrozen it has no gradient, and no loss that it could change."""
+
+    def with_spare(seed, batch, opt):
+        state = create(seed, batch, opt)
+        params = {**state.params, "spare": jnp.ones(2)}
+        return State(params, opt.init(params), masked(params, ("body", "spare")), opt)
+
+    subject = LinenTrainer(
+        with_spare, step, frozen=("body", "spare"), refreeze=refreeze, optimizers=FEW, loss="mse"
+    )
+    found = verdict("unfreeze-resumes", subject, examples=3)
+
+    assert found.outcome == "held"
+    assert "never mattered: spare" in found.labels
+
+
+@pytest.mark.parametrize(("dead_below", "message"), [(8, None), (99, "gate: unfrozen leaf never")])
+def test_a_leaf_that_trains_on_other_data_is_not_accused_of_staying(dead_below, message):
+    """A dead unit has no gradient although the loss depends on it; under other seeds it lives."""
+
+    def with_gate(seed, batch, opt):
+        state = create(seed, batch, opt)
+        params = {**state.params, "gate": jnp.full(1, -0.1 if seed < dead_below else 0.1)}
+        return State(params, opt.init(params), masked(params, ("body", "gate")), opt)
+
+    def loss_with_gate(params, batch):
+        return loss(params, batch._replace(y=batch.y - jax.nn.relu(params["gate"])))
+
+    subject = trainer(with_gate, stepping(loss_with_gate), frozen=("body", "gate"))
+    sgd = optimizer("sgd", learning_rate=0.1)
+    sequences = (
+        ("unfreeze", "step"),
+        ("freeze", "unfreeze", "step"),
+        ("freeze", "step", "unfreeze", "step"),
+    )
+    problems = [TrainingProblem(0, sgd, 2, 3, 0, actions=actions).record() for actions in sequences]
+
+    found = refutation(BY_ID["unfreeze-resumes"], subject, problems)
+
+    assert found is None if message is None else found.startswith(message)
+
+
+def test_a_state_that_orbax_cannot_hold_is_not_judged():
+    """A name among the leaves is beyond a checkpoint of arrays: the verdict says so."""
+
+    @struct.dataclass
+    class Named(State):
+        name: Any = ()
+
+    def with_name(seed, batch, opt):
+        state = create(seed, batch, opt)
+        return Named(state.params, state.opt_state, state.mask, state.opt, name=object())
+
+    def named_step(state, batch):
+        new, value = step(state.replace(name=()), batch)
+        return new.replace(name=state.name), value
+
+    found = verdict("restored-equals-saved", trainer(with_name, named_step))
+
+    assert found.outcome == "not-run"
+    assert found.reason.startswith("Orbax cannot hold its state")

@@ -1,0 +1,47 @@
+"""Laws of repetition and algebra on Optax wrappers: they hold on correct code, and they stop."""
+
+import pytest
+
+from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.laws.book import BY_ID
+from frostproof.reference.corpus.specimens.specimen import specimens_of
+from frostproof.reference.corpus.specimens.wrappers import algebra as optax_algebra
+from frostproof.reference.corpus.specimens.wrappers.algebra import FEW, Replacing, rate_halved
+from frostproof.reference.corpus.specimens.wrappers.masks import partitioned
+from frostproof.reference.subjects.optax_wrapper import OptaxFreeze
+from frostproof.strategies.optimizers import named
+
+LAWS = sorted({fn.specimen.law for fn in specimens_of(optax_algebra).values()})
+
+
+def verdict(law, subject):
+    effort = Effort(max_examples=8, seed=1, shrinking=0)
+    return judge(BY_ID[law], subject, effort, Memory(), "subject.py:subject")
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_law_holds_on_what_the_specimens_are_made_of(law):
+    """A partition of the parameters breaks none of the laws that its variations break."""
+    assert verdict(law, OptaxFreeze(partitioned, optimizers=FEW)).outcome == "held"
+
+
+def test_what_cannot_be_done_twice_is_not_judged():
+    """A wrapper that takes no wrapped optimizer is not accused of what it does with one."""
+
+    def once(opt, mask):
+        if hasattr(opt, "frozen"):
+            raise TypeError("frozen already")
+        return type("Once", (), {"frozen": True, **partitioned(opt, mask)._asdict()})
+
+    found = verdict("freeze-twice", OptaxFreeze(once, optimizers=FEW))
+
+    assert (found.outcome, found.reason) == ("not-run", "this cannot be done with it: TypeError")
+
+
+def test_no_update_is_compared_that_turns_on_a_sign():
+    """Under lion a rounding can turn a whole step: only the fate of frozen leaves is compared."""
+    lion = named("lion", learning_rates=(0.1,))
+
+    assert verdict("freeze-nothing", OptaxFreeze(rate_halved, optimizers=lion)).outcome == "held"
+    assert verdict("freeze-order", OptaxFreeze(Replacing, optimizers=lion)).outcome == "refuted"

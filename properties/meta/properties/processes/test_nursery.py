@@ -1,0 +1,82 @@
+"""The nursery: one import of JAX for all processes of a run, and it ends with the run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from frostproof.properties.processes.fork_server import ADDRESS, Nursery
+
+#: A run that is killed while a process of it is alive.
+KILLED = """
+import json, os, psutil, signal
+from frostproof.properties.processes.fork_server import ADDRESS, Nursery
+
+nursery = Nursery()  # kept: a connection that nobody holds is closed, and the process ends
+process = nursery.start()
+forks = psutil.Process(process.pid).ppid()
+started = [process.pid, forks, psutil.Process(forks).ppid()]
+print(json.dumps([started, os.environ[ADDRESS]]), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def above(process):
+    """Return the numbers of the process that has forked this one, and of the nursery."""
+    forks = psutil.Process(process.pid).ppid()
+    return forks, psutil.Process(forks).ppid()
+
+
+@pytest.fixture
+def nurseries(monkeypatch):
+    """Return two of a run that begins here."""
+    monkeypatch.delenv(ADDRESS, raising=False)
+    made = Nursery(), Nursery()
+    yield made
+    for nursery in made:
+        nursery.close()
+    assert ADDRESS not in os.environ
+
+
+def test_a_run_shares_its_nursery(nurseries, monkeypatch):
+    """What a subject kills is replaced; a process in other surroundings does not come to it."""
+    one, other = nurseries
+    kept = one.start()
+    fork, nursery = above(kept)
+    folder = Path(os.environ[ADDRESS]).parent
+
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw1")
+    other_fork, same = above(beside := other.start())
+    assert (same, other_fork != fork) == (nursery, True)
+    other.end(beside)
+    os.kill(other_fork, signal.SIGKILL)
+    other_fork, same = above(beside := other.start())
+    assert same == nursery
+
+    with monkeypatch.context() as patched:
+        patched.setenv("CUDA_VISIBLE_DEVICES", "1")
+        assert Nursery()._come() is None
+
+    os.kill(nursery, signal.SIGKILL)  # what it has forked lives on
+    other.end(beside)
+    assert above(other.start())[0] == other_fork
+    os.kill(fork, signal.SIGKILL)
+    one.end(kept)
+    assert above(one.start())[1] != nursery
+    assert not folder.exists()
+
+
+def test_a_nursery_ends_with_its_run():
+    """Also where that is killed, in the middle of a law."""
+    run = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True)
+    started, address = json.loads(run.stdout)
+
+    assert run.returncode == -signal.SIGKILL
+    alive = [psutil.Process(pid) for pid in started if psutil.pid_exists(pid)]
+    assert not psutil.wait_procs(alive, timeout=5)[1]
+    assert not Path(address).parent.exists()

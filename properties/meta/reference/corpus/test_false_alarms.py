@@ -1,0 +1,84 @@
+"""Problems on which a law once accused a correct program, each with the cause that was found."""
+
+import pytest
+
+from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.coverage import FEWEST
+from frostproof.properties.engine.judge import Effort, judge, refutation
+from frostproof.properties.laws.book import BY_ID
+from frostproof.reference.corpus.accepted import TRAINERS
+from frostproof.reference.correct.trainers import nnx_techniques as nnx_trainers
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.subjects.loading import load
+
+
+def layers(kind):
+    """Return two hidden layers with one of a kind behind each, and the output."""
+    hidden = [
+        layer
+        for name in ("l1", "l2")
+        for layer in (
+            {"name": f"{name}/dense", "kind": "dense", "width": 4},
+            {"name": f"{name}/{kind}", "kind": kind},
+        )
+    ]
+    return {"layers": [*hidden, {"name": "l3", "kind": "dense", "width": 2}]}
+
+
+#: One row's own statistics cancel the bias before a norm, which kept ones, as long as the norm is
+#: frozen, do not: unfrozen, it has no gradient, although the loss depended on it before.
+CANCELLED = {
+    "seed": 16011,
+    "optimizer": optimizer("nadamw", learning_rate=0.1, weight_decay=0.1).record(),
+    "rows": 1,
+    "features": 1,
+    "fill": 773,
+    "architecture": layers("norm"),
+    "frozen": ("l2",),
+}
+#: The wrapper learns the scale of its updates from 1e-6 up: forty steps of 1e-9 move nothing.
+TOO_SMALL = {
+    "seed": 0,
+    "optimizer": optimizer("mechanize", optimizer("rmsprop", learning_rate=0.001)).record(),
+    "rows": 1,
+    "features": 1,
+    "fill": 103,
+    "weights": "redrawn",
+    "architecture": layers("dropout"),
+    "frozen": ("l1/dense",),
+}
+TOO_LITTLE = "the subject gives it too little to judge: "
+OTHER_NAMES = "the optimizer is given leaves under other names"
+
+
+@pytest.mark.parametrize("problem", [CANCELLED, TOO_SMALL], ids=["cancelled", "too small"])
+def test_an_unfrozen_leaf_that_cannot_move_is_no_failure(problem):
+    """Found under random seeds: three of some forty accused the program so."""
+    sequences = (
+        ("unfreeze", "step", "step", "step", "step"),
+        ("freeze", "unfreeze", "step", "step", "step", "step"),
+        ("freeze", "step", "unfreeze", "step", "step", "step"),
+    )
+    problems = [problem | {"actions": actions} for actions in sequences]
+
+    assert refutation(BY_ID["unfreeze-resumes"], nnx_trainers.trainable_subset, problems) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "law", "reason"),
+    [
+        ("trainers_linen:everything_frozen", "trains-as-if-alone", TOO_LITTLE),
+        ("trainers_linen:one_leaf_that_is_frozen", "frozen-under-overflow", TOO_LITTLE),
+        ("trainers_linen_layers:tokens", "frozen-under-overflow", TOO_LITTLE),
+        ("optax_wrappers:trainable_leaves_in_a_list", "trainable-follows-oracle", OTHER_NAMES),
+    ],
+)
+def test_what_a_program_cannot_show_is_not_asked_of_it(name, law, reason):
+    """These were called vacuous, which fails a run."""
+    target = f"frostproof.reference.corpus.accepted.{name}"
+    subject = load(target, dict(TRAINERS)[target])
+
+    verdict = judge(BY_ID[law], subject, Effort(FEWEST, seed=0), Memory(), target)
+
+    assert verdict.outcome == "not-run"
+    assert verdict.reason.startswith(reason)

@@ -1,0 +1,104 @@
+"""The table of real libraries: its causes are complete, and what it says is found again."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import frostproof
+from frostproof.reference.corpus.libraries import VALIDATIONS, Validation
+from frostproof.reports.libraries import broken_rows, judge, table_row
+
+FOLDER = Path(frostproof.__file__).parent / "reference" / "corpus" / "libraries"
+TABLE = (FOLDER / "README.md").read_text(encoding="utf-8")
+#: Columns: recipe, library, what it keeps, what it breaks of its promise and beyond, an example.
+ROWS = {
+    cells[0]: cells
+    for cells in (re.split(r" (?<!\\)\| ", line.strip("| ")) for line in TABLE.splitlines())
+    if len(cells) == 6 and cells[0] not in ("recipe", "---")
+}
+#: What every recipe is about, beside the laws that refute it.
+BASIC = ("training-runs", "frozen-value")
+
+extra = pytest.mark.skipif(
+    not all(map(find_spec, ("equinox", "haiku", "keras"))),
+    reason="needs frostproof[libraries]",
+)
+recipes = pytest.mark.parametrize("recipe", VALIDATIONS, ids=lambda recipe: recipe.target)
+
+
+def laws_in(cells):
+    return set(re.findall(r"`([a-z-]+)`", " ".join(cells)))
+
+
+def stable(text):
+    """Return a counterexample without its numbers, which another processor rounds differently."""
+    return re.sub(r"-?\d[\d.e+-]*|inf|nan", "#", text)
+
+
+def test_every_recipe_has_its_row():
+    """One each, in the order of the list."""
+    assert list(ROWS) == [recipe.recipe for recipe in VALIDATIONS]
+
+
+@recipes
+def test_each_refutation_has_its_cause(recipe):
+    """No law refutes a recipe without a reason that is written down, and no reason is stale."""
+    explained = [law for cause in recipe.causes for law in cause.laws]
+
+    assert sorted(explained) == sorted(laws_in(ROWS[recipe.recipe][3:5]))
+    assert all(cause.sentence in TABLE for cause in recipe.causes)
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("upstream/*.py")))
+def test_maintainers_can_see_it(script):
+    """A script to send upstream belongs to a row, and shows the fault without frostproof."""
+    (recipe,) = (recipe for recipe in VALIDATIONS if recipe.upstream == script)
+    path = FOLDER / "upstream" / script
+    fault = ROWS[recipe.recipe][1] if recipe.library == "flax" else f"optax {version('optax')}"
+    if fault.split()[1] not in path.read_text(encoding="utf-8"):
+        pytest.skip("it was shown for another release")
+
+    run = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=120)
+
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("AssertionError: ")
+    assert "frostproof" not in path.read_text(encoding="utf-8")
+
+
+@extra
+@pytest.mark.parametrize(
+    ("twin", "leaf"),
+    [
+        ("equinox_partition:bias_forgotten", "layers/0/bias"),
+        ("haiku_partition:name_in_part", "mlp/~/linear_0"),
+        ("keras_trainable:layer_forgotten", "backbone/norm"),
+    ],
+)
+def test_a_faulty_twin_is_refuted(twin, leaf):
+    """A library whose every recipe is accepted is told from one with a fault."""
+    (row,) = judge(Validation(twin, twin, "twin"), ["frozen-value"]).rows
+
+    assert row.verdict == "refuted"
+    assert row.reason.startswith(leaf)
+
+
+@extra
+@recipes
+def test_the_run_reproduces_the_table(recipe):
+    """What refuted a recipe refutes it again, by the same leaf and optimizer, and nothing else."""
+    cells = ROWS[recipe.recipe]
+    if cells[1] != f"{recipe.library} {version(recipe.library)}":
+        pytest.skip("the table is about another release")
+    expected = laws_in(cells[3:5])
+
+    report = judge(recipe, {*expected, *BASIC})
+
+    assert {row.law for row in broken_rows(report)} == expected
+    again = re.split(r" (?<!\\)\| ", table_row(recipe, report).strip("| "))
+    assert laws_in(again[3:4]) == laws_in(cells[3:4])
+    assert stable(again[5]) == stable(cells[5])

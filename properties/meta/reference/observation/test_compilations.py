@@ -1,0 +1,85 @@
+"""What is compiled is counted, and given back; nothing of ours compiles for each example."""
+
+from dataclasses import replace
+
+import jax
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.laws.book import BY_ID
+from frostproof.reference import linen, nnx
+from frostproof.reference.correct import wrappers as optax_wrappers
+from frostproof.reference.observation import compilations
+from frostproof.reference.subjects.exercise import Exercise
+from frostproof.strategies.optimizers import common
+from frostproof.strategies.problems import exercises
+from frostproof.strategies.problems.trainings import problems
+from frostproof.strategies.shapes import EDGES
+
+
+def test_programs_are_given_back_when_there_are_many(monkeypatch):
+    """A function compiles again afterwards, and not before."""
+    counted = []
+    program = jax.jit(lambda x: counted.append(x) or x + 1)
+    monkeypatch.setattr(compilations, "_next_look", 0)
+    compilations.forget_programs()
+
+    program(1.0)
+    compilations.forget_programs()
+    program(1.0)
+    assert len(counted) == 1
+    monkeypatch.setattr(compilations, "_MOST", -1)
+    compilations.forget_programs()  # it has only just looked
+    program(1.0)
+    assert len(counted) == 1
+    monkeypatch.setattr(compilations, "_next_look", 0)
+    compilations.forget_programs()
+    program(1.0)
+    assert len(counted) == 2
+
+
+def test_they_are_given_back_within_a_law(monkeypatch):
+    """A run of 1,314 examples was seen to die of one law: XLA ended with SIGSEGV."""
+    looks = []
+    monkeypatch.setattr(compilations, "forget_programs", lambda: looks.append(None))
+    exercise = Exercise(linen.freeze_first_dense, "linen")
+
+    verdict = judge(BY_ID["answer-shape"], exercise, Effort(5, seed=0), Memory(), "linen")
+
+    assert len(looks) == verdict.examples == 5
+
+
+@pytest.mark.parametrize(
+    "exercise",
+    [Exercise(linen.freeze_first_dense, "linen"), Exercise(nnx.freeze_first_dense, "nnx")],
+    ids=lambda exercise: exercise.api,
+)
+@settings(max_examples=15, derandomize=True, database=None, deadline=None)
+@given(data=st.data())
+def test_an_exercise_compiles_for_shapes_and_not_for_examples(exercise, data):
+    """Another seed, learning rate and batch of the same shape run what is compiled already."""
+    problem = data.draw(exercises.problems(exercise, EDGES[:4]))
+    other = replace(problem, seed=problem.seed ^ 1, fill=problem.fill ^ 1, learning_rate=0.25)
+    exercise.run(problem, watched=False)
+    before = compilations.compilations()
+    call = exercise.run(other, watched=False)
+    assert call.raised is None
+    assert compilations.compilations() == before
+
+
+@pytest.mark.parametrize(
+    "wrapper", optax_wrappers.WRAPPERS, ids=lambda wrapper: wrapper.fn.__name__
+)
+@settings(max_examples=15, derandomize=True, database=None, deadline=None)
+@given(data=st.data())
+def test_a_wrapper_compiles_for_structures_and_not_for_examples(wrapper, data):
+    """Other parameters and gradients of the same tree run what is compiled already."""
+    problem = data.draw(problems(wrapper, common()))
+    wrapper.run(problem)
+    before = compilations.compilations()
+    trajectory = wrapper.run(replace(problem, fill=problem.fill ^ 1))
+    assert len(trajectory.steps) == problem.steps
+    assert compilations.compilations() == before

@@ -1,0 +1,189 @@
+"""The command: its exit statuses, each with its line and no traceback, and what it prints."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from frostproof.properties.processes import worker_client as isolation
+from frostproof.properties.processes.fork_server import Nursery
+from frostproof.reports.cli.main import main
+
+LINEN = "frostproof.reference.linen:freeze_first_dense"
+FEW = ("--max-examples", "2", "--laws", "answer-shape")
+
+BROKEN = """
+import flax.linen
+from frostproof.reference.linen import freeze_first_dense
+
+def half(seed, x, y, lr):
+    loss, after, before = freeze_first_dense(seed, x, y, lr)
+    return [loss / 2, after, before]
+
+def noisy(seed, x, y, lr):
+    import random, sys, time
+    import numpy as np
+    print("x" * 100_000)
+    print("y" * 100_000, file=sys.stderr)
+    random.seed(0), np.random.seed(0), time.sleep(0.01)
+    return freeze_first_dense(seed, x, y, lr)
+
+def exits(seed, x, y, lr):
+    import os
+    os._exit(7)
+
+def quits(seed, x, y, lr):
+    raise SystemExit("enough")
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_nursery():
+    """JAX is imported once for all runs here: that is most of what a small one takes."""
+    nursery = Nursery()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(isolation, "Nursery", lambda: nursery)
+        patched.setattr(nursery, "close", lambda: None)
+        yield
+    nursery.close()
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text(BROKEN)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["verify", "no_such_module_x:fn"], "no module 'no_such_module_x'"),
+        (["verify", "no_such_file.py:fn"], "no such file"),
+        (["verify", LINEN, "--laws", "answer-shap"], "did you mean answer-shape"),
+        (["verify", LINEN, "--max-examples", "0"], "at least 1, got 0"),
+        (["verify", LINEN, "--max-examples", "few"], "invalid int value"),
+        (["verify", LINEN, "--timeout", "-1"], "positive, got -1"),
+        (["verify", LINEN, "--promise", "colour"], "'colour' is no guarantee"),
+        (["verify", LINEN, "--as", "torch"], "invalid choice"),
+        (["verify", LINEN, "--as", "optax"], "is called as fn(optimizer, mask)"),
+        (["verify", LINEN, "--as", "trainer"], "frostproof.LinenTrainer(create, train_step"),
+        (["verify", LINEN, "--report", "{file}"], "cannot be a folder"),
+        (["verify", LINEN, "--report", "{file}/below"], "cannot be a folder"),
+        (["verify", LINEN, "-n", "none"], "number of processes or auto"),
+        (["verify", LINEN, "--no-such-option"], "unrecognized arguments"),
+        (["laws", "no-such-law"], "no law is called"),
+        (["replay", "{file}", "--target", LINEN], "no report of frostproof"),
+        (["replay", "no/such/report", "--target", LINEN], "No such file"),
+        (["no-such-command"], "invalid choice"),
+        ([], "required"),
+    ],
+    ids=lambda value: "-".join(value).replace("/", "-") if isinstance(value, list) else "",
+)
+def test_what_cannot_be_judged_ends_with_2(arguments, expected, tmp_path, capsys):
+    """One line on standard error, which says what is wrong; no traceback, nothing else."""
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    try:
+        status = main([argument.format(file=file) for argument in arguments])
+    except SystemExit as exit:  # argparse leaves this way
+        status = exit.code
+
+    printed = capsys.readouterr()
+    assert status == 2
+    assert printed.out == ""
+    assert printed.err.startswith("frostproof")
+    assert printed.err.count("\n") == 1
+    assert expected in printed.err
+
+
+def test_one_bad_target_of_two_ends_the_run_before_it_begins(broken, capsys):
+    """All targets are loaded before anything runs."""
+    assert main(["verify", LINEN, f"{broken}:nowhere", *FEW]) == 2
+
+    printed = capsys.readouterr()
+    assert "nowhere" in printed.err
+    assert "held" not in printed.out
+
+
+def test_a_correct_program_ends_with_0(capsys):
+    """Everything promised held, and the run says how much that was."""
+    assert main(["verify", LINEN, *FEW]) == 0
+
+    assert "ran 1 of 11 laws" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_refuted_law_ends_with_1_and_a_report(broken, tmp_path, capsys):
+    """The law is named on the terminal and in report.json, with what it takes to fix the code."""
+    folder = tmp_path / "made" / "on demand"
+    arguments = ["--laws", "answer-loss-is-mse", "--max-examples", "5", "--report", str(folder)]
+
+    assert main(["verify", f"{broken}:half", *arguments]) == 1
+
+    assert "refuted  answer-loss-is-mse" in capsys.readouterr().out
+    report = json.loads((folder / "report.json").read_text())
+    (row,) = report["verdicts"]
+    assert row["id"] == f"{broken}:half::answer-loss-is-mse"
+    assert (row["verdict"], row["promised"], row["examples"]) == ("refuted", True, 1)
+    (problem,) = row["counterexample"]["problems"]
+    assert (problem["seed"], problem["rows"], problem["features"]) == (0, 1, 1)
+    assert "answer-loss-is-mse" in (folder / "report.md").read_text()
+    assert report["summary"] == {"ran": 1, "of": 11, "not_run": {"left out by --laws": 10}}
+
+    assert main(["replay", str(folder), "--target", f"{broken}:half"]) == 1
+    assert "failed" in capsys.readouterr().out
+    assert main(["replay", str(folder), "answer-loss-is-mse", "--target", LINEN]) == 0
+    assert "fixed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("exits", "exit status 7"),
+        ("quits", "SystemExit: enough"),
+    ],
+)
+def test_a_subject_that_takes_its_process_down_costs_one_verdict(broken, name, reason, capsys):
+    """It is in error, and the subject beside it is judged all the same."""
+    targets = [f"{broken}:{name}", LINEN]
+
+    assert main(["verify", *targets, *FEW]) == 1
+
+    printed = capsys.readouterr().out
+    assert "error    answer-shape" in printed
+    assert reason in printed
+    assert "held     answer-shape" in printed
+
+
+def test_a_noisy_subject_disturbs_nothing(broken, capsys):
+    """One that prints, seeds the global generators and takes its time is judged like any other."""
+    assert main(["verify", f"{broken}:noisy", "--max-examples", "5", "--laws", "answer-*e"]) == 0
+
+    assert "xxx" not in capsys.readouterr().out
+
+
+def test_several_processes_judge_the_same(broken, capsys):
+    """-n spreads the items with pytest-xdist; the verdicts are those of one process."""
+    laws = ("--laws", "answer-shape", "--laws", "answer-loss-is-mse", "--max-examples", "3")
+
+    assert main(["verify", f"{broken}:half", LINEN, *laws, "-n", "2"]) == 1
+
+    printed = capsys.readouterr().out
+    assert printed.count("held ") == 3
+    assert printed.count("refuted ") == 1
+    assert "ran 4 of 22 laws" in " ".join(printed.split())
+
+
+def test_help_and_the_law_book_load_no_jax():
+    """What only reads the book answers at once."""
+    code = (
+        "import sys; from frostproof.reports.cli.main import main; main(['laws']); "
+        "import frostproof.reports.pytest_plugin.plugin; "
+        "assert not {'jax', 'flax', 'optax'} & set(sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "answer-loss-is-mse" in done.stdout

@@ -1,0 +1,96 @@
+"""What a subject's verdicts amount to, and how a verdict is told."""
+
+from frostproof.reports.formats.wording import problem_text, story
+from frostproof.reports.results.guarantees import standings
+from frostproof.reports.results.report import Report, Row
+
+
+def row(law, guarantee, verdict, **fields):
+    return Row(f"s::{law}", "s", law, guarantee, True, verdict, 9, **fields)
+
+
+def standing(*rows):
+    return standings(rows)["s"]
+
+
+def test_the_strongest_held_and_the_weakest_broken():
+    """Bits rest on values, and values on norms; what is broken first decides what follows."""
+    found = standing(
+        row("frozen-norm", "norm", "held"),
+        row("frozen-value", "value", "held"),
+        row("frozen-bits", "bits", "held"),
+        row("frozen-special-weights", "bits", "refuted"),
+        row("frozen-optimizer-state", "inert", "error"),
+    )
+
+    assert (found.strongest_held, found.weakest_broken) == ("value", "bits")
+    assert found.sentence.startswith("holds value; breaks bits, inert: values stay")
+
+
+def test_a_stronger_guarantee_is_not_held_above_a_broken_one():
+    """Bits that were only judged on other examples than broken values are no bits."""
+    found = standing(row("a", "value", "refuted"), row("b", "bits", "held"))
+
+    assert found.strongest_held is None
+    assert found.sentence.startswith("holds nothing; breaks value")
+
+
+def test_laws_beyond_any_promise_do_not_count():
+    """Other optimizers than promised tell nothing of what is claimed; nor does advice."""
+    found = standing(
+        row("frozen-value", "value", "held"),
+        row("frozen-under-other-optimizers", "value", "refuted"),
+        row("compiles-once", "advice", "refuted"),
+    )
+
+    assert found.broken == ()
+    assert found.sentence == "holds value"
+
+
+def test_a_subject_that_gives_no_answer():
+    """It may compute what it says; that it computes something else is another fault."""
+    rows = [row("answer-shape", "computes", "error"), row("answer-norms-equal", "norm", "held")]
+    refuted = row("answer-loss-is-mse", "computes", "refuted")
+
+    ended = "breaks computes: it raises, hangs or ends its process on some problems"
+    assert ended in standing(*rows).sentence
+    assert standing(*rows).to_json()["follows"] in standing(*rows).sentence
+    assert "computes something else" in standing(*rows, refuted).sentence
+
+
+def test_nothing_held():
+    """A subject of which no law could run holds nothing, and breaks nothing."""
+    assert standing(row("frozen-value", "value", "not-run")).sentence == "holds nothing"
+
+
+def test_the_report_says_so():
+    """In JSON by subject, in Markdown as a sentence."""
+    from frostproof.reports.formats.markdown import markdown
+
+    report = Report("ci", 0, [row("frozen-value", "value", "refuted", reason="it moved")])
+
+    assert '"weakest_broken": "value"' in report.to_json()
+    assert "s holds nothing; breaks value: frozen leaves move" in markdown(report)
+
+
+def test_a_problem_is_told_without_what_is_usual():
+    """Optimizers and architectures as they are written, defaults not at all."""
+    clip = {
+        "name": "clip_by_global_norm",
+        "hyperparameters": {"max_norm": 1.0},
+        "inner": {"name": "sgd", "hyperparameters": {"learning_rate": 0.1}, "inner": None},
+    }
+    layers = [{"name": "l1", "kind": "dense", "width": 4}, {"name": "drop", "kind": "dropout"}]
+    problem = {
+        "optimizer": clip,
+        "seed": 0,
+        "weights": "ordinary",
+        "jitted": False,
+        "architecture": {"layers": layers},
+    }
+
+    assert problem_text(problem) == (
+        "optimizer=clip_by_global_norm(sgd(learning_rate=0.1), max_norm=1.0), seed=0, "
+        "architecture=l1(4) → drop(dropout)"
+    )
+    assert story(row("a", "value", "error", reason="it died")) == [("seen", "it died")]

@@ -1,0 +1,1 @@
+"""What a run has to do: which laws judge which subjects, under which settings."""

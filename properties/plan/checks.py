@@ -1,0 +1,122 @@
+"""What a run has to do: which laws apply to which subjects, and which of them are promised."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..laws.book import BOOK, laws_matching
+from ..laws.law import GUARANTEES, Law
+from .capabilities import missing, possible
+
+
+class UnknownGuarantee(ValueError):
+    """`--promise` names something that is no guarantee."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something under test: its name as the user typed it, its kind, and itself if at hand.
+
+    `target` is None for an object of this process; `value` is None for one that a worker loads.
+    """
+
+    name: str
+    kind: str
+    value: Any = None
+    requested_kind: str | None = None
+    #: What laws may need of it, and the guarantees that it claims.
+    abilities: frozenset[str] = frozenset({"exercise"})
+    promise: tuple[str, ...] = ("selected", "bits", "inert", "isolated")
+
+    def handed_on(self) -> list[Any]:
+        """Return what another process has to know of a subject that is given by name."""
+        return [self.name, self.kind, self.requested_kind, sorted(self.abilities), self.promise]
+
+    @classmethod
+    def adopted(cls, fields: Sequence[Any]) -> Subject:
+        """Return the subject that another process handed on."""
+        name, kind, requested, abilities, promise = fields
+        return cls(name, kind, None, requested, frozenset(abilities), tuple(promise))
+
+
+@dataclass(frozen=True)
+class Item:
+    """One law on one subject."""
+
+    subject: Subject
+    law: Law
+    promised: bool
+    #: Why it cannot be judged: what the subject lacks.
+    unable: str | None = None
+    #: Which it is of those on one law and subject, where two tests judge the same.
+    number: int = 1
+
+    @property
+    def subject_name(self) -> str:
+        """The subject as a report names it."""
+        return self.subject.name + (f"#{self.number}" if self.number > 1 else "")
+
+    @property
+    def id(self) -> str:
+        """`subject::law`, unique within a report."""
+        return f"{self.subject_name}::{self.law.id}"
+
+
+def agenda(
+    subjects: Iterable[Subject], laws: Collection[str] = ("*",), promise: Collection[str] = ()
+) -> tuple[list[Item], list[Item]]:
+    """Return the items to run, and those which `laws` leaves out.
+
+    `promise` names other guarantees than those that the subjects claim; `computes` is always
+    promised, and who promises bits promises values, and who promises values promises norms.
+    Raises `UnknownLaw`, `UnknownGuarantee`, and a `ValueError` for a string in place of a list.
+    """
+    for option, names in (("laws", laws), ("promise", promise)):
+        if isinstance(names, str):
+            raise ValueError(f"`{option}` must be a list of names, got {names!r}")
+    subjects = _told_apart(subjects)
+    claimed = {name for subject in subjects for name in subject.promise}
+    unknown = sorted({*promise, *claimed} - set(GUARANTEES))
+    if unknown:
+        raise UnknownGuarantee(
+            f"{unknown[0]!r} is no guarantee: choose from {', '.join(GUARANTEES)}"
+        )
+    chosen = laws_matching(laws)
+    items = [
+        Item(
+            subject,
+            law,
+            not law.beyond and law.guarantee in closed(promise or subject.promise),
+            missing(law.needs, subject.abilities),
+        )
+        for subject in subjects
+        for law in BOOK
+        if possible(law.needs, subject.kind, subject.abilities)
+    ]
+    return [i for i in items if i.law in chosen], [i for i in items if i.law not in chosen]
+
+
+def _told_apart(subjects: Iterable[Subject]) -> list[Subject]:
+    """Number objects of one name, such as two lambdas of a module; targets are named once each."""
+    seen: Counter[str] = Counter()
+    named = []
+    for subject in subjects:
+        seen[subject.name] += 1
+        number = seen[subject.name]
+        if number > 1 and subject.value is not None:
+            subject = replace(subject, name=f"{subject.name}#{number}")
+        named.append(subject)
+    return named
+
+
+def closed(promise: Collection[str]) -> set[str]:
+    """Return a promise with all that follows from it."""
+    promised = {"computes", *promise}
+    if "bits" in promised:
+        promised.add("value")
+    if "value" in promised:
+        promised.add("norm")
+    return promised

@@ -1,0 +1,239 @@
+"""Fresh processes in milliseconds: forks of one that has imported JAX, and has run nothing yet.
+
+What a subject does to its process (settings of JAX, patched modules, threads, open files) ends with
+it. Until it is first used JAX holds no threads and no devices, so that a fork is whole.
+
+JAX is imported once for all processes of a run: the first of them that needs one founds the
+nursery, which forks itself for each that comes, and that fork forks what is asked of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+
+from ..plan.profiles import keep_compiled_programs
+
+#: Tells the processes that a run starts where its nursery is: the address of a socket.
+ADDRESS = "FROSTPROOF_NURSERY"
+_SOCKET = "nursery"
+#: Variables that differ between the processes of one run: xdist numbers its workers, and readline,
+#: which pytest imports, tells what it starts of its terminal.
+_OF_ONE_PROCESS = re.compile(f"{ADDRESS}|PYTEST_.*|LINES|COLUMNS")
+_NUMBER = struct.Struct("!i")
+#: Seconds that a process may take to be gone, once its connection is closed or it is killed.
+_MOMENT = 2.0
+#: Seconds between two looks at whether a process, or the run, has ended.
+_WATCH = 0.05
+
+
+@dataclass
+class Process:
+    """A process that answers on a connection; it leads a process group of its own number."""
+
+    pid: int
+    connection: Connection
+    #: How it ended: its exit status, or minus the signal that killed it.
+    status: int | None = None
+
+
+class Nursery:
+    """Starts processes, one at a time, and ends them with all that they have started."""
+
+    def __init__(self) -> None:
+        self._folder = os.getcwd()  # targets are named from here, wherever a test goes since
+        self._control: socket.socket | None = None
+        #: The nursery of the run and the folder of its socket, where this process has founded it.
+        self._founded: tuple[subprocess.Popen[bytes], Path] | None = None
+
+    def start(self) -> Process:
+        """Return a fresh process; the first one of a run takes the seconds of importing JAX."""
+        ours, theirs = Pipe()
+        with socket.socket(fileno=os.dup(ours.fileno())) as stream:
+            # A message that a subject began to write by itself would have no end.
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 2, 0))
+        with theirs:
+            # Twice: what a subject has left behind may have killed the process that forks.
+            pid = self._fork(theirs) or self._fork(theirs)
+        if pid is None:
+            raise RuntimeError("frostproof's own process does not start: it needs JAX, and /tmp")
+        return Process(pid, ours)
+
+    def wait(self, process: Process) -> int | None:
+        """Return how a process ended, or None if it has not within a moment."""
+        if process.status is None:
+            process.status = self._read(_MOMENT)
+        return process.status
+
+    def end(self, process: Process) -> None:
+        """Kill a process, and what it has started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.connection.close()
+        if self.wait(process) is None:  # also where a subject has killed the process that forks
+            self._leave()
+
+    def close(self) -> None:
+        """End the process that forks, and the nursery if it was founded here."""
+        self._leave()
+        if self._founded is not None:
+            nursery, folder = self._founded
+            nursery.kill()
+            nursery.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+            if os.environ.get(ADDRESS) == str(folder / _SOCKET):
+                del os.environ[ADDRESS]
+        self._founded = None
+
+    def _leave(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        self._control = None
+
+    def _fork(self, theirs: Connection) -> int | None:
+        with suppress(OSError):
+            self._control = self._control or self._come() or self._found()
+            socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+            if (pid := self._read(None)) is not None:
+                return pid
+        self._leave()
+        return None
+
+    def _come(self) -> socket.socket | None:
+        """Come to the nursery of the run, if there is one, and it was founded as we would do it."""
+        control = socket.socket(socket.AF_UNIX)
+        with suppress(KeyError, OSError):
+            control.connect(os.environ[ADDRESS])
+            control.sendall(_surroundings(self._folder).encode())
+            if control.recv(1):
+                return control
+        control.close()
+        return None
+
+    def _found(self) -> socket.socket:
+        self.close()
+        # Not in TMPDIR: the address of a socket may have some hundred characters, and no more.
+        folder = Path(tempfile.mkdtemp(prefix="frostproof-", dir="/tmp"))
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(str(folder / _SOCKET))
+            door.listen()
+            told = (str(door.fileno()), str(os.getpid()), _surroundings(self._folder))
+            nursery = subprocess.Popen(
+                [sys.executable, "-m", __name__, *told],
+                pass_fds=[door.fileno()],
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        self._founded = nursery, folder
+        os.environ[ADDRESS] = str(folder / _SOCKET)
+        if (control := self._come()) is None:
+            raise ConnectionError
+        return control
+
+    def _read(self, seconds: float | None) -> int | None:
+        """Return the next number from the process that forks, None if none comes."""
+        if self._control is None:
+            return None
+        self._control.settimeout(seconds)
+        try:
+            message = self._control.recv(_NUMBER.size, socket.MSG_WAITALL)
+        except OSError:
+            return None
+        return _NUMBER.unpack(message)[0] if len(message) == _NUMBER.size else None
+
+
+def _surroundings(folder: str) -> str:
+    """Return a digest of what a nursery takes over from its founder.
+
+    In another environment JAX may have other settings, or be another one: that of a program under
+    test which runs pytest itself, or of a worker that has a GPU of its own.
+    """
+    environment = {
+        name: value for name, value in os.environ.items() if not _OF_ONE_PROCESS.fullmatch(name)
+    }
+    described = repr((sys.executable, __file__, folder, sorted(environment.items())))
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def receive(door: socket.socket, founder: int, surroundings: str) -> None:
+    """Fork a process that forks, for each process that comes from the same surroundings, as long
+    as the founder lives.
+    """
+    keep_compiled_programs()  # before JAX is imported
+    from .worker_process import prepare
+
+    prepare()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the ends of those
+    while os.getppid() == founder:
+        readable, _, _ = select.select([door], [], [], _WATCH)
+        if readable:
+            control, _ = door.accept()
+            with control:
+                if os.fork() == 0:
+                    try:
+                        door.close()
+                        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                        theirs = control.recv(len(surroundings), socket.MSG_WAITALL)
+                        if theirs.decode() == surroundings:
+                            control.sendall(b"w")
+                            fork_on_demand(control)
+                    finally:
+                        os._exit(0)
+    shutil.rmtree(Path(door.getsockname()).parent, ignore_errors=True)
+
+
+def fork_on_demand(control: socket.socket) -> None:
+    """Fork a process for each connection that is handed over, and tell its number and its end."""
+    from .worker_process import serve
+
+    while True:
+        message, files, *_ = socket.recv_fds(control, 1, 1)
+        if not message:
+            return
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.setpgid(0, 0)
+                # A Ctrl-C is meant for the run, which ends this process: what arrives here as a
+                # KeyboardInterrupt was raised by the subject.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                control.close()
+                serve(Connection(files[0]))
+            finally:
+                os._exit(1)  # without waiting for what a subject has left behind
+        with suppress(OSError):  # whoever comes first; it may be gone already
+            os.setpgid(pid, pid)
+        os.close(files[0])
+        control.sendall(_NUMBER.pack(pid))
+        control.sendall(_NUMBER.pack(_end_of(pid, control)))
+
+
+def _end_of(pid: int, control: socket.socket) -> int:
+    """Wait for the end of a process; it does not outlive the run that it belongs to."""
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        readable, _, _ = select.select([control], [], [], _WATCH)
+        if readable:  # nothing is asked meanwhile: the other side is gone
+            os.killpg(pid, signal.SIGKILL)
+            os._exit(0)
+
+
+if __name__ == "__main__":
+    receive(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), sys.argv[3])

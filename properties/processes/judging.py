@@ -1,0 +1,99 @@
+"""Judges the items of an agenda: objects in this process, targets given by name in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from ..engine.call_cache import Memory
+from ..engine.judge import judge
+from ..engine.verdict import Counterexample, Verdict
+from ..plan.checks import Item, Subject
+from ..plan.run_settings import Terms
+from .worker_client import Worker, WorkerDied
+
+
+@dataclass
+class Judging:
+    """Judges items on the same terms; a context manager, since it may hold a worker process."""
+
+    terms: Terms
+    _memory: Memory = field(default_factory=Memory)
+    #: By subjects whose process died of their first example: the law that says so.
+    _dead: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._worker = Worker(self.terms.timeout)
+
+    def subject(self, name: str, kind: str | None = None) -> Subject:
+        """Load a target given by name; raises `UnusableTarget`."""
+        loaded = self._worker.load(name, kind)
+        return Subject(
+            name,
+            loaded["kind"],
+            requested_kind=kind,
+            abilities=frozenset(loaded["abilities"]),
+            promise=tuple(loaded["promise"]),
+        )
+
+    def __call__(
+        self, item: Item, progress: Callable[[int], None] = lambda examples: None
+    ) -> Verdict:
+        """Return the verdict of one law on one subject."""
+        subject = item.subject
+        if item.unable is not None:
+            return Verdict("not-run", 0, reason=item.unable)
+        if subject.value is None:
+            return self._judged_elsewhere(item, progress)
+        effort = self.terms.effort(subject.name, progress)
+        return judge(item.law, subject.value, effort, self._memory, subject.name)
+
+    def _judged_elsewhere(self, item: Item, progress: Callable[[int], None]) -> Verdict:
+        name, law = item.subject.name, item.law
+        if name in self._dead:
+            return Verdict("not-run", 0, reason=f"see {self._dead[name]}")
+        kind = item.subject.requested_kind
+        try:
+            return self._worker.judge(name, kind, law.id, self.terms, progress)
+        except WorkerDied as death:
+            if death.failed is not None:
+                outcome, message, problems = death.failed
+                return Verdict(
+                    outcome,
+                    death.examples,
+                    reason=f"{message} (made no smaller: {death})",
+                    counterexample=Counterexample(law.statement, message, problems),
+                    seconds=death.seconds,
+                )
+            if law.judges_malformed and death.examples == 0:
+                # The other laws would only wait for the same end, each for the whole time.
+                self._dead[name] = law.id
+            found = Counterexample(law.statement, str(death), death.problems, {})
+            return Verdict(
+                "error",
+                death.examples,
+                reason=str(death),
+                counterexample=found if death.problems else None,
+                reproduce=self._worker.script(name, kind, law.id, death),
+                seconds=death.seconds,
+            )
+
+    def rest(self) -> None:
+        """Leave it to other processes to judge what was loaded."""
+        self._worker.rest()
+
+    def close(self) -> None:
+        """End the worker process, if one was started."""
+        self._worker.close()
+
+    def __enter__(self) -> Judging:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

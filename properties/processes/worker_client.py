@@ -1,0 +1,199 @@
+"""Runs targets in processes of their own, which are watched: by the clock, and by their memory."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from time import monotonic
+from typing import Any
+
+import psutil
+
+from ...reference.subjects.target import UnusableTarget
+from ..engine.verdict import Counterexample, Verdict
+from ..plan.run_settings import Terms
+from .fork_server import Nursery, Process
+
+#: Our own references leave a process as it was, and share what they have compiled.
+_OURS = re.compile(r"frostproof\.reference\.\w+:")
+#: Seconds between two looks at a process that does not answer.
+_WATCH = 0.1
+
+
+class WorkerDied(Exception):
+    """The process ended, or was ended, in the middle of a request: after so many examples.
+
+    `problems` are those of the example that it was about, if one had begun.
+    """
+
+    def __init__(self, reason: str, examples: int, problems: list[dict[str, Any]], seconds: float):
+        super().__init__(reason)
+        self.examples = examples
+        self.problems = problems
+        #: The last failure that had been found: outcome, message and problems.
+        self.failed: tuple[Any, str, list[dict[str, Any]]] | None = None
+        self.seconds = round(seconds, 3)
+
+
+class Unreadable(ValueError):
+    """Recorded problems are none for this target."""
+
+
+class Worker:
+    """Loads and judges targets, each in a process of its own, which is replaced if it dies."""
+
+    def __init__(self, timeout: float):
+        self.timeout = timeout
+        self._nursery = Nursery()
+        self._process: Process | None = None
+        self._target = ""
+
+    def load(self, target: str, kind: str | None) -> dict[str, Any]:
+        """Load a target and return its kind, what it can do and what it promises.
+
+        What a trainer can do is found out by trying it; where that takes the process down, laws
+        will say so, and it can do what its keywords say. Raises `UnusableTarget` with a line that
+        says why.
+        """
+        request = {"target": target, "kind": kind}
+        try:
+            answer = self._ask(request, lambda examples: None)
+        except WorkerDied as death:
+            raise UnusableTarget(target, f"importing it: {death}") from None
+        if "unusable" not in answer:
+            with suppress(WorkerDied):
+                answer |= self._ask(request | {"try": True}, lambda examples: None)
+        if "unusable" in answer:
+            raise UnusableTarget(target, answer["unusable"])
+        return answer
+
+    def judge(
+        self,
+        target: str,
+        kind: str | None,
+        law: str,
+        terms: Terms,
+        progress: Callable[[int], None],
+    ) -> Verdict:
+        """Return a law's verdict on a target; raises `WorkerDied` where it dies or hangs."""
+        request = {"target": target, "kind": kind, "law": law, "terms": asdict(terms)}
+        answer = self._ask(request, progress)
+        if "unusable" in answer:  # it could be loaded once, and cannot any more
+            return Verdict("error", 0, reason=answer["unusable"])
+        fields = answer["verdict"]
+        if fields["counterexample"]:
+            fields["counterexample"] = Counterexample(**fields["counterexample"])
+        return Verdict(**fields)
+
+    def replay(
+        self, target: str, kind: str | None, law: str, problems: list[dict[str, Any]]
+    ) -> str | None:
+        """Judge a target on recorded problems; returns what is wrong, or None if nothing is.
+
+        Raises `Unreadable` for problems that are none, or of another kind of subject.
+        """
+        request = {"target": target, "kind": kind, "law": law, "problems": problems}
+        try:
+            answer = self._ask(request, lambda examples: None)
+        except WorkerDied as death:
+            return str(death)
+        if "unreadable" in answer:
+            raise Unreadable(answer["unreadable"])
+        return answer.get("unusable", answer.get("refutation"))
+
+    def script(self, target: str, kind: str | None, law: str, death: WorkerDied) -> str | None:
+        """Return the script of what a process died of; None where nothing is known of it."""
+        if not death.problems:
+            return None
+        request = {"target": target, "kind": kind, "law": law, "problems": death.problems}
+        with suppress(WorkerDied):
+            answer = self._ask(request | {"death": str(death)}, lambda examples: None)
+            return answer.get("script")
+        return None
+
+    def rest(self) -> None:
+        """End the process of a target, which may hold a GPU that others want."""
+        if self._process is not None:
+            self._nursery.end(self._process)
+        self._process = None
+
+    def close(self) -> None:
+        """End all processes."""
+        self.rest()
+        self._nursery.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _ask(self, request: dict[str, Any], progress: Callable[[int], None]) -> dict[str, Any]:
+        process = self._process_for(request["target"])
+        examples, problems, failed, asked = 0, [], None, monotonic()
+        reason = f"no answer within {self.timeout:g} s (--timeout)"
+        try:
+            process.connection.send_bytes(json.dumps(request).encode())
+            while (left := asked + self.timeout - monotonic()) > 0:
+                if process.connection.poll(min(left, _WATCH)):
+                    answer = json.loads(process.connection.recv_bytes())
+                    if "begun" in answer:
+                        problems = answer["begun"]
+                    elif "failed" in answer:
+                        failed = answer["failed"]
+                    elif "progress" in answer:
+                        examples = answer["progress"]
+                        progress(examples)
+                    else:
+                        return answer
+                elif _held(process) > (most := _memory_limit()):
+                    reason = f"it was ended when it held more than {most / 2**30:.1f} GiB of memory"
+                    break
+        except (EOFError, OSError, ValueError):
+            reason = _epitaph(self._nursery.wait(process))
+        self.rest()
+        death = WorkerDied(reason, examples, problems, monotonic() - asked)
+        death.failed = failed
+        raise death
+
+    def _process_for(self, target: str) -> Process:
+        ours = _OURS.match(target) and _OURS.match(self._target)
+        if target != self._target and not ours:
+            self.rest()
+        if self._process is None:
+            self._process = self._nursery.start()
+        self._target = target
+        return self._process
+
+
+def _held(process: Process) -> int:
+    """Bytes of memory that a process holds."""
+    with suppress(psutil.Error):
+        held: int = psutil.Process(process.pid).memory_info().rss
+        return held
+    return 0
+
+
+def _memory_limit() -> int:
+    """Bytes that a process may hold: `ulimit -m`, or a quarter of the machine's memory.
+
+    Limits on the address space, which a system would enforce by itself, say nothing here: XLA
+    reserves far more than it ever uses.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_RSS)
+    quarter: int = psutil.virtual_memory().total // 4
+    return quarter if soft == resource.RLIM_INFINITY else soft
+
+
+def _epitaph(status: int | None) -> str:
+    if status is None:
+        return "the process closed its connection to frostproof, or wrote into it, and was ended"
+    if status >= 0:
+        return f"the process ended itself with exit status {status}"
+    name = next((each.name for each in signal.Signals if each == -status), f"signal {-status}")
+    return f"the process was killed by {name}"

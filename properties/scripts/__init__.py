@@ -1,0 +1,1 @@
+"""A counterexample as a stand-alone program, which fails without frostproof's engine."""

@@ -1,0 +1,80 @@
+"""Source text for stand-alone scripts: how a subject is imported, and arrays bit for bit."""
+
+from __future__ import annotations
+
+import base64
+import keyword
+import sys
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...reference.subjects.naming import root_of
+
+
+def import_subject(target: str) -> list[str]:
+    """Return the lines that bring a target into a script, under the name `subject`."""
+    place, _, name = target.rpartition(":")
+    # A lambda, something within a function, or in a script, which would run once more.
+    if not name.replace(".", "").isidentifier() or place == "__main__":
+        return [f"subject = None  # {target}", f"assert subject is not None, {_HOMELESS!r}"]
+    path = Path(place)
+    file = path.suffix == ".py"
+    folder, module = (str(path.parent.resolve()), path.stem) if file else root_of(place)
+    found = f"sys.path.insert(0, {folder!r})"
+    if file and (not module.isidentifier() or module in _TAKEN):
+        return [
+            found,
+            *_FROM_FILE.format(str(path.resolve())).splitlines(),
+            f"subject = own.{name}",
+        ]
+    return [found, _import(module, name)]
+
+
+#: Names of files by which Python would import something else.
+_TAKEN = {*keyword.kwlist, *sys.stdlib_module_names, "flax", "jax", "ml_dtypes", "numpy", "optax"}
+_FROM_FILE = """\
+import importlib.util
+
+spec = importlib.util.spec_from_file_location("own", {!r})
+own = sys.modules["own"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(own)"""
+
+
+_HOMELESS = "bring the subject in here: no module holds it by a name"
+
+
+def _import(module: str, name: str) -> str:
+    if "." in name:
+        head, _, rest = name.partition(".")
+        return f"from {module} import {head}\n\nsubject = {head}.{rest}"
+    return f"from {module} import {name} as subject"
+
+
+def literal(array: np.ndarray) -> str:
+    """Write an array so that it reads back bit for bit."""
+    if array.dtype == np.float32 and array.size <= 64 and np.isfinite(array).all():
+        return f"np.array({array.tolist()!r}, np.float32)"
+    packed = base64.b64encode(zlib.compress(array.tobytes(), 9)).decode()
+    return (
+        f'np.frombuffer(zlib.decompress(base64.b64decode("{packed}")), {_dtype(array.dtype)})'
+        f".reshape({array.shape}).copy()"
+    )
+
+
+def nested(tree: Any) -> str:
+    """Write a tree of arrays and bools in the containers that it has."""
+    if isinstance(tree, Mapping):
+        return "{" + ", ".join(f"{key!r}: {nested(value)}" for key, value in tree.items()) + "}"
+    if isinstance(tree, tuple):
+        return "(" + "".join(f"{nested(value)}, " for value in tree) + ")"
+    if isinstance(tree, list):
+        return "[" + ", ".join(map(nested, tree)) + "]"
+    return literal(tree) if isinstance(tree, np.ndarray) else repr(tree)
+
+
+def _dtype(dtype: np.dtype[Any]) -> str:
+    return f"np.{dtype.name}" if hasattr(np, dtype.name) else f"ml_dtypes.{dtype.name}"

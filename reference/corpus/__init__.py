@@ -1,0 +1,1 @@
+"""Programs as third parties write them: accepted ones, specimens, and recipes of libraries."""

@@ -1,0 +1,168 @@
+"""Correct trainers of Linen models with statistics, noise, and inputs of their own."""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.training.train_state import TrainState
+from hypothesis import strategies as st
+
+from frostproof import LinenTrainer
+from frostproof.reference.corpus.accepted.trainers.linen_states import (
+    EXACT,
+    FEW,
+    Model,
+    create_for,
+    init_of,
+    mse,
+    partitioned,
+    step,
+)
+
+
+class Normalised(nn.Module):
+    """A frozen body with statistics, which are used as they are, and a head with its own."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        x = nn.BatchNorm(use_running_average=True, name="norm")(nn.Dense(4, name="body")(x))
+        x = nn.BatchNorm(use_running_average=False, name="moving")(nn.relu(x))
+        return nn.Dense(1, name="head")(x)
+
+
+class WithStatistics(TrainState):
+    """A state with running means."""
+
+    batch_stats: Any = None
+
+
+def _create_normalised(seed, batch, optimizer):
+    variables = init_of(Normalised())(jax.random.key(seed), batch.x[:1])
+    tx = partitioned(optimizer, ("body", "norm"))
+    return WithStatistics.create(apply_fn=Normalised().apply, tx=tx, **variables)
+
+
+@jax.jit
+def _step_normalised(state, batch):
+    def loss(params):
+        variables = {"params": params, "batch_stats": state.batch_stats}
+        y, moved = state.apply_fn(variables, batch.x, mutable=["batch_stats"])
+        return mse(y, batch.y), moved
+
+    (value, moved), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+    return state.apply_gradients(grads=grads).replace(**moved), value
+
+
+statistics_in_use = LinenTrainer(
+    _create_normalised, _step_normalised, frozen=("body", "norm"), optimizers=FEW, promise=EXACT
+)
+
+
+class Dropping(nn.Module):
+    """A model with Dropout."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        """Predict one column."""
+        x = nn.relu(nn.Dense(4, name="body")(x))
+        x = nn.Dropout(0.5, deterministic=not train)(x)
+        return nn.Dense(1, name="head")(x)
+
+
+class Keyed(TrainState):
+    """A state with a random key."""
+
+    key: Any = None
+
+
+@jax.jit
+def _step_dropping(state, batch):
+    def loss(params):
+        key = jax.random.fold_in(state.key, state.step)
+        y = state.apply_fn({"params": params}, batch.x, train=True, rngs={"dropout": key})
+        return mse(y, batch.y)
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    return state.apply_gradients(grads=grads), value
+
+
+dropout = LinenTrainer(
+    create_for(Dropping(), state=Keyed, key=lambda seed, params: jax.random.key(seed)),
+    _step_dropping,
+    frozen=("body",),
+    predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
+    loss="mse",
+    optimizers=FEW,
+)
+
+
+# Inputs of their own.
+
+
+class Batch(NamedTuple):
+    """What a strategy of batches draws."""
+
+    x: Any
+    y: Any
+
+
+class Words(nn.Module):
+    """An embedding of tokens, and a head over their mean."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        return nn.Dense(1, name="head")(nn.Embed(5, 4, name="body")(x).mean(axis=1))
+
+
+_fills = st.integers(0, 99).map(np.random.default_rng)
+_tokens = _fills.map(
+    lambda rng: Batch(rng.integers(0, 5, (3, 4), np.int32), rng.standard_normal((3, 1), np.float32))
+)
+tokens = LinenTrainer(create_for(Words()), step, frozen=("body",), batches=_tokens, optimizers=FEW)
+
+
+class TwoInputs(nn.Module):
+    """An image and a few numbers, each with a layer of its own."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        left = nn.Dense(4, name="body")(x["image"])
+        right = nn.Dense(4, name="side")(x["numbers"])
+        return nn.Dense(1, name="head")(jnp.tanh(left + right))
+
+
+_pairs = _fills.map(
+    lambda rng: Batch(
+        {
+            "image": rng.standard_normal((3, 6), np.float32),
+            "numbers": rng.standard_normal((3, 2), np.float32),
+        },
+        rng.standard_normal((3, 1), np.float32),
+    )
+)
+several_inputs = LinenTrainer(
+    create_for(TwoInputs()), step, frozen=("body",), batches=_pairs, optimizers=FEW
+)
+
+_huge = _fills.map(
+    lambda rng: Batch(
+        np.float32(1e25) * rng.standard_normal((3, 2), np.float32),
+        rng.standard_normal((3, 1), np.float32),
+    )
+)
+#: Squares overflow float32: its loss is inf, and its gradients are from the first step.
+inputs_that_overflow = LinenTrainer(
+    create_for(Model()),
+    step,
+    frozen=("body",),
+    batches=_huge,
+    predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
+    loss="mse",
+    optimizers=FEW,
+    promise=EXACT,
+)

@@ -1,0 +1,1 @@
+"""Correct Optax wrappers."""

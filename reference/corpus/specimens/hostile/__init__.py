@@ -1,0 +1,1 @@
+"""Subjects that raise, hang, exit, crash or patch what they share with their judge."""

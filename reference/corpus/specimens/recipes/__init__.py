@@ -1,0 +1,1 @@
+"""What exercises and trainings among the specimens are made of."""

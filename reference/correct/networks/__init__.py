@@ -1,0 +1,1 @@
+"""The networks that the reference trainers train, the same in both APIs."""

@@ -1,0 +1,1 @@
+"""The reference trainers: each freezing technique in Linen and in NNX."""

@@ -1,0 +1,1 @@
+"""How a subject is run and watched: what it did with a problem, as snapshots."""

@@ -1,0 +1,167 @@
+"""What a trainer can do, found out by trying it once: which laws apply, which targets it takes."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import hypothesis
+import jax
+import numpy as np
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
+
+from ..optimizers.optimizer import optimizer
+from ..optimizers.recording import calls, recording
+from ..problems.training_problem import Drawn, TrainingProblem
+from ..pytrees.comparison import same_value
+from ..pytrees.paths import UnmatchedPattern, named_leaves, select
+from ..pytrees.snapshot import snapshot
+from ..subjects.exercise import UnusableSubject
+from ..subjects.trainer import Trainer
+from ..subjects.user_errors import let_through
+from .training import Training, reweigh
+
+#: Nothing moves under it: what then moves was put back, or never took the new weights.
+_STILL = optimizer("sgd", learning_rate=0.0)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What laws may need that this trainer has, and the shape of one row of its predictions."""
+
+    abilities: frozenset[str]
+    outputs: tuple[int, ...] = (1,)
+
+
+def declared(subject: Any) -> frozenset[str]:
+    """Return what laws may need that a subject has by its kind and keywords, without trying it."""
+    if not isinstance(subject, Trainer):
+        return frozenset(subject.abilities)
+    abilities = {"tree", "trainer", "optimizer"}
+    abilities |= {name for name in ("loss", "refreeze") if getattr(subject, name)}
+    if subject.loss == "mse":
+        abilities.add("mse")
+    if subject.batches is None:
+        abilities.add("rows")
+    return frozenset(abilities)
+
+
+@functools.cache
+def probe(trainer: Any) -> Probe:
+    """Create the trainer once, and train one step by rate zero.
+
+    Raises `UnusableSubject` for a pattern in `frozen` that matches no leaf. A trainer that raises
+    is left to the laws, which report it with the problem. A reference trainer is not tried: it says
+    what it can do, and trains what is drawn.
+    """
+    if not isinstance(trainer, Trainer):
+        return Probe(declared(trainer))
+    abilities = set(declared(trainer))
+    # The plainest size that is drawn: what it compiles serves the first examples.
+    problem = TrainingProblem(0, _STILL, 2, 3, 0, batches=_sample(trainer))
+    before = calls()
+    try:
+        training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
+        chosen = select(named_leaves(training.params()), trainer.frozen)
+    except (UnmatchedPattern, TypeError) as error:
+        if isinstance(error, UnmatchedPattern) or "frozen" in str(error):
+            raise UnusableSubject(str(error)) from None
+        return Probe(frozenset(abilities))
+    except BaseException as error:
+        let_through(error)
+        if isinstance(error, UnusableSubject):
+            raise
+        return Probe(frozenset(abilities))
+    outputs: tuple[int, ...] = (1,)
+    try:
+        if training.opt_state() is not None:
+            abilities.add("opt_state")
+        if jax.tree.leaves(training.model_state()):
+            abilities.add("model_state")
+        if trainer.predict is not None:
+            outputs = tuple(np.shape(training.predict(problem.batch(1).x))[1:])
+            abilities.add("predict")
+        problem = replace(problem, outputs=outputs)
+        if trainer.with_params is not None or _takes_params(training, problem, chosen):
+            abilities.add("with_params")
+    except BaseException as error:
+        let_through(error)
+    if calls() == before and _ignores(trainer, problem):
+        abilities.discard("optimizer")
+    return Probe(frozenset(abilities), outputs)
+
+
+def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
+    """Tell whether a trainer never uses the optimizer that it is handed, be it new to everything
+    that it compiled before.
+    """
+    before = calls()
+    try:
+        training = trainer.begin(0, problem.batch(1), recording.__wrapped__(_STILL.transformation))
+        training.step(problem.batch(1))
+    except BaseException as error:
+        let_through(error)
+        return False
+    return calls() == before
+
+
+def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:
+    """Tell whether parameters can be put in place from outside and stay there.
+
+    A program may keep a second copy of its weights, out of which it restores them: then they
+    cannot, and no law should try.
+    """
+    if not hasattr(training, "model") and not hasattr(training.state, "replace"):  # type: ignore[attr-defined]
+        return False
+    if _holds_copies(training):
+        return False
+    reweigh(training, replace(problem, weights="redrawn"), chosen)
+    before = snapshot(training.params())
+    training.step(problem.batch(1))
+    after = snapshot(training.params())
+    return before.keys() == after.keys() and all(
+        same_value(before[path].array, after[path].array) for path in before
+    )
+
+
+def _holds_copies(training: Training) -> bool:
+    """Tell whether a weight is found twice in all that the training carries."""
+    weights = [leaf.array for leaf in snapshot(training.params()).values() if leaf.array.any()]
+    carried = [leaf.array.tobytes() for leaf in snapshot(training.everything()).values()]
+    return any(carried.count(weight.tobytes()) > 1 for weight in weights if weight.size > 1)
+
+
+def _sample(trainer: Trainer) -> tuple[Drawn, ...] | None:
+    """Draw the simplest batch of a user's own strategy."""
+    if trainer.batches is None:
+        return None
+    if not isinstance(trainer.batches, st.SearchStrategy):
+        raise UnusableSubject(
+            f"`batches` must be a Hypothesis strategy, got {type(trainer.batches).__name__}"
+        )
+    drawn: list[Drawn] = []
+
+    @hypothesis.seed(0)
+    @hypothesis.settings(
+        max_examples=1,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.given(trainer.batches.map(Drawn))
+    def sample(batch: Drawn) -> None:
+        drawn.append(batch)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sample()
+    return (drawn[0],)
+
+
+def able(subject: Any) -> frozenset[str]:
+    """Return what laws may need that a subject of any kind has."""
+    return probe(subject).abilities

@@ -1,0 +1,125 @@
+"""A trainer's prediction before a step, and how far another correct one may lie from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import jax
+import numpy as np
+
+from ..numerics.rounding import UNIT
+from ..pytrees.snapshot import Snapshot
+from ..subjects.user_errors import let_through
+
+if TYPE_CHECKING:
+    from .training import Training
+
+#: Inputs are changed by 64 ulps: more than what some layers round, and what they then make of it
+#: tells how ill-conditioned the model is at this place.
+_NUDGE = 64 * 2 * UNIT
+
+
+#: Of each trainer and shape of its inputs, whether it computes in half precision.
+_HALF: WeakKeyDictionary[Any, dict[str, bool]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What `predict` returned, an array or a pytree of arrays, and of each the most that its
+    elements moved when what they are computed of was nudged.
+    """
+
+    value: Any
+    sensitivity: Any
+
+
+def predicted(training: Training, x: Any) -> Prediction | None:
+    """Predict on inputs as they are and nudged; None where `predict` answers None.
+
+    `x` is an array or a pytree of arrays. Integers, such as tokens, have no numbers beside them:
+    where there are any, the parameters are nudged, too.
+    """
+    value = training.predict(jax.tree.map(np.copy, x))
+    if value is None:
+        return None
+    leaves, form = jax.tree.flatten(jax.tree.map(np.array, value))
+    generator = np.random.default_rng(0)
+    moved = [_moved(training, x, leaves, generator) for _ in range(2)]
+    sensitivities = [_most(leaf, [each[i] for each in moved]) for i, leaf in enumerate(leaves)]
+    return Prediction(*(jax.tree.unflatten(form, each) for each in (leaves, sensitivities)))
+
+
+def _moved(
+    training: Training, x: Any, leaves: list[np.ndarray], generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Return by how much each element of a prediction moves when all is nudged once."""
+    params = None
+    if any(leaf.dtype.kind != "f" for leaf in jax.tree.leaves(x)):
+        params = jax.tree.map(lambda leaf: leaf, training.params())  # a module's would change
+        try:
+            training.set_params(jax.tree.map(lambda leaf: _nudged(leaf, generator), params))
+        except BaseException as error:  # there is no way to put any in place: nothing is known
+            let_through(error)
+            return [np.full(leaf.shape, np.inf) for leaf in leaves]
+    try:
+        other = training.predict(jax.tree.map(lambda leaf: _nudged(leaf, generator), x))
+    finally:
+        if params is not None:
+            training.set_params(params)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return [
+            np.abs(np.asarray(after, np.float64) - leaf)
+            for after, leaf in zip(jax.tree.leaves(other), leaves, strict=True)
+        ]
+
+
+def _most(value: np.ndarray, moved: list[np.ndarray]) -> np.ndarray:
+    """Return how far another correct prediction may be off, element by element."""
+    if value.dtype.itemsize < 4:
+        return np.full(value.shape, np.inf)
+    # The largest anywhere in a row's prediction: a single element may stay by chance.
+    most = np.max(moved, axis=0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        most = np.maximum(most, most.max(axis=tuple(range(1, most.ndim)), keepdims=True))
+        least = 64 * UNIT * np.abs(value.astype(np.float64)).max(initial=0.0)
+        return np.asarray(2 * most + least)
+
+
+def _nudged(leaf: Any, generator: np.random.Generator) -> Any:
+    """Return a leaf of inputs or parameters with each number off; integers and keys as they are."""
+    if not hasattr(leaf, "dtype") or leaf.dtype not in (np.float32, np.float64):
+        return np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf
+    by = 1 + _NUDGE * generator.choice((-1.0, 1.0), leaf.shape)
+    return (leaf * by).astype(leaf.dtype)
+
+
+def noisy(carried: Snapshot | None) -> bool:
+    """Tell whether training carries random keys, as for Dropout: its loss is then of no prediction
+    that could be made again.
+    """
+    return carried is not None and any(
+        (leaf.kind or "").startswith("Rng")
+        or (leaf.array.dtype == np.uint32 and leaf.array.shape[-1:] == (2,))
+        for leaf in carried.values()
+    )
+
+
+def half_precision(trainer: Any, predict: Any, x: Any, params: Snapshot) -> bool:
+    """Tell whether a trainer predicts in bfloat16 or float16, as far as can be seen.
+
+    Tracing takes milliseconds, and shows the same for every run on inputs of one shape.
+    """
+    if any(
+        leaf.array.dtype.itemsize < 4 and leaf.array.dtype.kind in "fV" for leaf in params.values()
+    ):
+        return True
+    known = _HALF.setdefault(trainer, {})
+    shapes = str([(leaf.dtype, leaf.shape) for leaf in jax.tree.leaves(x)])
+    if shapes not in known:
+        try:
+            known[shapes] = "f16[" in str(jax.make_jaxpr(predict)(x))
+        except Exception:  # it cannot be traced, as a program in NumPy
+            known[shapes] = False
+    return known[shapes]

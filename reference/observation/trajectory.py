@@ -1,0 +1,106 @@
+"""Trajectories: what a subject did with a problem, as snapshots before and after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..optimizers.recorded import Recorded, recorded
+from ..pytrees.paths import Path
+from ..pytrees.snapshot import Snapshot
+
+Arrays = Mapping[Path, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """All that can be seen of a training at one moment."""
+
+    params: Snapshot
+    #: The optimizer's state, where it can be found.
+    opt_state: Snapshot | None = None
+    #: Statistics of layers, such as running means.
+    model_state: Snapshot | None = None
+    #: Whatever else the training carries: averaged copies, counters, keys.
+    rest: Snapshot | None = None
+
+
+@dataclass
+class Step:
+    """One step: the moments around it, the leaves that are frozen in it, what it reported."""
+
+    before: Moment
+    after: Moment
+    frozen: frozenset[Path]
+    #: Position among the steps of its trajectory, from 1.
+    number: int
+    #: What the subject reported, converted; None where it reports none or nothing convertible.
+    loss: float | None = None
+    #: The prediction before the first step on its own inputs, and the targets.
+    prediction: Any = None
+    #: How far another correct prediction may lie from it, element by element.
+    sensitivity: Any = field(default_factory=lambda: np.zeros(()))
+    targets: Any = None
+    #: Training computes no prediction that could be made again: statistics of batches, Dropout.
+    noisy: bool = False
+    half_precision: bool = False
+    #: The optimizer in force.
+    optimizer: Any = None
+
+    @cached_property
+    def given(self) -> Recorded | None:
+        """What the engine's optimizer was given in this step, if it was called exactly once."""
+        if self.after.opt_state is None or self.before.opt_state is None:
+            return None
+        now, earlier = recorded(self.after.opt_state), recorded(self.before.opt_state)
+        return now if now and earlier and now.count == earlier.count + 1 else None
+
+    @cached_property
+    def trainable(self) -> frozenset[Path]:
+        """The leaves of floating numbers that are not frozen."""
+        floats = {
+            path
+            for path, leaf in self.before.params.items()
+            if leaf.array.dtype.kind in "fcV"  # V: bfloat16 and its like
+        }
+        return frozenset(floats - self.frozen)
+
+
+@dataclass
+class Trajectory:
+    """What a subject did with one problem; its steps end where it raised."""
+
+    problem: Any
+    steps: Sequence[Step] = ()
+    #: "mse", or a NumPy callable of prediction and targets; None where none was declared.
+    declared_loss: Any = None
+    #: The reference trainer that ran it, for laws that compare it with others.
+    origin: Any = None
+    raised: BaseException | None = None
+    #: Why what it returned cannot be read, if it cannot.
+    malformed: str | None = None
+    batch_kept: bool = True
+    #: The leaves that the subject freezes, unless an action says otherwise.
+    chosen: frozenset[Path] = frozenset()
+    #: How often XLA compiled something in each step.
+    compilations: list[int] = field(default_factory=list)
+
+    @property
+    def structure(self) -> str:
+        """A prefix that tells drawn trees and architectures apart, whose leaves may share names."""
+        drawn = getattr(self.problem, "tree", None) or getattr(self.problem, "architecture", None)
+        return f"{drawn}: " if drawn else ""
+
+    @property
+    def first(self) -> Moment:
+        """The moment before the first step."""
+        return self.steps[0].before
+
+    @property
+    def last(self) -> Moment:
+        """The moment after the last step."""
+        return self.steps[-1].after

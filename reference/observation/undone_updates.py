@@ -1,0 +1,96 @@
+"""Tells whether a program undoes an update: whether it ever holds the restored parameters.
+
+`restore after update` and `report the initial norm although the kernel moved` make the same update
+and give the same answer. They differ in what they hold afterwards: a program that restores has, at
+some moment, a tree with the new head and the old first layer in it. So the program is run once
+more, eagerly, while the variables and return values of its own functions are looked through.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..problems.exercise_problem import ObservedUpdate
+from ..pytrees.paths import Path, named_leaves
+from .update_hooks import watching_updates
+
+#: What these packages hold on their way through an update is no sign of what the program holds.
+_LIBRARIES = frozenset({"contextlib", "flax", "jax", "numpy", "optax"})
+
+
+def restores(call: Callable[[], Any], path: Path) -> bool:
+    """Run `call` and tell whether it holds the leaf at `path` as it was before the update that
+    moved it, together with another leaf as that update left it.
+
+    Also where that cannot be looked at: the call raises without compilation, or a profiler runs.
+    """
+    with jax.disable_jit(), watching_updates() as updates:
+        looking = _Looking(updates, path)
+        previous = sys.getprofile()
+        if previous is not None and not callable(previous):  # cProfile: nothing could put it back
+            return True
+        sys.setprofile(looking)
+        try:
+            call()
+        except Exception:  # eager execution fails where the compiled one did not: no evidence
+            return True
+        finally:
+            sys.setprofile(previous)
+    return looking.found
+
+
+class _Looking:
+    """A profile function: looks through what the program's own functions hold as they return."""
+
+    def __init__(self, updates: list[ObservedUpdate], path: Path):
+        self.updates = updates
+        self.path = path
+        self.found = False
+
+    def __call__(self, frame: FrameType, event: str, returned: Any) -> None:
+        if event != "return" or self.found or not self.updates:
+            return
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _LIBRARIES:
+            return
+        self.found = any(map(self._is_restored, (*frame.f_locals.values(), returned)))
+
+    def _is_restored(self, value: Any) -> bool:
+        leaves = _bits(_leaves(value))
+        for update in self.updates:
+            if self.path not in update.after:
+                continue
+            (old,) = _bits([update.before[self.path]])
+            (new,) = _bits([update.after[self.path]])
+            others = _bits(update.after.values()) - _bits(update.before.values()) - {new}
+            # A pair (old params, new params) holds both versions: that is no restored tree.
+            if old in leaves and new not in leaves and leaves & others:
+                return True
+        return False
+
+
+def _leaves(value: Any) -> Iterable[Any]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # JAX deprecates iterators as leaves
+            return named_leaves(value).values()
+    except Exception:  # no tree of parameters, whatever it is
+        return ()
+
+
+def _bits(leaves: Iterable[Any]) -> set[tuple[Any, ...]]:
+    arrays = (np.asarray(leaf) for leaf in leaves if _is_array(leaf))
+    return {(array.shape, array.dtype.name, array.tobytes()) for array in arrays}
+
+
+def _is_array(leaf: Any) -> bool:
+    """Leave aside what only looks like an array: NumPy's own types have a dtype as well."""
+    if isinstance(leaf, jax.core.Tracer) or not isinstance(leaf, jax.Array | np.ndarray):
+        return False
+    return not jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)

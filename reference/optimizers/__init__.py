@@ -1,0 +1,1 @@
+"""Optimizers as values: the catalogue of Optax, how one is built, recorded and perturbed."""

@@ -1,0 +1,105 @@
+"""An optimizer that remembers, in its own state, what it was given last and what it answered.
+
+The state is the one place that every program keeps: it survives jit, scan, donation and whatever
+wrapper the program puts around the optimizer, and is found again by the names of its fields.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ..pytrees.paths import normalise
+
+
+class FrostproofState(NamedTuple):
+    """The state of a recording optimizer: that of the optimizer inside, and the last update.
+
+    The names are long so that no other state has them: a snapshot is searched for them.
+    """
+
+    frostproof_inner: Any
+    #: As they came; zeros before the first update.
+    frostproof_gradients: Any
+    #: As they were handed over; zeros where `update` is called without them.
+    frostproof_params: Any
+    frostproof_updates: Any
+    #: How many updates there were: int32.
+    frostproof_count: Any
+
+
+#: How often recording optimizers were called so far: a program that never does has its own.
+_calls = 0
+
+
+def calls() -> int:
+    """Return how often any recording optimizer was called so far, or traced."""
+    return _calls
+
+
+@functools.cache  # a trainer compiles again for every optimizer object that is new to it
+def recording(
+    optimizer: optax.GradientTransformation,
+) -> optax.GradientTransformationExtraArgs:
+    """Return an optimizer that does the same and records; the same object for the same one.
+
+    `recording.__wrapped__` makes a new one, for which a trainer compiles once more.
+    """
+    optimizer = optax.with_extra_args_support(optimizer)
+
+    def init(params: Any) -> FrostproofState:
+        global _calls
+        _calls += 1
+        zeros = jax.tree.map(_zeros, params)
+        count = jnp.zeros((), jnp.int32)
+        return FrostproofState(optimizer.init(params), zeros, zeros, zeros, count)
+
+    def update(
+        gradients: Any, state: FrostproofState, params: Any = None, **extra: Any
+    ) -> tuple[Any, FrostproofState]:
+        global _calls
+        _calls += 1
+        updates, inner = optimizer.update(gradients, state.frostproof_inner, params, **extra)
+        seen = state.frostproof_params if params is None else params
+        # A structure of its own would end a scan, and a module in a state the tree itself: what
+        # was handed over takes the form that the state has.
+        form = state.frostproof_gradients
+        kept = [_in_form(form, tree) for tree in (gradients, seen, updates)]
+        if None in kept:  # of unknown leaves: it is as if there had been no update
+            return updates, state._replace(frostproof_inner=inner)
+        count = state.frostproof_count + 1
+        return updates, FrostproofState(inner, kept[0], kept[1], kept[2], count)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _zeros(leaf: Any) -> Any:
+    """Return what stands for a leaf before the first update; None for a function, or an object."""
+    return jnp.zeros_like(leaf) if jnp.isscalar(leaf) or hasattr(leaf, "dtype") else None
+
+
+def _in_form(form: Any, tree: Any) -> Any:
+    """Return the leaves of a tree in another form, by their paths; None where no path is the same.
+
+    What the tree lacks is zero: of leaves that are frozen, Equinox's gradients and Optax's updates
+    have None.
+    """
+    structure: Any = jax.tree.structure(form)
+    if structure == jax.tree.structure(tree):
+        return jax.tree.unflatten(structure, jax.tree.leaves(tree))
+    given = {normalise(path): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
+    places = jax.tree.leaves_with_path(form)
+    paths = [normalise(path) for path, _ in places]
+    if given and not given.keys() & set(paths):
+        if len(given) != len(paths):
+            return None
+        paths = list(given)
+    leaves = [
+        given[path] if path in given else jnp.zeros_like(leaf)
+        for path, (_, leaf) in zip(paths, places, strict=True)
+    ]
+    return jax.tree.unflatten(structure, leaves)

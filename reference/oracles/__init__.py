@@ -1,0 +1,1 @@
+"""Independent NumPy computations; none imports the program that it judges."""

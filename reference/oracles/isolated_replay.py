@@ -1,0 +1,77 @@
+"""The trainable leaves alone: the same optimizer on them and nothing else, given what it was given.
+
+Two correct programs need not agree to the bit: one is compiled as a whole, the other runs operation
+by operation, and what an ulp at the start makes of an update depends on the optimizer. So the
+replay is made three times, with gradients as they were and with each of their elements off by up to
+two ulps in either direction: what that changes is what rounding may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import optax
+
+from ..observation.trajectory import Step
+from ..pytrees.paths import Path, path_text
+
+#: Relative size of the changes to the gradients: two ulps of float32.
+_NUDGE = 2.0**-22
+#: How many times what a nudge changes a correct program may be off: it rounds many times.
+_ROUNDINGS = 16
+#: Ulps of the parameter, or of the update where that is larger: the sum itself, and a decay's.
+_ULPS = 4
+
+Leaves = Mapping[str, np.ndarray]
+
+
+def replay(
+    optimizer: optax.GradientTransformation, steps: Iterable[Step], paths: Iterable[Path]
+) -> Iterator[tuple[Step, dict[Path, np.ndarray], dict[Path, np.ndarray]]]:
+    """Yield for each step the leaves that the optimizer alone makes, and how far off is correct.
+
+    Both by path, in float64. Every step must have been recorded (`Step.given`), with gradients at
+    all of `paths`. The parameters of each step are those that were observed.
+    """
+    paths = sorted(paths)
+    optimizer = optax.with_extra_args_support(optimizer)
+    states: list[Any] = []
+    for step in steps:
+        assert step.given is not None, "the caller looks at recorded steps only"
+        params = {path_text(path): jnp.asarray(step.before.params[path].array) for path in paths}
+        given = {path_text(path): step.given.gradients[path] for path in paths}
+        states = states or [optimizer.init(params)] * 3
+        updates = []
+        for index, sign in enumerate((0, 1, -1)):
+            gradients = jax.tree.map(jnp.asarray, _nudged(given, sign))
+            update, states[index] = optimizer.update(gradients, states[index], params)
+            updates.append({name: np.asarray(leaf, np.float64) for name, leaf in update.items()})
+        after, bound = {}, {}
+        for path in paths:
+            name = path_text(path)
+            before = np.asarray(params[name], np.float64)
+            plain, *nudged = (update[name] for update in updates)
+            with np.errstate(invalid="ignore", over="ignore"):
+                spread = np.maximum(*(np.abs(other - plain) for other in nudged))
+                unit = float(ml_dtypes.finfo(params[name].dtype).eps)
+                size = np.maximum(np.abs(before), np.abs(plain))
+                after[path] = before + plain
+                bound[path] = _ROUNDINGS * spread + _ULPS * unit * size + 1e-37
+        yield step, after, bound
+
+
+def _nudged(gradients: Leaves, sign: int) -> Leaves:
+    generator = np.random.default_rng(0)
+    nudged = {}
+    for name, leaf in gradients.items():
+        by = sign * _NUDGE * generator.choice((-1.0, 1.0), leaf.shape)
+        if leaf.dtype.itemsize < 4:
+            by = by * 2.0**13 if leaf.dtype.name == "float16" else by * 2.0**16
+        with np.errstate(invalid="ignore", over="ignore"):
+            nudged[name] = np.asarray(leaf.astype(np.float64) * (1 + by), leaf.dtype)
+    return nudged

@@ -1,0 +1,1 @@
+"""What a subject is given: problems as values that JSON can hold."""

@@ -1,0 +1,177 @@
+"""Loads what a user names, `pkg.mod:name` or `path/file.py:name`, as a subject of a known kind."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .exercise import Exercise, UnusableSubject, binds, signature_of
+from .optax_wrapper import OptaxFreeze
+from .target import UnusableTarget
+from .trainer import Trainer
+from .user_errors import error_text, let_through
+
+
+def load(target: str, kind: str | None = None) -> Any:
+    """Import a target and return it as a subject; `kind` settles what the object leaves open.
+
+    Raises `UnusableTarget` for anything that stands in the way, at import or in its signature.
+    """
+    place, separator, name = target.rpartition(":")
+    if not separator or not place or not name:
+        raise UnusableTarget(target, "expected `package.module:name` or `path/file.py:name`")
+    try:
+        module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
+    except _NotFound as missing:
+        raise UnusableTarget(target, str(missing)) from None
+    except BaseException as error:
+        let_through(error)
+        raise UnusableTarget(
+            target, f"importing it raised {describe_error(error, place)}"
+        ) from None
+    try:
+        return as_subject(_attribute(module, name), kind, module)
+    except UnusableSubject as reason:
+        raise UnusableTarget(target, str(reason)) from None
+
+
+def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = None) -> Any:
+    """Return an object as a subject: one of the four kinds, or a callable of a known signature.
+
+    Raises `UnusableSubject` where the kind is unknown, ambiguous or contradicts `kind`.
+    """
+    if isinstance(value, type):
+        raise UnusableSubject(f"it is the class {value.__name__}, expected a function or a subject")
+    if isinstance(value, Exercise | OptaxFreeze | Trainer) or hasattr(value, "read_problem"):
+        if kind not in (None, value.kind):
+            raise UnusableSubject(f"it is of kind {value.kind}, not for --as {kind}")
+        return value
+    if not callable(value):
+        raise UnusableSubject(f"it is a {type(value).__name__}, expected a function")
+    if kind in ("linen", "nnx"):
+        return Exercise(value, kind)  # type: ignore[arg-type]
+    if kind == "trainer":
+        raise UnusableSubject(f"a trainer is more than one function: {_TRAINERS}")
+    if kind == "optax" or (binds(value, 2) and not binds(value, 4)):
+        return OptaxFreeze(value)
+    if not binds(value, 4):
+        raise UnusableSubject(
+            f"{signature_of(value)} is of no known kind: an exercise is called as "
+            "fn(seed, x, y, lr), an Optax wrapper as fn(optimizer, mask); for a trainer "
+            f"{_TRAINERS}"
+        )
+    return Exercise(value, _imported_api(value, module))  # type: ignore[arg-type]
+
+
+_TRAINERS = (
+    "name a frostproof.LinenTrainer(create, train_step, frozen=...) or "
+    "frostproof.NnxTrainer(create, train_step, frozen=...)"
+)
+
+
+def describe_error(error: BaseException, place: str) -> str:
+    """Show type, message, and the file and line of the user's own code where it was raised."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if place.endswith(Path(frame.filename).name)]
+    shown = own or [frame for frame in frames if "importlib" not in frame.filename]
+    where = f" ({shown[-1].filename}, line {shown[-1].lineno})" if shown else ""
+    return f"{error_text(error)}{where}"
+
+
+class _NotFound(Exception):
+    """There is no such file or module."""
+
+
+def _import_file(path: Path) -> ModuleType:
+    path = path.resolve()
+    if not path.is_file():
+        raise _NotFound("there is no such file")
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) == str(path):
+            return module
+    sys.path.insert(0, str(path.parent))  # a file may import its neighbours
+    name = path.stem
+    if name in sys.modules or not _finds(name, path):
+        name = f"frostproof_target_{path.stem}"  # a file may be called jax.py
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _finds(name: str, path: Path) -> bool:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin == str(path)
+
+
+def _import_module(name: str) -> ModuleType:
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # The module itself, or a parent of it, and not something that it imports.
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise _NotFound(
+                f"there is no module {error.name!r} (is its folder the current one, "
+                "or is it installed?)"
+            ) from None
+        raise
+
+
+def _attribute(module: ModuleType, name: str) -> Any:
+    value: Any = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            public = [name for name in dir(value) if not name.startswith("_")]
+            close = get_close_matches(part, public, n=3, cutoff=0.5)
+            hint = f"; did you mean {', '.join(close)}?" if close else ""
+            raise UnusableSubject(f"there is no {part!r} in it{hint}")
+        value = getattr(value, part)
+    return value
+
+
+def _imported_api(fn: Callable[..., Any], module: ModuleType | None) -> str:
+    """Return the one of flax.linen and flax.nnx that the module of `fn` imports."""
+    module = module or inspect.getmodule(fn)
+    apis = _imports(module) & {"linen", "nnx"} if module else set()
+    if len(apis) != 1:
+        found = "both flax.linen and flax.nnx" if apis else "neither flax.linen nor flax.nnx"
+        raise UnusableSubject(f"its module imports {found}: add --as linen or --as nnx")
+    return apis.pop()
+
+
+def _imports(module: ModuleType) -> set[str]:
+    """Return the names below `flax` that a module's source imports, wherever it does so."""
+    try:
+        tree = ast.parse(inspect.getsource(module))
+    except (OSError, TypeError, SyntaxError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("flax.")}

@@ -1,0 +1,162 @@
+"""NNX trainers under test: `create` makes module and optimizer, `train_step` trains in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, final
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from ..observation.training import Training, copied, seen
+from ..observation.trajectory import Moment
+from ..problems.training_problem import Batch
+from ..pytrees.paths import matches, normalise
+from .exercise import UnusableSubject, binds
+from .trainer import Trainer
+
+#: Variables that hold no parameters, whatever a pattern says.
+_NO_PARAMETERS = (nnx.RngState, nnx.BatchStat, nnx.Cache, nnx.Intermediate, nnx.Perturbation)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class NnxTrainer(Trainer):
+    """A trainer of a Flax NNX module.
+
+    `create(seed, batch, optimizer)` returns the module and an `nnx.Optimizer` (or whatever the
+    program trains with); `train_step(model, optimizer, batch)` trains in place and returns the
+    loss. `seed` is an int in uint32, `batch` has NumPy arrays `.x` and `.y`, `optimizer` is an
+    Optax transformation.
+
+    Keywords for what more it can do, as for `LinenTrainer`; they get the module, and `opt_state`
+    the optimizer. `refreeze(model, frozen)` changes the module in place or returns what takes its
+    place: a module, or (module, optimizer); one of three arguments gets (model, optimizer, frozen).
+    Parameters are the variables of type `nnx.Param`, and those that `frozen` names.
+    """
+
+    _calls: ClassVar = {
+        "create": ("create(seed, batch, optimizer)",),
+        "train_step": ("train_step(model, optimizer, batch)",),
+        "predict": ("predict(model, x)",),
+        "params": ("params(model)",),
+        "with_params": ("with_params(model, params)",),
+        "opt_state": ("opt_state(optimizer)",),
+        "model_state": ("model_state(model)",),
+        "refreeze": ("refreeze(model, frozen)", "refreeze(model, optimizer, frozen)"),
+    }
+
+    def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
+        """Create module and optimizer; raises `UnusableSubject` for anything else."""
+        made = self.create(seed, batch, optimizer)
+        if not isinstance(made, tuple | list) or len(made) != 2:
+            raise UnusableSubject(
+                f"`create` returned a {type(made).__name__}, expected (model, optimizer)"
+            )
+        if isinstance(made[0], nnx.Optimizer):
+            raise UnusableSubject(
+                "`create` returned (optimizer, model), expected (model, optimizer)"
+            )
+        return _NnxTraining(self, *made)
+
+
+@dataclass
+class _NnxTraining:
+    trainer: NnxTrainer
+    model: Any = field(repr=False)
+    optimizer: Any = field(repr=False)
+
+    def params(self) -> Any:
+        own = self.trainer.params
+        return own(self.model) if own else nnx.state(self.model, self._is_parameter)
+
+    def _is_parameter(self, path: Any, variable: Any) -> bool:
+        kind = getattr(variable, "type", type(variable))
+        if not issubclass(kind, nnx.Variable) or issubclass(kind, _NO_PARAMETERS):
+            return False
+        return issubclass(kind, nnx.Param) or matches(normalise(path), self.trainer.frozen)
+
+    def set_params(self, params: Any) -> None:
+        own = self.trainer.with_params
+        if own is None:
+            nnx.update(self.model, params)
+        else:
+            self.model = own(self.model, params) or self.model
+
+    def step(self, batch: Batch) -> Any:
+        return self.trainer.train_step(self.model, self.optimizer, batch)
+
+    def opt_state(self) -> Any:
+        own = self.trainer.opt_state
+        if own is not None:
+            return own(self.optimizer)
+        return nnx.state(self.optimizer) if isinstance(self.optimizer, nnx.Pytree) else None
+
+    def model_state(self) -> Any:
+        own = self.trainer.model_state
+        if own is not None:
+            return own(self.model)
+        statistics = nnx.state(self.model, nnx.BatchStat)
+        return statistics or None
+
+    def everything(self) -> Any:
+        return nnx.state((self.model, self.optimizer))
+
+    def set_everything(self, state: Any) -> None:
+        nnx.update((self.model, self.optimizer), state)
+
+    def moment(self) -> Moment:
+        try:
+            whole = self.everything()
+        except ValueError:  # an object of the user's own making, which NNX cannot look into
+            return seen(self.params(), self.opt_state(), self.model_state(), None)
+        # One walk over module and optimizer shows all there is: each takes milliseconds.
+        own = self.trainer
+        empty: nnx.State[Any, Any] = nnx.State({})
+        module = whole.get(0, empty)
+        is_pytree = isinstance(self.optimizer, nnx.Pytree)
+        return seen(
+            own.params(self.model) if own.params else nnx.filter_state(module, self._is_parameter),
+            own.opt_state(self.optimizer)
+            if own.opt_state
+            else (whole.get(1, empty) if is_pytree else None),
+            own.model_state(self.model)
+            if own.model_state
+            else nnx.filter_state(module, nnx.BatchStat) or None,
+            whole,
+        )
+
+    def save(self) -> Any:
+        graph, state = nnx.split((self.model, self.optimizer))
+        return graph, copied(state)
+
+    def restore(self, saved: Any) -> None:
+        graph, state = saved
+        if nnx.graphdef((self.model, self.optimizer)) == graph:
+            self.set_everything(copied(state))
+        else:  # a refreeze has rebuilt the optimizer: other filters, a state of another structure
+            self.model, self.optimizer = nnx.merge(graph, copied(state))
+
+    def carries_all(self) -> bool:
+        return isinstance(self.optimizer, nnx.Pytree)
+
+    def traceable(self) -> Callable[[Any], Any]:
+        # Of a model of its own: an `nnx.jit` inside leaves tracers in the one that it is traced on.
+        graph, state = nnx.split(self.model)
+        return lambda x: self.trainer.predict(nnx.merge(graph, state), x)  # type: ignore[misc]
+
+    def predict(self, x: Any) -> Any:
+        own = self.trainer.predict
+        return None if own is None else own(self.model, jax.tree.map(jnp.asarray, x))
+
+    def refreeze(self, frozen: tuple[str, ...]) -> None:
+        own = self.trainer.refreeze
+        assert own is not None, "laws that refreeze need it"
+        arguments = (self.model, self.optimizer, frozen) if binds(own, 3) else (self.model, frozen)
+        answer = own(*arguments)
+        if isinstance(answer, tuple | list):
+            self.model, self.optimizer = answer
+        elif answer is not None:
+            self.model = answer

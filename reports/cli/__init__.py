@@ -1,0 +1,1 @@
+"""The command `frostproof` and its subcommands."""

@@ -1,0 +1,175 @@
+"""The command `frostproof` and its subcommands. Says in one line what a user got wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from ...reference.subjects.target import KINDS
+
+UNJUDGED = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with one line and status 2, without the usage text that would hide it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process."""
+        self.exit(UNJUDGED, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, 1, or 2 with one line on standard error."""
+    return run(_parser(), arguments)
+
+
+def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
+    """Run what a parser makes of the arguments, and return its exit status."""
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except ValueError as error:
+        print(f"frostproof: {' '.join(str(error).split())}", file=sys.stderr)
+        return UNJUDGED
+    except KeyboardInterrupt:
+        print("frostproof: interrupted", file=sys.stderr)
+        return UNJUDGED
+    except BrokenPipeError:  # `frostproof laws | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="frostproof",
+        description="Property-based verification of code that freezes parameters in JAX.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    verify = commands.add_parser(
+        "verify",
+        help="judge code by the law book",
+        description="Judge code by the law book. Exit status: 0 everything promised held; "
+        "1 something promised was refuted, vacuous or in error; 2 it could not be judged.",
+    )
+    verify.set_defaults(run=_verify)
+    verify.add_argument(
+        "targets",
+        nargs="*",
+        metavar="TARGET",
+        help="package.module:name or path/file.py:name; without one, the reference exercises",
+    )
+    verify.add_argument("--as", dest="kind", choices=KINDS, help="the kind of all targets")
+    verify.add_argument("-n", dest="workers", metavar="N", help="processes, by pytest-xdist")
+    verify.add_argument("--laws", metavar="GLOB", action="append", help="only laws of such ids")
+    verify.add_argument("--max-examples", type=int, metavar="N", help="examples a law")
+    verify.add_argument("--seed", type=int, metavar="N", help="draw the same problems again")
+    verify.add_argument(
+        "--promise", metavar="GUARANTEE,…", default="", help="the guarantees that count"
+    )
+    verify.add_argument("--timeout", type=float, metavar="S", help="seconds a law may take")
+    verify.add_argument(
+        "--report", type=Path, metavar="DIR", help="write report.html and .json, and more"
+    )
+
+    laws = commands.add_parser("laws", help="show the law book")
+    laws.set_defaults(run=_laws)
+    laws.add_argument("id", nargs="?", help="show one law in full")
+
+    replay = commands.add_parser("replay", help="run recorded counterexamples again")
+    replay.set_defaults(run=_replay)
+    replay.add_argument("report", type=Path, metavar="REPORT", help="a report.json or its folder")
+    replay.add_argument("id", nargs="?", help="one row of it, or one law")
+    replay.add_argument("--target", required=True, help="the code to run them on")
+    replay.add_argument("--as", dest="kind", choices=KINDS, help="the kind of the target")
+
+    compare = commands.add_parser(
+        "compare",
+        help="say what changed between two runs",
+        description="Say what changed between two runs. Exit status: 0 nothing promised regressed; "
+        "1 a promised law fails, or is not judged any more, that was judged and did not fail "
+        "before; 2 a file cannot be read.",
+    )
+    compare.set_defaults(run=_compare)
+    compare.add_argument("old", type=Path, metavar="OLD", help="a report.json or its folder")
+    compare.add_argument("new", type=Path, metavar="NEW", help="likewise")
+    compare.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="known failures, with reasons and last days"
+    )
+    compare.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
+
+    merge = commands.add_parser("merge", help="make one report of the parts of a run")
+    merge.set_defaults(run=_merge)
+    merge.add_argument("parts", nargs="+", type=Path, metavar="DIR", help="a folder with a report")
+    merge.add_argument("-o", dest="into", type=Path, metavar="DIR", required=True, help="where to")
+    return parser
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from ..run.project_settings import project_settings
+    from ..run.verify import verify
+    from .terminal import Terminal
+
+    terminal = Terminal(scripts=options.report is None)
+    typed = {
+        "laws": options.laws,
+        "max_examples": options.max_examples,
+        "seed": options.seed,
+        "promise": [name.strip() for name in options.promise.split(",") if name.strip()],
+        "timeout": options.timeout,
+    }
+    settings = {"kind": options.kind, "report": options.report, "listener": terminal}
+    settings |= {"laws": ("*",), "promise": ()} | project_settings(Path.cwd())
+    settings |= {name: value for name, value in typed.items() if value not in (None, [])}
+    # The references are many: where nothing is named, all processors judge them.
+    workers = options.workers or (None if options.targets else "auto")
+    if workers is not None:
+        from ..run.parallel import verify_in_parallel
+
+        report = verify_in_parallel(options.targets, workers, settings)
+    else:
+        report = verify(*options.targets, **settings)
+    terminal.ends(report)
+    if report.unwritten is not None:
+        print(f"frostproof: --report {report.unwritten}", file=sys.stderr)
+    elif options.report is not None:
+        print(f"report: {options.report / 'report.html'}")
+    return report.exit_status
+
+
+def _laws(options: argparse.Namespace) -> int:
+    from .law_book import print_book, print_law
+
+    if options.id is None:
+        print_book()
+    else:
+        print_law(options.id)
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from .replay import print_replay
+
+    return print_replay(options.report, options.id, options.target, options.kind)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from ..comparison.text import print_compared
+
+    return print_compared(options.old, options.new, options.baseline, options.markdown)
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from ..results.merging import write_merged
+
+    merged = write_merged(options.parts, options.into)
+    summary = merged.summary
+    print(
+        f"{options.into}: ran {summary['ran']} of {summary['of']} laws in {len(merged.parts)} parts"
+    )
+    return 0

@@ -1,0 +1,159 @@
+"""What changed between two runs: what broke, what got fixed, what is new, what no longer ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..results.report import FAILING, Report, Row
+from .baseline import Baseline, Known
+
+Kind = Literal["regressed", "gone", "not run", "failing", "fixed", "new"]
+
+#: Each kind in words, the most urgent first.
+KINDS: Mapping[Kind, str] = {
+    "regressed": "regressed",
+    "gone": "gone: judged before, and not there any more",
+    "not run": "no longer run: there, and without a verdict",
+    "failing": "still failing",
+    "fixed": "fixed",
+    "new": "new",
+}
+#: What is worth an alarm, where it was promised: a law that fails, or is lost.
+_ALARMING = ("regressed", "gone", "not run")
+#: How much worse a verdict is than another.
+_BADNESS = {"held": 0, "proved": 0, "not-run": 0, "vacuous": 1, "error": 2, "refuted": 2}
+NOTHING_KNOWN = Baseline()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One law on one subject, of which the verdicts differ or fail both times."""
+
+    id: str
+    kind: Kind
+    before: Row | None
+    after: Row | None
+    #: The entry of the baseline that is about it, and whether that still counts.
+    known: Known | None = None
+    excused: bool = False
+
+    @property
+    def promised(self) -> bool:
+        """Whether the subject claimed it, then or now: to drop a promise hides no failure."""
+        return any(row.promised for row in (self.before, self.after) if row)
+
+    @property
+    def fails(self) -> bool:
+        """Whether it is something that a baseline can excuse: a failure, or a law that is lost."""
+        return self.kind in _ALARMING or self.kind == "failing"
+
+    @property
+    def alarms(self) -> bool:
+        """Whether it fails the comparison.
+
+        A failure that was there before does so on the day after its entry in the baseline ended.
+        """
+        overdue = self.kind == "failing" and self.known is not None
+        return self.promised and not self.excused and (self.kind in _ALARMING or overdue)
+
+    @property
+    def verdicts(self) -> str:
+        """Say what became of the verdict: `held → refuted`."""
+        before, after = (row.verdict if row else "none" for row in (self.before, self.after))
+        return before if before == after else f"{before} → {after}"
+
+    @property
+    def reason(self) -> str:
+        """Say why the verdict is what it is, or was."""
+        row = self.after or self.before
+        return (row.reason if row else None) or ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All changes between two reports, in the order of their ids."""
+
+    before: Report
+    after: Report
+    changes: tuple[Change, ...]
+    baseline: Baseline = NOTHING_KNOWN
+    #: The names of the one subject of each report, where those differ.
+    renamed: tuple[str, str] | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """1 where a promised law fails or is lost that was not before, else 0."""
+        return 1 if self.alarms else 0
+
+    @property
+    def alarms(self) -> list[Change]:
+        """What makes the exit status 1, the most urgent first."""
+        return [change for kind in KINDS for change in self.of_kind(kind) if change.alarms]
+
+    def of_kind(self, kind: Kind) -> list[Change]:
+        """Return the changes of a kind, alarms first and what nobody promised last."""
+        found = [change for change in self.changes if change.kind == kind]
+        return sorted(found, key=lambda each: (not each.alarms, not each.promised))
+
+    @property
+    def stale(self) -> list[Known]:
+        """Entries of the baseline that excuse nothing: they can be taken out."""
+        return self.baseline.stale([change.id for change in self.changes if change.fails])
+
+    @property
+    def versions(self) -> dict[str, tuple[str, str]]:
+        """Packages of which the two runs had different versions, with both."""
+        before, after = self.before.versions, self.after.versions
+        return {
+            name: (before.get(name, "none"), after.get(name, "none"))
+            for name in sorted(before | after)
+            if before.get(name) != after.get(name)
+        }
+
+
+def compare(before: Report, after: Report, baseline: Baseline | None = None) -> Comparison:
+    """Compare two reports row by row.
+
+    Where each has a single subject, of another name, that is taken for the same under a new name.
+    """
+    baseline = baseline or NOTHING_KNOWN
+    renamed = _renamed(before, after)
+    old = {_id(row, renamed): row for row in before.rows}
+    new = {row.id: row for row in after.rows}
+    changes = []
+    for id in sorted(old.keys() | new.keys()):
+        kind = _kind(old.get(id), new.get(id))
+        if kind is not None:
+            change = Change(id, kind, old.get(id), new.get(id))
+            if change.fails and (known := baseline.find(id)):
+                excused = not known.expired(baseline.today)
+                change = replace(change, known=known, excused=excused)
+            changes.append(change)
+    return Comparison(before, after, tuple(changes), baseline, renamed)
+
+
+def _kind(before: Row | None, after: Row | None) -> Kind | None:
+    """Return what became of a law on a subject; None if nothing did."""
+    ran = before is not None and before.verdict != "not-run"
+    failed = before is not None and before.verdict in FAILING
+    if after is None:
+        return "gone" if ran else None
+    if after.verdict == "not-run":
+        return "not run" if ran else None if before else "new"
+    if after.verdict in FAILING:
+        worse = before is None or _BADNESS[after.verdict] > _BADNESS[before.verdict]
+        return "regressed" if worse else "failing"
+    if failed:
+        return "fixed"
+    return None if ran else "new"
+
+
+def _renamed(before: Report, after: Report) -> tuple[str, str] | None:
+    old, new = ({row.subject for row in report.rows} for report in (before, after))
+    return (old.pop(), new.pop()) if len(old) == len(new) == 1 and old != new else None
+
+
+def _id(row: Row, renamed: tuple[str, str] | None) -> str:
+    return f"{renamed[1]}::{row.law}" if renamed else row.id

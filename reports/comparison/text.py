@@ -1,0 +1,153 @@
+"""A comparison of two runs in words: on the terminal, and as Markdown for a CI job summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from ..formats.files import replace_file
+from ..formats.markdown import cell
+from ..results.reading import read_report
+from ..results.report import Report
+from .baseline import Known, read_baseline
+from .compare import KINDS, Change, Comparison, Kind, compare
+
+_STYLES: Mapping[Kind, str] = {
+    "regressed": "bold red",
+    "gone": "bold red",
+    "not run": "yellow",
+    "failing": "yellow",
+    "fixed": "green",
+    "new": "dim",
+}
+_BRIEFLY = {
+    "regressed": "regressed",
+    "gone": "gone",
+    "not run": "no longer run",
+    "failing": "failing beyond their last day",
+}
+#: Laws that are named in a line.
+_NAMED = 5
+#: Of what needs nobody's attention, such as all laws of a first night.
+_MOST = 30
+
+
+def print_compared(before: Path, after: Path, baseline: Path | None, markdown: Path | None) -> int:
+    """Print what changed between two reports, and return the exit status.
+
+    Raises a `ValueError` for a file that cannot be read or written.
+    """
+    known = read_baseline(baseline)
+    comparison = compare(read_report(before), read_report(after), known)
+    print_comparison(comparison, Console(highlight=False, soft_wrap=True, emoji=False))
+    if markdown is not None:
+        try:
+            replace_file(markdown, comparison_markdown(comparison))
+        except OSError as error:
+            raise ValueError(f"--markdown {markdown}: {error.strerror}") from None
+    return comparison.exit_status
+
+
+def conclusion(comparison: Comparison) -> str:
+    """Say in a line whether there is something to do."""
+    alarms = comparison.alarms
+    if not alarms:
+        return "nothing promised regressed"
+    kinds = Counter(_BRIEFLY[change.kind] for change in alarms)
+    counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    laws = list(dict.fromkeys(change.id.rpartition("::")[2] for change in alarms))
+    more = f" and {len(laws) - _NAMED} more" if len(laws) > _NAMED else ""
+    return f"promised laws: {counts} ({', '.join(laws[:_NAMED])}{more})"
+
+
+def facts(comparison: Comparison) -> list[str]:
+    """Say what was compared: how much ran each time, on which versions, under which name."""
+    lines = [f"before: {_extent(comparison.before)}", f"now: {_extent(comparison.after)}"]
+    lines += [f"{name} {old} → {new}" for name, (old, new) in comparison.versions.items()]
+    if comparison.renamed:
+        lines.append("compared as one program: {} → {}".format(*comparison.renamed))
+    return lines
+
+
+def _extent(report: Report) -> str:
+    summary = report.summary
+    examples = sum(row.examples for row in report.rows)
+    ended = "" if report.finished else ", and ended before all was judged"
+    return f"ran {summary['ran']} of {summary['of']} laws on {examples} examples{ended}"
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print what changed, the most urgent first."""
+    for line in facts(comparison):
+        console.print(f"[dim]{escape(line)}[/]")
+    for kind, changes, more in _sections(comparison):
+        console.print(f"\n[{_STYLES[kind]}]{KINDS[kind]}[/]")
+        for change in changes:
+            console.print(f"  {escape(change.id)}  [{_STYLES[kind]}]{change.verdicts}[/]")
+            for remark in remarks(change):
+                console.print(f"      [dim]{escape(remark)}[/]")
+        if more:
+            console.print(f"  … and {more} more")
+    for line in of_baseline(comparison):
+        console.print(f"\n[yellow]{escape(line)}[/]")
+    style = "bold red" if comparison.alarms else "bold green"
+    console.print(f"\n[{style}]{escape(conclusion(comparison))}[/]")
+
+
+def comparison_markdown(comparison: Comparison, title: str = "What changed") -> str:
+    """Return the same as Markdown."""
+    sign = "❌" if comparison.alarms else "✅"
+    lines = [f"# {cell(title)}", "", f"{sign} {cell(conclusion(comparison))}", ""]
+    lines += [f"- {cell(line)}" for line in facts(comparison)]
+    for kind, changes, more in _sections(comparison):
+        lines += ["", f"## {KINDS[kind].capitalize()}", ""]
+        lines += ["| law on subject | verdict | |", "|---|---|---|"]
+        for change in changes:
+            why = "<br>".join(cell(remark) for remark in remarks(change))
+            lines.append(f"| {cell(change.id)} | {change.verdicts} | {why} |")
+        if more:
+            lines += ["", f"… and {more} more"]
+    if old := of_baseline(comparison):
+        lines += ["", "## Baseline", "", *(f"- {cell(line)}" for line in old)]
+    return "\n".join(lines) + "\n"
+
+
+def remarks(change: Change) -> Iterator[str]:
+    """Say why the verdict is what it is, whether it was promised, and what is known of it."""
+    if change.reason and change.kind != "fixed":
+        yield change.reason
+    if not change.promised:
+        yield "beyond the promise"
+    elif change.after and not change.after.promised:
+        yield "no longer promised"
+    if change.known and change.excused:
+        yield f"known until {change.known.expires}: {change.known.reason}"
+    elif change.known:
+        yield f"was known until {change.known.expires}: {change.known.reason}"
+
+
+def of_baseline(comparison: Comparison) -> list[str]:
+    """Say which entries of the baseline are to be looked at."""
+    expired, stale = comparison.baseline.expired(), comparison.stale
+    lines = [f"expired on {each.expires}: {_entry(each)}" for each in expired if each not in stale]
+    return lines + [f"stale, since it fails no more: {_entry(each)}" for each in stale]
+
+
+def _entry(known: Known) -> str:
+    return f"{known.id} ({known.reason})"
+
+
+def _sections(comparison: Comparison) -> Iterator[tuple[Kind, list[Change], int]]:
+    """Yield each kind that occurs, with what to show of it and how much is left out.
+
+    Alarms are all shown.
+    """
+    for kind in KINDS:
+        changes = comparison.of_kind(kind)
+        shown = max(_MOST, sum(change.alarms for change in changes))
+        if changes:
+            yield kind, changes[:shown], len(changes[shown:])

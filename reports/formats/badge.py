@@ -1,0 +1,19 @@
+"""A badge: JSON for the endpoint of shields.io, which draws it for a README."""
+
+from __future__ import annotations
+
+import json
+
+from ..results.report import Report
+from .wording import conclusion
+
+
+def badge(report: Report) -> str:
+    """Return what shields.io asks an endpoint for: label, message and colour."""
+    held = sum(row.verdict == "held" for row in report.rows)
+    if report.exit_status == 0:
+        message, colour = f"{held} laws held", "brightgreen"
+    else:
+        message, colour = conclusion(report), "red" if report.exit_status == 1 else "lightgrey"
+    content = {"schemaVersion": 1, "label": "frostproof", "message": message, "color": colour}
+    return json.dumps(content) + "\n"

@@ -1,0 +1,127 @@
+"""A verdict that is not good, as a page shows it: words, the smallest problem, numbers, plots."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from ....properties.laws.book import BY_ID
+from ...results.report import Row
+from ..wording import problem_parts
+from .matrix import place_of
+from .plots import bound_plot, drift_plot
+
+
+@dataclass(frozen=True)
+class Found:
+    """A verdict that is not good, as the template `counterexample.html` shows it."""
+
+    row: Row
+    place: str
+    statement: str
+    meaning: str
+    problems: Sequence[Sequence[tuple[str, str]]]
+    runs: Sequence[Mapping[str, Any]]
+    facts: Sequence[tuple[str, str]]
+    plots: Sequence[Markup]
+    replay: str
+
+
+def found_of(row: Row, *, plotted: bool) -> Found:
+    """Return what is shown of a row; plots only where they are wanted, since they take time."""
+    law = BY_ID.get(row.law)
+    example = row.counterexample or {}
+    runs = [
+        {"leaves": list(_leaves(run, example)), "answer": list(_answer(run))}
+        for run in example.get("course", [])
+    ]
+    told = any(run["leaves"] or run["answer"] for run in runs)
+    return Found(
+        row,
+        place_of(row.id),
+        example.get("law") or (law.statement if law else ""),
+        law.meaning if law else "",
+        [problem_parts(problem) for problem in example.get("problems", [])],
+        runs,
+        []
+        if told
+        else [(name, _number(value)) for name, value in example.get("facts", {}).items()],
+        list(_plots(row, example)) if plotted else [],
+        _replay(row) if example else "",
+    )
+
+
+def _leaves(run: Mapping[str, Any], example: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    facts = example.get("facts", {})
+    for step in run.get("steps", []):
+        for leaf in step["leaves"]:
+            yield {
+                "step": step["step"],
+                "leaf": leaf["leaf"],
+                "frozen": leaf["frozen"],
+                "changed": leaf["changed"],
+                "of": leaf["of"],
+                "before": _number(leaf.get("before")),
+                "after": _number(leaf.get("after")),
+                "what": leaf.get("what"),
+                "distance": _distance(leaf),
+                "accused": (leaf["leaf"], step["step"]) == (facts.get("leaf"), facts.get("step")),
+            }
+
+
+def _distance(leaf: Mapping[str, Any]) -> str:
+    ulps = leaf.get("ulps")
+    if ulps is None:
+        return ""
+    if ulps == 0:
+        return "other bits"  # −0 and +0, or NaNs of two payloads
+    return f"{ulps:,} ulp{'s' * (ulps != 1)}"
+
+
+def _answer(run: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for each in run.get("answer", []):
+        expected, bound = _float(each.get("expected")), _float(each.get("bound"))
+        yield {
+            "name": each["name"],
+            "reported": _number(each["reported"]),
+            "expected": _number(each.get("expected")),
+            "bound": "" if math.isnan(bound) else f"{bound:.2g}",
+            "outside": abs(_float(each["reported"]) - expected) > bound,
+        }
+
+
+def _plots(row: Row, example: Mapping[str, Any]) -> Iterator[Markup]:
+    facts = example.get("facts", {})
+    numbers = [_float(facts.get(name)) for name in ("observed", "expected", "bound")]
+    for plot in (
+        drift_plot(example.get("drift", {})),
+        bound_plot(str(facts.get("leaf", "it")), *numbers),
+    ):
+        if plot is not None:
+            yield plot
+
+
+def _number(value: Any) -> str:
+    """Show a recorded number with the digits that tell it from its neighbours in float32."""
+    if value is None:
+        return "–"
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def _float(value: Any) -> float:
+    """Return a recorded number; what is none, such as an interval, is NaN."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _replay(row: Row) -> str:
+    return (
+        f"frostproof replay report.json {shlex.quote(row.id)} --target {shlex.quote(row.subject)}"
+    )

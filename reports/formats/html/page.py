@@ -1,0 +1,135 @@
+"""A report as one HTML page, which needs no network, and no script to be read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+from ....properties.laws.book import BY_ID
+from ...results.guarantees import standings
+from ...results.report import FAILING, Report, Row
+from ..disagreement import disagreements
+from ..wording import conclusion
+from .counterexamples import found_of
+from .kills import kill_matrices
+from .matrix import kind_of, place_of, rank_of_guarantees, verdict_matrix
+from .plots import drawn_plots
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from ....properties.laws.law import Law
+
+_TEMPLATES = Path(__file__).parent / "templates"
+#: A plot costs 50 ms and 8 KB: the first of a report have theirs, all have their numbers.
+_PLOTS = 30
+#: From so many verdicts, or sections, on what is not on the screen is not laid out.
+_LARGE, _MANY = 2000, 60
+
+
+def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
+    """Return the page of a report, with a kill matrix if there is one; all that a subject wrote is
+    escaped.
+    """
+    order = rank_of_guarantees()
+    bad = sorted(
+        (row for row in report.rows if row.verdict in FAILING),
+        key=lambda row: (not row.fails, order.get(row.guarantee, len(order))),
+    )
+    places = {row.id: f"#{place_of(row.id)}" for row in bad}
+    found = [found_of(row, plotted=number < _PLOTS) for number, row in enumerate(bad)]
+    script = _text("script.js")
+    ended = conclusion(report)
+    return _environment().get_template("report.html").render(
+        report=report,
+        summary=report.summary,
+        not_run=sorted(report.summary["not_run"].items(), key=lambda each: -each[1]),
+        large=len(report.rows) > _LARGE or len(found) > _MANY,
+        headline=ended[0].upper() + ended[1:],
+        mood="bad" if report.exit_status else "good",
+        counts=_counts(report),
+        table=verdict_matrix(report.rows, places),
+        broken=[each for each in found if each.row.fails],
+        known=[each for each in found if each.row.promised and not each.row.fails],
+        beyond=[each for each in found if not each.row.promised],
+        subjects=_subjects(report),
+        places=places,
+        drawn=drawn_plots(report.rows),
+        disagreements=disagreements(report),
+        kills=kills,
+        kill_matrices=list(kill_matrices(kills)) if kills else [],
+        laws=_laws(report, kills),
+        style=Markup(_text("style.css")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"code": _with_code, "kind": kind_of}
+    return environment
+
+
+def _with_code(text: str) -> Markup:
+    """Escape a text, in which words between backticks are code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+@cache
+def _text(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _laws(report: Report, kills: Mapping[str, Any] | None) -> list[Law]:
+    """Return the laws that the page names, as far as the book has them."""
+    named = {row.law for row in report.rows}
+    for laws in kills["matrix"].values() if kills else ():
+        named |= laws.keys()
+    return [BY_ID[law] for law in sorted(named) if law in BY_ID]
+
+
+def _counts(report: Report) -> list[dict[str, Any]]:
+    """Count what the matrix shows: what is good first, what fails nothing last."""
+    seen = Counter((row.words, kind_of(row)) for row in report.rows)
+    order = ("held", "proved", "refuted", "error", "vacuous", "not-run")
+    ranked = sorted(seen, key=lambda each: (", " in each[0], order.index(each[1].split()[0])))
+    return [
+        {"kind": kind, "count": seen[words, kind], "words": words.replace("-", " ")}
+        for words, kind in ranked
+    ]
+
+
+def _subjects(report: Report) -> list[dict[str, Any]]:
+    """Return what is said of each subject; those of which nothing is known stand by themselves."""
+    known = standings(report.rows)
+    by_subject: dict[str, list[Row]] = {}
+    for row in report.rows:
+        by_subject.setdefault(row.subject, []).append(row)
+    return [
+        {
+            "name": name,
+            "place": place_of(name),
+            "standing": known[name].sentence if name in known else "",
+            "rows": rows,
+            "held": [row.law for row in rows if row.verdict == "held"],
+        }
+        for name, rows in by_subject.items()
+    ]

@@ -1,0 +1,117 @@
+"""A report as Markdown, fit for the summary of a CI job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ..results.guarantees import standings
+from ..results.report import FAILING, Report, Row
+from .disagreement import disagreements
+from .wording import conclusion, story
+
+_SIGNS = {
+    "held": "✅",
+    "refuted": "❌",
+    "vacuous": "⚠️",
+    "error": "💥",
+    "not-run": "➖",
+    "proved": "✅",
+}
+#: GitHub shows no summary of more than 1 MiB: what is left out is counted, and report.html has it.
+_MOST_BYTES = 900_000
+_MOST_ROWS = 1000
+_HEAD = ["| subject | law | guarantee | verdict | examples | |", "|---|---|---|---|---:|---|"]
+
+
+def markdown(report: Report) -> str:
+    """Return how much ran, what did not hold, and a section for each counterexample."""
+    failing = [row for row in report.rows if row.fails]
+    others = [row for row in report.rows if row.verdict in FAILING and not row.fails]
+    parts = ["\n".join(_summary(report))]
+    if failing:
+        parts.append("\n".join(["## What did not hold", "", *_table(failing)]))
+    if others:
+        parts.append("\n".join(["## Beyond the promise, or known", "", *_table(others)]))
+    parts += ["\n".join(_section(row)) for row in (*failing, *others) if row.counterexample]
+    parts.append("\n".join(_folded("All verdicts", _table(report.rows))))
+    return "\n\n".join(_that_fit(parts)) + "\n"
+
+
+def _summary(report: Report) -> Iterator[str]:
+    summary = report.summary
+    yield f"# frostproof: {conclusion(report)}"
+    yield ""
+    yield f"Ran {summary['ran']} of {summary['of']} laws."
+    yield f"Profile {report.profile}, seed {report.seed}."
+    yield ", ".join(f"{cell(name)} {cell(text)}" for name, text in report.versions.items()) + "."
+    yield ""
+    known = list(standings(report.rows).items())
+    for subject, standing in known[:_MOST_ROWS]:
+        yield f"- {cell(subject)} {cell(standing.sentence)}"
+    if summary["not_run"]:
+        yield from ("", "Not run:", "")
+        for reason, count in list(summary["not_run"].items())[:_MOST_ROWS]:
+            yield f"- {count} × {cell(reason)}"
+    if differing := disagreements(report):
+        yield from ("", f"Its {len(report.parts)} parts disagree:", "")
+        for id, verdicts in list(differing.items())[:_MOST_ROWS]:
+            told = ", ".join(f"{verdict} on {where}" for verdict, where in verdicts)
+            yield f"- {cell(id)}: {cell(told)}"
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    table = [*_HEAD, *map(_table_row, rows[:_MOST_ROWS])]
+    if len(rows) > _MOST_ROWS:
+        table += ["", f"…and {len(rows) - _MOST_ROWS} more: see report.html."]
+    return table
+
+
+def _table_row(row: Row) -> str:
+    verdict = f"{_SIGNS[row.verdict]} {row.words}"
+    cells = (row.subject, row.law, row.guarantee, verdict, str(row.examples), row.reason or "")
+    return "| " + " | ".join(map(cell, cells)) + " |"
+
+
+def _section(row: Row) -> list[str]:
+    return [
+        f"## {cell(row.subject)}: {cell(row.law)}",
+        "",
+        *(f"- **{keyword}** {cell(text)}" for keyword, text in story(row)),
+        "",
+        *(
+            _folded("A stand-alone script that fails", _fenced(row.reproduce))
+            if row.reproduce
+            else ()
+        ),
+    ]
+
+
+def _folded(title: str, lines: Sequence[str]) -> list[str]:
+    return ["<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>"]
+
+
+def _that_fit(parts: Sequence[str]) -> list[str]:
+    """Return the parts for which there is room, in their order, and how many there is none for."""
+    fitting, size = [], 0
+    for part in parts:
+        size += len(part.encode(errors="replace")) + 2
+        if size <= _MOST_BYTES:
+            fitting.append(part)
+    if left := len(parts) - len(fitting):
+        fitting.append(f"{left} more parts had no room here: see report.html.")
+    return fitting
+
+
+def _fenced(code: str) -> list[str]:
+    """Fence code with more backticks than it holds, since it quotes what a subject wrote."""
+    fence = "```"
+    while fence in code:
+        fence += "`"
+    return [f"{fence}python", code.rstrip(), fence]
+
+
+def cell(text: str) -> str:
+    """Escape what would end a table cell or start markup."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\*_\[\]|~$])", r"\\\1", text)

@@ -1,0 +1,1 @@
+"""`python -m frostproof.reports.nightly`: judges a part of a night, and says how the night went."""

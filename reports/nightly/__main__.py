@@ -1,0 +1,7 @@
+"""Runs `python -m frostproof.reports.nightly`."""
+
+import sys
+
+from .command import main
+
+sys.exit(main())

@@ -1,0 +1,118 @@
+"""`python -m frostproof.reports.nightly`: judges a part of a night, and says how the night went.
+
+Tonight's workflow runs nothing else, and so can anybody:
+
+    python -m frostproof.reports.nightly judge NIGHT CELL PART
+    python -m frostproof.reports.nightly conclude NIGHT --history FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from itertools import groupby, product
+from pathlib import Path
+
+from ...reference.correct.registry import REFERENCES
+from ..cli.main import UNJUDGED, Parser, run
+from ..comparison.baseline import read_baseline
+from ..formats.files import replace_file, write_report
+from .night import Night, read_night, remember
+from .text import alarms, headline, issue, summary
+
+#: The matrix of nightly.yml: the oldest and the newest Python, with releases of JAX, Flax and Optax
+#: that `.ci/environment` installs.
+PYTHONS = ("3.11", "3.14")
+RELEASES = ("oldest", "latest", "prerelease")
+#: The references by the module that they are from, each for a machine of its own.
+PARTS = {
+    module.rpartition(".")[2]: tuple(targets)
+    for module, targets in groupby(REFERENCES, lambda target: target.partition(":")[0])
+}
+CELLS = tuple(f"py{python}-{release}" for python, release in product(PYTHONS, RELEASES))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the two steps; returns 0, 1 for an alarm, or 2 with a line on standard error."""
+    return run(_parser(), arguments)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m frostproof.reports.nightly", description=__doc__)
+    steps = parser.add_subparsers(required=True, metavar="STEP")
+
+    judge = steps.add_parser(
+        "judge",
+        help="judge a part of the references",
+        description="Judge a part of the references as `frostproof verify` does, into "
+        "NIGHT/CELL/PART. Exit status 0: it was judged, with whatever verdicts; 2 it was not.",
+    )
+    judge.set_defaults(run=_judge)
+    judge.add_argument("night", type=Path, metavar="NIGHT", help="the folder of the night")
+    judge.add_argument("cell", metavar="CELL", help="the name of this environment")
+    judge.add_argument("part", choices=PARTS, metavar="PART", help=", ".join(PARTS))
+    judge.add_argument("options", nargs=argparse.REMAINDER, help="options of frostproof verify")
+
+    conclude = steps.add_parser(
+        "conclude",
+        help="compare the night with the one before",
+        description="Compare each cell of a night with its last one, and write NIGHT/report.json "
+        "with the other formats, NIGHT/summary.md and, where something is new, NIGHT/issue.md. "
+        "Exit status 1: a promised law fails or is lost, or something did not run.",
+    )
+    conclude.set_defaults(run=_conclude)
+    conclude.add_argument("night", type=Path, metavar="NIGHT", help="the folder of the night")
+    conclude.add_argument(
+        "--history", type=Path, required=True, metavar="FOLDER", help="kept from night to night"
+    )
+    conclude.add_argument("--baseline", type=Path, metavar="FILE", help="known failures")
+    conclude.add_argument(
+        "--expect",
+        action="append",
+        metavar="CELL/PART",
+        help="what has to be there, each by one option; else the whole matrix",
+    )
+    return parser
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from ..cli.main import main as frostproof
+
+    os.environ.setdefault("FROSTPROOF_PROFILE", "nightly")
+    folder = options.night / options.cell / options.part
+    status = frostproof(
+        ["verify", *PARTS[options.part], "-n", "auto", "--report", str(folder), *options.options]
+    )
+    return UNJUDGED if status == UNJUDGED else 0  # the verdicts are judged by `conclude`
+
+
+def _conclude(options: argparse.Namespace) -> int:
+    wanted = options.expect or [f"{cell}/{part}" for cell, part in product(CELLS, PARTS)]
+    expected: dict[str, list[str]] = {}
+    for each in wanted:
+        cell, _, part = each.partition("/")
+        if not cell or not part:
+            raise ValueError(f"--expect {each}: it must be CELL/PART")
+        expected.setdefault(cell, []).append(part)
+    night = read_night(options.night, options.history, expected, read_baseline(options.baseline))
+    try:
+        _write(night, options.night)
+        remember(night, options.history)
+    except OSError as error:
+        raise ValueError(f"{error.filename}: {error.strerror}") from None
+    print(headline(night))
+    for cell in night.cells:
+        for line in alarms(cell):
+            print(f"{cell.name}: {line}")
+    return night.exit_status
+
+
+def _write(night: Night, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if night.report is not None:
+        write_report(night.report, folder)
+    replace_file(folder / "summary.md", summary(night))
+    (folder / "issue.md").unlink(missing_ok=True)
+    if night.news:
+        replace_file(folder / "issue.md", issue(night))

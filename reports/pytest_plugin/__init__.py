@@ -1,0 +1,1 @@
+"""The pytest plugin: `--subject`, `@frostproof.laws`, one item per law and subject."""

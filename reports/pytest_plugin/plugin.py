@@ -1,0 +1,267 @@
+"""The pytest plugin: `--subject`, one item a law and subject, rows that survive xdist.
+
+It is loaded into every pytest run of its environment: it registers little and imports no JAX.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Generator, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..run.row_transport import Arrivals
+    from .laws import BoundLaw
+    from .session import Session
+
+SUITE = Path(__file__).parents[2] / "properties" / "test_laws.py"
+OUR_CONFTEST = str(Path(__file__).parents[2] / "conftest.py")
+
+_SESSION = pytest.StashKey["Session"]()
+#: What all problems of the run are drawn from, where the profile fixes no seed.
+_SEED = pytest.StashKey[int]()
+
+#: Options that answer to `--frostproof-NAME`, and to `--NAME` where nobody else has that.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "subject": {"action": "append", "metavar": "TARGET", "help": "judge TARGET by the law book"},
+    "as": {"metavar": "KIND", "help": "the kind of the subjects: linen, nnx, optax, trainer"},
+    "report": {
+        "metavar": "DIR",
+        "help": "write report.html, report.md, junit.xml, badge.json and report.json",
+    },
+}
+
+
+class Hooks:
+    """Hooks that a conftest may implement."""
+
+    @pytest.hookspec
+    def pytest_frostproof_subjects(self, config: pytest.Config) -> Any:
+        """Return the subjects to judge where no `--subject` is given, in a list: objects of the
+        four kinds, or strings that name a target.
+        """
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Make the hooks known."""
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options by their long names."""
+    group = parser.getgroup("frostproof", "frostproof (also without this prefix, if that is free)")
+    for name, settings in _OPTIONS.items():
+        group.addoption(f"--frostproof-{name}", **settings)
+    group.addoption("--frostproof-terms", help="(internal) the terms of `frostproof verify -n`")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Iterator[None]:
+    """Take `--subject` for `--frostproof-subject`, unless another plugin or a conftest has it.
+
+    To add the short name would make a conftest fail that adds one of its own, now or later.
+    """
+    short = {f"--{name}": f"--frostproof-{name}" for name in _OPTIONS}
+    # pytest takes a value of ours for a path, and would look for conftests there and nowhere else.
+    values = {value for option, value in pairwise(args) if option in short}
+    known = early_config.known_args_namespace
+    known.file_or_dir = [path for path in known.file_or_dir if path not in values]
+    yield
+    for name, long in short.items():
+        if _is_free(name, parser):
+            args[:] = [re.sub(f"^{name}(?==|$)", long, argument) for argument in args]
+
+
+def _is_free(option: str, parser: pytest.Parser) -> bool:
+    try:
+        return option in parser.parse_known_and_unknown_args([option])[1]
+    except pytest.UsageError:  # it wants a value
+        return False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the subjects that were named, and see to it that their laws are collected."""
+    config.addinivalue_line(
+        "markers", "frostproof_laws: run the test once for every law (see frostproof.laws)"
+    )
+    worker = getattr(config, "workerinput", None)
+    config.stash[_SEED] = worker["frostproof_seed"] if worker else secrets.randbits(32)
+    config.pluginmanager.register(Rows(config), "frostproof-rows")
+    targets = config.getoption("frostproof_subject") or []
+    folder = config.getoption("frostproof_report")
+    if worker and worker["frostproof_subjects"]:
+        _session(config).adopt(worker["frostproof_subjects"])
+    elif not worker and (targets or folder or config.getoption("frostproof_terms")):
+        try:
+            _session(config).prepare(targets, config.getoption("frostproof_as"), folder)
+            if folder and not config.getoption("collectonly"):
+                _session(config).begin()
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
+    if targets:
+        _collect_the_suite(config)
+
+
+def _collect_the_suite(config: pytest.Config) -> None:
+    """Collect the laws only, if no path was given; else beside what was asked for."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(SUITE)]
+        return
+    # Outside of the root folder pytest gives a file that was named no path in its node ids.
+    config.args = [f"{SUITE}{arg}" if arg.startswith("::") else arg for arg in config.args]
+    if not any("::test_law[" in arg for arg in config.args):
+        config.args.append(str(SUITE))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand an xdist worker what the controller drew and loaded, so that all collect the same."""
+    session = node.config.stash.get(_SESSION, None)
+    node.workerinput["frostproof_seed"] = node.config.stash[_SEED]
+    node.workerinput["frostproof_subjects"] = session.named() if session else []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the laws of one subject in one process, where they share its compiled programs."""
+    named = _SESSION in config.stash and config.stash[_SESSION].subjects
+    handed_over = config.hook.pytest_frostproof_subjects.get_hookimpls()
+    if config.getoption("dist") != "load" or not (named or handed_over):
+        return None
+    from .scheduling import BySubject
+
+    return BySubject(config, log)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one item of every law that applies to a subject."""
+    marks = list(metafunc.definition.iter_markers("frostproof_laws"))
+    if not marks:
+        return
+    try:
+        session = _session(metafunc.config)
+        if all(mark.kwargs for mark in marks):
+            laws = session.laws_of_marks([mark.kwargs for mark in marks])
+        else:  # our own `test_law` names no subject
+            if not session.subjects:
+                session.take(_handed_over(metafunc.config))
+            laws = session.laws_of_subjects()
+    except ValueError as error:
+        raise pytest.Collector.CollectError(str(error)) from None
+    metafunc.parametrize("law", laws)
+
+
+def _handed_over(config: pytest.Config) -> list[Any]:
+    """Return the subjects of the conftests; our own conftest counts where there is no other."""
+    manager = config.pluginmanager
+    ours = [p for p in manager.get_plugins() if getattr(p, "__file__", "") == OUR_CONFTEST]
+    name = "pytest_frostproof_subjects"
+    for hook in (manager.subset_hook_caller(name, ours), getattr(config.hook, name)):
+        found = [value for values in hook(config=config) for value in values]
+        if found:
+            return found
+    raise ValueError("no subject: name one by --subject, or by pytest_frostproof_subjects")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the tests of the suite itself to its own checkout."""
+    return True if collection_path == SUITE.parent / "meta" and config.getoption("pyargs") else None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Know what is going to be judged: a run that ends before has to name the rest."""
+    if _SESSION not in session.config.stash:
+        return
+    known = _session(session.config)
+    known.plans([law.item for item in session.items if (law := _law(item))])
+    if not hasattr(session.config, "workerinput") and not session.config.getoption("collectonly"):
+        known.arrives(plan=known.new_plan())
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count the laws that are not judged because others were asked for."""
+    if laws := [item for item in items if _law(item)]:
+        _session(laws[0].config).deselected += len(laws)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+    """Attach the row to the report; the first of each process brings its plan with it."""
+    law = _law(item)
+    if law and call.when == "setup":
+        item.user_properties += [("subject", law.item.subject_name), ("law", law.item.law.id)]
+    report: pytest.TestReport = yield
+    if law and call.when != "teardown":
+        from ..run.row_transport import attach
+
+        attach(report, law.frostproof_row, _session(item.config).new_plan())
+    return report
+
+
+def _law(item: pytest.Item) -> BoundLaw | None:
+    law = getattr(item, "callspec", None) and item.callspec.params.get("law")  # type: ignore[attr-defined]
+    return law if hasattr(law, "frostproof_row") else None
+
+
+class Rows:
+    """Gathers the rows of all workers where the run is controlled, and writes the report."""
+
+    def __init__(self, config: pytest.Config):
+        self.config = config
+        self._arrivals: Arrivals | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a row as soon as its item is done."""
+        if not self._controls:
+            return
+        if self._arrivals is None:
+            if not hasattr(report, "frostproof_row"):
+                return
+            from ..run.row_transport import Arrivals
+
+            self._arrivals = Arrivals()
+        plan, row = self._arrivals.plan(report), self._arrivals.row(report)
+        if plan or row:
+            _session(self.config).arrives(plan=plan, row=row)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the report, if one was asked for."""
+        if self._judges and not _session(self.config).close() and not session.exitstatus:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say how much ran: a green run that ran nothing is no good news."""
+        if self._judges:
+            for line in _session(self.config).closing_lines():
+                terminalreporter.write_line(line)
+
+    @property
+    def _controls(self) -> bool:
+        return not hasattr(self.config, "workerinput")
+
+    @property
+    def _judges(self) -> bool:
+        return (
+            _SESSION in self.config.stash
+            and self._controls
+            and not self.config.getoption("collectonly")
+        )
+
+
+def _session(config: pytest.Config) -> Session:
+    """Return the session, made when something is first judged."""
+    if _SESSION not in config.stash:
+        from .session import Session
+
+        config.stash[_SESSION] = session = Session(
+            config.stash[_SEED], config.getoption("frostproof_terms"), config.rootpath
+        )
+        config.add_cleanup(session.end)
+    return config.stash[_SESSION]

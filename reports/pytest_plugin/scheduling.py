@@ -1,0 +1,61 @@
+"""How xdist spreads the suite: the laws of one subject on one worker, other tests by their file."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from xdist.scheduler import LoadScopeScheduling
+
+from ...properties.laws.book import BY_ID
+
+
+class BySubject(LoadScopeScheduling):
+    """Laws of a subject share its compiled programs, and the calls that are remembered.
+
+    With fewer subjects than workers that would leave some idle: then each law goes by itself.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return the subject of `test_law[SUBJECT-law-id]`, and the file of another test: what its
+        tests share is made once.
+        """
+        subject = _subject(nodeid)
+        if subject is None:
+            return nodeid.partition("::")[0]
+        return nodeid if self._few_subjects else subject
+
+    @cached_property  # not asked for before all are collected
+    def _few_subjects(self) -> bool:
+        subjects = {_subject(nodeid) for nodeid in self.collection or ()} - {None}
+        return len(subjects) < self.numnodes
+
+    def remove_node(self, node: Any) -> str | None:
+        """Return the item that a worker died of, which xdist would give to the next worker."""
+        for unit in self.assigned_work[node].values():
+            for nodeid, done in unit.items():
+                if not done:
+                    unit[nodeid] = True
+                    super().remove_node(node)
+                    return nodeid
+        return super().remove_node(node)
+
+    def _reschedule(self, node: Any) -> None:
+        """Give a worker two items at least, also one that replaces another: it begins an item only
+        when it knows the next.
+        """
+        if node not in self.registered_collections:
+            return
+        while self.workqueue and not node.shutting_down and self._too_few(node):
+            self._assign_work_unit(node)
+        super()._reschedule(node)
+
+    def _too_few(self, node: Any) -> bool:
+        return self._pending_of(self.assigned_work[node]) < 2
+
+
+def _subject(nodeid: str) -> str | None:
+    _, _, parameters = nodeid.partition("::test_law[")
+    laws = (law for law in BY_ID if parameters.endswith(f"-{law}]"))
+    longest = max(laws, key=len, default=None)
+    return longest and parameters.removesuffix(f"-{longest}]")

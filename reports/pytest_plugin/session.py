@@ -1,0 +1,172 @@
+"""What a pytest run knows of frostproof: its subjects, the terms they are judged on, the rows."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ...properties.plan.checks import Item, Subject, agenda
+from ...properties.plan.run_settings import Terms
+from ...properties.processes.judging import Judging
+from ..results.report import Row
+from ..run.project_settings import project_settings
+from ..run.recorder import Recorder
+from ..run.verify import begin, known_subject, make_folder
+from .laws import BoundLaw
+
+
+class Session:
+    """One for each process of the run; only the controller's sees all rows."""
+
+    def __init__(self, seed: int, terms: str | None, project: Path):
+        self.options = json.loads(terms) if terms else project_settings(project)
+        chosen = {name: self.options.get(name) for name in ("max_examples", "timeout", "seed")}
+        fixed = Terms.of(**{name: value for name, value in chosen.items() if value is not None})
+        self.terms = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
+        self.subjects: list[Subject] = []
+        self.adopt(self.options.get("subjects", []))
+        #: How many laws were collected and are not run.
+        self.deselected = 0
+        self._collected: Counter[str] = Counter()
+        self._plan: dict[str, Any] = {}
+        self._recorder: Recorder | None = None
+        self._folder: Path | None = None
+        self._judging = Judging(self.terms)
+
+    def prepare(self, targets: Iterable[str], kind: str | None, folder: str | None) -> None:
+        """Load the targets and make the report's folder, before anything runs.
+
+        Raises `UnusableTarget`, or a `ValueError` that names the folder.
+        """
+        if folder is not None:
+            make_folder(Path(folder))
+            self._folder = Path(folder).absolute()  # a test may go elsewhere
+        self.subjects += [self._known(target, kind) for target in dict.fromkeys(targets)]
+
+    def named(self) -> list[list[Any]]:
+        """Return what a worker has to know of the loaded targets, which it is to judge."""
+        self._judging.rest()
+        return [subject.handed_on() for subject in self.subjects]
+
+    def adopt(self, named: Iterable[Sequence[Any]]) -> None:
+        """Take over what the controller loaded."""
+        self.subjects = [Subject.adopted(fields) for fields in named]
+
+    def take(self, values: Iterable[Any]) -> None:
+        """Judge what conftests hand over; raises a `ValueError` for what cannot be judged."""
+        self.subjects = [self._known(value) for value in values]
+
+    def laws_of_subjects(self) -> list[Any]:
+        """Return a parameter for every law on every subject of the run."""
+        return [
+            self._parameter(item, f"{item.subject.name}-{item.law.id}")
+            for item in self._items(self.subjects)
+        ]
+
+    def laws_of_marks(self, marks: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Return a parameter for every law on the subjects of `@frostproof.laws`.
+
+        Raises a `ValueError` for what cannot be judged.
+        """
+        parameters = []
+        for mark in reversed(marks):  # the lowest decorator is the first mark
+            subject = self._known(mark["subject"], mark["kind"])
+            prefix = f"{subject.name}-" if len(marks) > 1 else ""
+            for item in self._items([subject], mark["promise"], mark["expected"]):
+                parameters.append(
+                    self._parameter(
+                        item,
+                        f"{prefix}{item.law.id}",
+                        mark["max_examples"],
+                        mark["expected"].get(item.law.id),
+                    )
+                )
+        return parameters
+
+    def _items(
+        self,
+        subjects: Iterable[Subject],
+        promise: Collection[str] = (),
+        expected: Collection[str] = (),
+    ) -> list[Item]:
+        laws = self.options.get("laws", ["*"])
+        items, left_out = agenda(subjects, laws, promise or self.options.get("promise", ()))
+        for law in sorted(set(expected) - {item.law.id for item in (*items, *left_out)}):
+            names = ", ".join(subject.name for subject in subjects)
+            raise ValueError(f"`expected` names {law!r}, which is no law for {names}")
+        return items
+
+    def plans(self, items: Sequence[Item]) -> None:
+        """Know what this process is going to judge."""
+        self._plan = {
+            "expected": [vars(Row.unreached(item)) for item in items],
+            "deselected": self.deselected,
+        }
+
+    def new_plan(self) -> dict[str, Any]:
+        """Return what this process is going to judge, once."""
+        plan, self._plan = self._plan, {}
+        return plan
+
+    def begin(self) -> None:
+        """Begin the record of the run; raises a `ValueError` if its report cannot be written."""
+        self._recorder = begin(self.terms, self._folder)
+
+    def arrives(self, *, plan: Mapping[str, Any] | None = None, row: Row | None = None) -> None:
+        """Keep what a process of the run is going to judge, or what it found."""
+        if self._recorder is None:
+            self.begin()
+            assert self._recorder is not None
+        if plan:
+            self._recorder.leaves_out("deselected", plan["deselected"])
+            self._recorder.expects(Row(**fields) for fields in plan["expected"])
+        if row:
+            self._recorder.records(row)
+
+    def close(self) -> bool:
+        """End the record, and write the report if one was asked for; tells whether it could be."""
+        self.arrives()
+        assert self._recorder is not None
+        self._report = self._recorder.close()
+        return self._report.unwritten is None
+
+    def closing_lines(self) -> Iterator[str]:
+        """Say how many laws ran, and on which problems."""
+        summary = self._report.summary
+        yield (
+            f"frostproof: ran {summary['ran']} of {summary['of']} laws, profile "
+            f"{self.terms.profile}, seed {self.terms.seed}"
+        )
+        if self._report.unwritten:
+            yield f"frostproof: --report {self._report.unwritten}"
+        elif self._folder is not None:
+            yield f"frostproof: report in {self._folder / 'report.html'}"
+
+    def end(self) -> None:
+        """End the worker process, if there is one."""
+        self._judging.close()
+
+    def _known(self, value: Any, kind: str | None = None) -> Subject:
+        return known_subject(self._judging, value, kind)
+
+    def _parameter(
+        self, item: Item, id: str, max_examples: int | None = None, expected: str | None = None
+    ) -> Any:
+        self._collected[item.id] += 1
+        item = replace(item, number=self._collected[item.id])
+        examples = self.terms.max_examples if max_examples is None else max_examples
+        terms = replace(self.terms, max_examples=examples)
+        if max_examples is not None:
+            terms = replace(terms, reference_examples=max_examples)
+
+        def judge(item: Item) -> Row:
+            self._judging.terms = terms
+            return Row.of(item, self._judging(item))
+
+        return pytest.param(BoundLaw(item, judge, expected), id=id)

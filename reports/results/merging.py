@@ -1,0 +1,92 @@
+"""Parts of one run become one report; the order and the number of times they come do not matter.
+
+A part may be some subjects, some laws, one Python or one release of Optax. Every part is kept in
+sight: its versions, its seed and what it found.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..formats.files import write_report
+from .reading import read_report
+from .report import WORST, Part, Report, Row, as_json
+
+LEFT_OUT = "left out in every part"
+
+
+def merge(reports: Sequence[Report]) -> Report:
+    """Return one report of several, at least one.
+
+    Of rows on one law and subject a promised failure stands before others, then the worst verdict,
+    then the one on the fewest examples. Where versions differ all are named; of profiles, seeds and
+    times the first stands, and the parts tell them all.
+    """
+    parts = {as_json(part.to_json()): part for each in reports for part in parts_of(each)}
+    ordered = [parts[text] for text in sorted(parts)]
+    rows: dict[str, Row] = {}
+    for row in sorted((row for each in reports for row in each.rows), key=_order):
+        rows.setdefault(row.id, row)
+    left_out = _left_out(ordered)
+    return Report(
+        ordered[0].profile,
+        ordered[0].seed,
+        [rows[id] for id in sorted(rows)],
+        Counter({LEFT_OUT: left_out} if left_out else {}),
+        _versions(ordered),
+        min((each.started for each in reports if each.started), default=None),
+        all(each.finished for each in reports),
+        parts=ordered,
+    )
+
+
+def parts_of(report: Report) -> list[Part]:
+    """Return the parts of a merged report; any other is a part by itself."""
+    verdicts = {row.id: row.verdict for row in report.rows}
+    left_out = report.left_out.total()
+    return report.parts or [Part(report.profile, report.seed, report.versions, left_out, verdicts)]
+
+
+def write_merged(folders: Iterable[Path], into: Path) -> Report:
+    """Merge the reports of some folders into another folder; raises a `ValueError`."""
+    merged = merge([read_report(folder) for folder in folders])
+    try:
+        write_report(merged, into)
+    except OSError as error:
+        raise ValueError(f"-o {into}: {error.strerror}: it cannot be written") from None
+    return merged
+
+
+def _order(row: Row) -> tuple[bool, int, bool, int, int, str]:
+    """Sort what stands first; the last two settle what would else depend on the order of parts."""
+    text = as_json(vars(row))
+    worst = WORST.index(row.verdict)
+    return not row.fails, worst, not row.promised, row.examples, len(text), text
+
+
+def _versions(parts: Sequence[Part]) -> dict[str, str]:
+    """Name all versions of each package; a merged report's own are already several."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for part in parts:
+        for name, version in part.versions.items():
+            found[name].add(version)
+    return {name: ", ".join(sorted(found[name])) for name in sorted(found)}
+
+
+def _left_out(parts: Sequence[Part]) -> int:
+    """Count the laws that no part has a row of, among parts on the same subjects.
+
+    Each part knows how many it left out, not which: two parts on one subject that left out the same
+    number are taken to have chosen from the same laws.
+    """
+    left_out = 0
+    together: dict[frozenset[str], list[Part]] = defaultdict(list)
+    for part in parts:
+        together[frozenset(id.rpartition("::")[0] for id in part.verdicts)].append(part)
+    for group in together.values():
+        judged = {id for part in group for id in part.verdicts}
+        most = max(len(part.verdicts) + part.left_out for part in group)
+        left_out += max(0, most - len(judged))
+    return left_out

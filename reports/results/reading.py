@@ -1,0 +1,123 @@
+"""Reads a report.json back, of this run or another, on whatever machine it was written.
+
+A report is data: nothing in it is evaluated or imported. `report.schema.json`, which is published
+with the package, says what one looks like.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..formats.files import REPORT
+from ..run.recorder import JOURNAL, Recorder, journal_entries
+from .report import SCHEMA, Part, Report, Row
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
+_FIELDS = {field.name for field in fields(Row)}
+
+
+class UnreadableReport(ValueError):
+    """A report.json is missing, is none, or is of another version: one line that says which."""
+
+
+def read_report(place: Path) -> Report:
+    """Return the report that lies at a path, or in a folder; raises `UnreadableReport`.
+
+    Where a run was killed, the folder's journal tells more than its report.json. Fields that a
+    later frostproof adds are left aside.
+    """
+    path = place
+    if place.is_dir():
+        journal = place / JOURNAL
+        path = journal if journal.exists() else place / REPORT
+    try:
+        text = path.read_text(encoding="utf-8")
+        return _of_journal(text) if path.name == JOURNAL else as_report(_parsed(text))
+    except OSError as error:
+        raise UnreadableReport(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UnreadableReport(f"{path}: it is no report of frostproof: no UTF-8 text") from None
+    except UnreadableReport as error:
+        raise UnreadableReport(f"{path}: {error}") from None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"broken JSON in line {error.lineno}: {error.msg}"
+        raise UnreadableReport(f"it is no report of frostproof: {where}") from None
+    except RecursionError:
+        raise UnreadableReport("it is no report of frostproof: nested too deep") from None
+
+
+def _of_journal(text: str) -> Report:
+    try:
+        recorder = Recorder.of_journal(journal_entries(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UnreadableReport(f"it is no journal of frostproof: {error!r}") from None
+    return as_report(json.loads(recorder.report.to_json()))
+
+
+def as_report(content: Any) -> Report:
+    """Return the report that parsed JSON is; raises `UnreadableReport`."""
+    if not isinstance(content, dict) or "schema" not in content:
+        raise UnreadableReport("it is no report of frostproof")
+    if content["schema"] != SCHEMA:
+        raise UnreadableReport(
+            f"it is of version {content['schema']!r}, and this frostproof reads version {SCHEMA}"
+        )
+    fault = next(_validator().iter_errors(content), None)
+    if fault is not None:
+        raise UnreadableReport(
+            f"it is no report of frostproof: {fault.json_path}: {_shortened(fault.message)}"
+        )
+    rows = [_row(verdict) for verdict in content["verdicts"]]
+    # What a summary counts beyond the rows never became one.
+    not_run = Counter(row.reason for row in rows if row.verdict == "not-run")
+    return Report(
+        content["profile"],
+        content["seed"],
+        rows,
+        Counter(content["summary"]["not_run"]) - not_run,
+        content["versions"],
+        content.get("started"),
+        content.get("finished", True),
+        parts=[_part(part) for part in content.get("parts", ())],
+    )
+
+
+def _row(verdict: Mapping[str, Any]) -> Row:
+    return Row(**{name: value for name, value in verdict.items() if name in _FIELDS})
+
+
+def _part(part: Mapping[str, Any]) -> Part:
+    return Part(**{field.name: part[field.name] for field in fields(Part)})
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    from jsonschema import Draft202012Validator  # 0.1 s, for whoever reads a report
+
+    return Draft202012Validator(schema())
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a report."""
+    text = (files(__package__) / "report.schema.json").read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def _shortened(message: str) -> str:
+    """A message of jsonschema quotes the value, be it all of the report."""
+    return message if len(message) <= 200 else f"{message[:100]} … {message[-100:]}"

@@ -1,0 +1,175 @@
+"""A report: the rows of a run, what ran of what there was, on which versions, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from ...properties.engine.verdict import Verdict
+from ...properties.plan.checks import Item
+
+SCHEMA = 1
+FAILING = ("refuted", "vacuous", "error")
+#: Of several verdicts on one law and subject the first in this order stands.
+WORST = ("refuted", "error", "vacuous", "held", "proved", "not-run")
+#: Why there is no verdict on a law that a run was to judge.
+UNREACHED = "the run ended before it was judged"
+_VERSIONED = ("frostproof", "jax", "jaxlib", "flax", "optax", "hypothesis", "numpy", "pytest")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One verdict as it is written: design section 5 fixes these names."""
+
+    id: str
+    subject: str
+    law: str
+    guarantee: str
+    promised: bool
+    verdict: str
+    examples: int
+    reason: str | None = None
+    counterexample: dict[str, Any] | None = None
+    reproduce: str | None = None
+    labels: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    #: Why it is known to fail, where a test says so.
+    expected: str | None = None
+
+    @classmethod
+    def of(cls, item: Item, verdict: Verdict) -> Row:
+        """Join an item of the agenda with its verdict."""
+        fields = asdict(verdict)
+        return cls(
+            item.id,
+            item.subject_name,
+            item.law.id,
+            item.law.guarantee,
+            item.promised,
+            fields.pop("outcome"),
+            **_plain(fields),
+        )
+
+    @classmethod
+    def unreached(cls, item: Item) -> Row:
+        """Return the row of an item that is still to be judged, as it stands if that never is."""
+        return cls.of(item, Verdict("not-run", 0, reason=UNREACHED))
+
+    @property
+    def fails(self) -> bool:
+        """Whether this verdict breaks what was promised, and is not known to."""
+        return self.promised and self.verdict in FAILING and self.expected is None
+
+    @property
+    def words(self) -> str:
+        """The verdict in words: with what takes the edge off a bad one."""
+        if self.verdict not in FAILING or self.fails:
+            return self.verdict
+        return f"{self.verdict}, {'as expected' if self.promised else 'beyond the promise'}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a merged report knows of one of its parts: what it ran on, and its verdicts by id."""
+
+    profile: str
+    seed: int
+    versions: dict[str, str]
+    left_out: int
+    verdicts: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a report holds of it, the same for equal parts."""
+        return {
+            "profile": self.profile,
+            "seed": self.seed,
+            "versions": dict(sorted(self.versions.items())),
+            "left_out": self.left_out,
+            "verdicts": dict(sorted(self.verdicts.items())),
+        }
+
+
+@dataclass
+class Report:
+    """All rows of a run. `left_out` counts laws that never became a row, by reason."""
+
+    profile: str
+    seed: int
+    rows: list[Row] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+    #: When it began, in UTC.
+    started: str | None = None
+    #: Not where some laws have no verdict because the run ended before.
+    finished: bool = True
+    #: Why the files that were asked for are not all there, if they are not.
+    unwritten: str | None = None
+    #: Of a report that `frostproof merge` made.
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def exit_status(self) -> int:
+        """0: everything promised held; 1: something promised failed; 2: nothing promised ran, or
+        the run ended before all was judged, or its report could not be written.
+        """
+        if any(row.fails for row in self.rows):
+            return 1
+        return 0 if self.judged and self.finished and self.unwritten is None else 2
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything promised could run."""
+        return any(row.promised and row.verdict != "not-run" for row in self.rows)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """How many laws ran, of how many that apply, and why the others did not."""
+        not_run = Counter(row.reason or "" for row in self.rows if row.verdict == "not-run")
+        not_run += self.left_out
+        of = len(self.rows) + self.left_out.total()
+        return {"ran": of - not_run.total(), "of": of, "not_run": dict(not_run)}
+
+    def to_json(self) -> str:
+        """Write the whole report as JSON, a row in a line."""
+        from .guarantees import standings
+
+        rows = ",\n".join(as_json(vars(row)) for row in self.rows)
+        other = {
+            "summary": self.summary,
+            "guarantees": {s: each.to_json() for s, each in standings(self.rows).items()},
+            "versions": self.versions,
+            "profile": self.profile,
+            "seed": self.seed,
+            **({"started": self.started} if self.started else {}),
+            "finished": self.finished,
+            **({"parts": [part.to_json() for part in self.parts]} if self.parts else {}),
+        }
+        ends = json.dumps(other, indent=1, allow_nan=False).removeprefix("{\n")
+        return f'{{\n "schema": {SCHEMA},\n "verdicts": [\n{rows}\n ],\n{ends}\n'
+
+
+def as_json(value: Any) -> str:
+    """Write what a report holds in one line; raises `ValueError` for NaN, which JSON has not."""
+    return json.dumps(value, allow_nan=False)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what the verdicts depend on."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"python": python} | {name: version(name) for name in _VERSIONED}
+
+
+def _plain(value: Any) -> Any:
+    """Replace what JSON has no word for: NaN and infinities become strings."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

@@ -1,0 +1,117 @@
+"""`frostproof.verify`: judges subjects by the law book, without pytest."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...properties.plan.checks import Item, Subject, agenda
+from ...properties.plan.run_settings import TIMEOUT, Terms
+from ...properties.processes.judging import Judging
+from ...reference.correct.registry import REFERENCES
+from ..results.report import Report, Row
+from .recorder import Recorder
+
+
+class Listener:
+    """Is told what happens in a run as it happens; does nothing of it."""
+
+    def starts(self, report: Report) -> None:
+        """A run begins, with an empty report."""
+
+    def progresses(self, item: Item, examples: int) -> None:
+        """A law that takes long has judged this many examples."""
+
+    def finds(self, row: Row) -> None:
+        """A verdict was reached."""
+
+
+def verify(
+    *subjects: Any,
+    kind: str | None = None,
+    laws: Collection[str] = ("*",),
+    max_examples: int | None = None,
+    seed: int | None = None,
+    promise: Collection[str] = (),
+    timeout: float = TIMEOUT,
+    report: str | Path | None = None,
+    listener: Listener | None = None,
+) -> Report:
+    """Judge subjects and return the report; without a subject, the references.
+
+    A subject is one of the four kinds, a function of a known signature, or a string that names
+    one (`pkg.mod:name`, `path/file.py:name`). Those given by name run in a process of their own,
+    of which a crash or a hang costs one verdict; objects are protected from exceptions only.
+    `laws` are globs on law ids, `kind` is one of `frostproof.reference.subjects.target.KINDS`, `seed` the
+    one that all problems are drawn from, `timeout` the seconds that a law may take, `report` a
+    folder to write to.
+
+    Raises a `ValueError` before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
+    `UnknownGuarantee`, or one that names the argument.
+    """
+    told = listener or Listener()
+    terms = Terms.of(max_examples=max_examples, seed=seed, timeout=timeout)
+    folder = None if report is None else Path(report)
+    if folder is not None:
+        make_folder(folder)
+    with Judging(terms) as judge:
+        known = [known_subject(judge, subject, kind) for subject in subjects or REFERENCES]
+        items, left_out = agenda(known, laws, promise)
+        recorder = begin(terms, folder)
+        recorder.leaves_out("left out by --laws", len(left_out))
+        recorder.expects(map(Row.unreached, items))
+        try:
+            told.starts(recorder.report)
+            for item in items:
+                row = Row.of(item, judge(item, partial(told.progresses, item)))
+                recorder.records(row)
+                told.finds(row)
+        finally:  # also where the user interrupts it
+            found = recorder.close()
+    if found.unwritten is not None and listener is None:
+        warnings.warn(f"`report` {found.unwritten}", stacklevel=2)
+    return found
+
+
+def begin(terms: Terms, folder: Path | None) -> Recorder:
+    """Begin the record of a run; raises a `ValueError` where its report cannot be written."""
+    try:
+        return Recorder(terms.profile, terms.seed, folder)
+    except OSError as error:
+        raise ValueError(f"--report {folder}: {error.strerror}") from None
+
+
+def known_subject(judge: Judging, subject: Any, kind: str | None) -> Subject:
+    """Return what the user handed over, an object or a target, as a subject of a known kind."""
+    if isinstance(subject, Subject):
+        return subject
+    if isinstance(subject, str):
+        return judge.subject(subject, kind)
+    return object_subject(subject, kind)
+
+
+def object_subject(value: Any, kind: str | None = None) -> Subject:
+    """Take an object of this process for a subject, named by where a program holds it."""
+    from ...reference.observation.probe import able
+    from ...reference.subjects.loading import as_subject
+    from ...reference.subjects.naming import target_of
+
+    found = as_subject(value, kind)
+    return Subject(
+        target_of(value if callable(value) else found),
+        found.kind,
+        found,
+        abilities=able(found),
+        promise=tuple(found.promise),
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the report's folder before the run, which would be lost if it cannot be made after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--report {folder}: {error.strerror}: it cannot be a folder") from None

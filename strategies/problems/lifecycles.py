@@ -1,0 +1,158 @@
+"""Sequences of what is done to a training, and variations that must make no difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ...reference.optimizers.optimizer import Optimizer
+from ...reference.problems.training_problem import ACTIONS, CHANGE, FREEZES
+from ...reference.problems.wrapper_problem import TreeProblem
+from ..optimizers import common, named
+from .trainings import Draws, Problems, claimed, problems
+
+Choice = Callable[[st.SearchStrategy[Optimizer]], st.SearchStrategy[Optimizer]]
+
+_short = st.sampled_from((1, 2, 3))
+
+
+def repeated(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem, the same on other data, and the first once more."""
+    del shapes
+    return problems(subject).map(
+        lambda problem: (problem, replace(problem, fill=problem.fill ^ 1), problem)
+    )
+
+
+def compiled(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem of up to three steps, to be run operation by operation and compiled.
+
+    Three, since what rounding makes of a training grows with each of its steps.
+    """
+    del shapes
+
+    def both(problem: Any) -> tuple[Any, Any]:
+        if isinstance(problem, TreeProblem):
+            return problem, replace(problem, jitted=True)
+        return replace(problem, eager=True), problem
+
+    return problems(subject, steps=_short).map(both)
+
+
+def compiling(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem of four steps, for which a trainer compiles again.
+
+    Beyond the common set there are optimizers that compile by themselves whenever they run outside
+    of a compiled step: `apply_if_finite` and `MultiSteps` make a fresh `lax.cond` each time.
+    """
+    del shapes
+    own = isinstance(subject.optimizers, st.SearchStrategy)
+    optimizers = claimed(subject) if own else common()
+    return st.tuples(problems(subject, optimizers, steps=st.just(4), anew=True))
+
+
+def applied(
+    *applications: str,
+    preceded: tuple[tuple[str, ...], ...] = (),
+    choose: Choice = lambda promised: promised,
+) -> Draws:
+    """Draw a problem in variations: of the freeze as a wrapper applies it, or of what is done to a
+    trainer before its first step. `choose` makes the optimizers of the promised ones.
+    """
+
+    def draws(subject: Any, shapes: Any = None) -> Problems:
+        del shapes
+        drawn = problems(subject, choose(claimed(subject)))
+        if subject.kind == "optax":
+            return drawn.map(
+                lambda problem: tuple(replace(problem, applied=each) for each in applications)
+            )
+        return drawn.map(
+            lambda problem: tuple(
+                replace(problem, actions=(*actions, *problem.actions)) for actions in preceded
+            )
+        )
+
+    return draws
+
+
+def thawed(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem whose leaves are never frozen, unfrozen at once, and after some steps."""
+    del shapes
+
+    def three(problem: Any, before: int, after: int) -> tuple[Any, Any, Any]:
+        first, then = ("step",) * before, ("step",) * after
+        sequences = (
+            ("unfreeze", *first, *then),
+            ("freeze", "unfreeze", *first, *then),
+            ("freeze", *first, "unfreeze", *then),
+        )
+        return tuple(replace(problem, actions=actions) for actions in sequences)
+
+    # What waits before it moves anything may wait longer than this.
+    eager = claimed(subject).filter(lambda optimizer: not optimizer.facts.waits)
+    return st.builds(three, problems(subject, eager), _short, _short)
+
+
+def warmed(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem whose leaves are frozen after some ordinary steps."""
+    del shapes
+    return st.builds(
+        lambda problem, before, after: (
+            replace(
+                problem, actions=("unfreeze", *("step",) * before, "freeze", *("step",) * after)
+            ),
+        ),
+        problems(subject),
+        _short,
+        _short,
+    )
+
+
+def lived(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem with a few actions of any kind, and a step at the end to show them.
+
+    Single ones seldom make a story: to find what a restore forgets, something has to be frozen,
+    saved, unfrozen and restored in this order. The optimizer is changed where the parameters of one
+    training can be put into another.
+    """
+    from ...reference.observation.probe import able  # here: a law book is read without JAX
+
+    del shapes
+    plain = [action for action in ACTIONS if action not in ("checkpoint", CHANGE)]
+    freezes, orders = st.sampled_from(FREEZES), st.permutations(FREEZES)
+    stories = [
+        st.sampled_from(plain).map(lambda action: (action,)),
+        orders.map(lambda two: (two[0], "save", two[1], "step", "restore")),
+    ]
+    if {"with_params", "optimizer"} <= able(subject):
+        stories.append(freezes.map(lambda freeze: (freeze, "step", CHANGE)))
+
+    def live(problem: Any, drawn: list[tuple[str, ...]], following: Optimizer) -> tuple[Any]:
+        actions = (*chain(*drawn), "step")
+        changed = following if CHANGE in actions else None
+        return (replace(problem, actions=actions, next_optimizer=changed),)
+
+    drawn = st.lists(st.one_of(stories), min_size=1, max_size=3)
+    return st.builds(live, problems(subject), drawn, claimed(subject))
+
+
+def checkpointed(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem, and the same with a checkpoint before its last step.
+
+    Few optimizers: a checkpoint takes longer than all else in such a run, and what it has to hold
+    is nothing, a tree, or two and a counter.
+    """
+    del shapes
+    own = isinstance(subject.optimizers, st.SearchStrategy)
+    few = claimed(subject) if own else named("sgd", "momentum", "adam")
+    return problems(subject, few, steps=_short).map(
+        lambda problem: (
+            replace(problem, actions=(*problem.actions, "step")),
+            replace(problem, actions=(*problem.actions, "checkpoint", "step")),
+        )
+    )

@@ -1,0 +1,293 @@
+"""Problems for trainers and Optax wrappers: one run, or a run with a variation of it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ...reference.optimizers.catalogue import COMMON
+from ...reference.optimizers.optimizer import OWN, Optimizer
+from ...reference.problems.architecture import Architecture
+from ...reference.problems.architecture_pool import NORMALISED, PLAIN
+from ...reference.problems.training_problem import Drawn, TrainingProblem
+from ...reference.problems.wrapper_problem import DISTURBANCES, TREES, TreeProblem, leaf_paths
+from ..architectures import architectures
+from ..learning_rates import extreme_learning_rates
+from ..optimizers import common, named, promised
+
+Problem = Any
+Problems = st.SearchStrategy[tuple[Problem, ...]]
+Draws = Callable[[Any, Any], Problems]
+
+_fills = st.integers(0, 2**16 - 1)
+_steps = st.sampled_from((1, 2, 3, 4))
+_seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
+#: Rows and features of a batch, the plainest first. Few: each is a compilation for each optimizer,
+#: and each number of features for every operation of one: 3 is also that of the drawn trees.
+_SIZES = ((2, 3), (1, 1), (7, 3))
+#: Structures whose leaves are all float32.
+_PLAIN_TREES = tuple(name for name in TREES if name not in ("bfloat16", "float16"))
+
+
+def problems(
+    subject: Any,
+    optimizers: st.SearchStrategy[Optimizer] | None = None,
+    *,
+    trees: tuple[str, ...] = _PLAIN_TREES,
+    steps: st.SearchStrategy[int] = _steps,
+    **fields: Any,
+) -> st.SearchStrategy[Problem]:
+    """Draw one problem for a subject, under the optimizers of its promise unless others are given.
+
+    Shrinks to one step by sgd(1.0), the smallest tree or batch, seed 0. `fields` are fixed, for
+    wrappers and trainers alike where both have them.
+    """
+    optimizers = claimed(subject) if optimizers is None else optimizers
+    if subject.kind == "optax":
+        return _tree_problems(optimizers, trees, steps, fields)
+    return subject_problems(subject, optimizers, steps, fields)
+
+
+def claimed(subject: Any) -> st.SearchStrategy[Any]:
+    """Draw from the optimizers under which a subject promises to freeze; that of a program which
+    uses none that it is handed is its own.
+    """
+    from ...reference.observation.probe import able  # here: a law book is read without JAX
+
+    own = "optimizer" not in able(subject)
+    return st.just(OWN) if own else promised(subject.optimizers)
+
+
+def subject_problems(
+    subject: Any,
+    optimizers: st.SearchStrategy[Optimizer],
+    steps: st.SearchStrategy[int],
+    fields: dict[str, Any],
+) -> st.SearchStrategy[TrainingProblem]:
+    """Draw one problem for a trainer."""
+    from ...reference.observation.probe import probe
+
+    found = probe(subject)
+    fields = dict(fields)
+    weights = fields.pop("weights", None)
+    if "gradients" in fields:  # of a drawn tree; a trainer's come from its batches
+        fields["numbers"] = _NUMBERS_FOR[fields.pop("gradients")]
+
+    def build(
+        optimizer: Any,
+        steps: int,
+        size: tuple[int, int],
+        seed: int,
+        fill: int,
+        reweighted: str,
+        batches: tuple[Drawn, ...] | None,
+        network: tuple[Any, Any],
+    ) -> TrainingProblem:
+        if "optimizer" not in found.abilities:
+            optimizer = OWN
+        # Some optimizers start from the weights they are shown: those stay as they are.
+        plain = (optimizer.inner or optimizer).name in (*COMMON, OWN.name)
+        redraws = "with_params" in found.abilities and (plain or weights == "special")
+        problem = TrainingProblem(
+            seed,
+            optimizer,
+            *size,
+            fill,
+            actions=("step",) * steps,
+            weights=(weights or reweighted) if redraws else "initialised",
+            outputs=found.outputs,
+            batches=batches,
+            architecture=network[0],
+            frozen=network[1],
+        )
+        return replace(problem, **fields)
+
+    batches: st.SearchStrategy[Any] = st.none()
+    if subject.batches is not None:
+        own = subject.batches.map(Drawn)
+        batches = st.lists(own, min_size=1, max_size=4).map(tuple)
+    return st.builds(
+        build,
+        optimizers,
+        steps,
+        st.sampled_from(_SIZES),
+        _seeds,
+        _fills,
+        st.sampled_from(("initialised", "redrawn")),
+        batches,
+        architectures() if "reference" in found.abilities else st.just((None, None)),
+    )
+
+
+_NUMBERS_FOR = {"ordinary": "ordinary", "inf": "overflowing", "nan": "nan", "huge": "huge"}
+
+
+def _tree_problems(
+    optimizers: st.SearchStrategy[Optimizer],
+    trees: tuple[str, ...],
+    steps: st.SearchStrategy[int],
+    fields: dict[str, Any],
+) -> st.SearchStrategy[TreeProblem]:
+    @functools.cache  # one strategy per tree, and not one per draw
+    def of_tree(tree: str) -> st.SearchStrategy[TreeProblem]:
+        return st.builds(
+            lambda frozen, optimizer, steps, fill: TreeProblem(
+                tree, frozen, optimizer, steps, fill, **fields
+            ),
+            _some_of(leaf_paths(tree)),
+            optimizers,
+            steps,
+            _fills,
+        )
+
+    return st.sampled_from(trees).flatmap(of_tree)
+
+
+@functools.cache
+def _some_of(paths: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    """Draw a subset, seldom everything and never nothing; shrinks to the first leaf alone.
+
+    The first and the last alone are where a mask goes wrong that was counted or cut off.
+    """
+    if len(paths) == 1:
+        return st.just(paths)
+    ends = st.sampled_from((paths[:1], paths[-1:]))
+    flags = st.tuples(*(st.booleans() for _ in paths))
+    drawn = flags.map(lambda chosen: tuple(p for p, c in zip(paths, chosen, strict=True) if c))
+    return st.one_of(ends, drawn.map(lambda some: some or paths[:1]))
+
+
+def single(subject: Any, shapes: Any = None) -> Problems:
+    """Draw one ordinary problem: most laws share it, and with it the subject's runs."""
+    del shapes
+    return st.tuples(problems(subject))
+
+
+def with_statistics(subject: Any, shapes: Any = None) -> Problems:
+    """Draw one problem of layers with statistics, where the architecture is drawn at all."""
+    if "reference" not in getattr(subject, "abilities", ()):
+        return single(subject, shapes)
+    return st.tuples(_in_networks(single(subject), NORMALISED))
+
+
+def under(
+    choose: Callable[[Any], st.SearchStrategy[Optimizer]],
+    gradients: tuple[str, ...] = ("ordinary",),
+    **fields: Any,
+) -> Draws:
+    """Draw one problem under other optimizers: those that `choose` makes of the promised ones.
+
+    Of a promise of the whole catalogue it gets the common set: what the catalogue does is judged by
+    the laws that draw `single`, and each of its optimizers is a compilation for each tree.
+    """
+
+    def draws(subject: Any, shapes: Any = None) -> Problems:
+        del shapes
+        every = subject.optimizers == "all"
+        chosen = choose(common() if every else claimed(subject))
+        regimes = st.sampled_from(gradients)
+        return st.tuples(
+            regimes.flatmap(
+                functools.cache(lambda each: problems(subject, chosen, gradients=each, **fields))
+            )
+        )
+
+    return draws
+
+
+def of_alike_names(choose: Callable[[Any], st.SearchStrategy[Optimizer]]) -> Draws:
+    """Draw one problem whose names resemble each other, where names are drawn at all."""
+    plain = under(choose, trees=("colliding names", "numbered", "nested"))
+
+    def draws(subject: Any, shapes: Any = None) -> Problems:
+        if "reference" not in getattr(subject, "abilities", ()):
+            return plain(subject, shapes)
+        return st.tuples(_in_networks(plain(subject, shapes), *PLAIN[1:5]))
+
+    return draws
+
+
+def _in_networks(drawn: Problems, *pool: Architecture) -> st.SearchStrategy[Problem]:
+    """Draw the same problems with other architectures, and layers that are frozen in them."""
+    return st.builds(
+        lambda problems, network: replace(problems[0], architecture=network[0], frozen=network[1]),
+        drawn,
+        architectures(*pool),
+    )
+
+
+def with_regimes(**regimes: tuple[Any, ...]) -> Draws:
+    """Draw one problem of these gradients, weights or trees, each as likely as the others."""
+
+    def draws(subject: Any, shapes: Any = None) -> Problems:
+        del shapes
+        names, choices = list(regimes), [st.sampled_from(each) for each in regimes.values()]
+        return st.tuples(
+            st.tuples(*choices).flatmap(
+                functools.cache(
+                    lambda chosen: problems(subject, **dict(zip(names, chosen, strict=True)))
+                )
+            )
+        )
+
+    return draws
+
+
+def at_extreme_rates(subject: Any, shapes: Any = None) -> Problems:
+    """Draw one problem at a learning rate that is zero, negative, tiny or huge."""
+    del shapes
+    rates = st.builds(
+        lambda optimizer, rate: optimizer.at_rate(rate),
+        claimed(subject),
+        extreme_learning_rates(),
+    )
+    return st.tuples(problems(subject, rates))
+
+
+def at_rate_zero(subject: Any, shapes: Any = None) -> Problems:
+    """Draw one problem under SGD or momentum that must not move anything."""
+    del shapes
+    still = named("sgd", "momentum", "nesterov", learning_rates=(0.0,))
+    return st.tuples(problems(subject, still))
+
+
+def disturbed(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem, and the same with other gradients of the frozen leaves."""
+    del shapes
+    return st.builds(
+        lambda problem, disturbance: (problem, replace(problem, disturbed=disturbance)),
+        problems(subject),
+        st.sampled_from(DISTURBANCES[1:]),
+    )
+
+
+def varied(**changes: Any) -> Draws:
+    """Draw a problem, and the same with these fields changed."""
+
+    def draws(subject: Any, shapes: Any = None) -> Problems:
+        del shapes
+        return problems(subject).map(lambda problem: (problem, replace(problem, **changes)))
+
+    return draws
+
+
+def with_permuted_rows(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem of one step, and the same with its rows permuted."""
+    del shapes
+    return st.builds(
+        lambda problem, order: (problem, replace(problem, order=order)),
+        problems(subject, steps=st.just(1)),
+        _fills,
+    )
+
+
+def with_repeated_rows(subject: Any, shapes: Any = None) -> Problems:
+    """Draw a problem of one step, and the same with each row twice."""
+    del shapes
+    return problems(subject, steps=st.just(1)).map(
+        lambda problem: (problem, replace(problem, repeats=2))
+    )
