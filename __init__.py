@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .reference.optimizers.declared import Optimizers as Optimizers
     from .reference.pytrees.assert_frozen import assert_frozen as assert_frozen
     from .reference.pytrees.snapshot import snapshot as snapshot
     from .reference.subjects.exercise import Exercise as Exercise
@@ -23,6 +24,7 @@ _HOMES = {
     "LinenTrainer": ".reference.subjects.linen_trainer",
     "NnxTrainer": ".reference.subjects.nnx_trainer",
     "OptaxFreeze": ".reference.subjects.optax_wrapper",
+    "Optimizers": ".reference.optimizers.declared",
     "Report": ".reports.results.report",
     "assert_frozen": ".reference.pytrees.assert_frozen",
     "laws": ".reports.pytest_plugin.laws",
@@ -35,6 +37,7 @@ __all__ = [
     "LinenTrainer",
     "NnxTrainer",
     "OptaxFreeze",
+    "Optimizers",
     "Report",
     "assert_frozen",
     "laws",

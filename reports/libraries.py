@@ -11,7 +11,8 @@ from importlib.metadata import version
 from ..reference.corpus.libraries import VALIDATIONS, Validation
 from .formats.markdown import cell
 from .results.guarantees import standings
-from .results.report import Report, Row
+from .results.report import Report
+from .results.row import Row
 from .run.verify import Listener, verify
 
 #: Examples a law, always the same ones: a trainer is compiled for nearly each, a wrapper is not.

@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ..reference.optimizers.catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
+from ..reference.optimizers.declared import Optimizers
 from ..reference.optimizers.optimizer import Optimizer, as_optimizer
-from ..reference.subjects.exercise import UnusableSubject
+from ..reference.subjects.signatures import UnusableSubject
 
 
 def named(
@@ -75,6 +76,9 @@ def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
     may have a predicate on `Facts`: those of the common set for which it is true. Raises
     `UnusableSubject` for anything else.
     """
+    if isinstance(optimizers, Optimizers):
+        rows = named(*optimizers.names, learning_rates=optimizers.rates)
+        return wrapped(rows, optimizers.behind) if optimizers.behind else rows
     if optimizers == "common":
         return common()
     if optimizers == "all":
@@ -83,9 +87,14 @@ def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
         return _common_where(optimizers)
     if not isinstance(optimizers, st.SearchStrategy):
         raise UnusableSubject(
-            f"`optimizers` must be 'common', 'all' or a Hypothesis strategy, got {optimizers!r}"
+            f"`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, got {optimizers!r}"
         )
     return optimizers.map(as_optimizer)
+
+
+def are_its_own(optimizers: Any) -> bool:
+    """Tell whether a subject's `optimizers=` names or draws its own, few as they may be."""
+    return isinstance(optimizers, Optimizers | st.SearchStrategy)
 
 
 def _common_where(accepted: Callable[[Facts], bool]) -> st.SearchStrategy[Optimizer]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...reference.observation.run import run
 from .numpy_guard import SharedNumPy
 
 #: A remembered call of an exercise is some 2 KB, that of a trainer 11 KB: 45 MB at most.
 CAPACITY = 4096
 
 
-class Memory:
+class CallCache:
     """A bounded memory of calls; the oldest are forgotten first.
 
     To be made before a subject is loaded: it also knows NumPy as it was then.
@@ -29,7 +30,7 @@ class Memory:
         key = (id(subject), problem, watched)
         if not fresh and key in self._calls:
             return self._calls[key]
-        call = subject.run(problem, watched=watched)
+        call = run(subject, problem, watched=watched)
         if (tampered := self._numpy.restore()) is not None:
             call.raised = tampered
         if not fresh:

@@ -16,10 +16,10 @@ from hypothesis.errors import Flaky, Unsatisfiable
 
 from ...strategies.shapes import Shape, pool
 from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
-from ..plan.profiles import NamespacedDatabase
 from ..scripts.script import script
-from .call_cache import Memory
+from .call_cache import CallCache
 from .coverage import unmet
+from .database import NamespacedDatabase
 from .example_labels import traits
 from .liveness import confirmed, smaller
 from .verdict import Counterexample, Verdict
@@ -103,7 +103,7 @@ class Tally:
                 self.never.setdefault(name, []).append(failure)
 
 
-def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -> Verdict:
+def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str) -> Verdict:
     """Run a law on a subject and return its verdict; `target` is the subject as the user names it.
 
     Laws that draw from the same strategy with the same seed see the same problems in the same
@@ -185,7 +185,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: Memory, target: str) -
 
 
 def examine(
-    law: Law, subject: Any, problems: tuple[Any, ...], memory: Memory, tally: Tally
+    law: Law, subject: Any, problems: tuple[Any, ...], memory: CallCache, tally: Tally
 ) -> None:
     """Run the subject on one example's problems and judge it, counting what was seen."""
     calls = _calls(law, subject, memory, problems)
@@ -208,7 +208,7 @@ def examine(
             tally.note(observed, problems, calls)
 
 
-def _calls(law: Law, subject: Any, memory: Memory, problems: tuple[Any, ...]) -> list[Any]:
+def _calls(law: Law, subject: Any, memory: CallCache, problems: tuple[Any, ...]) -> list[Any]:
     return [
         memory.run(subject, problem, watched=law.watched, fresh=law.fresh) for problem in problems
     ]
@@ -255,7 +255,7 @@ def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | 
     try:
         read = tuple(subject.read_problem(problem) for problem in problems)
         tally = Tally()
-        examine(law, subject, read, Memory(), tally)
+        examine(law, subject, read, CallCache(), tally)
         never = _confirmed(law, subject, tally)
         if never is not None:
             raise never

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...reference.subjects.user_errors import error_text
+from ..laws.requirements.endings import Tampered
 
 _MODULES = (np, np.linalg)
-
-
-class Tampered(Exception):
-    """What a call did to that with which it is judged; `assertion` says it for a script."""
-
-    def __init__(self, names: list[str]):
-        super().__init__(f"replaced {', '.join(names)}, with which it is judged")
-        name = names[0].replace("numpy", "np", 1)
-        self.assertion = f"getattr({name}, '__module__', 'numpy').startswith('numpy')"
 
 
 class SharedNumPy:
@@ -37,13 +28,3 @@ class SharedNumPy:
                 setattr(module, name, value)
                 replaced.append(f"{module.__name__}.{name}")
         return Tampered(replaced) if replaced else None
-
-
-def ending(error: BaseException) -> str:
-    """Say how a call ended that gave no answer to be judged."""
-    return str(error) if isinstance(error, Tampered) else f"raised {error_text(error)}"
-
-
-def assertion_of(error: BaseException) -> str:
-    """Return what a script has to assert of calls that ended like this: nothing if they raise."""
-    return error.assertion if isinstance(error, Tampered) else "True"

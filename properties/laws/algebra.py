@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.pytrees.paths import Path, path_text
+from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
 from .law import Inconclusive, Law, Refutation, observe
 from .requirements.agreement import IN_STEP, require_agreement, require_runs
-from .requirements.training_law import moved, require_kept, tree_law
+from .requirements.training_law import moved, require_kept, training_law
 
 
 def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
@@ -32,10 +33,10 @@ def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimize
     )
 
 
-@tree_law(
+@training_law(
     "freeze-nothing",
     guarantee="selected",
-    needs="wrapper",
+    needs=Capability.WRAPPER,
     draws=lifecycle.applied("no freeze", "nothing", choose=_placeless),
     judges_malformed=True,
     evidence={IN_STEP: 0.3},
@@ -48,10 +49,10 @@ def to_freeze_nothing_changes_nothing(plain: Trajectory, frozen: Trajectory) -> 
     require_agreement((plain, frozen), other="where the freeze is applied to no leaf")
 
 
-@tree_law(
+@training_law(
     "freeze-everything",
     guarantee="selected",
-    needs="wrapper or refreeze",
+    needs=Capability.WRAPPER | Capability.REFREEZE,
     draws=lifecycle.applied("everything", preceded=(("freeze everything",),), choose=_still),
     judges_malformed=True,
     meaning="A mask of nothing but frozen leaves is a special case that is forgotten, or the "
@@ -66,10 +67,10 @@ def to_freeze_everything_moves_nothing(trajectory: Trajectory) -> None:
     require_kept(trajectory, "value")
 
 
-@tree_law(
+@training_law(
     "freeze-twice",
     guarantee="selected",
-    needs="wrapper or refreeze and optimizer",
+    needs=Capability.WRAPPER | Capability.REFREEZE & Capability.OPTIMIZER,
     draws=lifecycle.applied(
         "once", "twice", preceded=(("freeze",), ("freeze", "freeze")), choose=_placeless
     ),
@@ -83,10 +84,10 @@ def to_freeze_twice_is_to_freeze_once(once: Trajectory, twice: Trajectory) -> No
     require_agreement((once, twice), other="where they are frozen twice")
 
 
-@tree_law(
+@training_law(
     "freeze-order",
     guarantee="selected",
-    needs="wrapper",
+    needs=Capability.WRAPPER,
     draws=lifecycle.applied(
         "once", "in two parts", "in two parts, the other way round", choose=_placeless
     ),
@@ -108,6 +109,10 @@ def _stays_frozen(subject: Any, failure: Refutation) -> bool:
     """Tell whether an unfrozen leaf that stayed stays again, on other data, and the loss depends on
     it: the units behind it may have died while it was frozen, and then it has no gradient.
     """
+    # Here, since the law book is read without JAX.
+    from ...reference.observation.relevance import matters
+    from ...reference.observation.run import run
+
     *_, problem = failure.facts["problems"]
     path = failure.facts["path"]
 
@@ -119,24 +124,22 @@ def _stays_frozen(subject: Any, failure: Refutation) -> bool:
             optimizer=problem.optimizer.at_rate(0.001),  # at a high one, units die at once
             actions=("freeze", "step", "unfreeze", *("step",) * 10),
         )
-        return any(_moved(step, path) for step in _thawed(subject.run(again)))
+        return any(_moved(step, path) for step in _thawed(run(subject, again)))
 
     first, *others = range(1, _AGAIN + 1)
     if moves_again(first):  # most do; whether it matters takes as long as four more
         return False
-    return bool(subject.matters(failure.facts["calls"][-1], path)) and not any(
-        map(moves_again, others)
-    )
+    return matters(subject, failure.facts["calls"][-1], path) and not any(map(moves_again, others))
 
 
 #: Half of all single units are dead from the start: one in a million is so in so many runs.
 _AGAIN = 20
 
 
-@tree_law(
+@training_law(
     "unfreeze-resumes",
     guarantee="selected",
-    needs="refreeze and optimizer",
+    needs=Capability.REFREEZE & Capability.OPTIMIZER,
     draws=lifecycle.thawed,
     judges_malformed=True,
     confirm=_stays_frozen,
@@ -183,10 +186,10 @@ def _moved(step: Step, path: Path) -> bool:
     return moved(step.before.params, step.after.params, path)
 
 
-@tree_law(
+@training_law(
     "frozen-warm-state",
     guarantee="value",
-    needs="refreeze",
+    needs=Capability.REFREEZE,
     draws=lifecycle.warmed,
     meaning="The optimizer's state outlives the gradient: momentum or Adam's first moment moves a "
     "leaf for many steps after its gradient has become zero. Mask the update, not the gradient.",

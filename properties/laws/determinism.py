@@ -8,14 +8,15 @@ from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.pytrees.comparison import same_bits
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Snapshot
+from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
 from ...strategies.problems import trainings as training
 from .law import Law, refute
 from .requirements.agreement import IN_STEP, require_agreement, require_runs
-from .requirements.training_law import tree_law
+from .requirements.training_law import training_law
 
 
-@tree_law(
+@training_law(
     "repeatable",
     guarantee="computes",
     draws=lifecycle.repeated,
@@ -73,10 +74,10 @@ def _require_same(
             )
 
 
-@tree_law(
+@training_law(
     "batch-untouched",
     guarantee="computes",
-    needs="trainer",
+    needs=Capability.TRAINER,
     draws=training.single,
     meaning="A step normalises, shuffles or augments its batch in place: the next epoch sees "
     "other data.",
@@ -87,11 +88,11 @@ def batches_keep_their_bytes(trajectory: Trajectory) -> None:
         refute("a step changed its batch in place", assertion="all(kept[0])", leaf="batch")
 
 
-@tree_law(
+@training_law(
     "eager-equals-jit",
     share=0.2,
     guarantee="computes",
-    needs="wrapper or reference",
+    needs=Capability.WRAPPER | Capability.REFERENCE,
     draws=lifecycle.compiled,
     judges_malformed=True,
     evidence={IN_STEP: 0.2},
@@ -106,11 +107,11 @@ def compiled_and_not_they_agree(eager: Trajectory, compiled: Trajectory) -> None
     require_agreement((eager, compiled), other="where the step is compiled")
 
 
-@tree_law(
+@training_law(
     "compiles-once",
     share=0.1,
     guarantee="advice",
-    needs="trainer and rows",
+    needs=Capability.TRAINER & Capability.ROWS,
     draws=lifecycle.compiling,
     meaning="Something that changes from step to step is static: a Python number, a fresh function "
     "or optimizer. Each step then waits for the compiler, a hundred times its own time.",

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.problems.exercise_problem import Call
+from ...reference.observation.exercise_run import Call
+from ...reference.oracles.exercise_oracle import oracle_of
+from ...reference.subjects.capability import Capability, Requirement
 from ...strategies.problems import exercises
-from ..engine.numpy_guard import assertion_of, ending
 from .law import Inconclusive, Law, SubjectRaised, label, refute
 from .requirements.bounds import require_close, require_within
+from .requirements.endings import assertion_of, ending
 
 ORDINARY_RATES = (1e-4, 1e3)
 _NAMES = ("loss", "norm after", "norm before")
@@ -29,7 +31,7 @@ def exercise_law(id: str, **fields: Any) -> Callable[[Callable[..., None]], Law]
             check(*calls)
 
         checked = check if fields.get("judges_malformed") else check_well_formed
-        return Law(id, needs="exercise", check=checked, **fields)
+        return Law(id, needs=Requirement.on(Capability.EXERCISE), check=checked, **fields)
 
     return make
 
@@ -77,13 +79,13 @@ def norms_are_equal(call: Call) -> None:
     the initial kernel (one compiled program may sum the same bits in two orders).
     """
     low, high = ORDINARY_RATES
-    label("the kernel would have moved", call.oracle.unfrozen_move >= 1)
+    label("the kernel would have moved", oracle_of(call.problem).unfrozen_move >= 1)
     label("learning rate at least 1", call.problem.learning_rate >= 1)
     label("learning rate not ordinary", not low <= call.problem.learning_rate <= high)
     label("identical", call.norm_after == call.norm_before)
     if call.norm_after != call.norm_before:
         for index in (1, 2):
-            within = call.oracle.kernel_norm.allows(_numbers(call)[index])
+            within = oracle_of(call.problem).kernel_norm.allows(_numbers(call)[index])
             if not within:
                 refute(
                     f"frozen kernel's norm changed: {call.norm_before:.9g} → {call.norm_after:.9g}",
@@ -106,7 +108,9 @@ def norm_is_of_the_initial_kernel(call: Call) -> None:
     from the seed.
     """
     label("seed above 2**24", call.problem.seed > 2**24)
-    require_within("norm before", "answers[0][2]", call.norm_before, call.oracle.kernel_norm)
+    require_within(
+        "norm before", "answers[0][2]", call.norm_before, oracle_of(call.problem).kernel_norm
+    )
 
 
 @exercise_law(
@@ -118,7 +122,7 @@ def norm_is_of_the_initial_kernel(call: Call) -> None:
 )
 def loss_is_the_mean_squared_error(call: Call) -> None:
     """`loss` lies within the oracle's bound of the NumPy float64 MSE before the step."""
-    require_within("loss", "answers[0][0]", call.loss, call.oracle.loss)
+    require_within("loss", "answers[0][0]", call.loss, oracle_of(call.problem).loss)
 
 
 @exercise_law(
@@ -204,7 +208,7 @@ def _numbers(call: Call) -> tuple[float, float, float]:
 
 
 def _require_same_loss(call: Call, other: Call, name: str, *, same_batch: bool = False) -> None:
-    bounds = call.oracle.loss, (call if same_batch else other).oracle.loss
+    bounds = oracle_of(call.problem).loss, oracle_of((call if same_batch else other).problem).loss
     if bounds[0].may_overflow or bounds[1].may_overflow:
         raise Inconclusive("a sum may overflow float32 in some order")
     require_close(
@@ -219,7 +223,7 @@ def _may_differ(call: Call, number: int) -> bool:
     """Off the CPU sums may take another order at each run: then both need only be correct."""
     import jax
 
-    expected = call.oracle.loss if number == 0 else call.oracle.kernel_norm
+    expected = oracle_of(call.problem).loss if number == 0 else oracle_of(call.problem).kernel_norm
     return jax.default_backend() != "cpu" and expected.allows(_numbers(call)[number])
 
 

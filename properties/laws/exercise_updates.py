@@ -12,8 +12,8 @@ import numpy as np
 
 from ...reference.numerics.error_bounds import Bounded
 from ...reference.numerics.rounding import FLUSHED, INITIAL_ULPS, UNIT, gamma
-from ...reference.oracles.exercise_oracle import initial_weights
-from ...reference.problems.exercise_problem import Call
+from ...reference.observation.exercise_run import Call
+from ...reference.oracles.exercise_oracle import oracle_of
 from ...reference.pytrees.comparison import same_value, ulps
 from ...reference.pytrees.paths import Path, path_text
 from ...strategies.problems import exercises
@@ -42,13 +42,13 @@ def first_layer_keeps_its_values(call: Call) -> None:
     keeps its value.
     """
     frozen, _ = recognise_layers(call)
-    label("the kernel would have moved", call.oracle.unfrozen_move >= 1)
+    label("the kernel would have moved", oracle_of(call.problem).unfrozen_move >= 1)
     label("the first layer is in no update", frozen.kernel is None)
     for update in call.updates:
         for path in frozen:
             if path not in update.after or same_value(update.before[path], update.after[path]):
                 continue
-            if call.oracle.kernel_norm.allows(call.norm_after) and call.restores(path):
+            if oracle_of(call.problem).kernel_norm.allows(call.norm_after) and call.restores(path):
                 raise Inconclusive("the update is undone before the answer", subject=True)
             before, after = update.before[path], update.after[path]
             worst = np.unravel_index(np.argmax(ulps(before, after)), before.shape)
@@ -76,7 +76,8 @@ def first_layer_keeps_its_values(call: Call) -> None:
 def other_leaves_take_the_gradient_step(call: Call) -> None:
     """In them, every other leaf moves by −lr·gradient within the oracle's bound."""
     _, head = recognise_layers(call)
-    gradients = call.oracle.head_kernel_gradient, call.oracle.head_bias_gradient
+    oracle = oracle_of(call.problem)
+    gradients = oracle.head_kernel_gradient, oracle.head_bias_gradient
     for path, gradient in zip(head, gradients, strict=True):
         if path is None:
             raise Inconclusive("the head is in no update that was seen", subject=True)
@@ -107,8 +108,7 @@ def recognise_layers(call: Call) -> tuple[Layer, Layer]:
         raise Inconclusive(
             "no call of optax.apply_updates or nnx.Optimizer.update was seen", subject=True
         )
-    problem = call.problem
-    weights = initial_weights(problem.api, problem.seed, problem.features, problem.outputs)
+    weights = oracle_of(call.problem).weights
     first = _find(call, weights.kernel, weights.bias)
     head = _find(call, weights.head_kernel, weights.head_bias)
     if first.kernel is None and head.kernel is None:

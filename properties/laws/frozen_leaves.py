@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.pytrees.paths import Path, path_text
+from ...reference.subjects.capability import Capability
 from ...strategies.optimizers import behind_clipping, catalogue_for_zero_gradients
 from ...strategies.problems import trainings as training
-from ..engine.numpy_guard import assertion_of, ending
 from .law import Inconclusive, SubjectRaised, label, refute
-from .requirements.training_law import require_kept, tree_law
+from .requirements.endings import assertion_of, ending
+from .requirements.training_law import require_kept, training_law
 
 _LEAK = (
     "The freeze misses a leaf (a name, a bias, another spelling of its path), or something after "
@@ -20,7 +21,7 @@ _LEAK = (
 )
 
 
-@tree_law(
+@training_law(
     "training-runs",
     guarantee="computes",
     draws=training.single,
@@ -42,14 +43,14 @@ def training_runs_to_its_end(trajectory: Trajectory) -> None:
         refute(f"the answer is {trajectory.malformed}", assertion=asserted)
 
 
-@tree_law("frozen-norm", guarantee="norm", draws=training.single, meaning=_LEAK)
+@training_law("frozen-norm", guarantee="norm", draws=training.single, meaning=_LEAK)
 def frozen_leaves_keep_their_norms(trajectory: Trajectory) -> None:
     """After every step, each frozen leaf has the norm it had: one NumPy call on both, exactly."""
     label_freeze(trajectory)
     require_kept(trajectory, "norm")
 
 
-@tree_law(
+@training_law(
     "frozen-value",
     guarantee="value",
     draws=training.single,
@@ -62,7 +63,7 @@ def frozen_leaves_keep_their_values(trajectory: Trajectory) -> None:
     require_kept(trajectory, "value")
 
 
-@tree_law(
+@training_law(
     "frozen-bits",
     guarantee="bits",
     draws=training.single,
@@ -74,10 +75,10 @@ def frozen_leaves_keep_their_bits(trajectory: Trajectory) -> None:
     require_kept(trajectory, "bits")
 
 
-@tree_law(
+@training_law(
     "frozen-special-weights",
     guarantee="bits",
-    needs="wrapper or with_params",
+    needs=Capability.WRAPPER | Capability.WITH_PARAMS,
     draws=training.with_regimes(
         weights=("special",), trees=(("two leaves",), ("two layers",), ("bfloat16",), ("float16",))
     ),
@@ -101,7 +102,7 @@ def _coupled(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimi
 _OVERFLOWING = ("inf", "nan", "huge")
 
 
-@tree_law(
+@training_law(
     "frozen-under-overflow",
     guarantee="value",
     draws=training.under(_uncoupled, gradients=_OVERFLOWING),
@@ -116,7 +117,7 @@ def frozen_leaves_survive_overflow(trajectory: Trajectory) -> None:
     require_kept(trajectory, "value")
 
 
-@tree_law(
+@training_law(
     "frozen-under-coupled-overflow",
     guarantee="isolated",
     draws=training.under(_coupled, gradients=_OVERFLOWING),
@@ -137,10 +138,10 @@ def _not_finite(trajectory: Trajectory) -> bool:
     )
 
 
-@tree_law(
+@training_law(
     "frozen-any-learning-rate",
     guarantee="value",
-    needs="optimizer",
+    needs=Capability.OPTIMIZER,
     draws=training.at_extreme_rates,
     meaning="A leak that is proportional to the learning rate and invisible at ordinary ones, or "
     "0 · inf where the rate overflows.",
@@ -150,10 +151,10 @@ def frozen_at_any_learning_rate(trajectory: Trajectory) -> None:
     require_kept(trajectory, "value")
 
 
-@tree_law(
+@training_law(
     "frozen-under-other-optimizers",
     guarantee="value",
-    needs="optimizer",
+    needs=Capability.OPTIMIZER,
     draws=training.under(lambda promised: catalogue_for_zero_gradients()),
     beyond=True,
     meaning="Outside the promise: the technique does not hold what this optimizer moves by itself.",
@@ -163,7 +164,7 @@ def frozen_under_any_optimizer(trajectory: Trajectory) -> None:
     require_kept(trajectory, "value")
 
 
-@tree_law(
+@training_law(
     "frozen-structure",
     guarantee="selected",
     draws=training.with_regimes(

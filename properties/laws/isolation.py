@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.pytrees.paths import Path, path_text
+from ...reference.subjects.capability import Capability
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, label, refute
-from .requirements.training_law import gradients_needed, tree_law
+from .requirements.training_law import gradients_needed, training_law
 
 
 def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
@@ -18,10 +19,10 @@ def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Opti
     return promised.filter(lambda optimizer: not optimizer.facts.stochastic)
 
 
-@tree_law(
+@training_law(
     "trains-as-if-alone",
     guarantee="isolated",
-    needs="optimizer",
+    needs=Capability.OPTIMIZER,
     draws=training.under(_placeless),
     evidence={"trainable leaves beside frozen ones": 0.3},
     meaning="The optimizer sees the frozen gradients and couples them with the others, by a norm "
@@ -84,10 +85,10 @@ def _require_close(
     )
 
 
-@tree_law(
+@training_law(
     "frozen-gradients-do-not-leak",
     guarantee="isolated",
-    needs="optimizer",
+    needs=Capability.OPTIMIZER,
     draws=training.disturbed,
     meaning="Clipping by global norm, normalisation or a NaN check sees the frozen gradients: put "
     "it inside the partition, or zero the gradients before it.",

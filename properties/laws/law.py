@@ -7,9 +7,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
+from ...reference.subjects.capability import Requirement
+
 Guarantee = Literal["computes", "selected", "norm", "value", "bits", "inert", "isolated", "advice"]
 
-#: What each guarantee is about, the one that everything rests on first (`laws.md`).
+#: What each guarantee is about, the one that everything rests on first.
 GUARANTEES: Mapping[Guarantee, str] = {
     "computes": "losses, answers and repeatability are right",
     "selected": "exactly the promised leaves are frozen, all others train",
@@ -35,7 +37,7 @@ class Law:
 
     id: str
     guarantee: Guarantee
-    needs: str
+    needs: Requirement
     #: Strategy of one example's problems, for a subject and a pool of shapes.
     draws: Callable[..., Any]
     check: Callable[..., None]

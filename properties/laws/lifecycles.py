@@ -11,16 +11,17 @@ from ...reference.problems.training_problem import CHANGE
 from ...reference.pytrees.comparison import Change, changes, same_bits
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Snapshot
+from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
 from .law import Inconclusive, Law, label, refute
 from .requirements.agreement import require_close, require_runs
-from .requirements.training_law import require_complete, require_kept, tree_law
+from .requirements.training_law import require_complete, require_kept, training_law
 
 
-@tree_law(
+@training_law(
     "lifecycle",
     guarantee="value",
-    needs="refreeze",
+    needs=Capability.REFREEZE,
     draws=lifecycle.lived,
     meaning="What is frozen is not part of the state: a restore brings back the weights and not "
     "the frozen set, or a refreeze knows only the leaves it was written for.",
@@ -66,11 +67,11 @@ def _require_found(step: Step, expected: Snapshot, place: str) -> None:
         )
 
 
-@tree_law(
+@training_law(
     "restored-equals-saved",
     share=0.3,
     guarantee="value",
-    needs="trainer",
+    needs=Capability.TRAINER,
     draws=lifecycle.checkpointed,
     judges_malformed=True,
     meaning="Part of the training is not in its state: weights in a closure, momentum in a global. "

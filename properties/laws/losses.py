@@ -9,12 +9,13 @@ import numpy as np
 from ...reference.numerics.rounding import UNIT
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.problems.row_order import another_order
+from ...reference.subjects.capability import Capability
 from ...reference.subjects.user_errors import error_text, let_through
 from ...strategies.optimizers import named
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, SubjectRaised, label, refute
 from .requirements.bounds import distance
-from .requirements.training_law import moved, tree_law
+from .requirements.training_law import moved, training_law
 
 _WRONG = (
     "A sum for a mean, a factor, a broadcast of (N, 1) against (N,), rows left out, or a loss of "
@@ -22,10 +23,10 @@ _WRONG = (
 )
 
 
-@tree_law(
+@training_law(
     "loss-is-mse",
     guarantee="computes",
-    needs="loss and predict",
+    needs=Capability.LOSS & Capability.PREDICT,
     draws=training.single,
     meaning=_WRONG,
 )
@@ -36,10 +37,10 @@ def loss_is_the_declared_one(trajectory: Trajectory) -> None:
     _require_loss(trajectory)
 
 
-@tree_law(
+@training_law(
     "loss-before-step",
     guarantee="computes",
-    needs="loss and predict",
+    needs=Capability.LOSS & Capability.PREDICT,
     draws=training.under(lambda promised: named("sgd", learning_rates=(1.0, 10.0, 100.0))),
     evidence={"the step moves a leaf": 0.5},
     meaning="The loss is evaluated again after the update.",
@@ -68,10 +69,10 @@ def _require_loss(trajectory: Trajectory) -> None:
         )
 
 
-@tree_law(
+@training_law(
     "loss-row-order",
     guarantee="computes",
-    needs="mse and predict and rows",
+    needs=Capability.MSE & Capability.PREDICT & Capability.ROWS,
     draws=training.with_permuted_rows,
     budget={"more than one row": 0.4},
     meaning="Rows are weighted, skipped or treated by their position in the batch.",
@@ -84,10 +85,10 @@ def loss_ignores_the_order_of_rows(trajectory: Trajectory, permuted: Trajectory)
     _require_same_loss(trajectory, permuted, order, "of the permuted rows")
 
 
-@tree_law(
+@training_law(
     "loss-repeated-rows",
     guarantee="computes",
-    needs="mse and predict and rows",
+    needs=Capability.MSE & Capability.PREDICT & Capability.ROWS,
     draws=training.with_repeated_rows,
     meaning="A sum for a mean, a division by n − 1, or a batch size that is taken from elsewhere.",
 )

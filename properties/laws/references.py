@@ -8,16 +8,17 @@ import numpy as np
 
 from ...reference.observation.trajectory import Trajectory
 from ...reference.pytrees.paths import UnmatchedPattern, path_text, select
+from ...reference.subjects.capability import Capability
 from ...strategies.problems import references
 from .law import Inconclusive, Refutation, label, refute
 from .requirements.agreement import require_agreement
-from .requirements.training_law import recorder_needed, require_complete, require_kept, tree_law
+from .requirements.training_law import recorder_needed, require_complete, require_kept, training_law
 
 
-@tree_law(
+@training_law(
     "upstream-still-trains",
     guarantee="selected",
-    needs="reference",
+    needs=Capability.REFERENCE,
     draws=references.plain,
     budget={"a trainable layer lies before a frozen one": 0.2},
     meaning="The freeze cuts the backward pass: `stop_gradient` on an activation also freezes "
@@ -61,10 +62,10 @@ def layers_before_a_frozen_one_get_their_gradient(trajectory: Trajectory) -> Non
             )
 
 
-@tree_law(
+@training_law(
     "unmatched-pattern-is-an-error",
     guarantee="selected",
-    needs="reference",
+    needs=Capability.REFERENCE,
     draws=references.misspelt,
     judges_malformed=True,
     meaning="A mistyped name freezes nothing, silently.",
@@ -85,10 +86,10 @@ def a_pattern_without_a_match_raises(trajectory: Trajectory) -> None:
         )
 
 
-@tree_law(
+@training_law(
     "same-selection-for-every-representation",
     guarantee="selected",
-    needs="reference",
+    needs=Capability.REFERENCE,
     draws=references.plain,
     meaning="Paths of another form are spelt in another way (`['l1']`, `.l1`, a `.value` behind), "
     "and a comparison of their text freezes something else, or nothing.",
@@ -113,10 +114,10 @@ def every_representation_gives_the_same_selection(trajectory: Trajectory) -> Non
             )
 
 
-@tree_law(
+@training_law(
     "tied-weights-freeze-under-either-name",
     guarantee="selected",
-    needs="reference",
+    needs=Capability.REFERENCE,
     draws=references.tied,
     judges_malformed=True,
     meaning="The tree lists shared weights under one name: freezing the other is silently nothing.",
@@ -134,10 +135,10 @@ def tied_weights_freeze_under_either_name(trajectory: Trajectory) -> None:
     require_kept(trajectory, "value", leaves=lambda step: shared)
 
 
-@tree_law(
+@training_law(
     "techniques-agree",
     guarantee="computes",
-    needs="reference",
+    needs=Capability.REFERENCE,
     draws=references.from_the_same_weights,
     meaning="One technique does not train what another trains, or trains it by something else.",
 )
@@ -145,16 +146,16 @@ def techniques_agree(trajectory: Trajectory) -> None:
     """From the same weights, the technique trains as optimizing the trainable subset does: the
     same leaves move, and they become the same but for rounding.
     """
-    from ...reference.correct.trainers.reference_trainer import subset_of
+    from ...reference.correct.trainers.peers import subset_of
 
     peer = subset_of(trajectory.origin)
     _require_agreement_with(peer, trajectory, other=f"by {peer.name}")
 
 
-@tree_law(
+@training_law(
     "linen-equals-nnx",
     guarantee="computes",
-    needs="reference",
+    needs=Capability.REFERENCE,
     draws=references.from_the_same_weights,
     meaning="One of the two APIs builds, freezes or trains another network.",
 )
@@ -162,19 +163,21 @@ def linen_equals_nnx(trajectory: Trajectory) -> None:
     """From the same weights, the technique in Linen and in NNX trains the same leaves to the same
     values but for rounding.
     """
-    from ...reference.correct.trainers.reference_trainer import counterpart_of
+    from ...reference.correct.trainers.peers import counterpart_of
 
     peer = counterpart_of(trajectory.origin)
     _require_agreement_with(peer, trajectory, other=f"in {peer.api}")
 
 
 def _require_agreement_with(peer: Any, trajectory: Trajectory, *, other: str) -> None:
-    run = peer.run(trajectory.problem)
-    require_complete(run)
+    from ...reference.observation.run import run  # here, since the law book is read without JAX
+
+    beside = run(peer, trajectory.problem)
+    require_complete(beside)
     try:
-        require_agreement((trajectory, run), other=other)
+        require_agreement((trajectory, beside), other=other)
     except Refutation as found:
-        found.beside = (run,)
+        found.beside = (beside,)
         raise
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ...reference.observation.trajectory import Moment, Step, Trajectory
+from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.pytrees.comparison import same_bits, same_value
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Leaf
+from ...reference.subjects.capability import Capability
+from ...reference.subjects.moment import Moment
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, refute
-from .requirements.training_law import tree_law
+from .requirements.training_law import training_law
 
 Leaves = Mapping[Path, Leaf]
 
@@ -20,10 +22,10 @@ Leaves = Mapping[Path, Leaf]
 _RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
 
 
-@tree_law(
+@training_law(
     "frozen-optimizer-state",
     guarantee="inert",
-    needs="opt_state",
+    needs=Capability.OPT_STATE,
     draws=training.single,
     meaning="The optimizer sees the gradients of frozen leaves and collects them: after an "
     "unfreeze its moments are those of another time, and memory is spent on them.",
@@ -45,10 +47,10 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
                 _refute_state(trajectory, step, path, after[path], kind, "zeros", zeros)
 
 
-@tree_law(
+@training_law(
     "frozen-layer-state",
     guarantee="inert",
-    needs="model_state",
+    needs=Capability.MODEL_STATE,
     draws=training.with_statistics,
     meaning="BatchNorm of a frozen layer still runs in training mode, so that its running mean and "
     "variance move and the frozen layer computes something else.",
@@ -84,7 +86,7 @@ def _in_frozen_layer(path: Path, step: Step) -> bool:
     return False
 
 
-@tree_law(
+@training_law(
     "frozen-copies",
     guarantee="inert",
     draws=training.single,

@@ -13,6 +13,7 @@ from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import ForeignOptimizer, Optimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
 from ...reference.pytrees.paths import Path, path_text
+from ...reference.subjects.capability import Capability
 from ...strategies.optimizers import named
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, Refutation, label, observe, refute
@@ -21,7 +22,7 @@ from .requirements.training_law import (
     moved,
     recorder_needed,
     require_kept,
-    tree_law,
+    training_law,
 )
 
 
@@ -39,17 +40,19 @@ def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimize
     return promised.filter(keeps)
 
 
-def matters(subject: Any, failure: Refutation) -> bool:
+def should_have_moved(subject: Any, failure: Refutation) -> bool:
     """Tell whether a leaf that never moved should have."""
+    from ...reference.observation.relevance import matters  # here: the book is read without JAX
+
     (trajectory,) = failure.facts["calls"]
-    return bool(subject.matters(trajectory, failure.facts["path"]))
+    return matters(subject, trajectory, failure.facts["path"])
 
 
-@tree_law(
+@training_law(
     "trainable-moves",
     guarantee="selected",
     draws=training.under(_still),
-    confirm=matters,
+    confirm=should_have_moved,
     meaning="The freeze catches too much: a prefix that also fits another layer, an inverted mask, "
     "swapped arguments, an optimizer that never sees the leaf.",
 )
@@ -62,11 +65,11 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
         _observe_move(trajectory, path)
 
 
-@tree_law(
+@training_law(
     "exact-selection",
     guarantee="selected",
     draws=training.of_alike_names(_still),
-    confirm=matters,
+    confirm=should_have_moved,
     meaning="Names are compared as text: `startswith('l1')` also catches `l11`, `'l1' in path` "
     "also `head/l1`, a mask that looks at the last entry also another layer's.",
 )
@@ -113,10 +116,10 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
     observe(f"{trajectory.structure}{name}", failure)
 
 
-@tree_law(
+@training_law(
     "zero-rate-is-identity",
     guarantee="selected",
-    needs="optimizer",
+    needs=Capability.OPTIMIZER,
     draws=training.at_rate_zero,
     meaning="Something other than the optimizer moves parameters: a decay of its own, a cast, a "
     "step that is applied elsewhere.",
@@ -132,10 +135,10 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
     require_kept(trajectory, "value", what="leaf", leaves=lambda step: step.before.params)
 
 
-@tree_law(
+@training_law(
     "zero-gradient-is-identity",
     guarantee="selected",
-    needs="wrapper",
+    needs=Capability.WRAPPER,
     draws=training.under(
         lambda promised: named("sgd", "momentum", "nesterov"), gradients=("zero",)
     ),
@@ -146,10 +149,10 @@ def gradient_zero_moves_nothing(trajectory: Trajectory) -> None:
     require_kept(trajectory, "value", what="leaf", leaves=lambda step: step.before.params)
 
 
-@tree_law(
+@training_law(
     "trainable-follows-oracle",
     guarantee="selected",
-    needs="wrapper or reference",
+    needs=Capability.WRAPPER | Capability.REFERENCE,
     draws=training.under(
         lambda promised: named("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lion")
     ),

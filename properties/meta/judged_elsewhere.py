@@ -9,7 +9,7 @@ import sys
 
 import jax
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.subjects.loading import load
@@ -23,7 +23,7 @@ def main() -> None:
     found = {"devices": jax.device_count(), "x64": jax.config.jax_enable_x64}
     separated = itertools.groupby(sys.argv[1:], lambda word: word == "--")
     for target, kind, *laws in (list(words) for bar, words in separated if not bar):
-        subject, memory = load(target, kind), Memory()
+        subject, memory = load(target, kind), CallCache()
         verdicts = {law: judge(BY_ID[law], subject, EFFORT, memory, target) for law in laws}
         found[target] = {law: (each.outcome, each.reason) for law, each in verdicts.items()}
     print(json.dumps(found))

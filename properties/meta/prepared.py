@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from frostproof.reports.results.report import Report, Row
+from frostproof.reports.results.report import Report
+from frostproof.reports.results.row import Row
 
 SUBJECT = "train.py:step"
 VERSIONS = {"python": "3.11.7", "frostproof": "0.1.0", "jax": "0.10.2", "optax": "0.2.8"}

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...reference.subjects.capability import Capability
 from ..laws.book import BOOK, laws_matching
 from ..laws.law import GUARANTEES, Law
-from .capabilities import missing, possible
 
 
 class UnknownGuarantee(ValueError):
@@ -17,7 +17,7 @@ class UnknownGuarantee(ValueError):
 
 
 @dataclass(frozen=True)
-class Subject:
+class NamedSubject:
     """Something under test: its name as the user typed it, its kind, and itself if at hand.
 
     `target` is None for an object of this process; `value` is None for one that a worker loads.
@@ -28,25 +28,27 @@ class Subject:
     value: Any = None
     requested_kind: str | None = None
     #: What laws may need of it, and the guarantees that it claims.
-    abilities: frozenset[str] = frozenset({"exercise"})
+    capabilities: frozenset[Capability] = frozenset({Capability.EXERCISE})
     promise: tuple[str, ...] = ("selected", "bits", "inert", "isolated")
 
-    def handed_on(self) -> list[Any]:
+    def to_wire(self) -> list[Any]:
         """Return what another process has to know of a subject that is given by name."""
-        return [self.name, self.kind, self.requested_kind, sorted(self.abilities), self.promise]
+        return [self.name, self.kind, self.requested_kind, sorted(self.capabilities), self.promise]
 
     @classmethod
-    def adopted(cls, fields: Sequence[Any]) -> Subject:
+    def from_wire(cls, fields: Sequence[Any]) -> NamedSubject:
         """Return the subject that another process handed on."""
-        name, kind, requested, abilities, promise = fields
-        return cls(name, kind, None, requested, frozenset(abilities), tuple(promise))
+        name, kind, requested, capabilities, promise = fields
+        return cls(
+            name, kind, None, requested, frozenset(map(Capability, capabilities)), tuple(promise)
+        )
 
 
 @dataclass(frozen=True)
-class Item:
+class Check:
     """One law on one subject."""
 
-    subject: Subject
+    subject: NamedSubject
     law: Law
     promised: bool
     #: Why it cannot be judged: what the subject lacks.
@@ -65,9 +67,9 @@ class Item:
         return f"{self.subject_name}::{self.law.id}"
 
 
-def agenda(
-    subjects: Iterable[Subject], laws: Collection[str] = ("*",), promise: Collection[str] = ()
-) -> tuple[list[Item], list[Item]]:
+def plan_checks(
+    subjects: Iterable[NamedSubject], laws: Collection[str] = ("*",), promise: Collection[str] = ()
+) -> tuple[list[Check], list[Check]]:
     """Return the items to run, and those which `laws` leaves out.
 
     `promise` names other guarantees than those that the subjects claim; `computes` is always
@@ -86,20 +88,20 @@ def agenda(
         )
     chosen = laws_matching(laws)
     items = [
-        Item(
+        Check(
             subject,
             law,
             not law.beyond and law.guarantee in closed(promise or subject.promise),
-            missing(law.needs, subject.abilities),
+            law.needs.missing(subject.capabilities),
         )
         for subject in subjects
         for law in BOOK
-        if possible(law.needs, subject.kind, subject.abilities)
+        if law.needs.is_possible(subject.kind, subject.capabilities)
     ]
     return [i for i in items if i.law in chosen], [i for i in items if i.law not in chosen]
 
 
-def _told_apart(subjects: Iterable[Subject]) -> list[Subject]:
+def _told_apart(subjects: Iterable[NamedSubject]) -> list[NamedSubject]:
     """Number objects of one name, such as two lambdas of a module; targets are named once each."""
     seen: Counter[str] = Counter()
     named = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,28 +57,3 @@ def keep_compiled_programs() -> None:
 def open_database(name: str | None) -> ExampleDatabase | None:
     """Open a named example database in the project's folder."""
     return DirectoryBasedExampleDatabase(CACHE / name) if name else None
-
-
-class NamespacedDatabase(ExampleDatabase):
-    """One law's and subject's part of a database.
-
-    Hypothesis keys failures by the test function's source and signature: all laws run through one
-    function, and would replay one another's failures.
-    """
-
-    def __init__(self, database: ExampleDatabase, namespace: str):
-        super().__init__()
-        self.database = database
-        self.namespace = namespace.encode() + b"/"
-
-    def fetch(self, key: bytes) -> Iterable[bytes]:  # noqa: D102
-        return self.database.fetch(self.namespace + key)
-
-    def save(self, key: bytes, value: bytes) -> None:  # noqa: D102
-        self.database.save(self.namespace + key, value)
-
-    def delete(self, key: bytes, value: bytes) -> None:  # noqa: D102
-        self.database.delete(self.namespace + key, value)
-
-    def move(self, src: bytes, dest: bytes, value: bytes) -> None:  # noqa: D102
-        self.database.move(self.namespace + src, self.namespace + dest, value)

@@ -1,4 +1,4 @@
-"""The terms of a run: how many examples, from which seed and shapes, in how many seconds."""
+"""The settings of a run: how many examples, from which seed and shapes, in how many seconds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TIMEOUT = 300.0
 
 
 @dataclass(frozen=True)
-class Terms:
-    """The terms of one run, the same for all of its items and in all of its processes."""
+class RunSettings:
+    """The settings of one run, the same for all of its items and in all of its processes."""
 
     profile: str
     max_examples: int
@@ -37,7 +37,7 @@ class Terms:
         seed: int | None = None,
         timeout: float = TIMEOUT,
         profile: Profile | None = None,
-    ) -> Terms:
+    ) -> RunSettings:
         """Fill in what the profile says, and draw the seed where nothing fixes it.
 
         Raises `ValueError` for a number of examples or seconds that allows no verdict.
@@ -57,8 +57,8 @@ class Terms:
             profile.name, examples, for_references, drawn, timeout, rotation, profile.database
         )
 
-    def drawn_from(self, seed: int) -> Terms:
-        """Return the same terms with a seed that all processes of a run know, if none is fixed."""
+    def drawn_from(self, seed: int) -> RunSettings:
+        """Return the same settings with a seed that all processes of a run know, if none is fixed."""
         profile = PROFILES[self.profile]
         if profile.seed is not None:
             return self

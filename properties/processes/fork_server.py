@@ -28,7 +28,7 @@ from pathlib import Path
 from ..plan.profiles import keep_compiled_programs
 
 #: Tells the processes that a run starts where its nursery is: the address of a socket.
-ADDRESS = "FROSTPROOF_NURSERY"
+ADDRESS = "FROSTPROOF_FORK_SERVER"
 _SOCKET = "nursery"
 #: Variables that differ between the processes of one run: xdist numbers its workers, and readline,
 #: which pytest imports, tells what it starts of its terminal.
@@ -50,7 +50,7 @@ class Process:
     status: int | None = None
 
 
-class Nursery:
+class ForkServer:
     """Starts processes, one at a time, and ends them with all that they have started."""
 
     def __init__(self) -> None:

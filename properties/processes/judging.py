@@ -6,39 +6,40 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from ..engine.call_cache import Memory
+from ...reference.subjects.capability import Capability
+from ..engine.call_cache import CallCache
 from ..engine.judge import judge
 from ..engine.verdict import Counterexample, Verdict
-from ..plan.checks import Item, Subject
-from ..plan.run_settings import Terms
+from ..plan.checks import Check, NamedSubject
+from ..plan.run_settings import RunSettings
 from .worker_client import Worker, WorkerDied
 
 
 @dataclass
 class Judging:
-    """Judges items on the same terms; a context manager, since it may hold a worker process."""
+    """Judges items on the same settings; a context manager, since it may hold a worker process."""
 
-    terms: Terms
-    _memory: Memory = field(default_factory=Memory)
+    settings: RunSettings
+    _memory: CallCache = field(default_factory=CallCache)
     #: By subjects whose process died of their first example: the law that says so.
     _dead: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._worker = Worker(self.terms.timeout)
+        self._worker = Worker(self.settings.timeout)
 
-    def subject(self, name: str, kind: str | None = None) -> Subject:
+    def subject(self, name: str, kind: str | None = None) -> NamedSubject:
         """Load a target given by name; raises `UnusableTarget`."""
         loaded = self._worker.load(name, kind)
-        return Subject(
+        return NamedSubject(
             name,
             loaded["kind"],
             requested_kind=kind,
-            abilities=frozenset(loaded["abilities"]),
+            capabilities=frozenset(map(Capability, loaded["capabilities"])),
             promise=tuple(loaded["promise"]),
         )
 
     def __call__(
-        self, item: Item, progress: Callable[[int], None] = lambda examples: None
+        self, item: Check, progress: Callable[[int], None] = lambda examples: None
     ) -> Verdict:
         """Return the verdict of one law on one subject."""
         subject = item.subject
@@ -46,16 +47,16 @@ class Judging:
             return Verdict("not-run", 0, reason=item.unable)
         if subject.value is None:
             return self._judged_elsewhere(item, progress)
-        effort = self.terms.effort(subject.name, progress)
+        effort = self.settings.effort(subject.name, progress)
         return judge(item.law, subject.value, effort, self._memory, subject.name)
 
-    def _judged_elsewhere(self, item: Item, progress: Callable[[int], None]) -> Verdict:
+    def _judged_elsewhere(self, item: Check, progress: Callable[[int], None]) -> Verdict:
         name, law = item.subject.name, item.law
         if name in self._dead:
             return Verdict("not-run", 0, reason=f"see {self._dead[name]}")
         kind = item.subject.requested_kind
         try:
-            return self._worker.judge(name, kind, law.id, self.terms, progress)
+            return self._worker.judge(name, kind, law.id, self.settings, progress)
         except WorkerDied as death:
             if death.failed is not None:
                 outcome, message, problems = death.failed

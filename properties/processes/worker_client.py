@@ -16,8 +16,8 @@ import psutil
 
 from ...reference.subjects.target import UnusableTarget
 from ..engine.verdict import Counterexample, Verdict
-from ..plan.run_settings import Terms
-from .fork_server import Nursery, Process
+from ..plan.run_settings import RunSettings
+from .fork_server import ForkServer, Process
 
 #: Our own references leave a process as it was, and share what they have compiled.
 _OURS = re.compile(r"frostproof\.reference\.\w+:")
@@ -49,7 +49,7 @@ class Worker:
 
     def __init__(self, timeout: float):
         self.timeout = timeout
-        self._nursery = Nursery()
+        self._nursery = ForkServer()
         self._process: Process | None = None
         self._target = ""
 
@@ -77,11 +77,11 @@ class Worker:
         target: str,
         kind: str | None,
         law: str,
-        terms: Terms,
+        settings: RunSettings,
         progress: Callable[[int], None],
     ) -> Verdict:
         """Return a law's verdict on a target; raises `WorkerDied` where it dies or hangs."""
-        request = {"target": target, "kind": kind, "law": law, "terms": asdict(terms)}
+        request = {"target": target, "kind": kind, "law": law, "settings": asdict(settings)}
         answer = self._ask(request, progress)
         if "unusable" in answer:  # it could be loaded once, and cannot any more
             return Verdict("error", 0, reason=answer["unusable"])

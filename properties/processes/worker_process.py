@@ -15,14 +15,15 @@ from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any
 
+from ...reference.subjects.capability import Capability
 from ...reference.subjects.target import UnusableTarget
 from ...reference.subjects.user_errors import error_text
-from ..engine.call_cache import Memory
+from ..engine.call_cache import CallCache
 from ..engine.judge import judge, refutation
 from ..engine.verdict import Verdict
 from ..laws.book import BY_ID
 from ..laws.law import Refutation, SubjectRaised
-from ..plan.run_settings import Terms
+from ..plan.run_settings import RunSettings
 from ..scripts.script import script_of_death
 from .gc_tuning import search_seldom
 
@@ -44,7 +45,7 @@ def serve(connection: Connection) -> None:
     """Answer requests until the other side closes the connection."""
     answers = _Answers(connection)
     loaded = _Loaded()
-    memory = Memory()
+    memory = CallCache()
     while True:
         try:
             request = json.loads(connection.recv_bytes())
@@ -57,17 +58,15 @@ def serve(connection: Connection) -> None:
 
 
 def _answer(
-    request: dict[str, Any], loaded: _Loaded, memory: Memory, answers: _Answers
+    request: dict[str, Any], loaded: _Loaded, memory: CallCache, answers: _Answers
 ) -> dict[str, Any]:
     subject = loaded.subject(request)
     if request.get("try"):
-        return {"abilities": sorted(loaded.abilities(request))}
+        return {"capabilities": sorted(loaded.capabilities(request))}
     if "law" not in request:
-        from ...reference.observation.probe import declared
-
         return {
             "kind": subject.kind,
-            "abilities": sorted(declared(subject)),
+            "capabilities": sorted(subject.declared),
             "promise": sorted(subject.promise),
         }
     law = BY_ID[request["law"]]
@@ -80,8 +79,8 @@ def _answer(
         except Exception as error:  # whatever it is that a report of others makes of a problem
             return {"unreadable": error_text(error)}
     progress = _Progress(answers)
-    terms = Terms(**request["terms"])
-    effort = terms.effort(request["target"], progress, progress.begins, progress.fails)
+    settings = RunSettings(**request["settings"])
+    effort = settings.effort(request["target"], progress, progress.begins, progress.fails)
     try:
         verdict = judge(law, subject, effort, memory, request["target"])
     except Exception:  # our own fault, and no reason to lose the other verdicts
@@ -104,13 +103,13 @@ class _Loaded:
             self._subjects[target] = load(*target)
         return self._subjects[target]
 
-    def abilities(self, request: dict[str, Any]) -> frozenset[str]:
+    def capabilities(self, request: dict[str, Any]) -> frozenset[Capability]:
         """Return what a subject can do, found out by trial; raises `UnusableTarget`."""
-        from ...reference.observation.probe import able
-        from ...reference.subjects.exercise import UnusableSubject
+        from ...reference.observation.probe import capabilities_of
+        from ...reference.subjects.signatures import UnusableSubject
 
         try:
-            return able(self.subject(request))
+            return capabilities_of(self.subject(request))
         except UnusableSubject as reason:
             raise UnusableTarget(request["target"], str(reason)) from None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...reference.observation.exercise_run import Call
 from ...reference.observation.trajectory import Trajectory
-from ...reference.problems.exercise_problem import Call, ExerciseProblem
+from ...reference.problems.exercise_problem import ExerciseProblem
 from ..laws.law import Law, Refutation, SubjectRaised
 from .exercise import exercise_script
 

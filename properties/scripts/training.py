@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 import jax
 import numpy as np
 
-from ...reference.observation.trajectory import Moment, Trajectory
+from ...reference.observation.trajectory import Trajectory
 from ...reference.problems.training_problem import CHANGE, FREEZES
 from ...reference.problems.wrapper_problem import TreeProblem
 from ...reference.pytrees.paths import path_text
+from ...reference.subjects.moment import Moment
 from ...reference.subjects.naming import target_of
 from ..laws.law import Law, Refutation, SubjectRaised
 from .literals import import_subject, literal, nested

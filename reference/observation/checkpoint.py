@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from typing import TYPE_CHECKING
 
 import jax
 
-if TYPE_CHECKING:
-    from .training import Training
+from ..subjects.training import Training
 
 
 class NotCheckpointable(Exception):

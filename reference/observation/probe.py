@@ -19,10 +19,12 @@ from ..problems.training_problem import Drawn, TrainingProblem
 from ..pytrees.comparison import same_value
 from ..pytrees.paths import UnmatchedPattern, named_leaves, select
 from ..pytrees.snapshot import snapshot
-from ..subjects.exercise import UnusableSubject
+from ..subjects.capability import Capability
+from ..subjects.signatures import UnusableSubject
 from ..subjects.trainer import Trainer
+from ..subjects.training import Training
 from ..subjects.user_errors import let_through
-from .training import Training, reweigh
+from .trainer_run import reweigh
 
 #: Nothing moves under it: what then moves was put back, or never took the new weights.
 _STILL = optimizer("sgd", learning_rate=0.0)
@@ -32,21 +34,8 @@ _STILL = optimizer("sgd", learning_rate=0.0)
 class Probe:
     """What laws may need that this trainer has, and the shape of one row of its predictions."""
 
-    abilities: frozenset[str]
+    capabilities: frozenset[Capability]
     outputs: tuple[int, ...] = (1,)
-
-
-def declared(subject: Any) -> frozenset[str]:
-    """Return what laws may need that a subject has by its kind and keywords, without trying it."""
-    if not isinstance(subject, Trainer):
-        return frozenset(subject.abilities)
-    abilities = {"tree", "trainer", "optimizer"}
-    abilities |= {name for name in ("loss", "refreeze") if getattr(subject, name)}
-    if subject.loss == "mse":
-        abilities.add("mse")
-    if subject.batches is None:
-        abilities.add("rows")
-    return frozenset(abilities)
 
 
 @functools.cache
@@ -58,8 +47,8 @@ def probe(trainer: Any) -> Probe:
     what it can do, and trains what is drawn.
     """
     if not isinstance(trainer, Trainer):
-        return Probe(declared(trainer))
-    abilities = set(declared(trainer))
+        return Probe(trainer.declared)
+    found = set(trainer.declared)
     # The plainest size that is drawn: what it compiles serves the first examples.
     problem = TrainingProblem(0, _STILL, 2, 3, 0, batches=_sample(trainer))
     before = calls()
@@ -69,29 +58,29 @@ def probe(trainer: Any) -> Probe:
     except (UnmatchedPattern, TypeError) as error:
         if isinstance(error, UnmatchedPattern) or "frozen" in str(error):
             raise UnusableSubject(str(error)) from None
-        return Probe(frozenset(abilities))
+        return Probe(frozenset(found))
     except BaseException as error:
         let_through(error)
         if isinstance(error, UnusableSubject):
             raise
-        return Probe(frozenset(abilities))
+        return Probe(frozenset(found))
     outputs: tuple[int, ...] = (1,)
     try:
         if training.opt_state() is not None:
-            abilities.add("opt_state")
+            found.add(Capability.OPT_STATE)
         if jax.tree.leaves(training.model_state()):
-            abilities.add("model_state")
+            found.add(Capability.MODEL_STATE)
         if trainer.predict is not None:
             outputs = tuple(np.shape(training.predict(problem.batch(1).x))[1:])
-            abilities.add("predict")
+            found.add(Capability.PREDICT)
         problem = replace(problem, outputs=outputs)
         if trainer.with_params is not None or _takes_params(training, problem, chosen):
-            abilities.add("with_params")
+            found.add(Capability.WITH_PARAMS)
     except BaseException as error:
         let_through(error)
     if calls() == before and _ignores(trainer, problem):
-        abilities.discard("optimizer")
-    return Probe(frozenset(abilities), outputs)
+        found.discard(Capability.OPTIMIZER)
+    return Probe(frozenset(found), outputs)
 
 
 def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
@@ -162,6 +151,6 @@ def _sample(trainer: Trainer) -> tuple[Drawn, ...] | None:
     return (drawn[0],)
 
 
-def able(subject: Any) -> frozenset[str]:
+def capabilities_of(subject: Any) -> frozenset[Capability]:
     """Return what laws may need that a subject of any kind has."""
-    return probe(subject).abilities
+    return probe(subject).capabilities

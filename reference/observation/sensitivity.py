@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import jax
@@ -11,10 +11,8 @@ import numpy as np
 
 from ..numerics.rounding import UNIT
 from ..pytrees.snapshot import Snapshot
+from ..subjects.training import Training
 from ..subjects.user_errors import let_through
-
-if TYPE_CHECKING:
-    from .training import Training
 
 #: Inputs are changed by 64 ulps: more than what some layers round, and what they then make of it
 #: tells how ill-conditioned the model is at this place.

@@ -11,22 +11,9 @@ import numpy as np
 
 from ..optimizers.recorded import Recorded, recorded
 from ..pytrees.paths import Path
-from ..pytrees.snapshot import Snapshot
+from ..subjects.moment import Moment
 
 Arrays = Mapping[Path, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Moment:
-    """All that can be seen of a training at one moment."""
-
-    params: Snapshot
-    #: The optimizer's state, where it can be found.
-    opt_state: Snapshot | None = None
-    #: Statistics of layers, such as running means.
-    model_state: Snapshot | None = None
-    #: Whatever else the training carries: averaged copies, counters, keys.
-    rest: Snapshot | None = None
 
 
 @dataclass

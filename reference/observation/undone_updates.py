@@ -17,9 +17,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..problems.exercise_problem import ObservedUpdate
 from ..pytrees.paths import Path, named_leaves
-from .update_hooks import watching_updates
+from .update_hooks import ObservedUpdate, watching_updates
 
 #: What these packages hold on their way through an update is no sign of what the program holds.
 _LIBRARIES = frozenset({"contextlib", "flax", "jax", "numpy", "optax"})

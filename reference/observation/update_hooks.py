@@ -13,12 +13,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..problems.exercise_problem import ObservedUpdate
 from ..pytrees.paths import named_leaves
+
+
+@dataclass(frozen=True)
+class ObservedUpdate:
+    """The parameters before and after one update that an exercise made, by normalised path."""
+
+    before: dict[tuple[str, ...], np.ndarray]
+    after: dict[tuple[str, ...], np.ndarray]
+
 
 #: Recorded here and not in a context variable: callbacks run on threads of the runtime.
 _observed: list[ObservedUpdate] | None = None

@@ -7,16 +7,22 @@ or never hands them over, is not disturbed at all.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from ..pytrees.paths import matches, normalise
+from ..pytrees.paths import Frozen, matches, normalise
 
-if TYPE_CHECKING:
-    from ..subjects.trainer import Trainer
+
+class Freezing(Protocol):
+    """Whatever says which leaves it freezes, such as a trainer."""
+
+    @property
+    def frozen(self) -> Frozen:
+        """Path prefixes, or a predicate on paths."""
+
 
 _CHANGES = {
     "scaled": lambda leaf: leaf * 1000,
@@ -27,14 +33,14 @@ _CHANGES = {
 
 
 @functools.cache  # a trainer compiles again for every optimizer object that is new to it
-def disturbing(
-    optimizer: optax.GradientTransformation, disturbance: str, trainer: Trainer
+def perturbing(
+    optimizer: optax.GradientTransformation, disturbance: str, subject: Freezing
 ) -> optax.GradientTransformationExtraArgs:
-    """Return an optimizer that disturbs the gradients of the trainer's frozen leaves first."""
+    """Return an optimizer that disturbs the gradients of a subject's frozen leaves first."""
     optimizer = optax.with_extra_args_support(optimizer)
 
     def disturb(path: Any, leaf: Any) -> Any:
-        return _CHANGES[disturbance](leaf) if matches(normalise(path), trainer.frozen) else leaf
+        return _CHANGES[disturbance](leaf) if matches(normalise(path), subject.frozen) else leaf
 
     def update(gradients: Any, state: Any, params: Any = None, **extra: Any) -> Any:
         changed = jax.tree_util.tree_map_with_path(disturb, gradients)

@@ -1,32 +1,24 @@
 """The NumPy oracle of the two exercises: forward pass, loss, gradient and step, with bounds.
 
-Forward and gradient share no code with JAX. Only the initial weights come from the contract's own
-initialisers, since the exercise defines them by JAX's random bits.
+Forward and gradient share no code with JAX. Only the initial weights come from Flax's initialisers,
+since the contract defines them by JAX's random bits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..numerics.error_bounds import Bounded
 from ..numerics.rounding import INITIAL_ULPS, UNIT
-
-if TYPE_CHECKING:
-    from ..problems.exercise_problem import ExerciseProblem
+from ..problems.exercise_problem import ExerciseProblem
 
 
-@dataclass(frozen=True)
-class Weights:
-    """Kernels (in, hidden) and (hidden, out) and biases (hidden,) and (out,) of the two layers."""
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    head_kernel: np.ndarray
-    head_bias: np.ndarray
+@lru_cache(maxsize=4096)  # as many as calls are remembered
+def oracle_of(problem: ExerciseProblem) -> ExerciseOracle:
+    """Return the oracle of a problem, the same for all laws that ask."""
+    return ExerciseOracle(problem)
 
 
 class ExerciseOracle:
@@ -37,14 +29,15 @@ class ExerciseOracle:
 
     def __init__(self, problem: ExerciseProblem):
         self.problem = problem
-        self._weights = initial_weights(
-            problem.api, problem.seed, problem.features, problem.outputs
-        )
+        # Here, since frostproof's command line and pytest plugin read the laws without loading JAX.
+        from .initial_weights import initial_weights
+
+        self.weights = initial_weights(problem.api, problem.seed, problem.features, problem.outputs)
 
     @cached_property
     def kernel_norm(self) -> Bounded:
         """The Frobenius norm of the initial frozen kernel."""
-        return _computed_by_jax(self._weights.kernel).norm()
+        return _computed_by_jax(self.weights.kernel).norm()
 
     @cached_property
     def loss(self) -> Bounded:
@@ -67,7 +60,7 @@ class ExerciseOracle:
     @cached_property
     def unfrozen_move(self) -> float:
         """How far a step without a freeze would move the frozen kernel at most, in its ulps."""
-        weights = self._weights
+        weights = self.weights
         x, y = (array.astype(np.float64) for array in self.problem.batch())
         before_relu = x @ weights.kernel + weights.bias
         prediction = np.maximum(before_relu, 0) @ weights.head_kernel + weights.head_bias
@@ -82,7 +75,7 @@ class ExerciseOracle:
 
         Not kept: a remembered call would hold its whole batch.
         """
-        weights = self._weights
+        weights = self.weights
         batch = self.problem.batch()
         x = Bounded.exact(batch.x)
         y = Bounded.exact(batch.y.reshape(len(batch.y), -1))
@@ -100,22 +93,3 @@ def _computed_by_jax(weights: np.ndarray) -> Bounded:
     """Initial weights of another compilation of the same initialiser may differ by a few ulps."""
     value = weights.astype(np.float64)
     return Bounded(value, np.abs(value) * (2 * UNIT * INITIAL_ULPS))
-
-
-@lru_cache(maxsize=256)
-def initial_weights(api: str, seed: int, features: int, outputs: int) -> Weights:
-    """Return the float32 weights that the contract's model gets from the seed."""
-    # Here, since frostproof's command line and pytest plugin read the laws without loading JAX.
-    if api == "linen":
-        from ..linen import initialise as initialise_linen
-
-        x = np.zeros((1, features), np.float32)
-        layers = initialise_linen(np.uint32(seed), x)["params"]
-        first, second = layers["Dense_0"], layers["Dense_1"]
-    else:
-        from ..nnx import initialise as initialise_nnx
-
-        model = initialise_nnx(np.uint32(seed), features, outputs)
-        first, second = vars(model.l1), vars(model.l2)
-    arrays = (first["kernel"], first["bias"], second["kernel"], second["bias"])
-    return Weights(*map(np.asarray, arrays))

@@ -1,16 +1,12 @@
-"""What an exercise is given and what it did: the drawn problem, its batch, an observed call."""
+"""What an exercise is given: a drawn problem, and the batch that it stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..oracles.exercise_oracle import ExerciseOracle
-from ..subjects.user_errors import error_text, printable
 from .row_order import another_order
 
 Api = Literal["linen", "nnx"]
@@ -87,82 +83,3 @@ def _impose(regime: str, table: np.ndarray, generator: np.random.Generator) -> N
             table *= np.float32(1e6)
         case "overflowing":
             table *= np.float32(1e30)
-
-
-@dataclass(frozen=True)
-class ObservedUpdate:
-    """The parameters before and after one update that an exercise made, by normalised path."""
-
-    before: dict[tuple[str, ...], np.ndarray]
-    after: dict[tuple[str, ...], np.ndarray]
-
-
-@dataclass
-class Call:
-    """What one call of an exercise did, and what the oracle says of it.
-
-    `answer` is the returned value as a NumPy array, or None with the reason in `malformed`.
-    """
-
-    problem: ExerciseProblem
-    answer: np.ndarray | None = None
-    malformed: str | None = None
-    raised: BaseException | None = None
-    inputs_kept: bool = True
-    updates: tuple[ObservedUpdate, ...] = ()
-    #: Makes the same call again, where a law has to look closer.
-    again: Callable[[], Any] | None = field(default=None, repr=False)
-
-    @property
-    def loss(self) -> float:
-        """The reported loss before the step."""
-        return self._number(0)
-
-    @property
-    def norm_after(self) -> float:
-        """The reported norm of the frozen kernel after the step."""
-        return self._number(1)
-
-    @property
-    def norm_before(self) -> float:
-        """The reported norm of the frozen kernel before the step."""
-        return self._number(2)
-
-    def _number(self, index: int) -> float:
-        assert self.answer is not None, "laws look at answers of the right shape only"
-        return float(self.answer[index])
-
-    def restores(self, path: tuple[str, ...]) -> bool:
-        """Tell whether the program undoes an observed move of the leaf at `path`."""
-        from ..observation.undone_updates import (
-            restores,
-        )  # here, since a law book is read without loading JAX
-
-        return self.again is None or restores(self.again, path)
-
-    @cached_property
-    def oracle(self) -> ExerciseOracle:
-        """The independent NumPy computation for the same problem."""
-        return ExerciseOracle(self.problem)
-
-
-def read_answer(returned: Any) -> tuple[np.ndarray | None, str | None]:
-    """Convert what an exercise returned to a real floating array (3,), or say why it is none."""
-    try:
-        answer = np.asarray(returned)
-    except Exception as error:
-        return None, f"a {type(returned).__name__} that NumPy cannot convert ({error_text(error)})"
-    # ml_dtypes' bfloat16 is no subtype of np.floating, but its finfo knows it.
-    if answer.dtype.kind != "f" and answer.dtype.name != "bfloat16":
-        return None, f"{_shown(returned)}, of dtype {answer.dtype}"
-    if answer.shape != (3,):
-        return None, f"{_shown(returned)}, of shape {answer.shape}"
-    return answer.astype(np.float64), None
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = printable(repr(value))
-    except Exception as error:  # an integer of more digits than Python prints
-        text = f"a {type(value).__name__} that cannot be printed ({error_text(error)})"
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,1 +1,1 @@
-"""Pytrees in NumPy: paths of leaves, bit-exact snapshots, comparisons, and one assertion on them."""
+"""Pytrees in NumPy: paths of leaves, bit-exact snapshots, comparisons, one assertion on them."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
-from ..observation.training import Training, copied, seen
-from ..observation.trajectory import Moment
 from ..problems.training_problem import Batch
-from .exercise import UnusableSubject
+from .moment import Moment, take_moment
+from .signatures import UnusableSubject
 from .trainer import Trainer
+from .training import Training, copy_arrays
 
 
 @final
@@ -98,13 +98,13 @@ class _LinenTraining:
         self.state = state
 
     def moment(self) -> Moment:
-        return seen(self.params(), self.opt_state(), self.model_state(), self.state)
+        return take_moment(self.params(), self.opt_state(), self.model_state(), self.state)
 
     def save(self) -> Any:
-        return copied(self.state)
+        return copy_arrays(self.state)
 
     def restore(self, saved: Any) -> None:
-        self.state = copied(saved)
+        self.state = copy_arrays(saved)
 
     def carries_all(self) -> bool:
         return True

@@ -14,8 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .exercise import Exercise, UnusableSubject, binds, signature_of
+from .exercise import Exercise
 from .optax_wrapper import OptaxFreeze
+from .signatures import UnusableSubject, binds, signature_of
 from .target import UnusableTarget
 from .trainer import Trainer
 from .user_errors import error_text, let_through

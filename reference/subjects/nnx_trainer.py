@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from ..observation.training import Training, copied, seen
-from ..observation.trajectory import Moment
 from ..problems.training_problem import Batch
 from ..pytrees.paths import matches, normalise
-from .exercise import UnusableSubject, binds
+from .moment import Moment, take_moment
+from .signatures import UnusableSubject, binds
 from .trainer import Trainer
+from .training import Training, copy_arrays
 
 #: Variables that hold no parameters, whatever a pattern says.
 _NO_PARAMETERS = (nnx.RngState, nnx.BatchStat, nnx.Cache, nnx.Intermediate, nnx.Perturbation)
@@ -111,13 +111,13 @@ class _NnxTraining:
         try:
             whole = self.everything()
         except ValueError:  # an object of the user's own making, which NNX cannot look into
-            return seen(self.params(), self.opt_state(), self.model_state(), None)
+            return take_moment(self.params(), self.opt_state(), self.model_state(), None)
         # One walk over module and optimizer shows all there is: each takes milliseconds.
         own = self.trainer
         empty: nnx.State[Any, Any] = nnx.State({})
         module = whole.get(0, empty)
         is_pytree = isinstance(self.optimizer, nnx.Pytree)
-        return seen(
+        return take_moment(
             own.params(self.model) if own.params else nnx.filter_state(module, self._is_parameter),
             own.opt_state(self.optimizer)
             if own.opt_state
@@ -130,14 +130,14 @@ class _NnxTraining:
 
     def save(self) -> Any:
         graph, state = nnx.split((self.model, self.optimizer))
-        return graph, copied(state)
+        return graph, copy_arrays(state)
 
     def restore(self, saved: Any) -> None:
         graph, state = saved
         if nnx.graphdef((self.model, self.optimizer)) == graph:
-            self.set_everything(copied(state))
+            self.set_everything(copy_arrays(state))
         else:  # a refreeze has rebuilt the optimizer: other filters, a state of another structure
-            self.model, self.optimizer = nnx.merge(graph, copied(state))
+            self.model, self.optimizer = nnx.merge(graph, copy_arrays(state))
 
     def carries_all(self) -> bool:
         return isinstance(self.optimizer, nnx.Pytree)

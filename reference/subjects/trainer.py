@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax
-import numpy as np
-
-from ..observation.training import Training, reweigh, run_training
-from ..observation.trajectory import Trajectory
-from ..optimizers.recording import recording
 from ..problems.training_problem import Batch, TrainingProblem
-from ..pytrees.comparison import same_value
-from ..pytrees.paths import Frozen, Path, matches, normalise
-from .exercise import UnusableSubject, require_call, require_collection
+from ..pytrees.paths import Frozen, matches
+from .capability import Capability
+from .signatures import UnusableSubject, require_call, require_collection
+from .training import Training
 
 Function = Callable[..., Any]
 
@@ -70,60 +65,18 @@ class Trainer:
         """Return the problem of a record."""
         return TrainingProblem.read(record)
 
-    def run(self, problem: TrainingProblem, *, watched: bool = False) -> Trajectory:
-        """Train by the problem's actions and return what happened."""
-        del watched
-        return run_training(self, problem)
+    @property
+    def declared(self) -> frozenset[Capability]:
+        """What it can do by its keywords, before anybody has tried it."""
+        can = {Capability.TREE, Capability.TRAINER, Capability.OPTIMIZER}
+        can |= {each for each in (Capability.LOSS, Capability.REFREEZE) if getattr(self, each)}
+        if self.loss == "mse":
+            can.add(Capability.MSE)
+        if self.batches is None:
+            can.add(Capability.ROWS)
+        return frozenset(can)
 
-    def matters(self, trajectory: Trajectory, path: Path) -> bool:
-        """Tell whether a leaf that did not move should have: many more steps do not move it, and
-        its gradient is not negligible or the loss depends on it.
-
-        Where parameters cannot be put in place from outside, only the gradient is looked at.
-        """
-        problem = trajectory.problem
-        # A leaf that was unfrozen is looked at unfrozen: a frozen norm takes its kept statistics,
-        # by which a bias before it matters that one row's own statistics cancel.
-        thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
-        actions = (*thawed, *("step",) * _PATIENCE)
-        # A wrapper may hold back for longer: `mechanize` learns its scale from 1e-6 up.
-        for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
-            longer = run_training(self, replace(problem, optimizer=optimizer, actions=actions))
-            if not longer.steps or longer.raised is not None:
-                return False
-            # Its values: JAX gives a weakly typed leaf a type of its own in the first update.
-            if not same_value(longer.first.params[path].array, longer.last.params[path].array):
-                return False
-        trained = (step for step in trajectory.steps if path not in step.frozen)
-        given = [step.given.gradients.get(path) for step in trained if step.given]
-        if any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given):
-            return True
-        plain, perturbed = (self._first_loss(problem, path, by) for by in (0.0, 0.5))
-        if plain is None or perturbed is None:
-            return False
-        return abs(plain - perturbed) > _TELLING * abs(plain)
-
-    def _first_loss(self, problem: TrainingProblem, path: Path, by: float) -> float | None:
-        """Return the loss of the first step with a leaf scaled and shifted by so much."""
-
-        def shift(key_path: Any, leaf: Any) -> Any:
-            return leaf * (1 + by) + by if normalise(key_path) == path else leaf
-
-        try:
-            optimizer = recording(problem.optimizer.transformation)
-            training = self.begin(problem.seed, problem.batch(1), optimizer)
-            if problem.weights != "initialised":
-                reweigh(training, problem, frozenset())
-            shifted = jax.tree_util.tree_map_with_path(shift, training.params())
-            training.set_params(shifted)
-            if "unfreeze" in problem.actions:
-                training.refreeze(())
-            return float(np.asarray(training.step(problem.batch(1))))
-        except Exception:  # no loss, or no way to put parameters in place: nothing is known
-            return None
-
-
-#: Steps after which a leaf moves if it ever does: behind `MultiSteps`, or a warm-up from zero.
-_PATIENCE = 40
-#: A gradient, or a relative change of the loss, that is no rounding.
-_TELLING = 1e-3
+    def trainer_for(self, problem: TrainingProblem) -> Trainer:
+        """Return itself: it trains one architecture, whatever the problem."""
+        del problem
+        return self

@@ -165,7 +165,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from ..results.merging import write_merged
+    from .merge import write_merged
 
     merged = write_merged(options.parts, options.into)
     summary = merged.summary

@@ -14,7 +14,7 @@ from ...properties.laws.book import BY_ID
 from ...properties.plan.run_settings import TIMEOUT
 from ...properties.processes.worker_client import Unreadable, Worker
 from ..results.reading import read_report
-from ..results.report import Row
+from ..results.row import Row
 
 
 def print_replay(report: Path, id: str | None, target: str, kind: str | None) -> int:

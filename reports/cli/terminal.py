@@ -6,10 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from ...properties.plan.checks import Item
+from ...properties.plan.checks import Check
 from ..formats.wording import conclusion, story
 from ..results.guarantees import standings
-from ..results.report import Report, Row
+from ..results.report import Report
+from ..results.row import Row
 from ..run.verify import Listener
 
 _STYLES = {
@@ -34,7 +35,7 @@ class Terminal(Listener):
         """Say by which profile and seed the problems are drawn."""
         self.console.print(f"[dim]profile {report.profile}, seed {report.seed}[/]")
 
-    def progresses(self, item: Item, examples: int) -> None:
+    def progresses(self, item: Check, examples: int) -> None:
         """Show on a live terminal how far a long law is."""
         if self.console.is_terminal:
             if self._status is None:

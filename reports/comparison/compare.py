@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..results.report import FAILING, Report, Row
+from ..results.report import Report
+from ..results.row import FAILING, Row
 from .baseline import Baseline, Known
 
 Kind = Literal["regressed", "gone", "not run", "failing", "fixed", "new"]

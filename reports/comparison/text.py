@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from ..formats.files import replace_file
 from ..formats.markdown import cell
 from ..results.reading import read_report
 from ..results.report import Report
+from ..results.report_file import replace_file
 from .baseline import Known, read_baseline
 from .compare import KINDS, Change, Comparison, Kind, compare
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ..results.report import WORST, Part, Report
+from ..results.report import Part, Report
+from ..results.row import WORST
 
 
 def disagreements(report: Report) -> dict[str, list[tuple[str, str]]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ..results.report import Report
+from ..results.report_file import REPORT, replace_file
+from .badge import badge
+from .html.kills import read_kills
+from .html.page import page
+from .junit import junit
+from .markdown import markdown
 
-REPORT = "report.json"
 #: What a folder holds after a run: report.json first, which the others are made of.
 FILES = (REPORT, "report.html", "report.md", "junit.xml", "badge.json")
 
@@ -17,12 +21,6 @@ def write_report(report: Report, folder: Path) -> None:
 
     Raises `OSError`, with what was written before as it is.
     """
-    from .badge import badge
-    from .html.kills import read_kills
-    from .html.page import page
-    from .junit import junit
-    from .markdown import markdown
-
     folder.mkdir(parents=True, exist_ok=True)
 
     def whole_page(report: Report) -> str:
@@ -31,15 +29,3 @@ def write_report(report: Report, folder: Path) -> None:
     writers = (Report.to_json, whole_page, markdown, junit, badge)
     for name, write in zip(FILES, writers, strict=True):
         replace_file(folder / name, write(report))
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Put a text in the place of a file, which is the old one or the new one at any moment."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        # What a subject wrote may hold half a surrogate pair, which has no bytes.
-        beside.write_bytes(text.encode(errors="backslashreplace"))
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

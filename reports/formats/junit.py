@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as Xml
 
-from ..results.report import Report, Row
+from ..results.report import Report
+from ..results.row import Row
 from .wording import explain
 
 #: What XML 1.0 has no character for: a subject may have raised it all the same.

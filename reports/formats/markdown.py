@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..results.guarantees import standings
-from ..results.report import FAILING, Report, Row
+from ..results.report import Report
+from ..results.row import FAILING, Row
 from .disagreement import disagreements
 from .wording import conclusion, story
 

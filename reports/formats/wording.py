@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..results.report import Report, Row
+from ..results.report import Report
+from ..results.row import Row
 
 #: What a problem is unless it says otherwise: not worth a word.
 _USUAL = (None, "", False, "once", "initialised", "ordinary", [1])

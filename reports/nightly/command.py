@@ -17,7 +17,8 @@ from pathlib import Path
 from ...reference.correct.registry import REFERENCES
 from ..cli.main import UNJUDGED, Parser, run
 from ..comparison.baseline import read_baseline
-from ..formats.files import replace_file, write_report
+from ..formats.files import write_report
+from ..results.report_file import replace_file
 from .night import Night, read_night, remember
 from .text import alarms, headline, issue, summary
 

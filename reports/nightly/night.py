@@ -13,10 +13,10 @@ from pathlib import Path
 
 from ..comparison.baseline import Baseline
 from ..comparison.compare import Change, Comparison, compare
-from ..formats.files import REPORT, replace_file
 from ..results.merging import merge
 from ..results.reading import UnreadableReport, read_report
 from ..results.report import Report
+from ..results.report_file import REPORT, replace_file
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import pytest
 
 from ...properties.engine.verdict import Verdict
 from ...properties.laws.book import laws_matching
-from ...properties.plan.checks import Item
-from ...properties.plan.run_settings import Terms
+from ...properties.plan.checks import Check
+from ...properties.plan.run_settings import RunSettings
 from ..formats.wording import explain
-from ..results.report import FAILING, Row
+from ..results.row import FAILING, Row
 from ..run.verify import object_subject
 
 UNJUDGED = "no verdict: its test, or the process in which it ran, ended before there was one"
@@ -36,7 +36,7 @@ def laws(
     Raises a `ValueError` for a subject of no kind, and for expectations of unknown laws or without
     a reason; a target that cannot be loaded is an error of pytest's collection.
     """
-    Terms.of(max_examples=max_examples)  # a number that allows no verdict is said here
+    RunSettings.of(max_examples=max_examples)  # a number that allows no verdict is said here
     _check_expected(expected)
     if not isinstance(subject, str):
         subject = object_subject(subject, kind)
@@ -61,7 +61,7 @@ def _check_expected(expected: Any) -> None:
 class BoundLaw:
     """One law on one subject: call it inside a test."""
 
-    def __init__(self, item: Item, judge: Callable[[Item], Row], expected: str | None = None):
+    def __init__(self, item: Check, judge: Callable[[Check], Row], expected: str | None = None):
         self.item = item
         self._judge = judge
         #: Why it is known to fail.

@@ -57,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("frostproof", "frostproof (also without this prefix, if that is free)")
     for name, settings in _OPTIONS.items():
         group.addoption(f"--frostproof-{name}", **settings)
-    group.addoption("--frostproof-terms", help="(internal) the terms of `frostproof verify -n`")
+    group.addoption("--frostproof-settings", help="(internal) settings of `frostproof verify -n`")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -98,7 +98,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = config.getoption("frostproof_report")
     if worker and worker["frostproof_subjects"]:
         _session(config).adopt(worker["frostproof_subjects"])
-    elif not worker and (targets or folder or config.getoption("frostproof_terms")):
+    elif not worker and (targets or folder or config.getoption("frostproof_settings")):
         try:
             _session(config).prepare(targets, config.getoption("frostproof_as"), folder)
             if folder and not config.getoption("collectonly"):
@@ -261,7 +261,7 @@ def _session(config: pytest.Config) -> Session:
         from .session import Session
 
         config.stash[_SESSION] = session = Session(
-            config.stash[_SEED], config.getoption("frostproof_terms"), config.rootpath
+            config.stash[_SEED], config.getoption("frostproof_settings"), config.rootpath
         )
         config.add_cleanup(session.end)
     return config.stash[_SESSION]

@@ -1,4 +1,4 @@
-"""What a pytest run knows of frostproof: its subjects, the terms they are judged on, the rows."""
+"""What a pytest run knows of frostproof: its subjects, the settings they are judged on, the rows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ...properties.plan.checks import Item, Subject, agenda
-from ...properties.plan.run_settings import Terms
+from ...properties.plan.checks import Check, NamedSubject, plan_checks
+from ...properties.plan.run_settings import RunSettings
 from ...properties.processes.judging import Judging
-from ..results.report import Row
+from ..results.row import Row
 from ..run.project_settings import project_settings
 from ..run.recorder import Recorder
 from ..run.verify import begin, known_subject, make_folder
@@ -24,12 +24,14 @@ from .laws import BoundLaw
 class Session:
     """One for each process of the run; only the controller's sees all rows."""
 
-    def __init__(self, seed: int, terms: str | None, project: Path):
-        self.options = json.loads(terms) if terms else project_settings(project)
+    def __init__(self, seed: int, settings: str | None, project: Path):
+        self.options = json.loads(settings) if settings else project_settings(project)
         chosen = {name: self.options.get(name) for name in ("max_examples", "timeout", "seed")}
-        fixed = Terms.of(**{name: value for name, value in chosen.items() if value is not None})
-        self.terms = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
-        self.subjects: list[Subject] = []
+        fixed = RunSettings.of(
+            **{name: value for name, value in chosen.items() if value is not None}
+        )
+        self.settings = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
+        self.subjects: list[NamedSubject] = []
         self.adopt(self.options.get("subjects", []))
         #: How many laws were collected and are not run.
         self.deselected = 0
@@ -37,7 +39,7 @@ class Session:
         self._plan: dict[str, Any] = {}
         self._recorder: Recorder | None = None
         self._folder: Path | None = None
-        self._judging = Judging(self.terms)
+        self._judging = Judging(self.settings)
 
     def prepare(self, targets: Iterable[str], kind: str | None, folder: str | None) -> None:
         """Load the targets and make the report's folder, before anything runs.
@@ -52,11 +54,11 @@ class Session:
     def named(self) -> list[list[Any]]:
         """Return what a worker has to know of the loaded targets, which it is to judge."""
         self._judging.rest()
-        return [subject.handed_on() for subject in self.subjects]
+        return [subject.to_wire() for subject in self.subjects]
 
     def adopt(self, named: Iterable[Sequence[Any]]) -> None:
         """Take over what the controller loaded."""
-        self.subjects = [Subject.adopted(fields) for fields in named]
+        self.subjects = [NamedSubject.from_wire(fields) for fields in named]
 
     def take(self, values: Iterable[Any]) -> None:
         """Judge what conftests hand over; raises a `ValueError` for what cannot be judged."""
@@ -91,18 +93,18 @@ class Session:
 
     def _items(
         self,
-        subjects: Iterable[Subject],
+        subjects: Iterable[NamedSubject],
         promise: Collection[str] = (),
         expected: Collection[str] = (),
-    ) -> list[Item]:
+    ) -> list[Check]:
         laws = self.options.get("laws", ["*"])
-        items, left_out = agenda(subjects, laws, promise or self.options.get("promise", ()))
+        items, left_out = plan_checks(subjects, laws, promise or self.options.get("promise", ()))
         for law in sorted(set(expected) - {item.law.id for item in (*items, *left_out)}):
             names = ", ".join(subject.name for subject in subjects)
             raise ValueError(f"`expected` names {law!r}, which is no law for {names}")
         return items
 
-    def plans(self, items: Sequence[Item]) -> None:
+    def plans(self, items: Sequence[Check]) -> None:
         """Know what this process is going to judge."""
         self._plan = {
             "expected": [vars(Row.unreached(item)) for item in items],
@@ -116,7 +118,7 @@ class Session:
 
     def begin(self) -> None:
         """Begin the record of the run; raises a `ValueError` if its report cannot be written."""
-        self._recorder = begin(self.terms, self._folder)
+        self._recorder = begin(self.settings, self._folder)
 
     def arrives(self, *, plan: Mapping[str, Any] | None = None, row: Row | None = None) -> None:
         """Keep what a process of the run is going to judge, or what it found."""
@@ -141,7 +143,7 @@ class Session:
         summary = self._report.summary
         yield (
             f"frostproof: ran {summary['ran']} of {summary['of']} laws, profile "
-            f"{self.terms.profile}, seed {self.terms.seed}"
+            f"{self.settings.profile}, seed {self.settings.seed}"
         )
         if self._report.unwritten:
             yield f"frostproof: --report {self._report.unwritten}"
@@ -152,21 +154,21 @@ class Session:
         """End the worker process, if there is one."""
         self._judging.close()
 
-    def _known(self, value: Any, kind: str | None = None) -> Subject:
+    def _known(self, value: Any, kind: str | None = None) -> NamedSubject:
         return known_subject(self._judging, value, kind)
 
     def _parameter(
-        self, item: Item, id: str, max_examples: int | None = None, expected: str | None = None
+        self, item: Check, id: str, max_examples: int | None = None, expected: str | None = None
     ) -> Any:
         self._collected[item.id] += 1
         item = replace(item, number=self._collected[item.id])
-        examples = self.terms.max_examples if max_examples is None else max_examples
-        terms = replace(self.terms, max_examples=examples)
+        examples = self.settings.max_examples if max_examples is None else max_examples
+        settings = replace(self.settings, max_examples=examples)
         if max_examples is not None:
-            terms = replace(terms, reference_examples=max_examples)
+            settings = replace(settings, reference_examples=max_examples)
 
-        def judge(item: Item) -> Row:
-            self._judging.terms = terms
+        def judge(item: Check) -> Row:
+            self._judging.settings = settings
             return Row.of(item, self._judging(item))
 
         return pytest.param(BoundLaw(item, judge, expected), id=id)

@@ -8,7 +8,7 @@ from typing import get_args
 
 from ...properties.laws.book import BOOK
 from ...properties.laws.law import Guarantee
-from .report import Row
+from .row import Row
 
 #: What is lost with a guarantee, and what is not.
 FOLLOWS: Mapping[str, str] = {

@@ -7,12 +7,10 @@ sight: its versions, its seed and what it found.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from ..formats.files import write_report
-from .reading import read_report
-from .report import WORST, Part, Report, Row, as_json
+from .report import Part, Report, as_json
+from .row import WORST, Row
 
 LEFT_OUT = "left out in every part"
 
@@ -47,16 +45,6 @@ def parts_of(report: Report) -> list[Part]:
     verdicts = {row.id: row.verdict for row in report.rows}
     left_out = report.left_out.total()
     return report.parts or [Part(report.profile, report.seed, report.versions, left_out, verdicts)]
-
-
-def write_merged(folders: Iterable[Path], into: Path) -> Report:
-    """Merge the reports of some folders into another folder; raises a `ValueError`."""
-    merged = merge([read_report(folder) for folder in folders])
-    try:
-        write_report(merged, into)
-    except OSError as error:
-        raise ValueError(f"-o {into}: {error.strerror}: it cannot be written") from None
-    return merged
 
 
 def _order(row: Row) -> tuple[bool, int, bool, int, int, str]:

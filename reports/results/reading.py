@@ -15,9 +15,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..formats.files import REPORT
-from ..run.recorder import JOURNAL, Recorder, journal_entries
-from .report import SCHEMA, Part, Report, Row
+from .journal import JOURNAL, Gathered, journal_entries
+from .report import SCHEMA, Part, Report
+from .report_file import REPORT
+from .row import Row
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -62,10 +63,10 @@ def _parsed(text: str) -> Any:
 
 def _of_journal(text: str) -> Report:
     try:
-        recorder = Recorder.of_journal(journal_entries(text))
+        gathered = Gathered.from_journal(journal_entries(text))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UnreadableReport(f"it is no journal of frostproof: {error!r}") from None
-    return as_report(json.loads(recorder.report.to_json()))
+    return as_report(json.loads(gathered.report.to_json()))
 
 
 def as_report(content: Any) -> Report:

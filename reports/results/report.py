@@ -3,74 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from ...properties.engine.verdict import Verdict
-from ...properties.plan.checks import Item
+from .guarantees import standings
+from .row import Row
 
 SCHEMA = 1
-FAILING = ("refuted", "vacuous", "error")
-#: Of several verdicts on one law and subject the first in this order stands.
-WORST = ("refuted", "error", "vacuous", "held", "proved", "not-run")
-#: Why there is no verdict on a law that a run was to judge.
-UNREACHED = "the run ended before it was judged"
 _VERSIONED = ("frostproof", "jax", "jaxlib", "flax", "optax", "hypothesis", "numpy", "pytest")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One verdict as it is written: design section 5 fixes these names."""
-
-    id: str
-    subject: str
-    law: str
-    guarantee: str
-    promised: bool
-    verdict: str
-    examples: int
-    reason: str | None = None
-    counterexample: dict[str, Any] | None = None
-    reproduce: str | None = None
-    labels: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    #: Why it is known to fail, where a test says so.
-    expected: str | None = None
-
-    @classmethod
-    def of(cls, item: Item, verdict: Verdict) -> Row:
-        """Join an item of the agenda with its verdict."""
-        fields = asdict(verdict)
-        return cls(
-            item.id,
-            item.subject_name,
-            item.law.id,
-            item.law.guarantee,
-            item.promised,
-            fields.pop("outcome"),
-            **_plain(fields),
-        )
-
-    @classmethod
-    def unreached(cls, item: Item) -> Row:
-        """Return the row of an item that is still to be judged, as it stands if that never is."""
-        return cls.of(item, Verdict("not-run", 0, reason=UNREACHED))
-
-    @property
-    def fails(self) -> bool:
-        """Whether this verdict breaks what was promised, and is not known to."""
-        return self.promised and self.verdict in FAILING and self.expected is None
-
-    @property
-    def words(self) -> str:
-        """The verdict in words: with what takes the edge off a bad one."""
-        if self.verdict not in FAILING or self.fails:
-            return self.verdict
-        return f"{self.verdict}, {'as expected' if self.promised else 'beyond the promise'}"
 
 
 @dataclass(frozen=True)
@@ -136,8 +79,6 @@ class Report:
 
     def to_json(self) -> str:
         """Write the whole report as JSON, a row in a line."""
-        from .guarantees import standings
-
         rows = ",\n".join(as_json(vars(row)) for row in self.rows)
         other = {
             "summary": self.summary,
@@ -162,14 +103,3 @@ def versions() -> dict[str, str]:
     """Return the versions of what the verdicts depend on."""
     python = ".".join(map(str, sys.version_info[:3]))
     return {"python": python} | {name: version(name) for name in _VERSIONED}
-
-
-def _plain(value: Any) -> Any:
-    """Replace what JSON has no word for: NaN and infinities become strings."""
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

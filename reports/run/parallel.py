@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from ...properties.plan.checks import agenda
-from ...properties.plan.run_settings import Terms
+from ...properties.plan.checks import plan_checks
+from ...properties.plan.run_settings import RunSettings
 from ...properties.processes.judging import Judging
 from ...reference.correct.registry import REFERENCES
-from ..results.report import Report, Row
+from ..results.report import Report
+from ..results.row import Row
 from .recorder import Recorder
 from .row_transport import Arrivals
 from .verify import Listener, begin, make_folder
@@ -31,32 +32,34 @@ def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str,
     if not (workers == "auto" or (workers.isdigit() and int(workers) > 0)):
         raise ValueError(f"-n must be a number of processes or auto, got {workers!r}")
     names = ("max_examples", "seed", "timeout")
-    terms = Terms.of(**{name: settings[name] for name in names if settings.get(name) is not None})
+    run = RunSettings.of(
+        **{name: settings[name] for name in names if settings.get(name) is not None}
+    )
     folder = None if settings["report"] is None else Path(settings["report"])
     if folder is not None:
         make_folder(folder)
     targets = targets or REFERENCES
-    with Judging(terms) as judge:  # until the end: they all come to the nursery of this process
+    with Judging(run) as judge:  # until the end: they all come to the nursery of this process
         known = [judge.subject(target, settings["kind"]) for target in targets]
         judge.rest()
-        items, left_out = agenda(known, settings["laws"], settings["promise"])
-        recorder = begin(terms, folder)
+        items, left_out = plan_checks(known, settings["laws"], settings["promise"])
+        recorder = begin(run, folder)
         recorder.leaves_out("left out by --laws", len(left_out))
         recorder.expects(map(Row.unreached, items))
         listener: Listener = settings["listener"]
         listener.starts(recorder.report)
         handed_on = {
             "max_examples": settings.get("max_examples"),
-            "seed": terms.seed,
-            "timeout": terms.timeout,
+            "seed": run.seed,
+            "timeout": run.timeout,
             "laws": list(settings["laws"]),
             "promise": list(settings["promise"]),
-            "subjects": [subject.handed_on() for subject in known],
+            "subjects": [subject.to_wire() for subject in known],
         }
         rows = _Rows(recorder, listener, Counter(item.subject.name for item in items))
         try:
             with _without_other_plugins():
-                arguments = [*_UNDISTURBED, f"-n{workers}", _terms_option(handed_on), _SUITE]
+                arguments = [*_UNDISTURBED, f"-n{workers}", _settings_option(handed_on), _SUITE]
                 pytest.main(arguments, [rows])
             rows.end()
         finally:
@@ -64,8 +67,8 @@ def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str,
     return found
 
 
-def _terms_option(terms: dict[str, Any]) -> str:
-    return f"--frostproof-terms={json.dumps(terms)}"
+def _settings_option(settings: dict[str, Any]) -> str:
+    return f"--frostproof-settings={json.dumps(settings)}"
 
 
 _SUITE = str(Path(__file__).parents[2] / "properties" / "test_laws.py")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..results.report import Row
+from ..results.row import Row
 
 
 def attach(report: pytest.TestReport, row: Row, plan: Mapping[str, Any]) -> None:

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...properties.plan.checks import Item, Subject, agenda
-from ...properties.plan.run_settings import TIMEOUT, Terms
+from ...properties.plan.checks import Check, NamedSubject, plan_checks
+from ...properties.plan.run_settings import TIMEOUT, RunSettings
 from ...properties.processes.judging import Judging
 from ...reference.correct.registry import REFERENCES
-from ..results.report import Report, Row
+from ..results.report import Report
+from ..results.row import Row
 from .recorder import Recorder
 
 
@@ -22,7 +23,7 @@ class Listener:
     def starts(self, report: Report) -> None:
         """A run begins, with an empty report."""
 
-    def progresses(self, item: Item, examples: int) -> None:
+    def progresses(self, item: Check, examples: int) -> None:
         """A law that takes long has judged this many examples."""
 
     def finds(self, row: Row) -> None:
@@ -53,14 +54,14 @@ def verify(
     `UnknownGuarantee`, or one that names the argument.
     """
     told = listener or Listener()
-    terms = Terms.of(max_examples=max_examples, seed=seed, timeout=timeout)
+    settings = RunSettings.of(max_examples=max_examples, seed=seed, timeout=timeout)
     folder = None if report is None else Path(report)
     if folder is not None:
         make_folder(folder)
-    with Judging(terms) as judge:
+    with Judging(settings) as judge:
         known = [known_subject(judge, subject, kind) for subject in subjects or REFERENCES]
-        items, left_out = agenda(known, laws, promise)
-        recorder = begin(terms, folder)
+        items, left_out = plan_checks(known, laws, promise)
+        recorder = begin(settings, folder)
         recorder.leaves_out("left out by --laws", len(left_out))
         recorder.expects(map(Row.unreached, items))
         try:
@@ -76,35 +77,35 @@ def verify(
     return found
 
 
-def begin(terms: Terms, folder: Path | None) -> Recorder:
+def begin(settings: RunSettings, folder: Path | None) -> Recorder:
     """Begin the record of a run; raises a `ValueError` where its report cannot be written."""
     try:
-        return Recorder(terms.profile, terms.seed, folder)
+        return Recorder(settings.profile, settings.seed, folder)
     except OSError as error:
         raise ValueError(f"--report {folder}: {error.strerror}") from None
 
 
-def known_subject(judge: Judging, subject: Any, kind: str | None) -> Subject:
+def known_subject(judge: Judging, subject: Any, kind: str | None) -> NamedSubject:
     """Return what the user handed over, an object or a target, as a subject of a known kind."""
-    if isinstance(subject, Subject):
+    if isinstance(subject, NamedSubject):
         return subject
     if isinstance(subject, str):
         return judge.subject(subject, kind)
     return object_subject(subject, kind)
 
 
-def object_subject(value: Any, kind: str | None = None) -> Subject:
+def object_subject(value: Any, kind: str | None = None) -> NamedSubject:
     """Take an object of this process for a subject, named by where a program holds it."""
-    from ...reference.observation.probe import able
+    from ...reference.observation.probe import capabilities_of
     from ...reference.subjects.loading import as_subject
     from ...reference.subjects.naming import target_of
 
     found = as_subject(value, kind)
-    return Subject(
+    return NamedSubject(
         target_of(value if callable(value) else found),
         found.kind,
         found,
-        abilities=able(found),
+        capabilities=capabilities_of(found),
         promise=tuple(found.promise),
     )
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.problems.training_problem import ACTIONS, CHANGE, FREEZES
 from ...reference.problems.wrapper_problem import TreeProblem
-from ..optimizers import common, named
+from ...reference.subjects.capability import Capability
+from ..optimizers import are_its_own, common, named
 from .trainings import Draws, Problems, claimed, problems
 
 Choice = Callable[[st.SearchStrategy[Optimizer]], st.SearchStrategy[Optimizer]]
@@ -50,7 +51,7 @@ def compiling(subject: Any, shapes: Any = None) -> Problems:
     of a compiled step: `apply_if_finite` and `MultiSteps` make a fresh `lax.cond` each time.
     """
     del shapes
-    own = isinstance(subject.optimizers, st.SearchStrategy)
+    own = are_its_own(subject.optimizers)
     optimizers = claimed(subject) if own else common()
     return st.tuples(problems(subject, optimizers, steps=st.just(4), anew=True))
 
@@ -120,7 +121,9 @@ def lived(subject: Any, shapes: Any = None) -> Problems:
     saved, unfrozen and restored in this order. The optimizer is changed where the parameters of one
     training can be put into another.
     """
-    from ...reference.observation.probe import able  # here: a law book is read without JAX
+    from ...reference.observation.probe import (
+        capabilities_of,  # here: a law book is read without JAX
+    )
 
     del shapes
     plain = [action for action in ACTIONS if action not in ("checkpoint", CHANGE)]
@@ -129,7 +132,7 @@ def lived(subject: Any, shapes: Any = None) -> Problems:
         st.sampled_from(plain).map(lambda action: (action,)),
         orders.map(lambda two: (two[0], "save", two[1], "step", "restore")),
     ]
-    if {"with_params", "optimizer"} <= able(subject):
+    if {Capability.WITH_PARAMS, Capability.OPTIMIZER} <= capabilities_of(subject):
         stories.append(freezes.map(lambda freeze: (freeze, "step", CHANGE)))
 
     def live(problem: Any, drawn: list[tuple[str, ...]], following: Optimizer) -> tuple[Any]:
@@ -148,7 +151,7 @@ def checkpointed(subject: Any, shapes: Any = None) -> Problems:
     is nothing, a tree, or two and a counter.
     """
     del shapes
-    own = isinstance(subject.optimizers, st.SearchStrategy)
+    own = are_its_own(subject.optimizers)
     few = claimed(subject) if own else named("sgd", "momentum", "adam")
     return problems(subject, few, steps=_short).map(
         lambda problem: (

@@ -15,6 +15,7 @@ from ...reference.problems.architecture import Architecture
 from ...reference.problems.architecture_pool import NORMALISED, PLAIN
 from ...reference.problems.training_problem import Drawn, TrainingProblem
 from ...reference.problems.wrapper_problem import DISTURBANCES, TREES, TreeProblem, leaf_paths
+from ...reference.subjects.capability import Capability
 from ..architectures import architectures
 from ..learning_rates import extreme_learning_rates
 from ..optimizers import common, named, promised
@@ -56,9 +57,11 @@ def claimed(subject: Any) -> st.SearchStrategy[Any]:
     """Draw from the optimizers under which a subject promises to freeze; that of a program which
     uses none that it is handed is its own.
     """
-    from ...reference.observation.probe import able  # here: a law book is read without JAX
+    from ...reference.observation.probe import (
+        capabilities_of,  # here: a law book is read without JAX
+    )
 
-    own = "optimizer" not in able(subject)
+    own = Capability.OPTIMIZER not in capabilities_of(subject)
     return st.just(OWN) if own else promised(subject.optimizers)
 
 
@@ -87,11 +90,11 @@ def subject_problems(
         batches: tuple[Drawn, ...] | None,
         network: tuple[Any, Any],
     ) -> TrainingProblem:
-        if "optimizer" not in found.abilities:
+        if Capability.OPTIMIZER not in found.capabilities:
             optimizer = OWN
         # Some optimizers start from the weights they are shown: those stay as they are.
         plain = (optimizer.inner or optimizer).name in (*COMMON, OWN.name)
-        redraws = "with_params" in found.abilities and (plain or weights == "special")
+        redraws = Capability.WITH_PARAMS in found.capabilities and (plain or weights == "special")
         problem = TrainingProblem(
             seed,
             optimizer,
@@ -119,7 +122,7 @@ def subject_problems(
         _fills,
         st.sampled_from(("initialised", "redrawn")),
         batches,
-        architectures() if "reference" in found.abilities else st.just((None, None)),
+        architectures() if Capability.REFERENCE in found.capabilities else st.just((None, None)),
     )
 
 
@@ -169,7 +172,7 @@ def single(subject: Any, shapes: Any = None) -> Problems:
 
 def with_statistics(subject: Any, shapes: Any = None) -> Problems:
     """Draw one problem of layers with statistics, where the architecture is drawn at all."""
-    if "reference" not in getattr(subject, "abilities", ()):
+    if Capability.REFERENCE not in subject.declared:
         return single(subject, shapes)
     return st.tuples(_in_networks(single(subject), NORMALISED))
 
@@ -204,7 +207,7 @@ def of_alike_names(choose: Callable[[Any], st.SearchStrategy[Optimizer]]) -> Dra
     plain = under(choose, trees=("colliding names", "numbered", "nested"))
 
     def draws(subject: Any, shapes: Any = None) -> Problems:
-        if "reference" not in getattr(subject, "abilities", ()):
+        if Capability.REFERENCE not in subject.declared:
             return plain(subject, shapes)
         return st.tuples(_in_networks(plain(subject, shapes), *PLAIN[1:5]))
 

@@ -12,12 +12,15 @@ from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.pytrees.comparison import Change, Promise, changes
 from ....reference.pytrees.paths import Path, path_text
 from ....reference.pytrees.snapshot import Snapshot
+from ....reference.subjects.capability import Capability, Requirement
 from ..law import Inconclusive, Law, refute
 
 Check = Callable[..., None]
 
 
-def tree_law(id: str, *, needs: str = "tree", **fields: Any) -> Callable[[Check], Law]:
+def training_law(
+    id: str, *, needs: Capability | Requirement = Capability.TREE, **fields: Any
+) -> Callable[[Check], Law]:
     """Make a law on trainers and wrappers from its check, which takes the trajectories of one
     example.
     """
@@ -30,7 +33,7 @@ def tree_law(id: str, *, needs: str = "tree", **fields: Any) -> Callable[[Check]
             check(*trajectories)
 
         checked = check if fields.get("judges_malformed") else check_complete
-        return Law(id, needs=needs, check=checked, **fields)
+        return Law(id, needs=Requirement.on(needs), check=checked, **fields)
 
     return make
 

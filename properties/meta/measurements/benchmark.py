@@ -52,7 +52,7 @@ def suite(target: str, kind: str) -> float:
     from frostproof.properties.plan.profiles import keep_compiled_programs
 
     keep_compiled_programs()
-    from frostproof.properties.engine.call_cache import Memory
+    from frostproof.properties.engine.call_cache import CallCache
     from frostproof.properties.engine.judge import Effort, judge
     from frostproof.properties.laws.book import EXERCISE_LAWS
     from frostproof.reference.observation import update_hooks as watching
@@ -61,7 +61,7 @@ def suite(target: str, kind: str) -> float:
     watching.install()
     subject = load(target, kind)
     for _ in ("compile", "measure"):
-        started, memory, judged = time.perf_counter(), Memory(), 0
+        started, memory, judged = time.perf_counter(), CallCache(), 0
         for law in EXERCISE_LAWS:
             verdict = judge(law, subject, Effort(SUITE, seed=0), memory, target)
             assert verdict.outcome in ("held", "not-run"), verdict
@@ -149,12 +149,12 @@ def command() -> tuple[float, float]:
 
 def memory() -> float:
     """Return peak memory after 100,000 examples, in units of that after 5,000."""
-    from frostproof.properties.engine.call_cache import Memory
+    from frostproof.properties.engine.call_cache import CallCache
     from frostproof.properties.engine.judge import Effort, judge
     from frostproof.properties.laws.book import BY_ID
     from frostproof.reference.subjects.loading import load
 
-    subject, kept = load("frostproof.reference.linen:freeze_first_dense", "linen"), Memory()
+    subject, kept = load("frostproof.reference.linen:freeze_first_dense", "linen"), CallCache()
     peaks = []
     for examples in (5_000, 95_000):
         effort = Effort(examples, seed=examples, seconds=1e6)

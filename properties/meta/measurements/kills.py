@@ -9,15 +9,15 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import Flaky
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, Tally, examine, judge
 from frostproof.properties.engine.liveness import confirmed
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Law, Refutation
-from frostproof.properties.plan.checks import Subject, agenda
+from frostproof.properties.plan.checks import NamedSubject, plan_checks
 from frostproof.reference.corpus.specimens import MODULES, TRAINING_MODULES
 from frostproof.reference.corpus.specimens.specimen import specimens_of
-from frostproof.reference.observation.probe import able
+from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.problems.wrapper_problem import leaf_paths
 from frostproof.reference.subjects.loading import as_subject
 from frostproof.strategies.shapes import pool
@@ -54,7 +54,7 @@ def kills(id: str, seeds: int, max_examples: int) -> dict[str, object]:
         runs = (first_failure(fn, law, seed, most) for most in _runs(law, max_examples))
         counts.append(next((count for count in runs if count), None))
     shrunk = judge(
-        law, _anew(fn), Unhurried(max_examples, 0, seconds=3600.0), Memory(), id
+        law, _anew(fn), Unhurried(max_examples, 0, seconds=3600.0), CallCache(), id
     ).counterexample
     if shrunk is not None:
         size = size_of(shrunk.problems)
@@ -73,7 +73,9 @@ def kills_by_every_law(id: str, max_examples: int) -> dict[str, object]:
     """Judge a specimen by every law that applies to it, with one seed: examples, or None."""
     fn, _ = _found(id)
     subject, started = as_subject(fn, fn.specimen.kind), time.monotonic()
-    items, _ = agenda([Subject(id, subject.kind, subject, abilities=able(subject))])
+    items, _ = plan_checks(
+        [NamedSubject(id, subject.kind, subject, capabilities=capabilities_of(subject))]
+    )
     laws = {}
     for item in items:
         if item.unable is None:
@@ -94,7 +96,7 @@ def first_failure(fn, law: Law, seed: int, most: int) -> int | None:
 
     Without all that a verdict holds besides, which takes longer than to find out.
     """
-    subject, memory, tally = _anew(fn), Memory(), Tally()
+    subject, memory, tally = _anew(fn), CallCache(), Tally()
 
     def example(problems: tuple[object, ...]) -> None:
         examine(law, subject, problems, memory, tally)

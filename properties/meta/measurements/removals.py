@@ -22,7 +22,7 @@ from frostproof.properties.laws.book import BOOK
 from frostproof.properties.laws.law import Law
 from frostproof.properties.meta.properties.laws import test_law_book
 from frostproof.properties.meta.reference.corpus import test_specimens, test_trainer_specimens
-from frostproof.properties.plan.checks import Item, agenda
+from frostproof.properties.plan.checks import Check, plan_checks
 from frostproof.reference.corpus.specimens import MODULES, TRAINING_MODULES
 from frostproof.reference.corpus.specimens.specimen import specimens_of
 from frostproof.reference.correct.registry import REFERENCES
@@ -87,12 +87,12 @@ def reference(kind: str, law: str) -> Any:
     promise are kept by those that hold under all optimizers.
     """
 
-    def suits(item: Item) -> tuple[bool, bool, bool]:
+    def suits(item: Check) -> tuple[bool, bool, bool]:
         subject = item.subject.value
         everywhere = getattr(subject, "optimizers", "all") == "all"
         return item.promised, everywhere and subject.kind == kind, subject.kind == kind
 
-    items, _ = agenda([object_subject(load(name)) for name in REFERENCES], [law])
+    items, _ = plan_checks([object_subject(load(name)) for name in REFERENCES], [law])
     return max((item for item in items if item.unable is None), key=suits).subject.value
 
 

@@ -22,12 +22,12 @@ from typing import Any
 
 from frostproof.properties.meta.measurements.resumed import going_on, rows_of
 from frostproof.properties.meta.measurements.soundness_figures import write_figures
-from frostproof.properties.plan.checks import Item, agenda
-from frostproof.properties.plan.run_settings import Terms
+from frostproof.properties.plan.checks import Check, plan_checks
+from frostproof.properties.plan.run_settings import RunSettings
 from frostproof.properties.processes.judging import Judging
 from frostproof.reference.corpus.accepted import EXERCISES, TRAINERS
 from frostproof.reference.correct.registry import REFERENCES
-from frostproof.reports.results.report import FAILING, Row
+from frostproof.reports.results.row import FAILING, Row
 
 HERE = Path(__file__).parent
 
@@ -46,16 +46,18 @@ def main() -> int:
     def judge_program(program: tuple[str, str | None, int]) -> None:
         nonlocal finished
         name, kind, examples = program
-        terms = Terms.of(max_examples=examples, seed=options.seed, timeout=options.timeout)
-        with Judging(terms) as judge, going_on(options.resume) as file:
-            items, _ = agenda([judge.subject(name, kind)])
+        settings = RunSettings.of(max_examples=examples, seed=options.seed, timeout=options.timeout)
+        with Judging(settings) as judge, going_on(options.resume) as file:
+            items, _ = plan_checks([judge.subject(name, kind)])
             # What else a program keeps or breaks is no accusation.
             for item in side_by_side(item for item in items if item.promised):
                 if item.id in done:
                     continue
                 if name in REFERENCES:  # held to as many problems by a slow law as by the others
                     in_full = round(examples / item.law.share)
-                    judge.terms = replace(terms, max_examples=in_full, reference_examples=in_full)
+                    judge.settings = replace(
+                        settings, max_examples=in_full, reference_examples=in_full
+                    )
                 row = brief(Row.of(item, judge(item)))
                 with lock:
                     done[row["id"]] = row
@@ -81,7 +83,7 @@ def main() -> int:
     return 1 if accused else 0
 
 
-def side_by_side(items: Iterable[Item]) -> list[Item]:
+def side_by_side(items: Iterable[Check]) -> list[Check]:
     """Put laws that draw the same problems next to each other: at 2,000 examples a law the calls
     that they share would be forgotten before the next of them comes.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from frostproof.reference.corpus.accepted import EXERCISES, TRAINERS
 from frostproof.reference.correct.registry import REFERENCES
-from frostproof.reports.results.report import FAILING
+from frostproof.reports.results.row import FAILING
 
 Row = dict[str, Any]
 VERSIONS = ("optax", "jax", "flax", "hypothesis", "frostproof")

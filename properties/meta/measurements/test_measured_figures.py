@@ -10,7 +10,7 @@ import pytest
 from frostproof.properties.meta.measurements import kill_figures, soundness, soundness_figures
 from frostproof.properties.meta.measurements.mutation import mutant_figures
 from frostproof.properties.meta.measurements.mutation.mutation_equivalents import EQUIVALENT
-from frostproof.properties.plan.checks import agenda
+from frostproof.properties.plan.checks import plan_checks
 from frostproof.reference.corpus.accepted import EXERCISES, TRAINERS
 from frostproof.reference.correct.trainers import linen_techniques as linen_trainers
 from frostproof.reports.run.verify import object_subject
@@ -92,7 +92,7 @@ def test_the_mutants_are_written(tmp_path, monkeypatch):
 def test_laws_on_the_same_problems_are_judged_side_by_side():
     """They share their calls; all others stay in the order of the book."""
     subject = object_subject(linen_trainers.gradient_zeroing)
-    items = agenda([subject])[0]
+    items = plan_checks([subject])[0]
 
     ordered = soundness.side_by_side(items)
 

@@ -9,8 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from frostproof import LinenTrainer
-from frostproof.strategies.optimizers import named
+from frostproof import LinenTrainer, Optimizers
 
 
 class State(eqx.Module):
@@ -90,7 +89,7 @@ as_in_the_example = LinenTrainer(
     creating(lambda model: model),
     stepping(lambda model: None),
     FROZEN,
-    optimizers=named("sgd"),
+    optimizers=Optimizers("sgd"),
     **_judged,
 )
 
@@ -108,5 +107,5 @@ def _of_vectors(model):
 
 #: A faulty twin: the bias of the frozen layer trains.
 bias_forgotten = LinenTrainer(
-    creating(arrays), stepping(arrays, _of_vectors), FROZEN, optimizers=named("sgd")
+    creating(arrays), stepping(arrays, _of_vectors), FROZEN, optimizers=Optimizers("sgd")
 )

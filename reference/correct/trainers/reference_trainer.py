@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, final
 
-from ...observation.trajectory import Trajectory
 from ...problems.architecture import Architecture
 from ...problems.architecture_pool import PLAIN
 from ...problems.training_problem import TrainingProblem
 from ...pytrees.paths import Path
+from ...subjects.capability import POSSIBLE, Capability
 from ...subjects.linen_trainer import LinenTrainer
 from ...subjects.nnx_trainer import NnxTrainer
 from .techniques import Technique
@@ -33,22 +33,7 @@ class ReferenceTrainer:
     kind: ClassVar[str] = "trainer"
     loss: ClassVar[str] = "mse"
     batches: ClassVar[None] = None
-    abilities: ClassVar[frozenset[str]] = frozenset(
-        {
-            "tree",
-            "trainer",
-            "optimizer",
-            "rows",
-            "predict",
-            "loss",
-            "mse",
-            "with_params",
-            "opt_state",
-            "model_state",
-            "refreeze",
-            "reference",
-        }
-    )
+    declared: ClassVar[frozenset[Capability]] = POSSIBLE[kind]
 
     @property
     def name(self) -> str:
@@ -78,21 +63,8 @@ class ReferenceTrainer:
         """
         return _trainer(self, architecture, frozen, eager)
 
-    def run(self, problem: TrainingProblem, *, watched: bool = False) -> Trajectory:
-        """Train the problem's architecture by its actions and return what happened."""
-        try:
-            trainer = self._trainer_of(problem)
-        except ValueError as error:
-            return Trajectory(problem, raised=error)
-        trajectory = trainer.run(problem, watched=watched)
-        trajectory.origin = self
-        return trajectory
-
-    def matters(self, trajectory: Trajectory, path: Path) -> bool:
-        """Tell whether a leaf that did not move should have; see `Trainer`."""
-        return self._trainer_of(trajectory.problem).matters(trajectory, path)
-
-    def _trainer_of(self, problem: TrainingProblem) -> AnyTrainer:
+    def trainer_for(self, problem: TrainingProblem) -> AnyTrainer:
+        """Return the trainer of a problem's architecture and frozen leaves."""
         return self.trainer(*_asked(problem), problem.eager)
 
 
@@ -100,28 +72,6 @@ def _asked(problem: TrainingProblem) -> tuple[Architecture, tuple[str, ...]]:
     """Return the architecture of a problem and what is frozen in it, the plainest by default."""
     architecture = problem.architecture or PLAIN[0]
     return architecture, (architecture.first,) if problem.frozen is None else problem.frozen
-
-
-def subset_of(reference: ReferenceTrainer) -> ReferenceTrainer:
-    """Return the trainer of the same API whose optimizer is given the trainable leaves alone."""
-    return next(each for each in _all(reference.api) if each.technique.name == "trainable subset")
-
-
-def counterpart_of(reference: ReferenceTrainer) -> ReferenceTrainer:
-    """Return the trainer by the same technique in the other API."""
-    others = _all("nnx" if reference.api == "linen" else "linen")
-    return next(each for each in others if each.technique is reference.technique)
-
-
-def _all(api: str) -> tuple[ReferenceTrainer, ...]:
-    from . import (
-        linen_techniques as linen_trainers,
-    )  # here: they import this module
-    from . import (
-        nnx_techniques as nnx_trainers,
-    )
-
-    return linen_trainers.TRAINERS if api == "linen" else nnx_trainers.TRAINERS
 
 
 @cache

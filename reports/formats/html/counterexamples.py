@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ....properties.laws.book import BY_ID
-from ...results.report import Row
+from ...results.row import Row
 from ..wording import problem_parts
 from .matrix import place_of
 from .plots import bound_plot, drift_plot

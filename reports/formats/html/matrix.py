@@ -10,7 +10,7 @@ from typing import Any
 
 from ....properties.laws.book import BY_ID
 from ....properties.laws.law import GUARANTEES
-from ...results.report import Row
+from ...results.row import Row
 
 #: Up to so many subjects a matrix has laws as its rows, whose names are then read as they are.
 _FEW = 8

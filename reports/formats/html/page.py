@@ -15,7 +15,8 @@ from markupsafe import Markup, escape
 
 from ....properties.laws.book import BY_ID
 from ...results.guarantees import standings
-from ...results.report import FAILING, Report, Row
+from ...results.report import Report
+from ...results.row import FAILING, Row
 from ..disagreement import disagreements
 from ..wording import conclusion
 from .counterexamples import found_of

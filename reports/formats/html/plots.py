@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from ....properties.engine.example_labels import TRAITS
-from ...results.report import Row
+from ...results.row import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -58,21 +58,21 @@ def say(suite: str, killer: str | None) -> None:
 
 def refuting(judged: tuple[Judged, ...]) -> Iterator[str]:
     """Yield what differs from a judgement of the module as it is: the law and the subject."""
-    from frostproof.properties.engine.call_cache import Memory
+    from frostproof.properties.engine.call_cache import CallCache
     from frostproof.properties.engine.judge import Effort, judge
-    from frostproof.properties.plan.checks import Subject, agenda
-    from frostproof.reference.observation.probe import able
+    from frostproof.properties.plan.checks import NamedSubject, plan_checks
+    from frostproof.reference.observation.probe import capabilities_of
     from frostproof.reference.subjects.loading import load
 
     effort = Effort(EXAMPLES, seed=0, shrinking=0)
     for each in judged:
         try:
-            value, memory = load(each.target, each.kind), Memory()
+            value, memory = load(each.target, each.kind), CallCache()
             promise = tuple(value.promise)
-            subject = Subject(
-                each.target, value.kind, value, abilities=able(value), promise=promise
+            subject = NamedSubject(
+                each.target, value.kind, value, capabilities=capabilities_of(value), promise=promise
             )
-            items, _ = agenda([subject], each.laws)
+            items, _ = plan_checks([subject], each.laws)
         except Exception as error:
             yield f"{type(error).__name__} as {each.target} is loaded"
             continue

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis.database import InMemoryExampleDatabase
 
-from frostproof.properties.engine.call_cache import CAPACITY, Memory
+from frostproof.properties.engine.call_cache import CAPACITY, CallCache
 from frostproof.properties.engine.coverage import unmet
 from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
 from frostproof.properties.laws.law import Inconclusive, Law, label, refute
@@ -34,7 +34,7 @@ def answering(answer=(0.0, 0.0, 0.0)):
 
 def run(checked, subject=None, *, memory=None, **effort):
     effort = Effort(**{"max_examples": 100, "seed": 1, **effort})
-    return judge(checked, subject or answering(), effort, memory or Memory(), "toy.py:fn")
+    return judge(checked, subject or answering(), effort, memory or CallCache(), "toy.py:fn")
 
 
 def test_a_law_that_nothing_breaks_is_held():
@@ -115,7 +115,7 @@ def test_a_failure_that_does_not_recur_is_a_finding():
 
 def test_laws_on_the_same_problems_share_the_calls():
     """The second law makes no call of its own; one about hidden state makes all of them."""
-    subject, memory = answering(), Memory()
+    subject, memory = answering(), CallCache()
     run(law(lambda call: None), subject, memory=memory)
     calls = subject.fn.calls
 
@@ -133,7 +133,7 @@ def test_the_memory_is_bounded():
         def run(self, problem, watched):
             return problem
 
-    memory, subject = Memory(), Subject()
+    memory, subject = CallCache(), Subject()
     for problem in range(CAPACITY + 5):
         memory.run(subject, problem, watched=False)
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.meta.measurements.kills import Unhurried, first_failure, size_of
@@ -43,7 +43,7 @@ def test_a_counterexample_is_no_larger_than_the_fault_needs(id):
     fn = specimen_of(id)
     subject, law = as_subject(fn, fn.specimen.kind), BY_ID[fn.specimen.law]
 
-    verdict = judge(law, subject, Unhurried(max_examples=100, seed=0), Memory(), id)
+    verdict = judge(law, subject, Unhurried(max_examples=100, seed=0), CallCache(), id)
     size = size_of(verdict.counterexample.problems)
 
     assert not fn.specimen.too_large(size), size
@@ -55,7 +55,7 @@ def test_the_kill_matrix_counts_as_the_engine_does(id):
     fn = specimen_of(id)
     subject, law = as_subject(fn, fn.specimen.kind), BY_ID[fn.specimen.law]
 
-    verdict = judge(law, subject, Unhurried(100, seed=3, shrinking=0), Memory(), id)
+    verdict = judge(law, subject, Unhurried(100, seed=3, shrinking=0), CallCache(), id)
 
     assert first_failure(fn, law, 3, 100) == verdict.examples
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 from flax import struct
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge, refutation
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.specimens.specimen import specimens_of
@@ -35,7 +35,7 @@ LAWS = sorted({fn.specimen.law for fn in specimens_of(lifecycles).values()})
 
 def verdict(law, subject, examples=8):
     effort = Effort(max_examples=examples, seed=1, shrinking=0)
-    return judge(BY_ID[law], subject, effort, Memory(), "subject.py:subject")
+    return judge(BY_ID[law], subject, effort, CallCache(), "subject.py:subject")
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.specimens.specimen import specimens_of
@@ -17,7 +17,7 @@ LAWS = sorted({fn.specimen.law for fn in specimens_of(optax_algebra).values()})
 
 def verdict(law, subject):
     effort = Effort(max_examples=8, seed=1, shrinking=0)
-    return judge(BY_ID[law], subject, effort, Memory(), "subject.py:subject")
+    return judge(BY_ID[law], subject, effort, CallCache(), "subject.py:subject")
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -5,7 +5,7 @@ import re
 import jax
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.references import LAWS
@@ -25,7 +25,7 @@ def test_the_trainer_without_the_fault_is_not_accused(law):
     """What the specimens are made of breaks none of them."""
     effort = Effort(8, seed=0, shrinking=0)
 
-    held = judge(BY_ID[law.id], reference_trainers.CORRECT, effort, Memory(), "sound")
+    held = judge(BY_ID[law.id], reference_trainers.CORRECT, effort, CallCache(), "sound")
 
     assert held.outcome == "held", held
 
@@ -56,7 +56,7 @@ BREAKS = {
 def test_its_script_asserts(law):
     """It passes on the trainer without the fault, and fails where the program is otherwise."""
     effort = Effort(60, seed=0, shrinking=0)
-    script = judge(BY_ID[law], FAULTY[law], effort, Memory(), SUBJECT).reproduce
+    script = judge(BY_ID[law], FAULTY[law], effort, CallCache(), SUBJECT).reproduce
     broken, count = re.subn(*BREAKS[law], script)
 
     assert count == 1

@@ -10,14 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from frostproof.properties.processes.fork_server import ADDRESS, Nursery
+from frostproof.properties.processes.fork_server import ADDRESS, ForkServer
 
 #: A run that is killed while a process of it is alive.
 KILLED = """
 import json, os, psutil, signal
-from frostproof.properties.processes.fork_server import ADDRESS, Nursery
+from frostproof.properties.processes.fork_server import ADDRESS, ForkServer
 
-nursery = Nursery()  # kept: a connection that nobody holds is closed, and the process ends
+nursery = ForkServer()  # kept: a connection that nobody holds is closed, and the process ends
 process = nursery.start()
 forks = psutil.Process(process.pid).ppid()
 started = [process.pid, forks, psutil.Process(forks).ppid()]
@@ -36,7 +36,7 @@ def above(process):
 def nurseries(monkeypatch):
     """Return two of a run that begins here."""
     monkeypatch.delenv(ADDRESS, raising=False)
-    made = Nursery(), Nursery()
+    made = ForkServer(), ForkServer()
     yield made
     for nursery in made:
         nursery.close()
@@ -60,7 +60,7 @@ def test_a_run_shares_its_nursery(nurseries, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setenv("CUDA_VISIBLE_DEVICES", "1")
-        assert Nursery()._come() is None
+        assert ForkServer()._come() is None
 
     os.kill(nursery, signal.SIGKILL)  # what it has forked lives on
     other.end(beside)

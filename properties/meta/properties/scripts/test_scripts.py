@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.subjects.loading import load
@@ -50,7 +50,7 @@ def test_a_script_fails_alone_and_passes_when_mended(law, tmp_path, run):
     """It imports the subject's module, draws nothing, and asserts."""
     path = write(tmp_path, law, FAULTS[law])
     target = f"{path}:fn"
-    verdict = judge(BY_ID[law], load(target), Effort(60, seed=0), Memory(), target)
+    verdict = judge(BY_ID[law], load(target), Effort(60, seed=0), CallCache(), target)
     assert verdict.outcome == "refuted"
     script = tmp_path / "script.py"
     script.write_text(verdict.reproduce)
@@ -66,7 +66,7 @@ def test_an_exception_comes_back_from_the_script(tmp_path, run):
     """Where the call raises there is nothing to assert: the script raises too."""
     path = write(tmp_path, "answer-shape", "raise RuntimeError('no batch of one')")
     target = f"{path}:fn"
-    verdict = judge(BY_ID["answer-shape"], load(target), Effort(5, seed=0), Memory(), target)
+    verdict = judge(BY_ID["answer-shape"], load(target), Effort(5, seed=0), CallCache(), target)
     assert verdict.outcome == "error"
     script = tmp_path / "script.py"
     script.write_text(verdict.reproduce)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.subjects.loading import load
@@ -96,7 +96,7 @@ def refuted(path, law):
     sys.modules.pop(path.stem, None)  # another one of this name, from another test
     target = f"{path}:fn"
     subject = load(target)
-    verdict = judge(BY_ID[law], subject, Effort(40, seed=0, shrinking=2), Memory(), target)
+    verdict = judge(BY_ID[law], subject, Effort(40, seed=0, shrinking=2), CallCache(), target)
     assert verdict.outcome == "refuted", verdict
     script = path.parent / "script.py"
     script.write_text(verdict.reproduce)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.coverage import FEWEST
 from frostproof.properties.engine.judge import Effort, judge, refutation
 from frostproof.properties.laws.book import BY_ID
@@ -78,7 +78,7 @@ def test_what_a_program_cannot_show_is_not_asked_of_it(name, law, reason):
     target = f"frostproof.reference.corpus.accepted.{name}"
     subject = load(target, dict(TRAINERS)[target])
 
-    verdict = judge(BY_ID[law], subject, Effort(FEWEST, seed=0), Memory(), target)
+    verdict = judge(BY_ID[law], subject, Effort(FEWEST, seed=0), CallCache(), target)
 
     assert verdict.outcome == "not-run"
     assert verdict.reason.startswith(reason)

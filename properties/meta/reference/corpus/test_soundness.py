@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import EXERCISE_LAWS
 from frostproof.properties.meta.reference.corpus.tasting import tasted
@@ -23,7 +23,7 @@ SHAPES = (EDGES[0], EDGES[4])
 )
 def test_a_correct_program_is_accepted(number, target, kind):
     """The laws hold for it, or have a reason not to run."""
-    subject, memory = load(target, kind), Memory()
+    subject, memory = load(target, kind), CallCache()
     effort = Effort(max_examples=3, seed=0, shapes=(SHAPES[number % len(SHAPES)],))
 
     verdicts = {

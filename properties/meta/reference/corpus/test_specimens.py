@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID, EXERCISE_LAWS
 from frostproof.properties.meta.measurements.kills import Unhurried
@@ -35,7 +35,7 @@ def test_a_specimen_dies_by_its_law(fn):
     specimen = fn.specimen
     subject = Exercise(fn, specimen.kind)
 
-    verdict = judge(BY_ID[specimen.law], subject, EFFORT, Memory(), fn.__name__)
+    verdict = judge(BY_ID[specimen.law], subject, EFFORT, CallCache(), fn.__name__)
 
     assert verdict.outcome in ("refuted", "error"), (specimen.fault, verdict)
 
@@ -43,7 +43,7 @@ def test_a_specimen_dies_by_its_law(fn):
 @pytest.mark.parametrize("fn", collect(ESCAPES))
 def test_an_escape_is_known(fn):
     """A fault that three numbers and the x-ray cannot show stays undetected, and written down."""
-    subject, memory = Exercise(fn, fn.specimen.kind), Memory()
+    subject, memory = Exercise(fn, fn.specimen.kind), CallCache()
     # More would show no more of it, and other shapes neither.
     effort = replace(EFFORT, max_examples=20, shapes=EDGES[4:5])
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.meta.reference.corpus.tasting import tasted
-from frostproof.properties.plan.checks import Subject, agenda
+from frostproof.properties.plan.checks import NamedSubject, plan_checks
 from frostproof.reference.corpus.accepted import TRAINERS
-from frostproof.reference.observation.probe import able
+from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.optimizers.catalogue import COMMON
 from frostproof.reference.subjects.loading import load
 from frostproof.strategies.optimizers import named, wrapped
@@ -36,11 +36,13 @@ def one_of_the_common(number):
 )
 def test_a_correct_program_is_accepted(number, target, kind):
     """The laws of its promise hold for it, or have a reason not to run."""
-    value, memory = load(target, kind), Memory()
+    value, memory = load(target, kind), CallCache()
     if value.optimizers == "common":
         value = replace(value, optimizers=one_of_the_common(number))
-    subject = Subject(target, kind, value, abilities=able(value), promise=tuple(value.promise))
-    items, _ = agenda([subject])
+    subject = NamedSubject(
+        target, kind, value, capabilities=capabilities_of(value), promise=tuple(value.promise)
+    )
+    items, _ = plan_checks([subject])
     laws = [item.law for item in items if item.promised and item.unable is None]
 
     verdicts = {

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import NOT_REPEATABLE, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.meta.measurements.kills import Unhurried
@@ -33,7 +33,7 @@ def test_a_specimen_dies_by_its_law(fn):
     law, subject = BY_ID[specimen.law], as_subject(fn, specimen.kind)
     effort = FEW if law.over_the_run else EFFORT
 
-    verdict = judge(law, subject, effort, Memory(), specimen.subject_name)
+    verdict = judge(law, subject, effort, CallCache(), specimen.subject_name)
 
     assert verdict.outcome in ("refuted", "error"), (specimen.fault, verdict)
     # A fault that outlives a run is not the same twice; every other one has to be.

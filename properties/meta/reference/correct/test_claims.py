@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 
 from frostproof import OptaxFreeze
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.optimizers.optimizer import optimizer
@@ -33,7 +33,7 @@ def verdict(law, fn, *optimizers):
     """Judge a wrapper by one law, under these optimizers."""
     subject = OptaxFreeze(fn, optimizers=named(*optimizers))
     effort = Effort(max_examples=50, seed=0, shrinking=0)
-    return judge(BY_ID[law], subject, effort, Memory(), fn.__name__)
+    return judge(BY_ID[law], subject, effort, CallCache(), fn.__name__)
 
 
 def steps(tx, params, *gradients):

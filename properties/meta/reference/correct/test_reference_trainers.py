@@ -12,7 +12,7 @@ from frostproof.reference.correct.trainers import (
 from frostproof.reference.correct.trainers import (
     nnx_techniques as nnx_trainers,
 )
-from frostproof.reference.correct.trainers.reference_trainer import counterpart_of
+from frostproof.reference.correct.trainers.peers import counterpart_of
 from frostproof.reference.correct.trainers.techniques import rests_without_gradient
 from frostproof.reference.optimizers.catalogue import CATALOGUE
 from frostproof.reference.optimizers.optimizer import optimizer

@@ -3,7 +3,7 @@
 import pytest
 
 from frostproof.properties.plan.profiles import PROFILES
-from frostproof.properties.plan.run_settings import Terms
+from frostproof.properties.plan.run_settings import RunSettings
 from frostproof.reference.correct import registry as references
 from frostproof.reference.correct import wrappers as optax_wrappers
 from frostproof.reference.correct.trainers import (
@@ -30,7 +30,7 @@ def test_code_under_test_gets_all_examples(name):
     """As do the exercises, which are quick."""
     profile = PROFILES["ci"]
 
-    effort = Terms.of(profile=profile).effort(name, lambda examples: None)
+    effort = RunSettings.of(profile=profile).effort(name, lambda examples: None)
 
     assert effort.max_examples == profile.max_examples
 
@@ -41,8 +41,8 @@ def test_reference_trainers_and_wrappers_get_fewer(subject):
     profile = PROFILES["ci"]
 
     def examples(**asked):
-        terms = Terms.of(profile=profile, **asked)
-        return terms.effort(target_of(subject), lambda examples: None).max_examples
+        settings = RunSettings.of(profile=profile, **asked)
+        return settings.effort(target_of(subject), lambda examples: None).max_examples
 
     assert examples() == profile.reference_examples < profile.max_examples
     assert examples(max_examples=40) == 40

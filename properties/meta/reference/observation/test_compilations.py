@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference import linen, nnx
@@ -47,7 +47,7 @@ def test_they_are_given_back_within_a_law(monkeypatch):
     monkeypatch.setattr(compilations, "forget_programs", lambda: looks.append(None))
     exercise = Exercise(linen.freeze_first_dense, "linen")
 
-    verdict = judge(BY_ID["answer-shape"], exercise, Effort(5, seed=0), Memory(), "linen")
+    verdict = judge(BY_ID["answer-shape"], exercise, Effort(5, seed=0), CallCache(), "linen")
 
     assert len(looks) == verdict.examples == 5
 

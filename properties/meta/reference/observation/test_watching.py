@@ -10,7 +10,7 @@ import optax
 import pytest
 from flax import nnx
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference import linen
@@ -161,7 +161,7 @@ def test_a_program_that_restores_is_told_from_one_that_pretends(finish, outcome)
 
     law = BY_ID["answer-xray-frozen"]
     effort = Effort(4, seed=0, shrinking=0, shapes=EDGES[:1])  # it compiles each operation
-    verdict = judge(law, Exercise(fn), effort, Memory(), "fn")
+    verdict = judge(law, Exercise(fn), effort, CallCache(), "fn")
 
     assert verdict.outcome == outcome, verdict
 

@@ -7,13 +7,13 @@ import numpy as np
 import optax
 import pytest
 
-from frostproof.properties.engine.call_cache import Memory
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge, refutation
 from frostproof.properties.laws.book import BY_ID
-from frostproof.properties.plan.checks import Subject, agenda
+from frostproof.properties.plan.checks import NamedSubject, plan_checks
 from frostproof.reference.corpus.accepted.trainers import linen_steps as trainers_linen
 from frostproof.reference.corpus.specimens.trainers.foreign_models import decay_of_zeroed_gradients
-from frostproof.reference.observation.probe import able
+from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.optimizers.recorded import recorded
 from frostproof.reference.optimizers.recording import recording
 from frostproof.reference.pytrees.snapshot import snapshot
@@ -23,11 +23,11 @@ EFFORT = Effort(max_examples=3, seed=0, shrinking=0)
 
 def test_a_program_with_its_own_optimizer_is_judged_under_that():
     """No law is about an optimizer that is not used, and no message or script names one."""
-    assert "optimizer" not in able(decay_of_zeroed_gradients)
-    assert "optimizer" in able(trainers_linen.multi_transform)
+    assert "optimizer" not in capabilities_of(decay_of_zeroed_gradients)
+    assert "optimizer" in capabilities_of(trainers_linen.multi_transform)
 
     verdict = judge(
-        BY_ID["frozen-value"], decay_of_zeroed_gradients, EFFORT, Memory(), "own.py:decays"
+        BY_ID["frozen-value"], decay_of_zeroed_gradients, EFFORT, CallCache(), "own.py:decays"
     )
 
     assert verdict.outcome == "refuted"
@@ -40,7 +40,9 @@ def test_a_program_with_its_own_optimizer_is_judged_under_that():
 def test_laws_about_other_optimizers_say_why_they_do_not_run():
     """They would hold by doing nothing."""
     value = decay_of_zeroed_gradients
-    items, _ = agenda([Subject("own", "trainer", value, abilities=able(value))])
+    items, _ = plan_checks(
+        [NamedSubject("own", "trainer", value, capabilities=capabilities_of(value))]
+    )
 
     unable = {item.law.id for item in items if "which it is handed" in (item.unable or "")}
 

@@ -11,8 +11,8 @@ from flax import nnx
 
 from frostproof import Exercise, LinenTrainer, NnxTrainer, OptaxFreeze, verify
 from frostproof.reference.corpus.specimens.hostile.hostile_trainers import create, train_step
-from frostproof.reference.subjects.exercise import UnusableSubject
 from frostproof.reference.subjects.loading import as_subject
+from frostproof.reference.subjects.signatures import UnusableSubject
 
 LINEN = {"create": create, "train_step": train_step, "frozen": ("backbone",)}
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from frostproof.properties.processes import worker_client as isolation
-from frostproof.properties.processes.fork_server import Nursery
+from frostproof.properties.processes.fork_server import ForkServer
 from frostproof.reports.cli.main import main
 
 LINEN = "frostproof.reference.linen:freeze_first_dense"
@@ -41,9 +41,9 @@ def quits(seed, x, y, lr):
 @pytest.fixture(scope="module", autouse=True)
 def one_nursery():
     """JAX is imported once for all runs here: that is most of what a small one takes."""
-    nursery = Nursery()
+    nursery = ForkServer()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(isolation, "Nursery", lambda: nursery)
+        patched.setattr(isolation, "ForkServer", lambda: nursery)
         patched.setattr(nursery, "close", lambda: None)
         yield
     nursery.close()

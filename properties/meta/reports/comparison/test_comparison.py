@@ -9,7 +9,7 @@ from frostproof.reports.cli.main import main
 from frostproof.reports.comparison.baseline import read_baseline
 from frostproof.reports.comparison.compare import compare
 from frostproof.reports.comparison.text import comparison_markdown
-from frostproof.reports.results.report import UNREACHED
+from frostproof.reports.results.row import UNREACHED
 
 KNOWN = """
 [[known]]

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from frostproof.properties.laws.book import BOOK
-from frostproof.reports.results.report import Report, Row
+from frostproof.reports.results.report import Report
+from frostproof.reports.results.row import Row
 
 SCRIPT = '"""frozen-value: each frozen leaf has the values it had."""\n\nassert 1 == 2, "<moved>"\n'
 

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from frostproof.reports.results.reading import read_report, schema
-from frostproof.reports.results.report import UNREACHED
+from frostproof.reports.results.row import UNREACHED
 
 #: A subject of the process itself, judged without JAX, which takes that process down.
 CONFTEST = """
@@ -37,7 +37,7 @@ def lose(pytester, monkeypatch):
     def run(death, *arguments):
         pytester.makeconftest(CONFTEST.format(death=death))
         terms = json.dumps({"max_examples": 3, "laws": LAWS})
-        suite = ("--pyargs", "frostproof.properties", f"--frostproof-terms={terms}")
+        suite = ("--pyargs", "frostproof.properties", f"--frostproof-settings={terms}")
         result = pytester.runpytest_subprocess(*suite, "--report=out", *arguments, timeout=120)
         content = json.loads((pytester.path / "out" / "report.json").read_text())
         jsonschema.validate(content, schema())

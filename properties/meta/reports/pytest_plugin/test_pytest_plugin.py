@@ -28,7 +28,7 @@ with (pathlib.Path(__file__).parent / "processes").open("a+") as file:
     print(os.getpid(), psutil.Process(os.getppid()).ppid(), *lasting, file=file)
 """
 #: Some laws on few examples, which pytest has no options for.
-TERMS = "--frostproof-terms=" + json.dumps({"max_examples": 3, "laws": FEW})
+TERMS = "--frostproof-settings=" + json.dumps({"max_examples": 3, "laws": FEW})
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from frostproof.reports.cli.main import main
 from frostproof.reports.formats.disagreement import disagreements
 from frostproof.reports.results.merging import LEFT_OUT, merge
 from frostproof.reports.results.reading import as_report, schema
-from frostproof.reports.results.report import WORST
+from frostproof.reports.results.row import WORST
 
 LAWS = ("frozen-value", "frozen-bits", "repeatable")
 

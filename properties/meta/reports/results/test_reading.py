@@ -8,11 +8,12 @@ import pytest
 
 from frostproof.properties.engine.verdict import Counterexample, Verdict
 from frostproof.properties.laws.book import BY_ID
-from frostproof.properties.plan.checks import Item, Subject
+from frostproof.properties.plan.checks import Check, NamedSubject
 from frostproof.reports.cli.main import main
 from frostproof.reports.formats.files import write_report
 from frostproof.reports.results.reading import UnreadableReport, read_report, schema
-from frostproof.reports.results.report import Report, Row
+from frostproof.reports.results.report import Report
+from frostproof.reports.results.row import Row
 
 FOUND = Counterexample("a law", "a leaf moved", [{"seed": 0}], {"ulps": 3, "after": float("nan")})
 VERDICTS = (
@@ -28,8 +29,8 @@ LAWS = ("frozen-value", "frozen-bits", "trainable-moves", "repeatable", "loss-is
 @pytest.fixture
 def report():
     """One of each verdict, and a law that was left out."""
-    subject = Subject("train.py:step", "trainer")
-    items = [Item(subject, BY_ID[law], law != "frozen-bits") for law in LAWS]
+    subject = NamedSubject("train.py:step", "trainer")
+    items = [Check(subject, BY_ID[law], law != "frozen-bits") for law in LAWS]
     rows = [Row.of(item, verdict) for item, verdict in zip(items, VERDICTS, strict=True)]
     return Report("ci", 0, rows, Counter({"left out by --laws": 2}))
 

@@ -9,14 +9,14 @@ import pytest
 
 from frostproof.properties.engine.verdict import Verdict
 from frostproof.properties.laws.book import BOOK
-from frostproof.properties.plan.checks import Item, Subject
+from frostproof.properties.plan.checks import Check, NamedSubject
 from frostproof.reports.cli.main import main
 from frostproof.reports.formats.files import FILES
 from frostproof.reports.results.reading import UnreadableReport, read_report, schema
-from frostproof.reports.results.report import UNREACHED, Row
+from frostproof.reports.results.row import UNREACHED, Row
 from frostproof.reports.run.recorder import JOURNAL, Recorder
 
-ITEMS = [Item(Subject("a.py:f", "trainer"), law, True) for law in BOOK[:12]]
+ITEMS = [Check(NamedSubject("a.py:f", "trainer"), law, True) for law in BOOK[:12]]
 HELD = Verdict("held", 100, labels={f"a label like any other, number {n}": 60 for n in range(20)})
 
 
@@ -127,7 +127,7 @@ def test_an_interrupted_run_says_so_and_leaves_its_report(tmp_path, monkeypatch,
             return None
 
         def subject(self, name, kind):
-            return Subject(name, "linen")
+            return NamedSubject(name, "linen")
 
         def __call__(self, item, progress):
             if self.judged:

@@ -2,7 +2,8 @@
 
 from frostproof.reports.formats.wording import problem_text, story
 from frostproof.reports.results.guarantees import standings
-from frostproof.reports.results.report import Report, Row
+from frostproof.reports.results.report import Report
+from frostproof.reports.results.row import Row
 
 
 def row(law, guarantee, verdict, **fields):

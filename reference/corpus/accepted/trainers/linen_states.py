@@ -10,11 +10,10 @@ import jax.numpy as jnp
 import optax
 from flax.training.train_state import TrainState
 
-from frostproof import LinenTrainer
-from frostproof.strategies.optimizers import named
+from frostproof import LinenTrainer, Optimizers
 
 #: Few optimizers, since each is a compilation: nothing here depends on which it is.
-FEW = named("sgd", "adamw", learning_rates=(0.1,))
+FEW = Optimizers("sgd", "adamw", rates=(0.1,))
 EXACT = ("selected", "value", "inert", "isolated")
 
 

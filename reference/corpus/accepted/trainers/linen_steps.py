@@ -11,12 +11,11 @@ import optax
 from flax.core import freeze
 from flax.training.train_state import TrainState
 
-from frostproof import LinenTrainer
-from frostproof.strategies.optimizers import named
+from frostproof import LinenTrainer, Optimizers
 
 #: Few optimizers, since each is a compilation: nothing here depends on which it is.
-FEW = named("sgd", "adamw", learning_rates=(0.1,))
-STILL = named("sgd", "adam", learning_rates=(0.1,))
+FEW = Optimizers("sgd", "adamw", rates=(0.1,))
+STILL = Optimizers("sgd", "adam", rates=(0.1,))
 EXACT = ("selected", "value", "inert", "isolated")
 
 

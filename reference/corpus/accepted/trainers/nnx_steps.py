@@ -8,12 +8,11 @@ import numpy as np
 import optax
 from flax import nnx
 
-from frostproof import NnxTrainer
-from frostproof.strategies.optimizers import named
+from frostproof import NnxTrainer, Optimizers
 
 #: Few optimizers, since each is a compilation: nothing here depends on which it is.
-FEW = named("sgd", "adamw", learning_rates=(0.1,))
-STILL = named("sgd", "adam", learning_rates=(0.1,))
+FEW = Optimizers("sgd", "adamw", rates=(0.1,))
+STILL = Optimizers("sgd", "adam", rates=(0.1,))
 EXACT = ("selected", "bits", "inert", "isolated")
 plainly = {"frozen": ("l1",), "optimizers": FEW}
 

@@ -12,11 +12,10 @@ import optax
 from flax import nnx
 from hypothesis import strategies as st
 
-from frostproof import LinenTrainer, NnxTrainer
+from frostproof import LinenTrainer, NnxTrainer, Optimizers
 from frostproof.reference.corpus.accepted.trainers.linen_states import create_for, partitioned
-from frostproof.strategies.optimizers import named
 
-FEW = named("sgd", "adamw", learning_rates=(0.1,))
+FEW = Optimizers("sgd", "adamw", rates=(0.1,))
 
 
 class Batch(NamedTuple):

@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from frostproof import LinenTrainer
-from frostproof.strategies.optimizers import named
+from frostproof import LinenTrainer, Optimizers
 
-FEW = named("sgd", "adamw", learning_rates=(0.1,))
+FEW = Optimizers("sgd", "adamw", rates=(0.1,))
 
 
 class State(flax.struct.PyTreeNode):

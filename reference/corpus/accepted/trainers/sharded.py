@@ -8,9 +8,8 @@ import jax.numpy as jnp
 from flax.training.train_state import TrainState
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from frostproof import LinenTrainer
+from frostproof import LinenTrainer, Optimizers
 from frostproof.reference.corpus.accepted.trainers.linen_states import mse, partitioned, step
-from frostproof.strategies.optimizers import named
 
 UNITS = 8
 
@@ -58,7 +57,7 @@ _declared = {
     "frozen": ("body",),
     "predict": predict,
     "loss": "mse",
-    "optimizers": named("momentum", "adamw", learning_rates=(0.1,)),
+    "optimizers": Optimizers("momentum", "adamw", rates=(0.1,)),
 }
 
 spread_over_devices = LinenTrainer(

@@ -3,12 +3,11 @@
 import jax
 import optax
 
-from frostproof import OptaxFreeze
-from frostproof.strategies.optimizers import named
+from frostproof import OptaxFreeze, Optimizers
 
 EXACT = ("selected", "value", "inert", "isolated")
 #: What matters here is what is around the optimizer.
-FEW = named("sgd", "momentum", "adam")
+FEW = Optimizers("sgd", "momentum", "adam")
 
 
 def _under_few(fn, promise=("selected", "value")):

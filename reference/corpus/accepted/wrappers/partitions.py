@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from frostproof import OptaxFreeze
-from frostproof.strategies.optimizers import named
+from frostproof import OptaxFreeze, Optimizers
 
 EXACT = ("selected", "value", "inert", "isolated")
 
@@ -59,7 +58,7 @@ def two_masks(optimizer, mask):
 
 freeze_before_sgd = OptaxFreeze(
     lambda optimizer, mask: optax.chain(optax.freeze(mask), optimizer),
-    optimizers=named("sgd", "momentum", "nesterov", "rmsprop", "adagrad"),
+    optimizers=Optimizers("sgd", "momentum", "nesterov", "rmsprop", "adagrad"),
 )
 
 

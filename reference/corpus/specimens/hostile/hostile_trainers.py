@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from frostproof.reference.subjects.linen_trainer import LinenTrainer
+from frostproof import LinenTrainer
 
 #: Verdict and words of the reason, by the name of a subject; no words where it held.
 EXPECTED = {}

@@ -8,7 +8,7 @@ import optax
 from flax import nnx, traverse_util
 from flax.core import freeze
 
-from frostproof import LinenTrainer, NnxTrainer
+from frostproof import LinenTrainer, NnxTrainer, Optimizers
 from frostproof.reference.corpus.accepted.trainers.linen_states import Model, create_for
 from frostproof.reference.corpus.accepted.trainers.own_models import (
     Images,
@@ -29,9 +29,8 @@ from frostproof.reference.corpus.accepted.trainers.own_models import (
 from frostproof.reference.corpus.accepted.trainers.plain_trees import State, layers, through_layers
 from frostproof.reference.corpus.accepted.trainers.plain_trees import stepping as plain_stepping
 from frostproof.reference.corpus.specimens.specimen import specimen
-from frostproof.strategies.optimizers import named
 
-SGD = named("sgd")
+SGD = Optimizers("sgd")
 
 
 # Inputs, targets and losses.

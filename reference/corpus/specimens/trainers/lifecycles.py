@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from frostproof import LinenTrainer
+from frostproof import LinenTrainer, Optimizers
 from frostproof.reference.corpus.specimens.specimen import Needs, specimen
 from frostproof.reference.corpus.specimens.trainers.refreezes import (
     FEW,
@@ -15,7 +15,6 @@ from frostproof.reference.corpus.specimens.trainers.refreezes import (
     trainer,
     zeroing_step,
 )
-from frostproof.strategies.optimizers import named
 
 
 @specimen(law="batch-untouched", seen="normalisation in place, in a NumPy pipeline")
@@ -142,7 +141,7 @@ def momentum_goes_on():
 )
 def moments_go_on():
     """Gradients are zeroed from now on, and the first moment of Adam moves the body."""
-    return trainer(step=zeroing_step, optimizers=named("adam"))
+    return trainer(step=zeroing_step, optimizers=Optimizers("adam"))
 
 
 @specimen(

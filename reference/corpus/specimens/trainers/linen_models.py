@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from frostproof import Optimizers
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     BODY,
     Layers,
@@ -18,9 +19,8 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     within,
 )
 from frostproof.reference.corpus.specimens.specimen import Needs, specimen
-from frostproof.strategies.optimizers import named, wrapped
 
-SGD = named("sgd")
+SGD = Optimizers("sgd")
 
 
 in_body = within(BODY)
@@ -47,7 +47,7 @@ def zeroing_under_adamw():
 @specimen(law="frozen-norm", seen="a freeze that was tested before lion came")
 def zeroing_under_lion():
     """Gradients of the body are zeroed, which holds it under all optimizers here but one."""
-    tried = named("sgd", "momentum", "adam", "rmsprop", "lion")
+    tried = Optimizers("sgd", "momentum", "adam", "rmsprop", "lion")
     return masking(within(BODY), optimizers=tried)
 
 
@@ -72,7 +72,7 @@ def gradient_times_mask():
 def float16_under_adam():
     """In float16 the epsilon of adam is zero, and a zeroed gradient becomes 0/0."""
     half = Layers(param_dtype=jnp.float16)
-    return masking(within(BODY), model=half, optimizers=named("adam"))
+    return masking(within(BODY), model=half, optimizers=Optimizers("adam"))
 
 
 @specimen(law="frozen-any-learning-rate", seen="a tiny rate taken for a freeze")
@@ -87,7 +87,7 @@ def state_for_the_body():
     """The optimizer sees the gradients of the body, and its moments follow them."""
     return trainer(
         create=creating(Layers(), masked_after),
-        optimizers=named("momentum"),
+        optimizers=Optimizers("momentum"),
         promise=("selected", "value", "inert"),
     )
 
@@ -97,7 +97,7 @@ def clipping_of_all_gradients():
     """The optimizer clips by the global norm of all gradients: the body's scale the head's."""
     return trainer(
         create=creating(Layers(), masked_after),
-        optimizers=wrapped(SGD, "clip_by_global_norm"),
+        optimizers=Optimizers("sgd", behind="clip_by_global_norm"),
         promise=("selected", "value", "isolated"),
     )
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from flax.training.train_state import TrainState
 
+from frostproof import Optimizers
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     BODY,
     Layers,
@@ -20,9 +21,8 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     within,
 )
 from frostproof.reference.corpus.specimens.specimen import Needs, specimen
-from frostproof.strategies.optimizers import named
 
-SGD = named("sgd")
+SGD = Optimizers("sgd")
 in_body = within(BODY)
 
 

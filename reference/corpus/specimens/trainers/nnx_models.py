@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from frostproof import NnxTrainer
+from frostproof import NnxTrainer, Optimizers
 from frostproof.reference.corpus.specimens.recipes.nnx_training_recipe import (
     BODY,
     TwoLayer,
@@ -19,9 +19,8 @@ from frostproof.reference.corpus.specimens.recipes.nnx_training_recipe import (
     zeroing,
 )
 from frostproof.reference.corpus.specimens.specimen import Needs, specimen
-from frostproof.strategies.optimizers import named, wrapped
 
-SGD = named("sgd")
+SGD = Optimizers("sgd")
 
 
 def in_l1(path):
@@ -172,7 +171,7 @@ def l1_of_a_state(tree):
 def clipping_of_all_gradients():
     """The optimizer clips by the global norm of all gradients, `l1` included."""
     create = creating(wrap=set_to_zero_where(l1_of_a_state))
-    clipped = wrapped(SGD, "clip_by_global_norm")
+    clipped = Optimizers("sgd", behind="clip_by_global_norm")
     promise = ("selected", "value", "isolated")
     return NnxTrainer(create, stepping(), frozen=BODY, optimizers=clipped, promise=promise)
 
@@ -183,7 +182,7 @@ def state_for_l1():
     create = creating(wrap=set_to_zero_where(l1_of_a_state))
     promise = ("selected", "value", "inert")
     return NnxTrainer(
-        create, stepping(), frozen=BODY, optimizers=named("momentum"), promise=promise
+        create, stepping(), frozen=BODY, optimizers=Optimizers("momentum"), promise=promise
     )
 
 

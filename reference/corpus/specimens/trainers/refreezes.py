@@ -9,10 +9,9 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from frostproof import LinenTrainer
-from frostproof.strategies.optimizers import named
+from frostproof import LinenTrainer, Optimizers
 
-FEW = named("sgd", "momentum", learning_rates=(0.1,))
+FEW = Optimizers("sgd", "momentum", rates=(0.1,))
 
 
 @struct.dataclass

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import optax
 
+from frostproof import Optimizers
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     mse,
     predict,
@@ -10,9 +11,8 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     trainer,
 )
 from frostproof.reference.corpus.specimens.specimen import specimen
-from frostproof.strategies.optimizers import named
 
-SGD = named("sgd")
+SGD = Optimizers("sgd")
 
 
 def reporting(**parts):

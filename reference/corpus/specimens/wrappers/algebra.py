@@ -5,12 +5,11 @@ in parts, once more, or compiled.
 import jax
 import optax
 
-from frostproof import OptaxFreeze
+from frostproof import OptaxFreeze, Optimizers
 from frostproof.reference.corpus.specimens.specimen import specimen
 from frostproof.reference.corpus.specimens.wrappers.masks import partitioned
-from frostproof.strategies.optimizers import named
 
-FEW = named("sgd", "momentum", learning_rates=(0.1,))
+FEW = Optimizers("sgd", "momentum", rates=(0.1,))
 
 
 @specimen(law="freeze-nothing", seen="`if not any(mask)` taken for “no mask was given”")

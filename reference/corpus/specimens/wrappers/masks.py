@@ -4,9 +4,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from frostproof import OptaxFreeze
+from frostproof import OptaxFreeze, Optimizers
 from frostproof.reference.corpus.specimens.specimen import specimen
-from frostproof.strategies.optimizers import named
 
 
 def trained(mask):
@@ -39,37 +38,39 @@ def freeze_before_the_optimizer(optimizer, mask):
 @specimen(law="frozen-norm", seen="lion decays weights by default, as adamw does")
 def zero_gradients_under_lion():
     """Gradients are zeroed before lion, whose default weight decay shrinks the frozen leaves."""
-    return OptaxFreeze(gradients_zeroed, optimizers=named("lion"))
+    return OptaxFreeze(gradients_zeroed, optimizers=Optimizers("lion"))
 
 
 @specimen(law="frozen-value", seen="optax.yogi: both accumulators start at 1e-6")
 def zero_gradients_under_yogi():
     """Gradients are zeroed before yogi, whose first moment is not zero at the start."""
-    return OptaxFreeze(gradients_zeroed, optimizers=named("yogi"))
+    return OptaxFreeze(gradients_zeroed, optimizers=Optimizers("yogi"))
 
 
 @specimen(law="frozen-value", seen="optax.fromage rescales the parameters themselves")
 def zero_gradients_under_fromage():
     """Gradients are zeroed before fromage, which shrinks every leaf by 1/sqrt(1 + lr²)."""
-    return OptaxFreeze(gradients_zeroed, optimizers=named("fromage"))
+    return OptaxFreeze(gradients_zeroed, optimizers=Optimizers("fromage"))
 
 
 @specimen(law="frozen-value", seen="optax.noisy_sgd adds noise to the gradient it is given")
 def zero_gradients_under_noise():
     """Gradients are zeroed before noisy_sgd, which then adds its noise to them."""
-    return OptaxFreeze(gradients_zeroed, optimizers=named("noisy_sgd"))
+    return OptaxFreeze(gradients_zeroed, optimizers=Optimizers("noisy_sgd"))
 
 
 @specimen(law="frozen-under-other-optimizers", seen="a freeze that was tried with SGD only")
 def zero_gradients_for_sgd_only():
     """Zeroed gradients hold under SGD, and under no optimizer that moves a leaf by itself."""
-    return OptaxFreeze(gradients_zeroed, optimizers=named("sgd"))
+    return OptaxFreeze(gradients_zeroed, optimizers=Optimizers("sgd"))
 
 
 @specimen(law="frozen-under-coupled-overflow", seen="a loss that overflows under clipping")
 def nan_through_the_global_norm():
     """A NaN in a trainable gradient makes the global norm NaN, and 0 · NaN the frozen update."""
-    return OptaxFreeze(gradients_zeroed, optimizers=named("sgd"), promise=("value", "isolated"))
+    return OptaxFreeze(
+        gradients_zeroed, optimizers=Optimizers("sgd"), promise=("value", "isolated")
+    )
 
 
 @specimen(law="frozen-special-weights", seen="optax.apply_updates adds every update, be it zero")

@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from frostproof import OptaxFreeze
+from frostproof import OptaxFreeze, Optimizers
 from frostproof.reference.corpus.specimens.specimen import Needs, specimen
-from frostproof.strategies.optimizers import named
 
 
 def frozen_by(mask, optimizer):
@@ -248,7 +247,7 @@ def state_mixed_up():
 
         return frozen_by(mask, optax.GradientTransformation(optimizer.init, update))
 
-    return OptaxFreeze(wrap, optimizers=named("momentum"))
+    return OptaxFreeze(wrap, optimizers=Optimizers("momentum"))
 
 
 # What is no optimizer at all.

@@ -1,0 +1,88 @@
+"""Whether a leaf that did not move should have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..optimizers.recording import recording
+from ..problems.training_problem import TrainingProblem
+from ..problems.wrapper_problem import TreeProblem
+from ..pytrees.comparison import same_value
+from ..pytrees.paths import Path, named_leaves, normalise
+from ..subjects.protocols import TrainerSource
+from ..subjects.trainer import Trainer
+from .trainer_run import reweigh, run_trainer
+from .trajectory import Trajectory
+
+#: Steps after which a leaf moves if it ever does: behind `MultiSteps`, or a warm-up from zero.
+_PATIENCE = 40
+#: A gradient, or a relative change of the loss, that is no rounding.
+_TELLING = 1e-3
+
+
+def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool:
+    """Tell whether a leaf that did not move in a trajectory of this subject should have moved."""
+    problem = trajectory.problem
+    if isinstance(problem, TreeProblem):
+        return _has_a_gradient(problem, path)
+    assert isinstance(subject, TrainerSource), "only wrappers and trainers have leaves"
+    return _would_move(subject.trainer_for(problem), trajectory, path)
+
+
+def _has_a_gradient(problem: TreeProblem, path: Path) -> bool:
+    """Tell whether the drawn gradients of a leaf are such that it has to move."""
+    drawn = [named_leaves(problem.gradient(step + 1))[path] for step in range(problem.steps)]
+    return problem.gradients == "ordinary" and any(leaf.any() for leaf in drawn)
+
+
+def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool:
+    """Tell whether many more steps do not move a leaf either, although its gradient is not
+    negligible or the loss depends on it.
+
+    Where parameters cannot be put in place from outside, only the gradient is looked at.
+    """
+    problem = trajectory.problem
+    # A leaf that was unfrozen is looked at unfrozen: a frozen norm takes its kept statistics,
+    # by which a bias before it matters that one row's own statistics cancel.
+    thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
+    actions = (*thawed, *("step",) * _PATIENCE)
+    # A wrapper may hold back for longer: `mechanize` learns its scale from 1e-6 up.
+    for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
+        longer = run_trainer(trainer, replace(problem, optimizer=optimizer, actions=actions))
+        if not longer.steps or longer.raised is not None:
+            return False
+        # Its values: JAX gives a weakly typed leaf a type of its own in the first update.
+        if not same_value(longer.first.params[path].array, longer.last.params[path].array):
+            return False
+    trained = (step for step in trajectory.steps if path not in step.frozen)
+    given = [step.given.gradients.get(path) for step in trained if step.given]
+    if any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given):
+        return True
+    plain, perturbed = (_first_loss(trainer, problem, path, by) for by in (0.0, 0.5))
+    if plain is None or perturbed is None:
+        return False
+    return abs(plain - perturbed) > _TELLING * abs(plain)
+
+
+def _first_loss(trainer: Trainer, problem: TrainingProblem, path: Path, by: float) -> float | None:
+    """Return the loss of the first step with a leaf scaled and shifted by so much."""
+
+    def shift(key_path: Any, leaf: Any) -> Any:
+        return leaf * (1 + by) + by if normalise(key_path) == path else leaf
+
+    try:
+        optimizer = recording(problem.optimizer.transformation)
+        training = trainer.begin(problem.seed, problem.batch(1), optimizer)
+        if problem.weights != "initialised":
+            reweigh(training, problem, frozenset())
+        shifted = jax.tree_util.tree_map_with_path(shift, training.params())
+        training.set_params(shifted)
+        if "unfreeze" in problem.actions:
+            training.refreeze(())
+        return float(np.asarray(training.step(problem.batch(1))))
+    except Exception:  # no loss, or no way to put parameters in place: nothing is known
+        return None

@@ -1,0 +1,59 @@
+"""Runs a subject on a problem: what it did becomes a call of an exercise, or a trajectory."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+from ..problems.training_problem import TrainingProblem
+from ..problems.wrapper_problem import TreeProblem
+from ..subjects.exercise import Exercise
+from ..subjects.optax_wrapper import OptaxFreeze
+from ..subjects.protocols import TrainerSource
+from .exercise_run import Call, call_exercise
+from .trainer_run import run_trainer
+from .trajectory import Trajectory
+from .wrapper_run import run_wrapper
+
+Observation = Call | Trajectory
+
+
+@singledispatch
+def run(subject: Any, problem: Any, *, watched: bool = False) -> Any:
+    """Run a subject on a problem and return what it did; its exceptions are kept in the answer.
+
+    Args:
+        subject: an exercise, a wrapper, or a source of trainers.
+        problem: a problem of the subject's kind.
+        watched: observe the updates that an exercise makes (the x-ray); others ignore it.
+
+    Returns:
+        A `Call` for an exercise, a `Trajectory` for a wrapper or a trainer.
+
+    Raises:
+        TypeError: for a subject of no known kind.
+    """
+    if not isinstance(subject, TrainerSource):
+        raise TypeError(f"a {type(subject).__name__} cannot be run: expected a subject")
+    return _run_source(subject, problem)
+
+
+def _run_source(source: TrainerSource, problem: TrainingProblem) -> Trajectory:
+    try:
+        trainer = source.trainer_for(problem)
+    except ValueError as error:  # such as a pattern that matches no leaf
+        return Trajectory(problem, raised=error)
+    trajectory = run_trainer(trainer, problem)
+    trajectory.origin = source
+    return trajectory
+
+
+@run.register
+def _(subject: Exercise, problem: Any, *, watched: bool = False) -> Call:
+    return call_exercise(subject, problem, watched=watched)
+
+
+@run.register
+def _(subject: OptaxFreeze, problem: TreeProblem, *, watched: bool = False) -> Trajectory:
+    del watched
+    return run_wrapper(subject, problem)

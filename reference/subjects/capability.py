@@ -1,0 +1,106 @@
+"""What a subject can do, what a law needs of it, and the keyword that gives what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Capability(StrEnum):
+    """One thing that a law may need of a subject."""
+
+    EXERCISE = "exercise"
+    #: It trains a pytree of parameters, step by step.
+    TREE = "tree"
+    WRAPPER = "wrapper"
+    TRAINER = "trainer"
+    #: It trains by the optimizer that it is handed.
+    OPTIMIZER = "optimizer"
+    #: Its batches are drawn by us, row by row.
+    ROWS = "rows"
+    PREDICT = "predict"
+    LOSS = "loss"
+    MSE = "mse"
+    WITH_PARAMS = "with_params"
+    OPT_STATE = "opt_state"
+    MODEL_STATE = "model_state"
+    REFREEZE = "refreeze"
+    #: It freezes whatever leaves of whatever architecture a problem asks for.
+    REFERENCE = "reference"
+
+    def __and__(self, other: Capability | Requirement) -> Requirement:
+        return Requirement.on(self) & other
+
+    def __or__(self, other: Capability | Requirement) -> Requirement:
+        return Requirement.on(self) | other
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What a law needs: all capabilities of at least one alternative.
+
+    Written with `&` and `|`: `Capability.WRAPPER | Capability.REFREEZE & Capability.OPTIMIZER`.
+    """
+
+    alternatives: tuple[tuple[Capability, ...], ...]
+
+    @classmethod
+    def on(cls, needs: Capability | Requirement) -> Requirement:
+        """Return the requirement of a single capability; a requirement is returned as it is."""
+        return cls(((needs,),)) if isinstance(needs, Capability) else needs
+
+    def __and__(self, other: Capability | Requirement) -> Requirement:
+        others = Requirement.on(other).alternatives
+        return Requirement(tuple((*a, *b) for a in self.alternatives for b in others))
+
+    def __or__(self, other: Capability | Requirement) -> Requirement:
+        return Requirement((*self.alternatives, *Requirement.on(other).alternatives))
+
+    def __str__(self) -> str:
+        return " or ".join(" and ".join(each) for each in self.alternatives)
+
+    def missing(self, capabilities: Collection[Capability]) -> str | None:
+        """Say what a subject with these capabilities lacks, or return None for nothing."""
+        gaps = [[c for c in each if c not in capabilities] for each in self.alternatives]
+        if not all(gaps):
+            return None
+        return "needs " + " or ".join(
+            " and ".join(_REMEDIES.get(each, each) for each in gap) for gap in gaps
+        )
+
+    def is_possible(self, kind: str, capabilities: Collection[Capability]) -> bool:
+        """Tell whether a subject of this kind can ever be judged by a law that needs this.
+
+        Only our own references have `Capability.REFERENCE`, which no keyword gives.
+        """
+        able = POSSIBLE[kind]
+        if Capability.REFERENCE not in capabilities:
+            able = able - {Capability.REFERENCE}
+        return self.missing(able) is None
+
+
+#: The capabilities that each kind of subject can have.
+POSSIBLE: Mapping[str, frozenset[Capability]] = {
+    "linen": frozenset({Capability.EXERCISE}),
+    "nnx": frozenset({Capability.EXERCISE}),
+    "optax": frozenset(
+        {Capability.TREE, Capability.WRAPPER, Capability.OPTIMIZER, Capability.OPT_STATE}
+    ),
+    "trainer": frozenset(Capability) - {Capability.EXERCISE, Capability.WRAPPER},
+}
+
+#: How a trainer gets what it lacks.
+_REMEDIES: Mapping[Capability, str] = {
+    Capability.PREDICT: "`predict=` (a function of the state, or the module, and x)",
+    Capability.LOSS: "`loss=` ('mse', or a NumPy function of prediction and targets)",
+    Capability.MSE: "`loss='mse'`",
+    Capability.WITH_PARAMS: "`with_params=` (a function that puts other parameters in place)",
+    Capability.OPT_STATE: "`opt_state=` (a function that returns the optimizer's state)",
+    Capability.MODEL_STATE: "`model_state=` (a function that returns the statistics of layers)",
+    Capability.REFREEZE: "`refreeze=` (a function that freezes other leaves from now on)",
+    Capability.OPTIMIZER: (
+        "a `create` that uses the optimizer which it is handed (this one has its own)"
+    ),
+    Capability.ROWS: "batches that the engine draws itself (no `batches=`)",
+}

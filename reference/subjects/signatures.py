@@ -1,0 +1,64 @@
+"""How a user's functions are called: whether their arguments bind, and what to say where not."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+
+class UnusableSubject(ValueError):
+    """The code cannot be judged: it is of no known kind, or its arguments do not bind."""
+
+
+def binds(fn: Callable[..., Any], count: int) -> bool:
+    """Tell whether a callable takes this many positional arguments."""
+    try:
+        inspect.signature(fn).bind(*range(count))
+    except (TypeError, ValueError):  # ValueError: a builtin without a signature
+        return False
+    return True
+
+
+def require_call(fn: Any, name: str, *calls: str) -> None:
+    """Raise `UnusableSubject` where a function cannot be called in any of the ways shown.
+
+    A callable of C may hide its signature: it is taken as it is.
+    """
+    said = f"{name} is called as {' or '.join(calls)}"
+    if not callable(fn):
+        raise UnusableSubject(f"{said}: {fn!r} is no function")
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):
+        return
+    counts = [call.count(",") + 1 for call in calls]
+    if any(binds(fn, count) for count in counts):
+        return
+    try:
+        signature.bind(*range(counts[0]))
+    except TypeError as error:
+        raise UnusableSubject(
+            f"{said}: {signature_of(fn)} does not take {_NUMBERS[counts[0]]} positional argument"
+            f"{'s' * (counts[0] > 1)} ({error})"
+        ) from None
+
+
+def require_collection(name: str, value: Any) -> None:
+    """Raise `UnusableSubject` for a string where a collection of strings belongs."""
+    if isinstance(value, str):
+        raise UnusableSubject(
+            f"`{name}` must be a collection of names, got {value!r}: ({value!r},)"
+        )
+
+
+_NUMBERS = ("no", "one", "two", "three", "four")
+
+
+def signature_of(fn: Callable[..., Any]) -> str:
+    """Show a callable with its arguments, for a message."""
+    name = getattr(fn, "__name__", type(fn).__name__)
+    try:
+        return f"{name}{inspect.signature(fn)}"
+    except (TypeError, ValueError):
+        return name

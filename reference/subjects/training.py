@@ -1,0 +1,80 @@
+"""A training that is under way: the small protocol beneath every trainer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+
+from ..problems.training_problem import Batch
+from .moment import Moment
+
+
+class Training(Protocol):
+    """One training that is under way, as its trainer begins and holds it."""
+
+    #: The trainer that began it.
+    trainer: Any
+
+    @abstractmethod
+    def params(self) -> Any:
+        """Return the parameters, a pytree."""
+
+    @abstractmethod
+    def set_params(self, params: Any) -> None:
+        """Put other parameters of the same structure in their place."""
+
+    @abstractmethod
+    def step(self, batch: Batch) -> Any:
+        """Train on a batch; returns what the program reports as its loss."""
+
+    @abstractmethod
+    def opt_state(self) -> Any:
+        """Return the optimizer's state, or None where it cannot be found."""
+
+    @abstractmethod
+    def model_state(self) -> Any:
+        """Return the statistics of layers, or None where there are none."""
+
+    @abstractmethod
+    def everything(self) -> Any:
+        """Return all that the training carries from step to step, a pytree."""
+
+    @abstractmethod
+    def set_everything(self, state: Any) -> None:
+        """Put another state of the same structure in its place."""
+
+    @abstractmethod
+    def moment(self) -> Moment:
+        """Return snapshots of all that can be seen now."""
+
+    @abstractmethod
+    def save(self) -> Any:
+        """Return a copy of all there is to go back to, what is static included."""
+
+    @abstractmethod
+    def restore(self, saved: Any) -> None:
+        """Go back to what was saved."""
+
+    @abstractmethod
+    def carries_all(self) -> bool:
+        """Tell whether that is really all: no state in an object of the user's own."""
+
+    @abstractmethod
+    def predict(self, x: Any) -> Any:
+        """Return the model's prediction."""
+
+    @abstractmethod
+    def traceable(self) -> Callable[[Any], Any]:
+        """Return `predict` as a function that may be traced without a trace being left behind."""
+
+    @abstractmethod
+    def refreeze(self, frozen: tuple[str, ...]) -> None:
+        """Freeze these leaves from now on, and no others."""
+
+
+def copy_arrays(state: Any) -> Any:
+    """Copy a state's arrays, keys among them, so that no later step donates or changes them."""
+    return jax.tree.map(lambda leaf: leaf.copy() if hasattr(leaf, "copy") else leaf, state)
