@@ -1,7 +1,7 @@
 """Judges recipes of real libraries: `python -m frostproof.reports.libraries`.
 
-Prints a table in Markdown, kept as `reference/corpus/libraries/README.md`: what each recipe holds, the
-laws that refute it, the smallest counterexample, and its cause.
+Prints a table in Markdown, kept as `reference/corpus/libraries/README.md`: what each recipe holds,
+the laws that refute it, the smallest counterexample, and its cause.
 """
 
 import sys

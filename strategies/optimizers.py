@@ -87,7 +87,8 @@ def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
         return _common_where(optimizers)
     if not isinstance(optimizers, st.SearchStrategy):
         raise UnusableSubject(
-            f"`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, got {optimizers!r}"
+            "`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, "
+            f"got {optimizers!r}"
         )
     return optimizers.map(as_optimizer)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...reference.correct.registry import TRAINERS, WRAPPERS
+from ...reference.subjects.targets import TRAINERS, WRAPPERS
 from ...strategies.shapes import pool
 from ..engine.judge import Effort
 from ..laws.law import Refutation
@@ -58,7 +58,7 @@ class RunSettings:
         )
 
     def drawn_from(self, seed: int) -> RunSettings:
-        """Return the same settings with a seed that all processes of a run know, if none is fixed."""
+        """Return these settings with a seed that all processes of a run know, if none is fixed."""
         profile = PROFILES[self.profile]
         if profile.seed is not None:
             return self

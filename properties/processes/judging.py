@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from ...reference.subjects.capability import Capability
+from ...reference.subjects.targets import canonical
 from ..engine.call_cache import CallCache
 from ..engine.judge import judge
 from ..engine.verdict import Counterexample, Verdict
@@ -29,6 +30,7 @@ class Judging:
 
     def subject(self, name: str, kind: str | None = None) -> NamedSubject:
         """Load a target given by name; raises `UnusableTarget`."""
+        name = canonical(name)
         loaded = self._worker.load(name, kind)
         return NamedSubject(
             name,

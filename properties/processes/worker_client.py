@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from ...reference.subjects.target import UnusableTarget
+from ...reference.subjects.targets import UnusableTarget
 from ..engine.verdict import Counterexample, Verdict
 from ..plan.run_settings import RunSettings
 from .fork_server import ForkServer, Process

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any
 
 from ...reference.subjects.capability import Capability
-from ...reference.subjects.target import UnusableTarget
+from ...reference.subjects.targets import UnusableTarget
 from ...reference.subjects.user_errors import error_text
 from ..engine.call_cache import CallCache
 from ..engine.judge import judge, refutation

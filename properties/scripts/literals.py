@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from ...reference.subjects.naming import root_of
+from ...reference.subjects.targets import resolved
 
 
 def import_subject(target: str) -> list[str]:
     """Return the lines that bring a target into a script, under the name `subject`."""
-    place, _, name = target.rpartition(":")
+    place, _, name = resolved(target).rpartition(":")
     # A lambda, something within a function, or in a script, which would run once more.
     if not name.replace(".", "").isidentifier() or place == "__main__":
         return [f"subject = None  # {target}", f"assert subject is not None, {_HOMELESS!r}"]

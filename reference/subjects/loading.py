@@ -17,7 +17,7 @@ from typing import Any
 from .exercise import Exercise
 from .optax_wrapper import OptaxFreeze
 from .signatures import UnusableSubject, binds, signature_of
-from .target import UnusableTarget
+from .targets import UnusableTarget, resolved
 from .trainer import Trainer
 from .user_errors import error_text, let_through
 
@@ -27,9 +27,13 @@ def load(target: str, kind: str | None = None) -> Any:
 
     Raises `UnusableTarget` for anything that stands in the way, at import or in its signature.
     """
-    place, separator, name = target.rpartition(":")
+    place, separator, name = resolved(target).rpartition(":")
     if not separator or not place or not name:
-        raise UnusableTarget(target, "expected `package.module:name` or `path/file.py:name`")
+        raise UnusableTarget(
+            target,
+            "expected `package.module:name`, `path/file.py:name`, or a reference such as "
+            "`linen/gradient-zeroing`",
+        )
     try:
         module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     except _NotFound as missing:

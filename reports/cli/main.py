@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from ...reference.subjects.target import KINDS
+from ...reference.subjects.targets import KINDS
 
 UNJUDGED = 2
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import groupby, product
 from pathlib import Path
 
-from ...reference.correct.registry import REFERENCES
+from ...reference.subjects.targets import REFERENCES
 from ..cli.main import UNJUDGED, Parser, run
 from ..comparison.baseline import read_baseline
 from ..formats.files import write_report
@@ -26,10 +26,10 @@ from .text import alarms, headline, issue, summary
 #: that `.ci/environment` installs.
 PYTHONS = ("3.11", "3.14")
 RELEASES = ("oldest", "latest", "prerelease")
-#: The references by the module that they are from, each for a machine of its own.
+#: The references by the first part of their alias, each part for a machine of its own.
 PARTS = {
-    module.rpartition(".")[2]: tuple(targets)
-    for module, targets in groupby(REFERENCES, lambda target: target.partition(":")[0])
+    part: tuple(targets)
+    for part, targets in groupby(REFERENCES, lambda alias: alias.partition("/")[0])
 }
 CELLS = tuple(f"py{python}-{release}" for python, release in product(PYTHONS, RELEASES))
 

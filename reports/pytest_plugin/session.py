@@ -1,4 +1,4 @@
-"""What a pytest run knows of frostproof: its subjects, the settings they are judged on, the rows."""
+"""What a pytest run knows of frostproof: its subjects, the settings of the run, the rows."""
 
 from __future__ import annotations
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...reference.subjects.targets import canonical
 from .journal import JOURNAL, Gathered, journal_entries
 from .report import SCHEMA, Part, Report
 from .report_file import REPORT
@@ -98,11 +99,20 @@ def as_report(content: Any) -> Report:
 
 
 def _row(verdict: Mapping[str, Any]) -> Row:
-    return Row(**{name: value for name, value in verdict.items() if name in _FIELDS})
+    row = Row(**{name: value for name, value in verdict.items() if name in _FIELDS})
+    # An earlier release named a reference by its module: reports are compared across layouts.
+    return replace(row, subject=canonical(row.subject), id=_canonical_id(row.id))
 
 
 def _part(part: Mapping[str, Any]) -> Part:
-    return Part(**{field.name: part[field.name] for field in fields(Part)})
+    known = Part(**{field.name: part[field.name] for field in fields(Part)})
+    verdicts = {_canonical_id(id): verdict for id, verdict in known.verdicts.items()}
+    return replace(known, verdicts=verdicts)
+
+
+def _canonical_id(id: str) -> str:
+    subject, separator, law = id.rpartition("::")
+    return f"{canonical(subject)}{separator}{law}"
 
 
 @cache

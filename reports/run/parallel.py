@@ -15,7 +15,7 @@ import pytest
 from ...properties.plan.checks import plan_checks
 from ...properties.plan.run_settings import RunSettings
 from ...properties.processes.judging import Judging
-from ...reference.correct.registry import REFERENCES
+from ...reference.subjects.targets import REFERENCES
 from ..results.report import Report
 from ..results.row import Row
 from .recorder import Recorder

@@ -11,7 +11,7 @@ from typing import Any
 from ...properties.plan.checks import Check, NamedSubject, plan_checks
 from ...properties.plan.run_settings import TIMEOUT, RunSettings
 from ...properties.processes.judging import Judging
-from ...reference.correct.registry import REFERENCES
+from ...reference.subjects.targets import REFERENCES
 from ..results.report import Report
 from ..results.row import Row
 from .recorder import Recorder
@@ -46,7 +46,7 @@ def verify(
     A subject is one of the four kinds, a function of a known signature, or a string that names
     one (`pkg.mod:name`, `path/file.py:name`). Those given by name run in a process of their own,
     of which a crash or a hang costs one verdict; objects are protected from exceptions only.
-    `laws` are globs on law ids, `kind` is one of `frostproof.reference.subjects.target.KINDS`, `seed` the
+    `laws` are globs on law ids, `kind` is a word of `--as`, `seed` the
     one that all problems are drawn from, `timeout` the seconds that a law may take, `report` a
     folder to write to.
 
@@ -99,10 +99,11 @@ def object_subject(value: Any, kind: str | None = None) -> NamedSubject:
     from ...reference.observation.probe import capabilities_of
     from ...reference.subjects.loading import as_subject
     from ...reference.subjects.naming import target_of
+    from ...reference.subjects.targets import canonical
 
     found = as_subject(value, kind)
     return NamedSubject(
-        target_of(value if callable(value) else found),
+        canonical(target_of(value if callable(value) else found)),
         found.kind,
         found,
         capabilities=capabilities_of(found),

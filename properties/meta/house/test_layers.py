@@ -1,6 +1,7 @@
-"""The house rules that prose alone would not keep: layers, file length, first lines, the façade."""
+"""The house rules that prose alone would not keep: packages, circles, first lines, the façade."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,58 +9,185 @@ import pytest
 import frostproof
 
 ROOT = Path(frostproof.__file__).parent
-FILES = [
-    path
-    for room in ("reference", "strategies", "properties", "reports")
-    for path in sorted((ROOT / room).rglob("*.py"))
-]
-#: What each room may import of the others: data flows one way.
-ALLOWED = {
-    "reference": {"reference"},
-    "strategies": {"reference", "strategies"},
-    "properties": {"reference", "strategies", "properties"},
-    "reports": {"reference", "strategies", "properties", "reports"},
-}
+#: Every package, lowest first: each imports from itself and from those above it in the list.
+ORDER = (
+    "reference.exercise_arguments",
+    "reference.linen",
+    "reference.nnx",
+    "reference.pytrees",
+    "reference.numerics",
+    "reference.optimizers",
+    "reference.problems",
+    "reference.subjects",
+    "reference.observation",
+    "reference.oracles",
+    "reference.correct",
+    "reference.corpus",
+    "strategies",
+    "properties.laws",
+    "properties.scripts",
+    "properties.engine",
+    "properties.plan",
+    "properties.processes",
+    "properties.test_laws",
+    "reports.results",
+    "reports.formats",
+    "reports.comparison",
+    "reports.run",
+    "reports.cli",
+    "reports.pytest_plugin",
+    "reports.nightly",
+    "reports.libraries",
+)
+#: More than this is a second folder that has not been found yet.
+MOST_MODULES = 14
+#: A soft limit: beyond it, a file of code (not a table) holds a second concept.
+LONG = 400
+TABLES = ("catalogue.py", "report.schema.json")
 
 
-def room_of(path):
-    return path.relative_to(ROOT).parts[0]
+def modules_of(root):
+    """Return the modules of a copy of the package by dotted name, tests left aside."""
+    rooms = ("reference", "strategies", "properties", "reports")
+    files = [path for room in rooms for path in (root / room).rglob("*.py")]
+    return {dotted(path, root): path for path in files if "meta" not in path.parts}
 
 
-def rooms_imported(path):
-    """Return the rooms that a module imports from, absolute or relative."""
-    package = path.relative_to(ROOT).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = ["frostproof", *package[: len(package) + 1 - node.level]] if node.level else []
-            names = [[*base, *(node.module or "").split(".")]]
-        else:
-            continue
-        yield from (name[1] for name in names if name[0] == "frostproof" and len(name) > 1)
+def dotted(path, root):
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_keeps_the_house_rules(path):
-    """It imports only what lies below it, stays under 300 lines, and says what it is for."""
-    text = path.read_text()
-    meta = "meta" in path.parts
-    # Specimens, accepted programs and recipes are subjects: they use what a third party's would.
-    subject = {"specimens", "accepted", "libraries"} & set(path.parts)
-    allowed = ALLOWED["strategies" if subject else room_of(path)] | {""}
+def imports_of(path, root, modules):
+    """Return the modules of the package that a file imports, at its top, lazily or for types."""
+    package = path.relative_to(root).parts[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            if not (node.level or (node.module or "").split(".")[0] == "frostproof"):
+                continue
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            base += [part for part in (node.module or "").split(".") if part != "frostproof"]
+            for alias in node.names:
+                inner = ".".join(filter(None, (*base, alias.name)))
+                found.add(inner if inner in modules else ".".join(base))
+        elif isinstance(node, ast.Import):
+            found |= {a.name.removeprefix("frostproof.") for a in node.names}
+    return (found & modules.keys()) - {dotted(path, root)}
 
-    assert meta or set(rooms_imported(path)) <= allowed
-    assert text.count("\n") <= 300
+
+def graph_of(root):
+    """Return what each module of a copy of the package imports of it."""
+    modules = modules_of(root)
+    return {name: imports_of(path, root, modules) for name, path in modules.items()}
+
+
+def circles(graph):
+    """Return the sets of modules that import one another, directly or by way of others."""
+    reach = {}
+
+    def reached(name):
+        seen, open_ends = set(), [name]
+        while open_ends:
+            for other in graph[open_ends.pop()] - seen:
+                seen.add(other)
+                open_ends.append(other)
+        return seen
+
+    reach = {name: reached(name) for name in graph}
+    return {
+        frozenset(other for other in reach[name] if name in reach[other])
+        for name in graph
+        if name in reach[name]
+    }
+
+
+def rank(module):
+    """Return the place of a module's package in the order."""
+    places = [i for i, each in enumerate(ORDER) if f"{module}.".startswith(f"{each}.")]
+    return places[0] if places else None
+
+
+def upward(graph):
+    """Return the imports from a package that stands later in the order."""
+    return {
+        f"{name} imports {other}"
+        for name, others in graph.items()
+        for other in others
+        if None not in (rank(name), rank(other)) and rank(other) > rank(name)
+    }
+
+
+def test_no_module_is_in_a_circle_and_none_imports_upwards():
+    """Lazy imports and those for types count: they hide a circle, and it stays one."""
+    graph = graph_of(ROOT)
+
+    assert not circles(graph)
+    assert not upward(graph)
+    packages = {name for name, path in modules_of(ROOT).items() if path.name == "__init__.py"}
+    assert {name for name in graph if rank(name) is None} <= packages, "not in the order"
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        ("reference/pytrees/paths.py", "def f():\n    from .snapshot import Leaf\n"),
+        ("reference/numerics/rounding.py", "from frostproof.reports.results import row\n"),
+        (
+            "reference/optimizers/recorded.py",
+            "import typing\nif typing.TYPE_CHECKING:\n    from ..subjects.moment import Moment\n",
+        ),
+    ],
+    ids=["lazy", "upwards", "for types"],
+)
+def test_a_planted_circle_is_found(planted, tmp_path):
+    """The rule itself: each kind of import that a circle may hide in is seen."""
+    place, text = planted
+    for path in modules_of(ROOT).values():
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    assert not circles(graph_of(tmp_path)) | upward(graph_of(tmp_path))
+    with (tmp_path / place).open("a") as file:
+        file.write(text)
+
+    graph = graph_of(tmp_path)
+    assert circles(graph) | upward(graph)
+
+
+def test_a_folder_holds_few_modules_and_a_name_says_one_thing():
+    """No folder grows past what can be seen at once; names in `reference/` are there once."""
+    files = [
+        path
+        for room in ("reference", "strategies", "properties", "reports")
+        for path in (ROOT / room).rglob("*.py")
+        if path.name != "__init__.py"
+    ]
+    folders = Counter(path.parent.relative_to(ROOT) for path in files)
+    names = Counter(path.name for path in files if path.relative_to(ROOT).parts[0] == "reference")
+
+    assert {folder: n for folder, n in folders.items() if n > MOST_MODULES} == {}
+    assert {name: n for name, n in names.items() if n > 1} == {}
+
+
+@pytest.mark.parametrize("path", sorted(modules_of(ROOT).values()), ids=lambda p: dotted(p, ROOT))
+def test_a_file_says_what_it_is_for(path):
+    """Its first line does; and it is of a length that one concept takes."""
+    text = path.read_text(encoding="utf-8")
     first = text.partition("\n")[0]
+
     assert first.startswith('"""')
     assert len(first) > 20
+    assert path.name in TABLES or text.count("\n") <= LONG
 
 
-def test_the_rule_sees_imports():
-    """The scan itself: it finds what a family of laws really imports."""
-    laws = ROOT / "properties" / "frozen_laws.py"
-    assert {"reference", "strategies"} <= set(rooms_imported(laws))
+def test_the_law_book_is_read_without_jax():
+    """The command line and the pytest plugin list laws in every run, JAX or no JAX."""
+    import subprocess
+    import sys
+
+    code = "import sys, frostproof.properties.laws.book; assert 'jax' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_facade_is_what_it_lists():

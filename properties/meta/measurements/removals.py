@@ -25,8 +25,8 @@ from frostproof.properties.meta.reference.corpus import test_specimens, test_tra
 from frostproof.properties.plan.checks import Check, plan_checks
 from frostproof.reference.corpus.specimens import MODULES, TRAINING_MODULES
 from frostproof.reference.corpus.specimens.specimen import specimens_of
-from frostproof.reference.correct.registry import REFERENCES
 from frostproof.reference.subjects.loading import load
+from frostproof.reference.subjects.targets import REFERENCES
 from frostproof.reports.run.verify import object_subject
 
 #: A law has nothing to find in a correct program, however long it looks: the soundness run is

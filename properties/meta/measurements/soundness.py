@@ -1,6 +1,6 @@
 """The soundness run: correct programs judged at length; whatever is refuted is a false alarm.
 
-    python properties/meta/measurements/soundness.py --resume properties/meta/measurements/measured/soundness.jsonl
+    cd properties/meta/measurements && python soundness.py --resume measured/soundness.jsonl
 
 The references are held to what they promise by 2,000 examples a law, the accepted programs by a
 twentieth of that: more than a million in all. Every verdict is written as it is reached, and a run
@@ -26,7 +26,7 @@ from frostproof.properties.plan.checks import Check, plan_checks
 from frostproof.properties.plan.run_settings import RunSettings
 from frostproof.properties.processes.judging import Judging
 from frostproof.reference.corpus.accepted import EXERCISES, TRAINERS
-from frostproof.reference.correct.registry import REFERENCES
+from frostproof.reference.subjects.targets import REFERENCES
 from frostproof.reports.results.row import FAILING, Row
 
 HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from frostproof.reference.corpus.accepted import EXERCISES, TRAINERS
-from frostproof.reference.correct.registry import REFERENCES
+from frostproof.reference.subjects.targets import REFERENCES
 from frostproof.reports.results.row import FAILING
 
 Row = dict[str, Any]

@@ -131,7 +131,8 @@ def test_the_soundness_run_is_written():
 def test_no_module_is_imported_before_its_mutant_can_stand_in_for_it():
     """Once the plans imported the law book, and with it a module: all its mutants survived."""
     look = (
-        "import sys; from frostproof.properties.meta.measurements.mutation.mutation_plans import PLANS; "
+        "import sys; "
+        "from frostproof.properties.meta.measurements.mutation.mutation_plans import PLANS; "
         "print(*PLANS.keys() & sys.modules.keys())"
     )
 

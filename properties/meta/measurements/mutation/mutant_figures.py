@@ -70,8 +70,8 @@ def markdown(rows: list[Row], mutants: int, versions: dict[str, str]) -> str:
         "",
         (
             "The same mutants, judged by our laws (on the wrappers in `reference/` and "
-            "`reference/corpus/accepted/`) and by Optax's own tests of these three modules, without the "
-            "two of them that fail on the modules as they are."
+            "`reference/corpus/accepted/`) and by Optax's own tests of these three modules, "
+            "without the two of them that fail on the modules as they are."
         ),
         "",
         "| module | mutants | equivalent | killed by our laws | by Optax's tests |",

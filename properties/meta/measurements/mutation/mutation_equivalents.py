@@ -15,6 +15,8 @@ _EVENT = 'if event {} "return" or self.found or not self.updates:'
 _ZEROED = "return jnp.zeros_like(gradient) if path[0].key {} FROZEN else gradient"
 _NAMED = f"frostproof.reference.nnx: {_ZEROED.format('==')} → {{}}"
 
+_UNDONE = "frostproof.reference.observation.undone_updates"
+_TRAINERS = "frostproof.reference.correct.trainers"
 EQUIVALENT: dict[str, str] = {
     f"optax.transforms._masking: {_CALLABLE.format('>')} → {_CALLABLE.format('!=')}": (
         "no length is negative"
@@ -30,9 +32,9 @@ EQUIVALENT: dict[str, str] = {
     _SQUEEZED.format("1"): _COLUMN,
     _NAMED.format(_ZEROED.format("<=")): "there are l1 and l2, and l1 is the frozen one",
     _NAMED.format(_ZEROED.format("is")): "CPython has one object for each name of an attribute",
-    f"frostproof.reference.observation.undone_updates: {_EVENT.format('!=')} → {_EVENT.format('<')}": (
+    f"{_UNDONE}: {_EVENT.format('!=')} → {_EVENT.format('<')}": (
         "of the events that a profile function is told, none sorts behind `return`"
     ),
-    "frostproof.reference.correct.trainers.linen_techniques: @final → (nothing)": "a word for type checkers",
-    "frostproof.reference.correct.trainers.nnx_techniques: @final → (nothing)": "a word for type checkers",
+    f"{_TRAINERS}.linen_techniques: @final → (nothing)": "a word for type checkers",
+    f"{_TRAINERS}.nnx_techniques: @final → (nothing)": "a word for type checkers",
 }

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 # Of modules that are mutated none may be imported here: no mutant could stand in for it.
-from frostproof.reference.correct.registry import TECHNIQUES
+from frostproof.reference.subjects.targets import TECHNIQUES
 
 
 @dataclass(frozen=True)
@@ -162,21 +162,23 @@ PLANS = {
     "frostproof.reference.observation.undone_updates": Plan(
         judged=(
             Judged(
-                f"{_ACCEPTED}.linen_techniques:restored_after_the_update",
+                f"{_ACCEPTED}.exercises.linen_recipes:restored_after_the_update",
                 ("answer-xray-*",),
                 "linen",
             ),
             Judged(
-                f"{_ACCEPTED}.nnx_exercises:restored_after_the_update", ("answer-xray-*",), "nnx"
+                f"{_ACCEPTED}.exercises.nnx_recipes:restored_after_the_update",
+                ("answer-xray-*",),
+                "nnx",
             ),
             Judged(
-                f"{_SPECIMENS}.norms:norm_before_reported_twice",
+                f"{_SPECIMENS}.exercises.norms:norm_before_reported_twice",
                 ("answer-xray-frozen",),
                 "linen",
                 refuted=True,
             ),
             Judged(
-                f"{_SPECIMENS}.norms:norm_before_reported_twice_nnx",
+                f"{_SPECIMENS}.exercises.norms:norm_before_reported_twice_nnx",
                 ("answer-xray-frozen",),
                 "nnx",
                 refuted=True,

@@ -10,6 +10,8 @@ from frostproof.properties.engine.call_cache import CAPACITY, CallCache
 from frostproof.properties.engine.coverage import unmet
 from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
 from frostproof.properties.laws.law import Inconclusive, Law, label, refute
+from frostproof.reference.observation.run import run as run_subject
+from frostproof.reference.subjects.capability import Capability, Requirement
 from frostproof.reference.subjects.exercise import Exercise
 from frostproof.strategies.problems import exercises
 from frostproof.strategies.shapes import EDGES, pool
@@ -18,7 +20,7 @@ from frostproof.strategies.shapes import EDGES, pool
 def law(check, **fields):
     """Make a law from a check on one call."""
     fields = {"guarantee": "computes", "meaning": "", "draws": exercises.single} | fields
-    return Law("toy", needs="exercise", check=check, **fields)
+    return Law("toy", needs=Requirement.on(Capability.EXERCISE), check=check, **fields)
 
 
 def answering(answer=(0.0, 0.0, 0.0)):
@@ -130,8 +132,11 @@ def test_the_memory_is_bounded():
     """The oldest call is forgotten when a new one needs its place."""
 
     class Subject:
-        def run(self, problem, watched):
-            return problem
+        pass
+
+    @run_subject.register
+    def _(subject: Subject, problem, *, watched=False):
+        return problem
 
     memory, subject = CallCache(), Subject()
     for problem in range(CAPACITY + 5):

@@ -22,12 +22,12 @@ SAMPLE = (
     "rows:last_row_dropped_nnx",
     "seeds:seed_of_16_bits",
     "shapes:relu_on_the_prediction",
-    "optax_transformations:leak_from_step_three",
-    "optax_transformations:two_levels_deep",
-    "optax_transformations:leaves_by_last_name",
-    "optax_wrappers:state_for_frozen_leaves",
-    "optax_wrappers:tiny_rate_for_frozen_leaves",
-    "linen_trainer_losses:last_row_left_out",
+    "transformations:leak_from_step_three",
+    "transformations:two_levels_deep",
+    "transformations:leaves_by_last_name",
+    "masks:state_for_frozen_leaves",
+    "masks:tiny_rate_for_frozen_leaves",
+    "trainer_losses:last_row_left_out",
 )
 
 
@@ -49,7 +49,7 @@ def test_a_counterexample_is_no_larger_than_the_fault_needs(id):
     assert not fn.specimen.too_large(size), size
 
 
-@pytest.mark.parametrize("id", ["rows:last_row_dropped", "optax_transformations:one_ulp"])
+@pytest.mark.parametrize("id", ["rows:last_row_dropped", "transformations:one_ulp"])
 def test_the_kill_matrix_counts_as_the_engine_does(id):
     """The same seed finds the failure at the same example."""
     fn = specimen_of(id)

@@ -10,8 +10,8 @@ import pytest
 
 ACCEPTED = "frostproof.reference.corpus.accepted"
 SPECIMENS = "frostproof.reference.corpus.specimens"
-SPREAD = f"{ACCEPTED}.trainers_sharded:spread_over_devices"
-DECAYED = f"{ACCEPTED}.trainers_sharded:decayed_over_devices"
+SPREAD = f"{ACCEPTED}.trainers.sharded:spread_over_devices"
+DECAYED = f"{ACCEPTED}.trainers.sharded:decayed_over_devices"
 #: Laws that look at parameters and losses, replay gradients and put weights in place.
 LAWS = ("frozen-value", "loss-is-mse", "trains-as-if-alone", "frozen-special-weights")
 
@@ -53,13 +53,17 @@ def test_in_double_precision():
     correct = (
         ("frostproof.reference.linen:freeze_first_dense", "linen", "answer-loss-is-mse"),
         ("frostproof.reference.nnx:freeze_first_dense", "nnx", "answer-norms-equal"),
-        (f"{ACCEPTED}.optax_wrappers:partition", "optax", "trainable-follows-oracle"),
-        (f"{ACCEPTED}.trainers_linen:multi_transform", "trainer", *LAWS[:3]),
-        (f"{ACCEPTED}.trainers_own_models:tokens_and_mask", "trainer", "loss-is-mse"),
+        (f"{ACCEPTED}.wrappers.partitions:partition", "optax", "trainable-follows-oracle"),
+        (f"{ACCEPTED}.trainers.linen_steps:multi_transform", "trainer", *LAWS[:3]),
+        (f"{ACCEPTED}.trainers.own_models:tokens_and_mask", "trainer", "loss-is-mse"),
     )
     faulty = (
-        (f"{SPECIMENS}.losses:half_the_mse", "linen", "answer-loss-is-mse"),
-        (f"{SPECIMENS}.own_models:decay_of_zeroed_gradients", "trainer", "frozen-value"),
+        (f"{SPECIMENS}.exercises.losses:half_the_mse", "linen", "answer-loss-is-mse"),
+        (
+            f"{SPECIMENS}.trainers.foreign_models:decay_of_zeroed_gradients",
+            "trainer",
+            "frozen-value",
+        ),
     )
 
     found = judged({"JAX_ENABLE_X64": "1"}, *correct, *faulty)

@@ -67,10 +67,10 @@ def test_an_unfrozen_leaf_that_cannot_move_is_no_failure(problem):
 @pytest.mark.parametrize(
     ("name", "law", "reason"),
     [
-        ("trainers_linen:everything_frozen", "trains-as-if-alone", TOO_LITTLE),
-        ("trainers_linen:one_leaf_that_is_frozen", "frozen-under-overflow", TOO_LITTLE),
-        ("trainers_linen_layers:tokens", "frozen-under-overflow", TOO_LITTLE),
-        ("optax_wrappers:trainable_leaves_in_a_list", "trainable-follows-oracle", OTHER_NAMES),
+        ("trainers.linen_steps:everything_frozen", "trains-as-if-alone", TOO_LITTLE),
+        ("trainers.linen_steps:one_leaf_that_is_frozen", "frozen-under-overflow", TOO_LITTLE),
+        ("trainers.linen_layers:tokens", "frozen-under-overflow", TOO_LITTLE),
+        ("wrappers.partitions:trainable_leaves_in_a_list", "trainable-follows-oracle", OTHER_NAMES),
     ],
 )
 def test_what_a_program_cannot_show_is_not_asked_of_it(name, law, reason):

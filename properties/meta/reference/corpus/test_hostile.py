@@ -16,7 +16,7 @@ import pytest
 from frostproof import Exercise, verify
 from frostproof.reference.corpus.specimens.hostile.hostile_exercises import interrupts
 
-MODULES = ("hostile", "hostile_trainers")
+MODULES = ("hostile.hostile_exercises", "hostile.hostile_trainers")
 SOUND = "frostproof.reference.linen:freeze_first_dense"
 EXPECTED = {
     f"frostproof.reference.corpus.specimens.{module}:{name}": expected

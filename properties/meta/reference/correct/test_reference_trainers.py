@@ -14,6 +14,7 @@ from frostproof.reference.correct.trainers import (
 )
 from frostproof.reference.correct.trainers.peers import counterpart_of
 from frostproof.reference.correct.trainers.techniques import rests_without_gradient
+from frostproof.reference.observation.run import run as run_subject
 from frostproof.reference.optimizers.catalogue import CATALOGUE
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.architecture import Architecture, Layer
@@ -39,7 +40,7 @@ def problem(architecture=PLAIN[0], frozen=("l1",), named="sgd", **fields):
 
 
 def run(trainer, problem):
-    trajectory = trainer.run(problem)
+    trajectory = run_subject(trainer, problem)
     if trajectory.raised:
         raise trajectory.raised
     return trajectory

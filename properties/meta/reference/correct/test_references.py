@@ -4,7 +4,6 @@ import pytest
 
 from frostproof.properties.plan.profiles import PROFILES
 from frostproof.properties.plan.run_settings import RunSettings
-from frostproof.reference.correct import registry as references
 from frostproof.reference.correct import wrappers as optax_wrappers
 from frostproof.reference.correct.trainers import (
     linen_techniques as linen_trainers,
@@ -12,6 +11,7 @@ from frostproof.reference.correct.trainers import (
 from frostproof.reference.correct.trainers import (
     nnx_techniques as nnx_trainers,
 )
+from frostproof.reference.subjects import targets as references
 from frostproof.reference.subjects.loading import load
 from frostproof.reference.subjects.naming import target_of
 

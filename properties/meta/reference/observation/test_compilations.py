@@ -13,6 +13,7 @@ from frostproof.properties.laws.book import BY_ID
 from frostproof.reference import linen, nnx
 from frostproof.reference.correct import wrappers as optax_wrappers
 from frostproof.reference.observation import compilations
+from frostproof.reference.observation.run import run
 from frostproof.reference.subjects.exercise import Exercise
 from frostproof.strategies.optimizers import common
 from frostproof.strategies.problems import exercises
@@ -63,9 +64,9 @@ def test_an_exercise_compiles_for_shapes_and_not_for_examples(exercise, data):
     """Another seed, learning rate and batch of the same shape run what is compiled already."""
     problem = data.draw(exercises.problems(exercise, EDGES[:4]))
     other = replace(problem, seed=problem.seed ^ 1, fill=problem.fill ^ 1, learning_rate=0.25)
-    exercise.run(problem, watched=False)
+    run(exercise, problem)
     before = compilations.compilations()
-    call = exercise.run(other, watched=False)
+    call = run(exercise, other)
     assert call.raised is None
     assert compilations.compilations() == before
 
@@ -78,8 +79,8 @@ def test_an_exercise_compiles_for_shapes_and_not_for_examples(exercise, data):
 def test_a_wrapper_compiles_for_structures_and_not_for_examples(wrapper, data):
     """Other parameters and gradients of the same tree run what is compiled already."""
     problem = data.draw(problems(wrapper, common()))
-    wrapper.run(problem)
+    run(wrapper, problem)
     before = compilations.compilations()
-    trajectory = wrapper.run(replace(problem, fill=problem.fill ^ 1))
+    trajectory = run(wrapper, replace(problem, fill=problem.fill ^ 1))
     assert len(trajectory.steps) == problem.steps
     assert compilations.compilations() == before

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from frostproof.reference.subjects.loading import as_subject, load
-from frostproof.reference.subjects.target import UnusableTarget
+from frostproof.reference.subjects.targets import UnusableTarget
 
 GOOD = "def fn(seed, x, y, lr):\n    return [0.0, 0.0, 0.0]\n"
 

@@ -6,12 +6,13 @@ import numpy as np
 
 from frostproof.reference.corpus.specimens.specimen import Needs, specimen
 from frostproof.reference.correct.trainers import linen_techniques as linen_trainers
+from frostproof.reference.observation.run import run as run_subject
 
 CORRECT = linen_trainers.gradient_zeroing
 
 
 class Faulty:
-    """A reference trainer with another `run`."""
+    """A reference trainer that is run in another way."""
 
     def __init__(self, run):
         """Keep what it does in place of the correct run."""
@@ -21,16 +22,18 @@ class Faulty:
         """Be the correct one in all else."""
         return getattr(CORRECT, name)
 
-    def run(self, problem, *, watched=False):
-        """Do what is wrong."""
-        return self.faulty_run(problem)
+
+@run_subject.register
+def _(subject: Faulty, problem, *, watched=False):
+    """Do what is wrong."""
+    return subject.faulty_run(problem)
 
 
 def instead(**fields):
     """Return a trainer that runs another problem, and says that it was the one asked for."""
 
     def run(problem):
-        trajectory = CORRECT.run(replace(problem, **fields))
+        trajectory = run_subject(CORRECT, replace(problem, **fields))
         trajectory.problem = problem
         return trajectory
 
@@ -40,7 +43,7 @@ def instead(**fields):
 def at_twice_the_rate(problem):
     """Run the problem by doubled steps."""
     rate = dict(problem.optimizer.hyperparameters)["learning_rate"]
-    return instead(optimizer=problem.optimizer.at_rate(2 * rate)).run(problem)
+    return run_subject(instead(optimizer=problem.optimizer.at_rate(2 * rate)), problem)
 
 
 @specimen(law="upstream-still-trains", seen="`stop_gradient` on a part of an activation")
@@ -48,7 +51,7 @@ def half_the_gradient_upstream():
     """The first layer gets half of its gradient."""
 
     def run(problem):
-        trajectory = CORRECT.run(problem)
+        trajectory = run_subject(CORRECT, problem)
         given = trajectory.steps[0].given
         first = problem.architecture.leaves[0]
         if first in given.gradients:
@@ -64,7 +67,7 @@ def silent_about_patterns():
     """A pattern without a match raises nothing."""
 
     def run(problem):
-        trajectory = CORRECT.run(problem)
+        trajectory = run_subject(CORRECT, problem)
         trajectory.raised = None
         return trajectory
 
@@ -76,7 +79,7 @@ def one_leaf_fewer():
     """One leaf fewer is frozen than in the other representations."""
 
     def run(problem):
-        trajectory = CORRECT.run(problem)
+        trajectory = run_subject(CORRECT, problem)
         step = trajectory.steps[0]
         step.frozen = step.frozen - {min(step.frozen)}
         return trajectory
