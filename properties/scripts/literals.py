@@ -70,11 +70,20 @@ def nested(tree: Any) -> str:
     """Write a tree of arrays and bools in the containers that it has."""
     if isinstance(tree, Mapping):
         return "{" + ", ".join(f"{key!r}: {nested(value)}" for key, value in tree.items()) + "}"
+    if is_named_tuple(tree):
+        parts = zip(tree._fields, tree, strict=True)
+        written = ", ".join(f"{name}={nested(part)}" for name, part in parts)
+        return f"{type(tree).__name__}({written})"
     if isinstance(tree, tuple):
         return "(" + "".join(f"{nested(value)}, " for value in tree) + ")"
     if isinstance(tree, list):
         return "[" + ", ".join(map(nested, tree)) + "]"
     return literal(tree) if isinstance(tree, np.ndarray) else repr(tree)
+
+
+def is_named_tuple(tree: Any) -> bool:
+    """Tell whether a value is a named tuple, which a script has to define before it is written."""
+    return isinstance(tree, tuple) and hasattr(tree, "_fields")
 
 
 def _dtype(dtype: np.dtype[Any]) -> str:

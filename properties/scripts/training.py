@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +15,7 @@ from ...reference.pytrees.paths import path_text
 from ...reference.subjects.moment import Moment
 from ...reference.subjects.naming import target_of
 from ..laws.law import Law, Refutation, SubjectRaised
-from .literals import import_subject, literal, nested
+from .literals import import_subject, is_named_tuple, literal, nested
 
 _PRELUDE = """\
 import base64
@@ -141,8 +142,10 @@ def _trainer_run(run: Trajectory, assertion: str) -> Iterator[str]:
     problem = run.problem
     yield f"optimizer = {problem.optimizer.source}"
     for number in range(1, max(problem.steps, 1) + 1):
-        x, y = (jax.tree.map(np.asarray, part) for part in problem.batch(number))
-        yield f"batch_{number} = Batch(x={nested(x)}, y={nested(y)})"
+        batch = jax.tree.map(np.asarray, problem.batch(number))
+        if number == 1:
+            yield from _named_tuples(batch)
+        yield f"batch_{number} = {nested(batch)}"
     if problem.disturbed and run.steps:
         yield from _disturbing(problem.disturbed, run)
     if "given[" in assertion:
@@ -279,6 +282,21 @@ _CHANGES = {
     "huge": "leaf * (jnp.finfo(leaf.dtype).max / 16)",
     "nan": "jnp.where(leaf == 0, leaf, jnp.nan)",
 }
+
+
+def _named_tuples(batch: Any) -> Iterator[str]:
+    """Write the named tuples of a user's own batches; `Batch` is there already."""
+    kinds: dict[str, tuple[str, ...]] = {}
+
+    def look(tree: Any) -> bool:
+        if is_named_tuple(tree):
+            kinds.setdefault(type(tree).__name__, tree._fields)
+        return False
+
+    jax.tree.map(lambda leaf: leaf, batch, is_leaf=look)
+    for name, fields in kinds.items():
+        if (name, *fields) != ("Batch", "x", "y"):
+            yield f"{name} = collections.namedtuple({name!r}, {' '.join(fields)!r})"
 
 
 def _disturbing(disturbance: str, run: Trajectory) -> Iterator[str]:

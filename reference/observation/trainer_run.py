@@ -106,7 +106,8 @@ def _step(
 ) -> Moment:
     batch, untouched = problem.batch(number), problem.batch(number)
     # Only before the first step: the others start from weights of the program's own making.
-    prediction = predicted(training, batch.x) if number == 1 else None
+    asked = number == 1 and hasattr(batch, "x")
+    prediction = predicted(training, batch.x) if asked else None
     compiled = compilations()
     reported = training.step(batch)
     trajectory.compilations.append(compilations() - compiled)
@@ -116,7 +117,7 @@ def _step(
     loss = np.asarray(reported) if hasattr(reported, "dtype") else reported
     number_like = isinstance(loss, int | float) or getattr(loss, "shape", None) == ()
     step = Step(before, after, frozen, number, float(loss) if number_like else None)
-    step.targets = untouched.y
+    step.targets = getattr(untouched, "y", None)
     if prediction is not None:
         step.prediction, step.sensitivity = prediction.value, prediction.sensitivity
         step.noisy = before.model_state is not None or noisy(before.rest)

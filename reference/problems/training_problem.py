@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
@@ -23,10 +24,15 @@ class Batch(NamedTuple):
 
 
 class Drawn:
-    """A batch of a user's own strategy: compared and recorded by what it holds."""
+    """A batch of a user's own strategy, in the form in which it was drawn.
+
+    It may be any pytree of arrays: a dict, a tuple, a named tuple, an object with `.x` and `.y`
+    that JAX does not know. It is compared and recorded by what it holds.
+    """
 
     def __init__(self, batch: Any):
-        self.batch = Batch(_copy(batch.x), _copy(batch.y))
+        """Copy a batch; raises `TypeError` where it holds no array."""
+        self.batch = _copy(_as_tree(batch))
         leaves, form = _flatten(self.batch)
         self._identity = (str(form), *((a.dtype.str, a.shape, a.tobytes()) for a in leaves))
 
@@ -37,7 +43,7 @@ class Drawn:
         return hash(self._identity)
 
     def __repr__(self) -> str:
-        return f"x={self.batch.x!r}, y={self.batch.y!r}"
+        return repr(self.batch)
 
 
 #: How the values of a batch are made, the plainest first. `overflowing` squares beyond float32.
@@ -90,11 +96,13 @@ class TrainingProblem:
         """The number of steps among the actions."""
         return self.actions.count("step")
 
-    def batch(self, number: int) -> Batch:
-        """Make the fresh, writable batch of a step, counted from 1."""
+    def batch(self, number: int) -> Any:
+        """Make the fresh, writable batch of a step, counted from 1: a `Batch`, or a copy of what
+        the user's own strategy drew.
+        """
         if self.batches is not None:
             drawn = self.batches[(number - 1) % len(self.batches)].batch
-            return Batch(_copy(drawn.x), _copy(drawn.y))
+            return _copy(drawn)
         generator = np.random.default_rng((self.fill, number))
         x = generator.standard_normal((self.rows, self.features), np.float32)
         outputs = self.architecture.outputs if self.architecture else self.outputs
@@ -146,6 +154,23 @@ class TrainingProblem:
         return cls(**values)
 
 
+def _as_tree(batch: Any) -> Any:
+    """Return a batch as a pytree of arrays; an object that is none is taken by its `.x` and `.y`.
+
+    Raises `TypeError`, which says what `batches=` has to draw.
+    """
+    leaves, _ = _flatten(batch)
+    if leaves and all(hasattr(leaf, "dtype") or np.isscalar(leaf) for leaf in leaves):
+        return batch
+    if hasattr(batch, "x") and hasattr(batch, "y"):
+        return Batch(batch.x, batch.y)
+    held = "nothing" if not leaves else f"a {type(leaves[0]).__name__}"
+    raise TypeError(
+        f"`batches` drew a {type(batch).__name__} that holds {held}, expected a batch as "
+        "`train_step` takes it: a dict, tuple or named tuple of arrays, nested or not"
+    )
+
+
 def _copy(tree: Any) -> Any:
     from jax.tree_util import tree_map  # here: a law book is read without JAX
 
@@ -173,26 +198,32 @@ def _imposed(regime: str, values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _written(batch: Batch) -> dict[str, Any]:
+def _written(batch: Any) -> dict[str, Any]:
     """Write a batch of arrays, or of nested containers of them, as JSON."""
+    if isinstance(batch, np.ndarray):
+        return {"dtype": batch.dtype.name, "shape": list(batch.shape), "values": batch.tolist()}
+    if isinstance(batch, Mapping):
+        return {"mapping": {str(key): _written(entry) for key, entry in batch.items()}}
+    if hasattr(batch, "_fields"):  # a named tuple
+        parts = zip(batch._fields, batch, strict=True)
+        named = {name: _written(part) for name, part in parts}
+        return {"named": type(batch).__name__, "fields": named}
+    return {"sequence": [_written(entry) for entry in batch], "of": type(batch).__name__}
 
-    def write(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            return {"dtype": value.dtype.name, "shape": list(value.shape), "values": value.tolist()}
-        if isinstance(value, Mapping):
-            return {"mapping": {str(key): write(entry) for key, entry in value.items()}}
-        return {"sequence": [write(entry) for entry in value]}
 
-    return {"x": write(batch.x), "y": write(batch.y)}
-
-
-def _read(written: Mapping[str, Any]) -> Batch:
-    def read(value: Mapping[str, Any]) -> Any:
-        if "mapping" in value:
-            return {key: read(entry) for key, entry in value["mapping"].items()}
-        if "sequence" in value:
-            return tuple(read(entry) for entry in value["sequence"])
-        dtype = getattr(ml_dtypes, value["dtype"], value["dtype"])
-        return np.array(value["values"], dtype).reshape(value["shape"])
-
-    return Batch(read(written["x"]), read(written["y"]))
+def _read(written: Mapping[str, Any]) -> Any:
+    """Read a batch back; a named tuple becomes one of the same name and fields."""
+    if "mapping" in written:
+        return {key: _read(entry) for key, entry in written["mapping"].items()}
+    if "sequence" in written:
+        entries = [_read(entry) for entry in written["sequence"]]
+        return entries if written.get("of") == "list" else tuple(entries)
+    if "named" in written:
+        parts = {name: _read(part) for name, part in written["fields"].items()}
+        if (written["named"], *parts) == ("Batch", "x", "y"):
+            return Batch(**parts)
+        return namedtuple(written["named"], list(parts))(**parts)
+    if "dtype" not in written:  # as releases up to 0.1.0 wrote a batch
+        return Batch(_read(written["x"]), _read(written["y"]))
+    dtype = getattr(ml_dtypes, written["dtype"], written["dtype"])
+    return np.array(written["values"], dtype).reshape(written["shape"])
