@@ -36,8 +36,8 @@ def training_runs_to_its_end(trajectory: Trajectory) -> None:
         if optimizer.facts.picky:
             raise Inconclusive(f"{optimizer.name} raises on some trees")
         ended, asserted = ending(trajectory.raised), assertion_of(trajectory.raised)
-        step = len(trajectory.steps) + 1
-        raise SubjectRaised(f"step {step} {ended}", assertion=asserted, raised=ended)
+        message = f"{trajectory.at_work} {ended}"
+        raise SubjectRaised(message, assertion=asserted, raised=ended)
     if trajectory.malformed:
         asserted = "callable(getattr(optimizer, 'update', None))"
         refute(f"the answer is {trajectory.malformed}", assertion=asserted)

@@ -26,8 +26,6 @@ from .trajectory import Step, Trajectory
 def run_trainer(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
     """Begin a training and do what the problem says; an exception ends it, and is kept."""
     trajectory = Trajectory(problem, declared_loss=trainer.loss)
-    steps: list[Step] = []
-    trajectory.steps = steps
     try:
 
         def begin(optimizer: Optimizer) -> Training:
@@ -37,12 +35,14 @@ def run_trainer(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
             record = recording.__wrapped__ if problem.anew else recording
             return trainer.begin(problem.seed, problem.batch(1), record(transformation))
 
+        trajectory.at_work = "`create`"
         training = begin(problem.optimizer)
         chosen = select(named_leaves(training.params()), trainer.frozen)
         trajectory.chosen = chosen
         if problem.weights != "initialised":
+            trajectory.at_work = "`with_params`"
             reweigh(training, problem, chosen)
-        _act(training, begin, problem, trajectory, steps)
+        _act(training, begin, problem, trajectory)
     except BaseException as error:
         let_through(error)
         trajectory.raised = error
@@ -54,10 +54,10 @@ def _act(
     begin: Callable[[Optimizer], Training],
     problem: TrainingProblem,
     trajectory: Trajectory,
-    steps: list[Step],
 ) -> None:
     frozen = chosen = trajectory.chosen
     saved, number, refrozen, optimizer = None, 0, False, problem.optimizer
+    trajectory.at_work = "looking at what `create` returned"
     before = training.moment()
     floats = {path for path, leaf in before.params.items() if leaf.array.dtype.kind in "fcV"}
     sets = {
@@ -69,9 +69,11 @@ def _act(
     for action in problem.actions:
         if action == "step":
             number += 1
-            before = _step(training, problem, before, frozen, number, trajectory, steps)
-            steps[-1].optimizer = optimizer
+            trajectory.at_work = f"step {number}"
+            before = _step(training, problem, before, frozen, number, trajectory)
+            trajectory.steps[-1].optimizer = optimizer
             continue
+        trajectory.at_work = f"`refreeze` ({action})" if action in sets else f"{action!r}"
         if action in sets:
             frozen, refrozen = sets[action], True
             training.refreeze(tuple(sorted(map(path_text, frozen))))
@@ -102,12 +104,13 @@ def _step(
     frozen: frozenset[Path],
     number: int,
     trajectory: Trajectory,
-    steps: list[Step],
 ) -> Moment:
     batch, untouched = problem.batch(number), problem.batch(number)
     # Only before the first step: the others start from weights of the program's own making.
     asked = number == 1 and hasattr(batch, "x")
+    trajectory.at_work = "`predict`"
     prediction = predicted(training, batch.x) if asked else None
+    trajectory.at_work = f"step {number}"
     compiled = compilations()
     reported = training.step(batch)
     trajectory.compilations.append(compilations() - compiled)
@@ -124,7 +127,7 @@ def _step(
         step.half_precision = half_precision(
             training.trainer, training.traceable(), batch.x, before.params
         )
-    steps.append(step)
+    trajectory.steps.append(step)
     return after
 
 

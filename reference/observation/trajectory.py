@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -62,12 +62,14 @@ class Trajectory:
     """What a subject did with one problem; its steps end where it raised."""
 
     problem: Any
-    steps: Sequence[Step] = ()
+    steps: list[Step] = field(default_factory=list)
     #: "mse", or a NumPy callable of prediction and targets; None where none was declared.
     declared_loss: Any = None
     #: The reference trainer that ran it, for laws that compare it with others.
     origin: Any = None
     raised: BaseException | None = None
+    #: Which part of the subject was at work last, such as "`create`" or "step 2".
+    at_work: str = "step 1"
     #: Why what it returned cannot be read, if it cannot.
     malformed: str | None = None
     batch_kept: bool = True

@@ -21,15 +21,14 @@ from .trajectory import Step, Trajectory
 def run_wrapper(wrapper: OptaxFreeze, problem: TreeProblem) -> Trajectory:
     """Train the drawn parameters with the optimizer that a wrapper makes; an exception is kept."""
     trajectory = Trajectory(problem)
-    steps: list[Step] = []
-    trajectory.steps = steps
     try:
+        trajectory.at_work = "the wrapper"
         optimizer = _wrap(wrapper.fn, problem)
         if not callable(getattr(optimizer, "update", None)):
             trajectory.malformed = f"a {type(optimizer).__name__}, no optimizer"
             return trajectory
         frozen = frozen_leaves(problem, snapshot(problem.params()))
-        _train(problem, optimizer, frozen, steps)
+        _train(problem, optimizer, frozen, trajectory)
     except BaseException as error:
         let_through(error)
         trajectory.raised = error
@@ -61,7 +60,7 @@ def _train(
     problem: TreeProblem,
     optimizer: Any,
     frozen: frozenset[Path],
-    steps: list[Step],
+    trajectory: Trajectory,
 ) -> None:
     update, apply = optimizer.update, optax.apply_updates
     if problem.jitted:
@@ -71,11 +70,12 @@ def _train(
     state = optimizer.init(params)
     before = Moment(snapshot(params), snapshot(state))
     for number in range(1, problem.steps + 1):
+        trajectory.at_work = f"step {number}"
         gradient = jax.tree.map(jax.numpy.asarray, problem.gradient(number))
         updates, state = update(gradient, state, params)
         params = apply(params, updates)
         after = Moment(snapshot(params), snapshot(state))
-        steps.append(Step(before, after, frozen, number, optimizer=problem.optimizer))
+        trajectory.steps.append(Step(before, after, frozen, number, optimizer=problem.optimizer))
         before = after
 
 

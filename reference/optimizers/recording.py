@@ -54,9 +54,10 @@ def recording(
     def init(params: Any) -> FrostproofState:
         global _calls
         _calls += 1
-        zeros = jax.tree.map(_zeros, params)
+        # Three trees, not one three times: a program that donates its state donates each buffer.
+        gradients, seen, updates = (jax.tree.map(_zeros, params) for _ in range(3))
         count = jnp.zeros((), jnp.int32)
-        return FrostproofState(optimizer.init(params), zeros, zeros, zeros, count)
+        return FrostproofState(optimizer.init(params), gradients, seen, updates, count)
 
     def update(
         gradients: Any, state: FrostproofState, params: Any = None, **extra: Any
@@ -68,13 +69,26 @@ def recording(
         # A structure of its own would end a scan, and a module in a state the tree itself: what
         # was handed over takes the form that the state has.
         form = state.frostproof_gradients
-        kept = [_in_form(form, tree) for tree in (gradients, seen, updates)]
+        kept = [_copy(_in_form(form, tree)) for tree in (gradients, seen, updates)]
         if None in kept:  # of unknown leaves: it is as if there had been no update
             return updates, state._replace(frostproof_inner=inner)
         count = state.frostproof_count + 1
         return updates, FrostproofState(inner, kept[0], kept[1], kept[2], count)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _copy(tree: Any) -> Any:
+    """Copy the arrays of a tree, so that no program that donates them takes the record with them.
+
+    A traced value needs no copy: what a compiled step returns has a buffer of its own.
+    """
+
+    def copy(leaf: Any) -> Any:
+        concrete = isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer)
+        return leaf.copy() if concrete else leaf
+
+    return jax.tree.map(copy, tree)
 
 
 def _zeros(leaf: Any) -> Any:

@@ -30,6 +30,6 @@ def take_moment(params: Any, opt_state: Any, model_state: Any, everything: Any) 
 
     try:
         rest = take(everything)
-    except ValueError:  # such as two leaves of one path in a state of the user's own making
+    except Exception:  # a state of the user's own making: two leaves of one path, no flattening
         rest = None
     return Moment(snapshot_of(params, copies), take(opt_state), take(model_state), rest)

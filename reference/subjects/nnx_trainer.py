@@ -110,7 +110,7 @@ class _NnxTraining:
     def moment(self) -> Moment:
         try:
             whole = self.everything()
-        except ValueError:  # an object of the user's own making, which NNX cannot look into
+        except Exception:  # an object of the user's own making, which NNX cannot look into
             return take_moment(self.params(), self.opt_state(), self.model_state(), None)
         # One walk over module and optimizer shows all there is: each takes milliseconds.
         own = self.trainer

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import signal
+import sysconfig
+import traceback
+from pathlib import Path
 
 _SHOWN = 500  # characters of a message
+#: Frames in these folders are not the user's: the standard library, installed packages, our own.
+_OTHERS = tuple(
+    str(folder.resolve())
+    for folder in {
+        *(Path(sysconfig.get_paths()[name]) for name in ("stdlib", "platstdlib", "purelib")),
+        *(Path(__file__).parents[2] / room for room in ("properties", "reports", "strategies")),
+        *(Path(__file__).parents[1] / room for room in ("observation", "optimizers", "subjects")),
+    }
+)
 
 
 def let_through(error: BaseException) -> None:
@@ -36,3 +48,16 @@ def error_text(error: BaseException) -> str:
     if len(message) > _SHOWN:
         message = message[:_SHOWN] + "…"
     return f"{name}: {message}" if message else name
+
+
+def own_line(error: BaseException) -> str | None:
+    """Return the file and line of the user's own code that an exception came through last.
+
+    None where no frame is the user's, such as for a call that Python itself refuses.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        installed = {"site-packages", "dist-packages"} & set(path.parts)
+        if path.exists() and not installed and not str(path.resolve()).startswith(_OTHERS):
+            return f"{path.name}, line {frame.lineno}"
+    return None

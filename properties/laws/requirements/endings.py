@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....reference.subjects.user_errors import error_text
+from ....reference.subjects.user_errors import error_text, own_line
 
 
 class Tampered(Exception):
@@ -16,7 +16,10 @@ class Tampered(Exception):
 
 def ending(error: BaseException) -> str:
     """Say how a call ended that gave no answer to be judged."""
-    return str(error) if isinstance(error, Tampered) else f"raised {error_text(error)}"
+    if isinstance(error, Tampered):
+        return str(error)
+    place = own_line(error)
+    return f"raised {error_text(error)}{f' ({place})' if place else ''}"
 
 
 def assertion_of(error: BaseException) -> str:
