@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from ..results.report import Report
+from .registry import register
 from .wording import conclusion
 
 
@@ -17,3 +18,6 @@ def badge(report: Report) -> str:
         message, colour = conclusion(report), "red" if report.exit_status == 1 else "lightgrey"
     content = {"schemaVersion": 1, "label": "frostproof", "message": message, "color": colour}
     return json.dumps(content) + "\n"
+
+
+register("badge.json", lambda report, folder: badge(report))

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
 from pathlib import Path
 
 from ..results.report import Report
 from ..results.report_file import REPORT, replace_file
-from .badge import badge
-from .html.kills import read_kills
-from .html.page import page
-from .junit import junit
-from .markdown import markdown
+from .registry import WRITERS
 
-#: What a folder holds after a run: report.json first, which the others are made of.
-FILES = (REPORT, "report.html", "report.md", "junit.xml", "badge.json")
+# A format registers its writer when its module is imported.
+for _module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+    if _module.name != Path(__file__).stem:
+        import_module(f".{_module.name}", __package__)
+
+#: The files that a folder holds after a run; report.json first, since the others can be made of it.
+FILES = tuple(sorted(WRITERS, key=lambda file: (file != REPORT, file)))
 
 
 def write_report(report: Report, folder: Path) -> None:
-    """Leave all files of a report in a folder, which is made if it is not there.
+    """Write all files of a report to a folder.
 
-    Raises `OSError`, with what was written before as it is.
+    Args:
+        report: the report of a whole run, or of its part so far.
+        folder: where to write; it is made if it does not exist.
+
+    Raises:
+        OSError: where a file cannot be written; the files before it are complete.
     """
     folder.mkdir(parents=True, exist_ok=True)
-
-    def whole_page(report: Report) -> str:
-        return page(report, read_kills(folder))
-
-    writers = (Report.to_json, whole_page, markdown, junit, badge)
-    for name, write in zip(FILES, writers, strict=True):
-        replace_file(folder / name, write(report))
+    for file in FILES:
+        replace_file(folder / file, WRITERS[file](report, folder))

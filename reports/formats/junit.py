@@ -9,6 +9,7 @@ from xml.etree import ElementTree as Xml
 
 from ..results.report import Report
 from ..results.row import Row
+from .registry import register
 from .wording import explain
 
 #: What XML 1.0 has no character for: a subject may have raised it all the same.
@@ -83,3 +84,6 @@ def _properties(element: Xml.Element, values: Mapping[str, str]) -> None:
 
 def _text(text: str) -> str:
     return _UNWRITABLE.sub("\ufffd", text)
+
+
+register("junit.xml", lambda report, folder: junit(report))

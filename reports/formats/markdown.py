@@ -9,6 +9,7 @@ from ..results.guarantees import standings
 from ..results.report import Report
 from ..results.row import FAILING, Row
 from .disagreement import disagreements
+from .registry import register
 from .wording import conclusion, story
 
 _SIGNS = {
@@ -116,3 +117,6 @@ def cell(text: str) -> str:
     """Escape what would end a table cell or start markup."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\*_\[\]|~$])", r"\\\1", text)
+
+
+register("report.md", lambda report, folder: markdown(report))
