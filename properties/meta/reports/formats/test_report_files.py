@@ -81,8 +81,9 @@ def test_what_a_page_is_made_of_comes_with_the_package():
     settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
     named = {
         path
-        for pattern in settings["package-data"]["frostproof.reports"]
-        for path in (root / "reports").glob(pattern)
+        for package, patterns in settings["package-data"].items()
+        for pattern in patterns
+        for path in root.joinpath(*package.split(".")[1:]).glob(pattern)
     }
     files = {path for path in (root / "reports").rglob("*.*") if path.suffix not in (".py", ".pyc")}
     files -= set((root / "reports" / "examples").rglob("*.*"))
