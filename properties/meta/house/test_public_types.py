@@ -1,0 +1,21 @@
+"""What type checkers are run on (`.ci/public-types`) uses all that is public."""
+
+import re
+from pathlib import Path
+
+import frostproof
+
+THIRD_PARTY = Path(__file__).with_name("third_party.py").read_text(encoding="utf-8")
+
+
+def test_a_third_party_uses_every_public_name():
+    """Each name is imported, and used after that."""
+    _, imports, uses = re.split(r"from frostproof import \(([^)]*)\)", THIRD_PARTY)
+
+    assert set(re.findall(r"\w+", imports)) == set(frostproof.__all__)
+    assert set(frostproof.__all__) <= set(re.findall(r"\w+", uses))
+
+
+def test_the_package_ships_its_types():
+    """Without `py.typed` a user's checker ignores them all."""
+    assert (Path(frostproof.__file__).parent / "py.typed").exists()
