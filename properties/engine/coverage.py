@@ -19,3 +19,9 @@ def unmet(budget: Mapping[str, float], labels: Mapping[str, int], examples: int)
         if bdtr(count, examples, share) < QUANTILE:  # P(at most count), binomial
             return f"only {count} of {examples} examples had: {name} (budget {share:.0%})"
     return None
+
+
+def absent(budget: Mapping[str, float], labels: Mapping[str, int], examples: int) -> str | None:
+    """Name the first label that no example had, however few they are, or return None."""
+    missing = next((name for name in budget if not labels.get(name)), None)
+    return missing and f"none of {examples} examples had: {missing}"

@@ -18,7 +18,7 @@ from ...strategies.shapes import Shape, pool
 from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
 from ..scripts.script import script
 from .call_cache import CallCache
-from .coverage import unmet
+from .coverage import absent, unmet
 from .database import NamespacedDatabase
 from .example_labels import traits
 from .liveness import confirmed, smaller
@@ -275,7 +275,7 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
     labels = dict(tally.labels)
     labels |= {f"inconclusive: {reason}": n for (reason, _), n in tally.inconclusive.items()}
     outcome, reason = "held", None
-    if (shortage := _shortage(law, tally)) is not None:
+    if (shortage := _shortage(law, tally, cut=cut)) is not None:
         outcome, reason = shortage
     elif cut:
         reason = f"stopped after {tally.seen} of {law.examples(effort.max_examples)} examples: " + (
@@ -286,7 +286,7 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
     return Verdict(outcome, tally.judged, reason=reason, labels=labels)  # type: ignore[arg-type]
 
 
-def _shortage(law: Law, tally: Tally) -> tuple[str, str] | None:
+def _shortage(law: Law, tally: Tally, *, cut: bool) -> tuple[str, str] | None:
     """Say why the judged examples are too few, or too plain, to call the law held."""
     if tally.inconclusive:
         (reason, of_subject), most = tally.inconclusive.most_common(1)[0]
@@ -296,7 +296,10 @@ def _shortage(law: Law, tally: Tally) -> tuple[str, str] | None:
             return "vacuous", f"{most} of {tally.seen} examples were inconclusive: {reason}"
     if tally.judged == 0:
         return "vacuous", "no example was judged"
-    if few := unmet(law.evidence, tally.labels, tally.judged):
+    # A run that was cut short has too few examples for a share, and none is none of any number.
+    few = unmet(law.evidence, tally.labels, tally.judged)
+    few = few or (absent(law.evidence, tally.labels, tally.judged) if cut else None)
+    if few:
         return "not-run", f"the subject gives it too little to judge: {few}"
     few = unmet(law.budget, tally.labels, tally.judged)
     return ("vacuous", few) if few else None

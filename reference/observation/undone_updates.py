@@ -33,7 +33,8 @@ def restores(call: Callable[[], Any], path: Path) -> bool:
     with jax.disable_jit(), watching_updates() as updates:
         looking = _Looking(updates, path)
         previous = sys.getprofile()
-        if previous is not None and not callable(previous):  # cProfile: nothing could put it back
+        # cProfile of Python 3.11, which nothing could put back; a newer one stands beside this.
+        if previous is not None and not callable(previous):
             return True
         sys.setprofile(looking)
         try:

@@ -128,7 +128,7 @@ def test_the_oldest_releases_are_the_lower_bounds():
 def test_an_unknown_kind_of_release_is_refused():
     """Before anything is installed."""
     run = subprocess.run(
-        [ROOT / ".ci" / "environment", "newest", "nowhere"],
+        [ROOT / ".ci" / "environment", "nightly", "nowhere"],
         env={"PYTHON": "true", "PATH": "/usr/bin:/bin"},
         cwd=ROOT,
         capture_output=True,
@@ -136,7 +136,7 @@ def test_an_unknown_kind_of_release_is_refused():
     )
 
     assert run.returncode == 2
-    assert "oldest, latest or prerelease, not newest" in run.stderr
+    assert "oldest, latest, prerelease or newest, not nightly" in run.stderr
 
 
 def test_an_issue_gets_the_title_and_the_text_of_its_file(tmp_path):

@@ -174,6 +174,21 @@ def test_a_slow_law_is_bounded_by_time_and_says_so():
     assert run(law(check), max_examples=1, seconds=0.1).reason is None  # late, and complete
 
 
+def test_a_law_that_was_cut_short_does_not_hold_on_nothing():
+    """On a busy machine a correct program is not said to keep what no example showed."""
+
+    def check(call):
+        time.sleep(0.15)
+        label("seen")
+
+    held = run(law(check, evidence={"seen": 0.3}), seconds=2)
+    empty = run(law(check, evidence={"never seen": 0.3}), seconds=2)
+
+    assert held.outcome == "held"
+    assert (empty.outcome, empty.examples < 50) == ("not-run", True)
+    assert f"none of {empty.examples} examples had: never seen" in empty.reason
+
+
 def test_a_failure_is_found_again_at_once():
     """The database belongs to one law on one subject."""
     database = InMemoryExampleDatabase()

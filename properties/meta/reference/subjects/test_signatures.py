@@ -62,7 +62,8 @@ def none():
         (lambda: linen(train_step=step), "`train_step` is called as train_step(state, batch): st"),
         (lambda: linen(train_step=None), "is called as train_step(state, batch): None is no func"),
         (lambda: linen(predict="mse"), "`predict` is called as predict(state, x): 'mse' is no fu"),
-        (lambda: linen(predict=lambda s, x, *, t: x), "(missing a required argument: 't')"),
+        # Python says since 3.12 that the argument is keyword-only.
+        (lambda: linen(predict=lambda s, x, *, t: x), "argument: 't')"),
         (lambda: linen(params=two), "`params` is called as params(state): two(a, b) does not take"),
         (lambda: linen(params=two), "take one positional argument (missing a required argument:"),
         (lambda: linen(with_params=none), "is called as with_params(state, params): none() does"),

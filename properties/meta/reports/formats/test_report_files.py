@@ -162,7 +162,8 @@ def test_a_kill_matrix_beside_the_report_appears_in_it(tmp_path):
     classes = shown.values("class")
 
     assert "1 of 2 faulty programs were refuted by the law that is about their fault" in text
-    assert [text.count(word) for word in ("outlived it", "13", "a-law-of-old")] == [1] * 3
+    assert [text.count(words) for words in ("outlived it", "a-law-of-old")] == [1, 1]
+    assert text.split().count("13") == 1  # as a word: the versions are on this page, too
     found = [classes.count(name) for name in ("killed own", "alive", "stands")]
     assert found == [4, 1, 1]
 
