@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .reference.guard.guard import Guard as Guard
     from .reference.optimizers.declared import Optimizers as Optimizers
     from .reference.pytrees.assert_frozen import assert_frozen as assert_frozen
     from .reference.pytrees.snapshot import snapshot as snapshot
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Lazy, so that `frostproof --help` and the pytest plugin import no JAX.
 _HOMES = {
     "Exercise": ".reference.subjects.exercise",
+    "Guard": ".reference.guard.guard",
     "LinenTrainer": ".reference.subjects.linen_trainer",
     "NnxTrainer": ".reference.subjects.nnx_trainer",
     "OptaxFreeze": ".reference.subjects.optax_wrapper",
@@ -34,6 +36,7 @@ _HOMES = {
 
 __all__ = [
     "Exercise",
+    "Guard",
     "LinenTrainer",
     "NnxTrainer",
     "OptaxFreeze",

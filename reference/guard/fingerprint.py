@@ -26,8 +26,8 @@ them. It is no protection against somebody who does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial, reduce
-from math import ceil, prod
+from functools import cache, partial
+from math import prod
 from typing import Literal, TypeAlias
 
 import jax
@@ -77,7 +77,9 @@ def _everywhere(leaf: jax.Array) -> NamedSharding | None:
 def _fingerprint(leaf: jax.Array, equality: Equality) -> jax.Array:
     if not leaf.size:
         return jnp.zeros(LANES, jnp.uint32)
-    parts = [_fold([_tiles(part)] * LANES, level=0) for part in _parts(leaf, equality)]
+    parts = [
+        _fold([tiles] * LANES, level=0) for part in _parts(leaf, equality) for tiles in _tiles(part)
+    ]
     lanes = [jnp.concatenate(words) for words in zip(*parts, strict=True)]
     level = 1
     while lanes[0].size > 1:
@@ -111,20 +113,26 @@ def keys(level: int) -> npt.NDArray[np.uint32]:
     return raw.view(np.uint32).reshape(LANES, 2, TILE)
 
 
-def _tiles(part: jax.Array) -> jax.Array:
-    """Return a part as words in tiles, (…, at most TILE): narrow elements are packed into words.
+def _tiles(part: jax.Array) -> list[jax.Array]:
+    """Return a part as words in tiles, (…, at most TILE): narrow elements share a word.
 
-    The elements of a tile lie one after another in the leaf; which of them share a word does not
-    matter.
+    What is left of the part behind its last tile is a shorter tile.
     """
     packed = 4 // part.dtype.itemsize
-    part = part.reshape(part.shape or (1,))
     axes, words = _cut(part.shape, packed)
+    length = words * packed
     leading = part.shape[: part.ndim - axes]
-    rows = _padded(part.reshape(*leading, -1), packed * words)
-    rows = rows.reshape(*leading, -1, packed, words).astype(jnp.uint32)
-    shifted = (rows[..., n, :] << (n * 32 // packed) for n in range(packed))
-    return reduce(lax.bitwise_or, shifted)
+    rows = part.reshape(*leading, -1)
+    whole = rows.shape[-1] - rows.shape[-1] % length
+    rest = _padded(rows[..., whole:], packed)
+    tiles = rows[..., :whole].reshape(*leading, -1, length), rest
+    return [_words(elements, packed) for elements in tiles if elements.size]
+
+
+def _words(elements: jax.Array, packed: int) -> jax.Array:
+    if packed > 1:
+        elements = elements.reshape(*elements.shape[:-1], -1, packed)
+    return lax.bitcast_convert_type(elements, jnp.uint32)
 
 
 def _cut(shape: tuple[int, ...], packed: int) -> tuple[int, int]:
@@ -134,12 +142,14 @@ def _cut(shape: tuple[int, ...], packed: int) -> tuple[int, int]:
         for words in range(TILE, _SHORT - 1, -1):
             if size % (words * packed) == 0:
                 return axes, words
-    # Cut as a whole, with zeros at the end. They collide with nothing, since shapes are compared.
-    return len(shape), min(TILE, ceil(prod(shape) / packed))
+    return len(shape), TILE
 
 
 def _padded(rows: jax.Array, length: int) -> jax.Array:
-    """Return rows with zeros at the end of each, up to a multiple of the length."""
+    """Return rows with zeros at the end of each, up to a multiple of the length.
+
+    Zeros collide with nothing, since only leaves of one shape are compared.
+    """
     missing = -rows.shape[-1] % length
     if not missing:
         return rows
@@ -153,10 +163,9 @@ def _parts(leaf: jax.Array, equality: Equality) -> list[jax.Array]:
     if leaf.dtype == jnp.bool:
         return [leaf.astype(jnp.uint8)]
     if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
-        reals = lax.real(leaf), lax.imag(leaf)
-    else:
-        reals = (leaf,)
-    return [part for real in reals for part in _integers(real, equality)]
+        real, imaginary = lax.real(leaf), lax.imag(leaf)
+        return [*_integers(real, equality), *_integers(imaginary, equality)]
+    return _integers(leaf, equality)
 
 
 def _integers(real: jax.Array, equality: Equality) -> list[jax.Array]:

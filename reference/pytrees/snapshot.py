@@ -16,7 +16,7 @@ from .paths import Entry, Path, flatten, path_text
 
 Array: TypeAlias = npt.NDArray[Any]
 
-_PYTHON_NUMBERS = (bool, int, float, complex)
+PYTHON_NUMBERS = (bool, int, float, complex)
 
 
 @final
@@ -79,20 +79,21 @@ def snapshot_of(tree: Any, copies: Copies) -> Snapshot:
     if isinstance(tree, Snapshot):
         return tree
     entries, structure = flatten(tree)
-    _require_buffers(entries)
+    require_buffers(entries)
     leaves = {}
     for path, value, variable in entries:
         known = copies.get(id(value))
         if known is None:
             known = copies[id(value)] = value, _copy(path, value)
         if (array := known[1]) is not None:
-            weak = bool(getattr(value, "weak_type", type(value) in _PYTHON_NUMBERS))
+            weak = bool(getattr(value, "weak_type", type(value) in PYTHON_NUMBERS))
             kind = None if variable is None else variable.var_type.__name__
             leaves[path] = Leaf(path, array, kind, weak)
     return Snapshot(leaves, structure)
 
 
-def _require_buffers(entries: Iterable[Entry]) -> None:
+def require_buffers(entries: Iterable[Entry]) -> None:
+    """Raise `ValueError`, with their paths, if buffers of leaves were deleted or donated."""
     import jax
 
     tracer, array = jax.core.Tracer, jax.Array
@@ -128,17 +129,18 @@ def _copy(path: Path, value: Any) -> Array | None:
         return _copy(path, value[...])
     elif isinstance(value, jax.ShapeDtypeStruct):
         raise ValueError(f"{path_text(path)}: this is a shape without values; initialise it first")
-    elif not isinstance(value, _PYTHON_NUMBERS) and not hasattr(value, "__array__"):
+    elif not isinstance(value, PYTHON_NUMBERS) and not hasattr(value, "__array__"):
         return None
     # Never `np.asarray`: on CPU it is a view into JAX's buffer, and while the view lives, JAX does
     # not donate that buffer. A verifier that did this would change what it observes.
     array = np.array(value, order="C")
-    if not _holds_numbers(array.dtype):
+    if not holds_numbers(array.dtype):
         return None
     array.flags.writeable = False
     return array
 
 
-def _holds_numbers(dtype: np.dtype[Any]) -> bool:
+def holds_numbers(dtype: np.dtype[Any]) -> bool:
+    """Whether arrays of a NumPy dtype hold numbers: not text, objects, dates or nothing."""
     # Most ml_dtypes, bfloat16 among them, are of kind "V"; so is plain void, `float0` included.
     return dtype.kind in "biufc" or (dtype.kind == "V" and dtype.type is not np.void)
