@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any, TypeAlias, final, get_args
 
 import jax
@@ -174,13 +175,14 @@ class Guard:
                 f"a token of this guard has fingerprints of shape {promised.shape}, for its "
                 f"{len(promised)} frozen leaves; got {seen.shape}: check it with its own guard"
             )
-        differ = _anywhere((seen != promised).any(axis=-1).reshape(-1, len(promised)))
-        self._checks += len(differ)
+        steps = prod(seen.shape[:-2])
+        differ = _anywhere((seen != promised).any(axis=-1).reshape(steps, len(promised)))
+        self._checks += steps
         changed = {}
-        for path, steps in zip(self._paths, differ.T, strict=True):
-            if steps.any():
-                first = f", first in token {steps.argmax()} of {len(steps)}"
-                changed[path] = "moved" + (first if len(steps) > 1 else "")
+        for path, moved in zip(self._paths, differ.T, strict=True):
+            if moved.any():
+                first = f", first in token {moved.argmax()} of {steps}" if steps > 1 else ""
+                changed[path] = f"moved{first}"
         self._require_none(changed)
 
     def _changed_forms(self, leaves: Mapping[Path, Leaf]) -> dict[Path, str]:

@@ -73,7 +73,7 @@ def _value(path: Path, value: Any) -> Any:
         raise ValueError(f"{path_text(path)}: this is a shape without values; initialise it first")
     if isinstance(value, jax.Ref):
         value = value[...]
-    elif isinstance(value, PYTHON_NUMBERS):
+    elif isinstance(value, PYTHON_NUMBERS) and not isinstance(value, np.generic):
         value = jnp.asarray(value)  # as any step will return it
     elif not isinstance(value, jax.Array):
         if not hasattr(value, "__array__"):
