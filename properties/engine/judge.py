@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable
 
-from ...strategies.shapes import Shape, pool
+from ...strategies.values import Shape, pool
 from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
 from ..scripts.script import script
 from .call_cache import CallCache

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...reference.subjects.targets import TRAINERS, WRAPPERS
-from ...strategies.shapes import pool
+from ...strategies.values import pool
 from ..engine.judge import Effort
 from ..laws.law import Refutation
 from .profiles import PROFILES, Profile, current_profile, open_database

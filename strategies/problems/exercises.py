@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from ...reference.problems.exercise_problem import REGIMES, ExerciseProblem
 from ...reference.subjects.exercise import Exercise
-from ..learning_rates import extreme_learning_rates, learning_rates
-from ..seeds import seeds
-from ..shapes import Shape
+from ..values import Shape, extreme_learning_rates, learning_rates, seeds
 
 Problems = st.SearchStrategy[tuple[ExerciseProblem, ...]]
 

@@ -21,20 +21,18 @@ Choice = Callable[[st.SearchStrategy[Optimizer]], st.SearchStrategy[Optimizer]]
 _short = st.sampled_from((1, 2, 3))
 
 
-def repeated(subject: Any, shapes: Any = None) -> Problems:
+def repeated(subject: Any) -> Problems:
     """Draw a problem, the same on other data, and the first once more."""
-    del shapes
     return problems(subject).map(
         lambda problem: (problem, replace(problem, fill=problem.fill ^ 1), problem)
     )
 
 
-def compiled(subject: Any, shapes: Any = None) -> Problems:
+def compiled(subject: Any) -> Problems:
     """Draw a problem of up to three steps, to be run operation by operation and compiled.
 
     Three, since what rounding makes of a training grows with each of its steps.
     """
-    del shapes
 
     def both(problem: Any) -> tuple[Any, Any]:
         if isinstance(problem, TreeProblem):
@@ -44,13 +42,12 @@ def compiled(subject: Any, shapes: Any = None) -> Problems:
     return problems(subject, steps=_short).map(both)
 
 
-def compiling(subject: Any, shapes: Any = None) -> Problems:
+def compiling(subject: Any) -> Problems:
     """Draw a problem of four steps, for which a trainer compiles again.
 
     Beyond the common set there are optimizers that compile by themselves whenever they run outside
     of a compiled step: `apply_if_finite` and `MultiSteps` make a fresh `lax.cond` each time.
     """
-    del shapes
     own = are_its_own(subject.optimizers)
     optimizers = claimed(subject) if own else common()
     return st.tuples(problems(subject, optimizers, steps=st.just(4), anew=True))
@@ -65,8 +62,7 @@ def applied(
     trainer before its first step. `choose` makes the optimizers of the promised ones.
     """
 
-    def draws(subject: Any, shapes: Any = None) -> Problems:
-        del shapes
+    def draws(subject: Any) -> Problems:
         drawn = problems(subject, choose(claimed(subject)))
         if subject.kind == "optax":
             return drawn.map(
@@ -81,9 +77,8 @@ def applied(
     return draws
 
 
-def thawed(subject: Any, shapes: Any = None) -> Problems:
+def thawed(subject: Any) -> Problems:
     """Draw a problem whose leaves are never frozen, unfrozen at once, and after some steps."""
-    del shapes
 
     def three(problem: Any, before: int, after: int) -> tuple[Any, Any, Any]:
         first, then = ("step",) * before, ("step",) * after
@@ -99,9 +94,8 @@ def thawed(subject: Any, shapes: Any = None) -> Problems:
     return st.builds(three, problems(subject, eager), _short, _short)
 
 
-def warmed(subject: Any, shapes: Any = None) -> Problems:
+def warmed(subject: Any) -> Problems:
     """Draw a problem whose leaves are frozen after some ordinary steps."""
-    del shapes
     return st.builds(
         lambda problem, before, after: (
             replace(
@@ -114,7 +108,7 @@ def warmed(subject: Any, shapes: Any = None) -> Problems:
     )
 
 
-def lived(subject: Any, shapes: Any = None) -> Problems:
+def lived(subject: Any) -> Problems:
     """Draw a problem with a few actions of any kind, and a step at the end to show them.
 
     Single ones seldom make a story: to find what a restore forgets, something has to be frozen,
@@ -125,7 +119,6 @@ def lived(subject: Any, shapes: Any = None) -> Problems:
         capabilities_of,  # here: a law book is read without JAX
     )
 
-    del shapes
     plain = [action for action in ACTIONS if action not in ("checkpoint", CHANGE)]
     freezes, orders = st.sampled_from(FREEZES), st.permutations(FREEZES)
     stories = [
@@ -144,13 +137,12 @@ def lived(subject: Any, shapes: Any = None) -> Problems:
     return st.builds(live, problems(subject), drawn, claimed(subject))
 
 
-def checkpointed(subject: Any, shapes: Any = None) -> Problems:
+def checkpointed(subject: Any) -> Problems:
     """Draw a problem, and the same with a checkpoint before its last step.
 
     Few optimizers: a checkpoint takes longer than all else in such a run, and what it has to hold
     is nothing, a tree, or two and a counter.
     """
-    del shapes
     own = are_its_own(subject.optimizers)
     few = claimed(subject) if own else named("sgd", "momentum", "adam")
     return problems(subject, few, steps=_short).map(

@@ -17,16 +17,14 @@ from .trainings import Problems, problems
 TIED_NAMES = tuple(layer.name for layer in TIED.layers if layer.kind == "tied")
 
 
-def plain(subject: Any, shapes: Any = None) -> Problems:
+def plain(subject: Any) -> Problems:
     """Draw one problem of dense layers alone, by SGD."""
-    del shapes
     drawn = problems(subject, named("sgd"), steps=st.just(1))
     return st.tuples(drawn.filter(lambda problem: problem.architecture in PLAIN))
 
 
-def misspelt(subject: Any, shapes: Any = None) -> Problems:
+def misspelt(subject: Any) -> Problems:
     """Draw one problem in which a pattern is nearly a name: shorter, longer, in capitals."""
-    del shapes
     changes = st.sampled_from((lambda n: n + "_", lambda n: n[:-1], str.upper, lambda n: "x" + n))
 
     def misspell(problem: TrainingProblem, change: Any) -> TrainingProblem:
@@ -44,9 +42,8 @@ def misspelt(subject: Any, shapes: Any = None) -> Problems:
     return st.tuples(drawn.filter(names_nothing))
 
 
-def tied(subject: Any, shapes: Any = None) -> Problems:
+def tied(subject: Any) -> Problems:
     """Draw one problem with tied weights, frozen by either of their names."""
-    del shapes
     shared = next(layer.shares for layer in TIED.layers if layer.shares)
     names = st.sampled_from([(TIED_NAMES[0],), (shared,), (TIED.first, TIED_NAMES[0])])
     drawn = problems(subject, named("sgd", "momentum"))
@@ -55,9 +52,8 @@ def tied(subject: Any, shapes: Any = None) -> Problems:
     )
 
 
-def from_the_same_weights(subject: Any, shapes: Any = None) -> Problems:
+def from_the_same_weights(subject: Any) -> Problems:
     """Draw one problem whose weights are drawn too, and so the same for every trainer."""
-    del shapes
     steady = named("sgd", "momentum", "nesterov", "adam", "rmsprop")
     drawn = problems(subject, steady, steps=st.sampled_from((1, 2, 3)), weights="redrawn")
     return st.tuples(drawn.filter(lambda problem: problem.architecture in PLAIN))

@@ -17,12 +17,12 @@ from ...reference.problems.training_problem import Drawn, TrainingProblem
 from ...reference.problems.wrapper_problem import DISTURBANCES, TREES, TreeProblem, leaf_paths
 from ...reference.subjects.capability import Capability
 from ..architectures import architectures
-from ..learning_rates import extreme_learning_rates
 from ..optimizers import common, named, promised
+from ..values import extreme_learning_rates
 
 Problem = Any
 Problems = st.SearchStrategy[tuple[Problem, ...]]
-Draws = Callable[[Any, Any], Problems]
+Draws = Callable[[Any], Problems]
 
 _fills = st.integers(0, 2**16 - 1)
 _steps = st.sampled_from((1, 2, 3, 4))
@@ -164,16 +164,15 @@ def _some_of(paths: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
     return st.one_of(ends, drawn.map(lambda some: some or paths[:1]))
 
 
-def single(subject: Any, shapes: Any = None) -> Problems:
+def single(subject: Any) -> Problems:
     """Draw one ordinary problem: most laws share it, and with it the subject's runs."""
-    del shapes
     return st.tuples(problems(subject))
 
 
-def with_statistics(subject: Any, shapes: Any = None) -> Problems:
+def with_statistics(subject: Any) -> Problems:
     """Draw one problem of layers with statistics, where the architecture is drawn at all."""
     if Capability.REFERENCE not in subject.declared:
-        return single(subject, shapes)
+        return single(subject)
     return st.tuples(_in_networks(single(subject), NORMALISED))
 
 
@@ -188,8 +187,7 @@ def under(
     the laws that draw `single`, and each of its optimizers is a compilation for each tree.
     """
 
-    def draws(subject: Any, shapes: Any = None) -> Problems:
-        del shapes
+    def draws(subject: Any) -> Problems:
         every = subject.optimizers == "all"
         chosen = choose(common() if every else claimed(subject))
         regimes = st.sampled_from(gradients)
@@ -206,10 +204,10 @@ def of_alike_names(choose: Callable[[Any], st.SearchStrategy[Optimizer]]) -> Dra
     """Draw one problem whose names resemble each other, where names are drawn at all."""
     plain = under(choose, trees=("colliding names", "numbered", "nested"))
 
-    def draws(subject: Any, shapes: Any = None) -> Problems:
+    def draws(subject: Any) -> Problems:
         if Capability.REFERENCE not in subject.declared:
-            return plain(subject, shapes)
-        return st.tuples(_in_networks(plain(subject, shapes), *PLAIN[1:5]))
+            return plain(subject)
+        return st.tuples(_in_networks(plain(subject), *PLAIN[1:5]))
 
     return draws
 
@@ -226,8 +224,7 @@ def _in_networks(drawn: Problems, *pool: Architecture) -> st.SearchStrategy[Prob
 def with_regimes(**regimes: tuple[Any, ...]) -> Draws:
     """Draw one problem of these gradients, weights or trees, each as likely as the others."""
 
-    def draws(subject: Any, shapes: Any = None) -> Problems:
-        del shapes
+    def draws(subject: Any) -> Problems:
         names, choices = list(regimes), [st.sampled_from(each) for each in regimes.values()]
         return st.tuples(
             st.tuples(*choices).flatmap(
@@ -240,9 +237,8 @@ def with_regimes(**regimes: tuple[Any, ...]) -> Draws:
     return draws
 
 
-def at_extreme_rates(subject: Any, shapes: Any = None) -> Problems:
+def at_extreme_rates(subject: Any) -> Problems:
     """Draw one problem at a learning rate that is zero, negative, tiny or huge."""
-    del shapes
     rates = st.builds(
         lambda optimizer, rate: optimizer.at_rate(rate),
         claimed(subject),
@@ -251,16 +247,14 @@ def at_extreme_rates(subject: Any, shapes: Any = None) -> Problems:
     return st.tuples(problems(subject, rates))
 
 
-def at_rate_zero(subject: Any, shapes: Any = None) -> Problems:
+def at_rate_zero(subject: Any) -> Problems:
     """Draw one problem under SGD or momentum that must not move anything."""
-    del shapes
     still = named("sgd", "momentum", "nesterov", learning_rates=(0.0,))
     return st.tuples(problems(subject, still))
 
 
-def disturbed(subject: Any, shapes: Any = None) -> Problems:
+def disturbed(subject: Any) -> Problems:
     """Draw a problem, and the same with other gradients of the frozen leaves."""
-    del shapes
     return st.builds(
         lambda problem, disturbance: (problem, replace(problem, disturbed=disturbance)),
         problems(subject),
@@ -271,16 +265,14 @@ def disturbed(subject: Any, shapes: Any = None) -> Problems:
 def varied(**changes: Any) -> Draws:
     """Draw a problem, and the same with these fields changed."""
 
-    def draws(subject: Any, shapes: Any = None) -> Problems:
-        del shapes
+    def draws(subject: Any) -> Problems:
         return problems(subject).map(lambda problem: (problem, replace(problem, **changes)))
 
     return draws
 
 
-def with_permuted_rows(subject: Any, shapes: Any = None) -> Problems:
+def with_permuted_rows(subject: Any) -> Problems:
     """Draw a problem of one step, and the same with its rows permuted."""
-    del shapes
     return st.builds(
         lambda problem, order: (problem, replace(problem, order=order)),
         problems(subject, steps=st.just(1)),
@@ -288,9 +280,8 @@ def with_permuted_rows(subject: Any, shapes: Any = None) -> Problems:
     )
 
 
-def with_repeated_rows(subject: Any, shapes: Any = None) -> Problems:
+def with_repeated_rows(subject: Any) -> Problems:
     """Draw a problem of one step, and the same with each row twice."""
-    del shapes
     return problems(subject, steps=st.just(1)).map(
         lambda problem: (problem, replace(problem, repeats=2))
     )

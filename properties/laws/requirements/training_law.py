@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,19 @@ from ....reference.subjects.capability import Capability, Requirement
 from ..law import Inconclusive, Law, refute
 
 Check = Callable[..., None]
+#: Strategy of one example's problems, for a subject.
+Draws = Callable[[Any], Any]
 
 
 def training_law(
-    id: str, *, needs: Capability | Requirement = Capability.TREE, **fields: Any
+    id: str,
+    *,
+    draws: Draws,
+    needs: Capability | Requirement = Capability.TREE,
+    **fields: Any,
 ) -> Callable[[Check], Law]:
     """Make a law on trainers and wrappers from its check, which takes the trajectories of one
-    example.
+    example; what it draws depends on the subject alone.
     """
 
     def make(check: Check) -> Law:
@@ -33,9 +39,16 @@ def training_law(
             check(*trajectories)
 
         checked = check if fields.get("judges_malformed") else check_complete
-        return Law(id, needs=Requirement.on(needs), check=checked, **fields)
+        return Law(
+            id, needs=Requirement.on(needs), draws=_of_any_pool(draws), check=checked, **fields
+        )
 
     return make
+
+
+@cache  # laws that draw the same problems have the same function for it
+def _of_any_pool(draws: Draws) -> Callable[[Any, Any], Any]:
+    return lambda subject, _shapes: draws(subject)
 
 
 def require_complete(trajectory: Trajectory) -> None:

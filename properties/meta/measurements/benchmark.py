@@ -27,7 +27,7 @@ def drawing() -> float:
 
     from frostproof.properties.laws.book import EXERCISE_LAWS
     from frostproof.reference.subjects.exercise import Exercise
-    from frostproof.strategies.shapes import pool
+    from frostproof.strategies.values import pool
 
     def body(problems):
         for problem in problems:

@@ -20,7 +20,7 @@ from frostproof.reference.corpus.specimens.specimen import specimens_of
 from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.problems.wrapper_problem import leaf_paths
 from frostproof.reference.subjects.loading import as_subject
-from frostproof.strategies.shapes import pool
+from frostproof.strategies.values import pool
 
 
 class Unhurried(Effort):

@@ -14,7 +14,7 @@ from frostproof.reference.observation.run import run as run_subject
 from frostproof.reference.subjects.capability import Capability, Requirement
 from frostproof.reference.subjects.exercise import Exercise
 from frostproof.strategies.problems import exercises
-from frostproof.strategies.shapes import EDGES, pool
+from frostproof.strategies.values import EDGES, pool
 
 
 def law(check, **fields):

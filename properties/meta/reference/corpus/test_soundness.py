@@ -8,7 +8,7 @@ from frostproof.properties.laws.book import EXERCISE_LAWS
 from frostproof.properties.meta.reference.corpus.tasting import tasted
 from frostproof.reference.corpus.accepted import EXERCISES
 from frostproof.reference.subjects.loading import load
-from frostproof.strategies.shapes import EDGES
+from frostproof.strategies.values import EDGES
 
 #: One for every second program, since an eager one compiles every operation for each of them.
 SHAPES = (EDGES[0], EDGES[4])

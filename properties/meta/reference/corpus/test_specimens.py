@@ -12,7 +12,7 @@ from frostproof.properties.meta.measurements.kills import Unhurried
 from frostproof.reference.corpus.specimens import ESCAPES, MODULES
 from frostproof.reference.corpus.specimens.specimen import specimens_of
 from frostproof.reference.subjects.exercise import Exercise
-from frostproof.strategies.shapes import EDGES
+from frostproof.strategies.values import EDGES
 
 #: Found as it is: how small a counterexample gets is another test's business.
 EFFORT = Unhurried(max_examples=100, seed=0, shrinking=0)

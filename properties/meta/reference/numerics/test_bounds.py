@@ -13,7 +13,7 @@ from frostproof.reference.oracles.exercise_oracle import ExerciseOracle, initial
 from frostproof.reference.problems.exercise_problem import REGIMES, ExerciseProblem
 from frostproof.reference.subjects.exercise import Exercise
 from frostproof.strategies.problems.exercises import problems
-from frostproof.strategies.shapes import EDGES
+from frostproof.strategies.values import EDGES
 
 #: Problems are drawn for an API, whatever the program.
 ANY_LINEN = Exercise(lambda seed, x, y, lr: None, api="linen")

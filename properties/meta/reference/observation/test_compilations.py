@@ -18,7 +18,7 @@ from frostproof.reference.subjects.exercise import Exercise
 from frostproof.strategies.optimizers import common
 from frostproof.strategies.problems import exercises
 from frostproof.strategies.problems.trainings import problems
-from frostproof.strategies.shapes import EDGES
+from frostproof.strategies.values import EDGES
 
 
 def test_programs_are_given_back_when_there_are_many(monkeypatch):

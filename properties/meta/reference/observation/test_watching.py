@@ -19,7 +19,7 @@ from frostproof.reference.observation import update_hooks as watching
 from frostproof.reference.observation.undone_updates import restores
 from frostproof.reference.observation.update_hooks import watching_updates
 from frostproof.reference.subjects.exercise import Exercise
-from frostproof.strategies.shapes import EDGES
+from frostproof.strategies.values import EDGES
 
 PARAMS = {"a": jnp.ones(3), "b": jnp.zeros(2)}
 UPDATES = {"a": jnp.full(3, 0.5), "b": jnp.ones(2)}
