@@ -32,11 +32,12 @@ class Entry(NamedTuple):
 class UnmatchedPattern(ValueError):
     """What should be frozen names no leaf: usually a typo, or a path spelt from another root."""
 
-    def __init__(self, pattern: str, paths: tuple[Path, ...]) -> None:
-        """Keep what was asked for and the paths there are: a worker process can pickle both."""
-        super().__init__(pattern, paths)
+    def __init__(self, pattern: str, paths: tuple[Path, ...], option: str = "frozen") -> None:
+        """Keep what was asked for and the paths there are: a worker process can pickle all."""
+        super().__init__(pattern, paths, option)
         self.pattern = pattern
         self.paths = paths
+        self.option = option
 
     def __str__(self) -> str:
         """One line: the pattern, the closest path if one is close, and the first paths."""
@@ -50,7 +51,7 @@ class UnmatchedPattern(ValueError):
         listed = (
             f"the leaves are {', '.join(leaves[:_LISTED])}{more}" if leaves else "there are none"
         )
-        return f"`{self.pattern}` in `frozen` matches no leaf{hint}: {listed}"
+        return f"`{self.pattern}` in `{self.option}` matches no leaf{hint}: {listed}"
 
 
 def path_text(path: Path) -> str:
