@@ -27,6 +27,18 @@ def load(target: str, kind: str | None = None) -> Any:
 
     Raises `UnusableTarget` for anything that stands in the way, at import or in its signature.
     """
+    module, value = load_object(target)
+    try:
+        return as_subject(value, kind, module)
+    except UnusableSubject as reason:
+        raise UnusableTarget(target, str(reason)) from None
+
+
+def load_object(target: str) -> tuple[ModuleType, Any]:
+    """Import a target of any kind and return its module and the object.
+
+    Raises `UnusableTarget` for anything that stands in the way.
+    """
     place, separator, name = resolved(target).rpartition(":")
     if not separator or not place or not name:
         raise UnusableTarget(
@@ -44,7 +56,7 @@ def load(target: str, kind: str | None = None) -> Any:
             target, f"importing it raised {describe_error(error, place)}"
         ) from None
     try:
-        return as_subject(_attribute(module, name), kind, module)
+        return module, _attribute(module, name)
     except UnusableSubject as reason:
         raise UnusableTarget(target, str(reason)) from None
 

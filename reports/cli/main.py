@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ...reference.subjects.targets import KINDS
+from ..diff.arguments import add_diff
 
 UNJUDGED = 2
 
@@ -102,6 +103,8 @@ def _parser() -> Parser:
         "--baseline", type=Path, metavar="FILE", help="known failures, with reasons and last days"
     )
     compare.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
+
+    add_diff(commands)
 
     merge = commands.add_parser("merge", help="make one report of the parts of a run")
     merge.set_defaults(run=_merge)

@@ -80,9 +80,13 @@ class Journal:
             written = os.write(self._file, self._waiting)
             self._waiting = self._waiting[written:]
 
+    def close(self) -> None:
+        """Close the file, which stays."""
+        os.close(self._file)
+
     def remove(self) -> None:
         """Close the file and delete it."""
-        os.close(self._file)
+        self.close()
         self.path.unlink(missing_ok=True)
 
 

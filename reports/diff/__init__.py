@@ -1,0 +1,1 @@
+"""`frostproof diff`: two checkpoints, leaf by leaf, on the terminal, as JSON and as a page."""

@@ -1,0 +1,123 @@
+"""A diff as a page: the layers as a tree, of which what went wrong stands open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, final
+
+from markupsafe import Markup
+
+from ...properties.checkpoints.judging import Judged
+from ...properties.checkpoints.roles import Role
+from ...properties.laws.book import BY_ID
+from ..formats import html
+from ..formats.wording import conclusion
+from ..results.report import Report
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+#: How a leaf is shown, from what a person has to see first to what goes without saying.
+STATES = {
+    "moved": "frozen, and moved",
+    "still": "trainable, and bit-identical",
+    "kept": "frozen, and kept",
+    "trained": "trainable, and moved",
+    "state": "state of the training",
+    "stayed": "stayed bit-identical",
+    "changed": "moved",
+}
+_HERE = FilePath(__file__).parent / "templates"
+_SHARED = FilePath(html.__file__).parent / "templates"
+#: From so many leaves on only what went wrong stands open, and that up to this many.
+_OPEN = 200
+
+
+@final
+@dataclass
+class Node:
+    """A layer: those within it, or the leaf that it is."""
+
+    name: str
+    inside: dict[str, Node] = field(default_factory=dict)
+    leaf: Judged | None = None
+    #: Leaves below by their state.
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """The first state, in the order of `STATES`, that a leaf below is in."""
+        return next(state for state in STATES if state in self.counts)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether a leaf below is other than was promised."""
+        return self.state in ("moved", "still")
+
+
+def tree_page(before: str, after: str, judged: Sequence[Judged], report: Report | None) -> str:
+    """Return the page; `report` is None where nothing says what had to stay. All that a file or a
+    user wrote is escaped.
+    """
+    root = tree_of(judged, listed=report is None)
+    return _environment().get_template("tree.html").render(
+        before=before,
+        after=after,
+        report=report,
+        headline=_headline(judged, report),
+        mood="" if report is None else "bad" if report.exit_status else "good",
+        root=root,
+        small=len(judged) <= _OPEN,
+        states=STATES,
+        statements={id: law.statement for id, law in BY_ID.items()},
+        style=Markup((_SHARED / "style.css").read_text() + (_HERE / "tree.css").read_text()),
+    )  # fmt: skip
+
+
+def _headline(judged: Sequence[Judged], report: Report | None) -> str:
+    if report is None:
+        moved = sum(each.moved for each in judged)
+        return f"{moved:,} of {len(judged):,} leaves moved"
+    ended = conclusion(report)
+    return ended[0].upper() + ended[1:]
+
+
+def tree_of(judged: Sequence[Judged], *, listed: bool = False) -> Node:
+    """Return the leaves as a tree; `listed` if nothing says which of them had to stay."""
+    root = Node("")
+    for each in judged:
+        node, state = root, _state(each, listed)
+        root.counts[state] = root.counts.get(state, 0) + 1
+        for segment in each.path:
+            node = node.inside.setdefault(segment, Node(segment))
+            node.counts[state] = node.counts.get(state, 0) + 1
+        node.leaf = each
+    return root
+
+
+def _state(judged: Judged, listed: bool) -> str:
+    if judged.drift is not None:
+        return "moved"
+    if judged.role is Role.STATE:
+        return "state"
+    if listed:
+        return "changed" if judged.moved else "stayed"
+    if judged.role is Role.FROZEN:
+        return "moved" if judged.moved else "kept"
+    return "trained" if judged.moved else "still"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,141 @@
+"""A diff on the terminal: a table of groups, what moved, what stayed, and the verdicts."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from ...properties.checkpoints.judging import Judged
+from ...properties.checkpoints.roles import Role
+from ...properties.checkpoints.verdicts import sentence
+from ...reference.checkpoints.stored_leaf import Checkpoint
+from ...reference.pytrees.paths import Path, path_text
+from ..formats.wording import conclusion
+from ..results.report import Report
+from .groups import Group, groups, stayed, uniform_prefixes
+
+#: Leaves that are listed of one kind: with the table and the verdicts it stays a screen.
+_LISTED = 6
+_STYLES = {"held": "green", "refuted": "bold red", "not-run": "dim"}
+
+
+def print_judged(
+    before: Checkpoint,
+    after: Checkpoint,
+    judged: Sequence[Judged],
+    still: Collection[Path],
+    report: Report,
+) -> None:
+    """Print what became of the leaves, and the verdicts."""
+    console = _console()
+    _heads(console, before, after)
+    _table(console, groups(judged))
+    moved = [each for each in judged if each.role is Role.FROZEN and each.moved]
+    _list(console, "frozen leaves that moved", [escape(_moved(each)) for each in moved])
+    form = [each for each in judged if each.role is Role.TRAINABLE and each.pair.form_change]
+    _list(console, "leaves of another form", [escape(_moved(each)) for each in form])
+    still_there = [each for each in stayed(judged) if each.path not in still]
+    names = [escape(path_text(each.path)) for each in still_there]
+    _list(console, "trainable leaves that stayed bit-identical", names)
+    console.print()
+    for row in report.rows:
+        beyond = "" if row.promised else "  [dim]beyond the promise[/]"
+        style = _STYLES.get(row.verdict, "")
+        told = f"{row.verdict:8}[/] {row.law:18} [dim]{row.guarantee:9}{row.examples:6} leaves[/]"
+        console.print(f"  [{style}]{told}{beyond}")
+    style = {0: "bold green", 1: "bold red"}.get(report.exit_status, "bold yellow")
+    laws = ", ".join(row.law for row in report.rows if row.fails)
+    console.print(f"[{style}]{conclusion(report)}[/]{f': {laws}' if laws else ''}")
+
+
+def print_listed(before: Checkpoint, after: Checkpoint, judged: Sequence[Judged]) -> None:
+    """Print what stayed and what moved, where nothing says what was to be frozen."""
+    console = _console()
+    _heads(console, before, after)
+    _table(console, groups(judged))
+    parameters = [each for each in judged if each.role is not Role.STATE]
+    found = list(uniform_prefixes(parameters))
+    for moved, title in ((False, "stayed bit-identical"), (True, "moved")):
+        lines = [
+            f"{escape(path_text(prefix))}  [dim]{count:,} lea{'ves' if count > 1 else 'f'}[/]"
+            for prefix, has_moved, count in found
+            if has_moved is moved
+        ]
+        _list(console, title, lines, 12)
+    patterns = [path_text(prefix) for prefix, has_moved, _ in found if not has_moved]
+    if patterns and any(each.moved for each in parameters):
+        names = [str(before.file), str(after.file), "--frozen", *patterns]
+        console.print("\nIf just that was frozen, this judges it:")
+        console.print(f"  frostproof diff {escape(shlex.join(names))}")
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True, emoji=False)
+
+
+def _heads(console: Console, before: Checkpoint, after: Checkpoint) -> None:
+    for name, each in (("before", before), ("after", after)):
+        size = sum(leaf.nbytes for leaf in each.leaves.values())
+        told = f"{each.format}, {len(each.leaves):,} leaves, {_bytes(size)}"
+        console.print(f"{name:7} {escape(str(each.file))} [dim]{told}[/]")
+    console.print()
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, unit
+    return f"{size:.3g} {unit}"
+
+
+def _table(console: Console, found: Sequence[Group]) -> None:
+    heads = ("group", "role", "leaves", "moved", "kept", "largest relative difference", "ulps")
+    rows = [heads, *map(_row, found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        left = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
+        right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        line = escape("  ".join((*left, *right)).rstrip())
+        console.print(f"[dim]{line}[/]" if number == 0 else _coloured(line, found[number - 1]))
+
+
+def _coloured(line: str, group: Group) -> str:
+    if group.role is Role.FROZEN and group.moved:
+        return f"[red]{line}[/]"
+    if group.role is Role.TRAINABLE and group.moved < len(group.leaves):
+        return f"[yellow]{line}[/]"
+    return line
+
+
+def _row(group: Group) -> tuple[str, ...]:
+    numbers = ("", "")
+    if group.moved and any(each.difference for each in group.leaves):
+        least = "" if group.complete else "≥ "
+        ulps = "–" if group.ulps is None else f"{least}{group.ulps}"
+        numbers = (f"{least}{group.relative:.2g}", ulps)
+    kept = len(group.leaves) - group.moved
+    counts = (str(len(group.leaves)), str(group.moved), str(kept))
+    return (group.name, str(group.role), *counts, *numbers)
+
+
+def _list(console: Console, title: str, lines: Sequence[str], most: int = _LISTED) -> None:
+    if lines:
+        console.print(f"\n[bold]{title}[/]")
+        for line in _first(lines, most):
+            console.print(f"  {line}")
+
+
+def _first(lines: Sequence[str], most: int) -> Iterator[str]:
+    yield from lines[:most]
+    if len(lines) > most:
+        yield f"… and {len(lines) - most:,} more: --json or --report DIR has all of them"
+
+
+def _moved(judged: Judged) -> str:
+    change = judged.difference and judged.difference.change
+    return sentence((judged, change.describe() if change else judged.pair.form_change or ""))
