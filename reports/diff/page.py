@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 STATES = {
     "moved": "frozen, and moved",
     "still": "trainable, and bit-identical",
+    "form": "trainable, of another form",
     "kept": "frozen, and kept",
     "trained": "trainable, and moved",
     "state": "state of the training",
@@ -55,7 +57,7 @@ class Node:
     @property
     def is_wrong(self) -> bool:
         """Whether a leaf below is other than was promised."""
-        return self.state in ("moved", "still")
+        return self.state in ("moved", "still", "form")
 
 
 def tree_page(before: str, after: str, judged: Sequence[Judged], report: Report | None) -> str:
@@ -81,7 +83,12 @@ def _headline(judged: Sequence[Judged], report: Report | None) -> str:
     if report is None:
         moved = sum(each.moved for each in judged)
         return f"{moved:,} of {len(judged):,} leaves moved"
-    ended = conclusion(report)
+    counts = Counter(_state(each, listed=False) for each in judged)
+    frozen = counts["moved"] + counts["kept"]
+    parts = [f"{counts['moved']:,} of {frozen:,} frozen leaves moved"] if counts["moved"] else []
+    if counts["still"]:
+        parts.append(f"{counts['still']:,} trainable stayed")
+    ended = ", ".join(parts) or conclusion(report)
     return ended[0].upper() + ended[1:]
 
 
@@ -89,7 +96,7 @@ def tree_of(judged: Sequence[Judged], *, listed: bool = False) -> Node:
     """Return the leaves as a tree; `listed` if nothing says which of them had to stay."""
     root = Node("")
     for each in judged:
-        node, state = root, _state(each, listed)
+        node, state = root, _state(each, listed=listed)
         root.counts[state] = root.counts.get(state, 0) + 1
         for segment in each.path:
             node = node.inside.setdefault(segment, Node(segment))
@@ -98,7 +105,7 @@ def tree_of(judged: Sequence[Judged], *, listed: bool = False) -> Node:
     return root
 
 
-def _state(judged: Judged, listed: bool) -> str:
+def _state(judged: Judged, *, listed: bool) -> str:
     if judged.drift is not None:
         return "moved"
     if judged.role is Role.STATE:
@@ -107,6 +114,8 @@ def _state(judged: Judged, listed: bool) -> str:
         return "changed" if judged.moved else "stayed"
     if judged.role is Role.FROZEN:
         return "moved" if judged.moved else "kept"
+    if judged.pair.form_change is not None:
+        return "form"
     return "trained" if judged.moved else "still"
 
 
