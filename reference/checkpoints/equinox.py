@@ -48,15 +48,15 @@ def _leaf(file: FilePath, path: Path, stream: IO[bytes], like: Any) -> StoredLea
     shape, by_columns, stored = read_header(stream)
     dtype = dtype_of(stored)
     if hasattr(like, "shape"):
-        expected = np.dtype(like.dtype)
-        # NumPy writes the dtypes of ml_dtypes as plain bytes: only their length is known.
-        alike = expected.kind == "V" and dtype.itemsize == expected.itemsize
-        if shape != like.shape or not (dtype == expected or alike):
+        if shape != like.shape:
             raise ValueError(
-                f"{'/'.join(path)} is {expected}{list(like.shape)} in the skeleton and "
-                f"{dtype}{list(shape)} in the file"
+                f"{'/'.join(path)} is of shape {list(like.shape)} in the skeleton and of "
+                f"{list(shape)} in the file"
             )
-        dtype = expected
+        # NumPy writes the dtypes of ml_dtypes as plain bytes: of them only the length is known.
+        expected = np.dtype(like.dtype)
+        if stored.kind == "V" and expected.itemsize == dtype.itemsize:
+            dtype = expected
     if by_columns and len(shape) > 1:
         raise ValueError(f"{'/'.join(path)} lies by columns, as Equinox does not save it")
     nbytes = math.prod(shape) * dtype.itemsize
