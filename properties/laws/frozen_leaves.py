@@ -13,7 +13,7 @@ from ...strategies.optimizers import behind_clipping, catalogue_for_zero_gradien
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, SubjectRaised, label, refute
 from .requirements.endings import assertion_of, ending
-from .requirements.training_law import require_kept, training_law
+from .requirements.training_law import require_kept, require_trained, training_law
 
 _LEAK = (
     "The freeze misses a leaf (a name, a bias, another spelling of its path), or something after "
@@ -47,6 +47,7 @@ def training_runs_to_its_end(trajectory: Trajectory) -> None:
 def frozen_leaves_keep_their_norms(trajectory: Trajectory) -> None:
     """After every step, each frozen leaf has the norm it had: one NumPy call on both, exactly."""
     label_freeze(trajectory)
+    require_trained(trajectory)
     require_kept(trajectory, "norm")
 
 
@@ -60,6 +61,7 @@ def frozen_leaves_keep_their_norms(trajectory: Trajectory) -> None:
 def frozen_leaves_keep_their_values(trajectory: Trajectory) -> None:
     """After every step, each frozen leaf has the values it had."""
     label_freeze(trajectory)
+    require_trained(trajectory)
     require_kept(trajectory, "value")
 
 
@@ -72,6 +74,7 @@ def frozen_leaves_keep_their_values(trajectory: Trajectory) -> None:
 def frozen_leaves_keep_their_bits(trajectory: Trajectory) -> None:
     """After every step, each frozen leaf has the bits it had."""
     label_freeze(trajectory)
+    require_trained(trajectory)
     require_kept(trajectory, "bits")
 
 
@@ -87,6 +90,7 @@ def frozen_leaves_keep_their_bits(trajectory: Trajectory) -> None:
 )
 def frozen_special_weights_keep_their_bits(trajectory: Trajectory) -> None:
     """So do −0.0, subnormals, NaN payloads and infinities, and bfloat16 and float16 leaves."""
+    require_trained(trajectory)
     require_kept(trajectory, "bits")
 
 

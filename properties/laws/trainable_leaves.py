@@ -61,6 +61,8 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
     not negligible, or perturbing it changes the loss. A leaf that never mattered is named and not
     judged.
     """
+    if not trajectory.steps[0].trainable:
+        raise Inconclusive("nothing is left to train: all leaves are frozen")
     for path in sorted(trajectory.steps[0].trainable):
         _observe_move(trajectory, path)
 

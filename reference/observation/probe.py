@@ -18,7 +18,7 @@ from ..optimizers.optimizer import optimizer
 from ..optimizers.recording import calls, recording
 from ..problems.training_problem import Drawn, TrainingProblem
 from ..pytrees.comparison import same_value
-from ..pytrees.paths import UnmatchedPattern, named_leaves, select
+from ..pytrees.paths import Path, UnmatchedPattern, named_leaves, select
 from ..pytrees.snapshot import snapshot
 from ..subjects.capability import Capability
 from ..subjects.signatures import UnusableSubject
@@ -29,6 +29,8 @@ from .trainer_run import reweigh
 
 #: Nothing moves under it: what then moves was put back, or never took the new weights.
 _STILL = optimizer("sgd", learning_rate=0.0)
+#: Steps that a training is given until a leaf has to have moved.
+_PATIENCE = 64
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Probe:
 
     capabilities: frozenset[Capability]
     outputs: tuple[int, ...] = (1,)
+    #: The first step after which a trainable leaf has moved; 1 where none did in `_PATIENCE`.
+    first_move: int = 1
 
 
 @functools.cache
@@ -82,7 +86,26 @@ def probe(trainer: Any) -> Probe:
         let_through(error)
     if calls() == before and _ignores(trainer, problem):
         found.discard(Capability.OPTIMIZER)
-    return Probe(frozenset(found), outputs)
+    return Probe(frozenset(found), outputs, _first_move(trainer, problem, chosen))
+
+
+def _first_move(trainer: Trainer, problem: TrainingProblem, chosen: frozenset[Path]) -> int:
+    """Return the number of the step that first moves a trainable leaf: gradients may be
+    accumulated, or a rate may start from zero.
+    """
+    transformation = recording(optimizer("sgd", learning_rate=1.0).transformation)
+    try:
+        training = trainer.begin(0, problem.batch(1), transformation)
+        before = snapshot(training.params())
+        for number in range(1, _PATIENCE + 1):
+            training.step(problem.batch(number))
+            after = snapshot(training.params())
+            trainable = after.keys() & before.keys() - chosen
+            if any(not same_value(before[p].array, after[p].array) for p in trainable):
+                return number
+    except BaseException as error:  # the laws report it with the problem
+        let_through(error)
+    return 1
 
 
 def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:

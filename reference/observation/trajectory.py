@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..optimizers.recorded import Recorded, recorded
+from ..pytrees.comparison import same_value
 from ..pytrees.paths import Path
 from ..subjects.moment import Moment
 
@@ -77,6 +78,19 @@ class Trajectory:
     chosen: frozenset[Path] = frozenset()
     #: How often XLA compiled something in each step.
     compilations: list[int] = field(default_factory=list)
+
+    @cached_property
+    def trained(self) -> bool:
+        """Whether anything was trained: a trainable leaf moved, or the optimizer was called."""
+        return any(
+            step.given is not None
+            or any(
+                not same_value(step.before.params[path].array, step.after.params[path].array)
+                for path in step.trainable
+                if path in step.after.params
+            )
+            for step in self.steps
+        )
 
     @property
     def structure(self) -> str:

@@ -22,8 +22,9 @@ class Trainer:
 
     create: Function
     train_step: Function
-    #: Path prefixes compared segment by segment, such as ("encoder/block_1",), or a predicate.
-    frozen: Frozen = ()
+    #: Path prefixes compared segment by segment, such as ("encoder/block_1",), or a predicate. It
+    #: has to be said: `frozen=()` for a training in which nothing is frozen.
+    frozen: Frozen = None  # type: ignore[assignment]
     predict: Function | None = None
     #: "mse" or a NumPy callable `loss(prediction, y)`: without it no law judges the loss.
     loss: str | Function | None = None
@@ -37,6 +38,9 @@ class Trainer:
     #: Under which optimizers it promises to freeze: "common", "all", or a strategy.
     optimizers: Any = "common"
     promise: Collection[str] = ("selected", "value")
+    #: How many steps a run may take; by default mostly 1 to 4 of those in which leaves move, and
+    #: now and then 16 or 64.
+    steps: Collection[int] | None = None
 
     kind: ClassVar[str] = "trainer"
     #: How its functions are called, by their names; of those in one entry, any may serve.
@@ -52,6 +56,15 @@ class Trainer:
         if callable(self.loss):
             require_call(self.loss, "`loss`", "loss(prediction, y)")
         require_collection("promise", self.promise)
+        if self.frozen is None:
+            raise UnusableSubject(
+                "`frozen` is not given: name what has to stay, such as frozen=('backbone',), or "
+                "say frozen=() where nothing is frozen"
+            )
+        if self.steps is not None and not all(
+            isinstance(steps, int) and steps > 0 for steps in self.steps
+        ):
+            raise UnusableSubject(f"`steps` must be numbers of steps, got {self.steps!r}")
         try:
             matches(("a", "leaf"), self.frozen) if not callable(self.frozen) else None
         except TypeError as error:

@@ -25,7 +25,11 @@ Problems = st.SearchStrategy[tuple[Problem, ...]]
 Draws = Callable[[Any], Problems]
 
 _fills = st.integers(0, 2**16 - 1)
-_steps = st.sampled_from((1, 2, 3, 4))
+#: How long runs are, as multiples of the steps after which anything moves: a leak may come late.
+#: Long ones are a few, and cheap, since a step is compiled once.
+_LENGTHS = (*(1, 2, 3, 4) * 8, *(8,) * 4, *(16,) * 3, 64)
+#: The longest run.
+_LONGEST = 64
 _seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
 #: Rows and features of a batch, the plainest first. Few: each is a compilation for each optimizer,
 #: and each number of features for every operation of one: 3 is also that of the drawn trees.
@@ -39,7 +43,7 @@ def problems(
     optimizers: st.SearchStrategy[Optimizer] | None = None,
     *,
     trees: tuple[str, ...] = _PLAIN_TREES,
-    steps: st.SearchStrategy[int] = _steps,
+    steps: st.SearchStrategy[int] | None = None,
     **fields: Any,
 ) -> st.SearchStrategy[Problem]:
     """Draw one problem for a subject, under the optimizers of its promise unless others are given.
@@ -48,9 +52,21 @@ def problems(
     wrappers and trainers alike where both have them.
     """
     optimizers = claimed(subject) if optimizers is None else optimizers
+    steps = _lengths(subject) if steps is None else steps
     if subject.kind == "optax":
         return _tree_problems(optimizers, trees, steps, fields)
     return subject_problems(subject, optimizers, steps, fields)
+
+
+def _lengths(subject: Any) -> st.SearchStrategy[int]:
+    """Draw the number of steps of a run: those that a trainer names by `steps=`, or mostly few."""
+    from ...reference.observation.probe import probe  # here: the law book is read without JAX
+
+    own = getattr(subject, "steps", None)
+    if own is not None:
+        return st.sampled_from(sorted(own))
+    first = probe(subject).first_move
+    return st.sampled_from([min(first * length, max(_LONGEST, first)) for length in _LENGTHS])
 
 
 def claimed(subject: Any) -> st.SearchStrategy[Any]:

@@ -59,6 +59,17 @@ def require_complete(trajectory: Trajectory) -> None:
         raise Inconclusive("there is no step")
 
 
+def require_trained(trajectory: Trajectory) -> None:
+    """Leave an example aside in which no update happened: that frozen leaves stayed shows nothing.
+
+    An accumulation of gradients, or a warm-up from zero, may wait for longer than the run.
+    """
+    if not trajectory.trained:
+        raise Inconclusive(
+            "no update happened in the run: say by `steps=` after how many one does", subject=True
+        )
+
+
 def require_kept(
     trajectory: Trajectory,
     promise: Promise,

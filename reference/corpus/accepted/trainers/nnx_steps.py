@@ -240,5 +240,9 @@ def _to_zero(optimizer):
 
 
 everything_frozen = NnxTrainer(
-    create_with(wrt=nnx.Param, wrap=_to_zero), full_step, frozen=("l1", "l2"), optimizers=FEW
+    create_with(wrt=nnx.Param, wrap=_to_zero),
+    full_step,
+    frozen=("l1", "l2"),
+    optimizers=FEW,
+    promise=("value",),  # not "selected": nothing is left to train
 )
