@@ -7,7 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from ...reference.observation.trajectory import Step, Trajectory
-from ...reference.problems.training_problem import CHANGE
+from ...reference.problems.actions import CHANGE
 from ...reference.pytrees.comparison import Change, changes, same_bits
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Snapshot

@@ -106,10 +106,11 @@ def every_representation_gives_the_same_selection(trajectory: Trajectory) -> Non
         selected = select(named_leaves(tree), trajectory.problem.frozen)
         for path in sorted(selected ^ step.frozen):
             side = "frozen" if path in selected else "trainable"
+            asked = f"{name!r}, {trajectory.problem.frozen!r}"
             refute(
                 f"{path_text(path)}: {side} in the representation {name!r}, and not in the run",
-                assertion=f"({path!r} in selected({name!r}, {trajectory.problem.frozen!r})) == "
-                f"({path!r} in selected('run', subject.frozen))",
+                assertion=f"({path!r} in selected(training, {asked})) == "
+                f"({path!r} in selected(training, 'run', subject.frozen))",
                 leaf=path_text(path),
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,9 +10,9 @@ import numpy as np
 from ..optimizers.optimizer import Optimizer
 from ..optimizers.perturbation import perturbing
 from ..optimizers.recording import recording
-from ..problems.training_problem import CHANGE, TrainingProblem
+from ..problems.actions import ACTIONS
+from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path, named_leaves, normalise, path_text, select
-from ..subjects.moment import Moment
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training, copy_arrays
 from ..subjects.user_errors import let_through
@@ -27,108 +26,112 @@ def run_trainer(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
     """Begin a training and do what the problem says; an exception ends it, and is kept."""
     trajectory = Trajectory(problem, declared_loss=trainer.loss)
     try:
-
-        def begin(optimizer: Optimizer) -> Training:
-            transformation = optimizer.transformation
-            if problem.disturbed:
-                transformation = perturbing(transformation, problem.disturbed, trainer)
-            record = recording.__wrapped__ if problem.anew else recording
-            return trainer.begin(problem.seed, problem.batch(1), record(transformation))
-
-        trajectory.at_work = "`create`"
-        training = begin(problem.optimizer)
-        chosen = select(named_leaves(training.params()), trainer.frozen)
-        trajectory.chosen = chosen
-        if problem.weights != "initialised":
-            trajectory.at_work = "`with_params`"
-            reweigh(training, problem, chosen)
-        _act(training, begin, problem, trajectory)
+        life = _Life(trainer, problem, trajectory)
+        for name in problem.actions:
+            action = ACTIONS[name]
+            trajectory.at_work = f"`refreeze` ({name})" if action.freezes else f"{name!r}"
+            action.effect(life)
     except BaseException as error:
         let_through(error)
         trajectory.raised = error
     return trajectory
 
 
-def _act(
-    training: Training,
-    begin: Callable[[Optimizer], Training],
-    problem: TrainingProblem,
-    trajectory: Trajectory,
-) -> None:
-    frozen = chosen = trajectory.chosen
-    saved, number, refrozen, optimizer = None, 0, False, problem.optimizer
-    trajectory.at_work = "looking at what `create` returned"
-    before = training.moment()
-    floats = {path for path, leaf in before.params.items() if leaf.array.dtype.kind in "fcV"}
-    sets = {
-        "freeze": chosen,
-        "unfreeze": frozenset[Path](),
-        "freeze the others": frozenset(floats - chosen),
-        "freeze everything": frozenset(floats),
-    }
-    for action in problem.actions:
-        if action == "step":
-            number += 1
-            trajectory.at_work = f"step {number}"
-            before = _step(training, problem, before, frozen, number, trajectory)
-            trajectory.steps[-1].optimizer = optimizer
-            continue
-        trajectory.at_work = f"`refreeze` ({action})" if action in sets else f"{action!r}"
-        if action in sets:
-            frozen, refrozen = sets[action], True
-            training.refreeze(tuple(sorted(map(path_text, frozen))))
-        elif action == "save":
-            saved = training.save(), frozen, optimizer
-        elif action == "checkpoint":
-            old, training = training, begin(optimizer)
-            if refrozen:
-                training.refreeze(tuple(sorted(map(path_text, frozen))))
-            through_orbax(old, training)
-        elif action == CHANGE:
-            assert problem.next_optimizer is not None
-            optimizer, params = problem.next_optimizer, copy_arrays(training.params())
-            training = begin(optimizer)
-            training.set_params(params)
-            if refrozen:
-                training.refreeze(tuple(sorted(map(path_text, frozen))))
-        elif saved is not None:
-            training.restore(saved[0])
-            _, frozen, optimizer = saved
-        before = training.moment()
+class _Life:
+    """A training under way, as actions know it (`Lived`); what they do goes into a trajectory."""
+
+    def __init__(self, trainer: Trainer, problem: TrainingProblem, trajectory: Trajectory):
+        self.trainer = trainer
+        self.problem = problem
+        self.trajectory = trajectory
+        self.optimizer = problem.optimizer
+        trajectory.at_work = "`create`"
+        self.training = self._begun()
+        self.chosen = select(named_leaves(self.training.params()), trainer.frozen)
+        trajectory.chosen = self.frozen = self.chosen
+        if problem.weights != "initialised":
+            trajectory.at_work = "`with_params`"
+            reweigh(self.training, problem, self.chosen)
+        #: Whether an action chose what is frozen: a training begun anew has to be told.
+        self.refrozen = False
+        self.saved: tuple[Any, frozenset[Path], Optimizer] | None = None
+        trajectory.at_work = "looking at what `create` returned"
+        self.now = self.training.moment()
+        params = self.now.params.items()
+        self.floats = frozenset(path for path, leaf in params if leaf.array.dtype.kind in "fcV")
+
+    def step(self) -> None:
+        number, before = len(self.trajectory.steps) + 1, self.now
+        batch, untouched = self.problem.batch(number), self.problem.batch(number)
+        # Only before the first step: the others start from weights of the program's own making.
+        asked = number == 1 and hasattr(batch, "x")
+        self.trajectory.at_work = "`predict`"
+        prediction = predicted(self.training, batch.x) if asked else None
+        self.trajectory.at_work = f"step {number}"
+        compiled = compilations()
+        reported = self.training.step(batch)
+        self.trajectory.compilations.append(compilations() - compiled)
+        self.now = self.training.moment()
+        kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
+        self.trajectory.batch_kept &= all(jax.tree.leaves(kept))
+        step = Step(before, self.now, self.frozen, number, _as_number(reported))
+        step.targets, step.optimizer = getattr(untouched, "y", None), self.optimizer
+        if prediction is not None:
+            step.prediction, step.sensitivity = prediction.value, prediction.sensitivity
+            step.noisy = before.model_state is not None or noisy(before.rest)
+            step.half_precision = half_precision(
+                self.trainer, self.training.traceable(), batch.x, before.params
+            )
+        self.trajectory.steps.append(step)
+
+    def freeze(self, leaves: frozenset[Path]) -> None:
+        self.frozen, self.refrozen = leaves, True
+        self._tell_what_is_frozen()
+        self.now = self.training.moment()
+
+    def save(self) -> None:
+        self.saved = self.training.save(), self.frozen, self.optimizer
+        self.now = self.training.moment()
+
+    def restore(self) -> None:
+        if self.saved is not None:
+            saved, self.frozen, self.optimizer = self.saved
+            self.training.restore(saved)
+        self.now = self.training.moment()
+
+    def go_on_from_a_checkpoint(self) -> None:
+        old, self.training = self.training, self._begun()
+        self._tell_what_is_frozen()
+        through_orbax(old, self.training)
+        self.now = self.training.moment()
+
+    def change_optimizer(self) -> None:
+        assert self.problem.next_optimizer is not None
+        self.optimizer = self.problem.next_optimizer
+        params = copy_arrays(self.training.params())
+        self.training = self._begun()
+        self.training.set_params(params)
+        self._tell_what_is_frozen()
+        self.now = self.training.moment()
+
+    def _begun(self) -> Training:
+        transformation = self.optimizer.transformation
+        if self.problem.disturbed:
+            transformation = perturbing(transformation, self.problem.disturbed, self.trainer)
+        record = recording.__wrapped__ if self.problem.anew else recording
+        batch = self.problem.batch(1)
+        return self.trainer.begin(self.problem.seed, batch, record(transformation))
+
+    def _tell_what_is_frozen(self) -> None:
+        if self.refrozen:
+            self.training.refreeze(tuple(sorted(map(path_text, self.frozen))))
 
 
-def _step(
-    training: Training,
-    problem: TrainingProblem,
-    before: Moment,
-    frozen: frozenset[Path],
-    number: int,
-    trajectory: Trajectory,
-) -> Moment:
-    batch, untouched = problem.batch(number), problem.batch(number)
-    # Only before the first step: the others start from weights of the program's own making.
-    asked = number == 1 and hasattr(batch, "x")
-    trajectory.at_work = "`predict`"
-    prediction = predicted(training, batch.x) if asked else None
-    trajectory.at_work = f"step {number}"
-    compiled = compilations()
-    reported = training.step(batch)
-    trajectory.compilations.append(compilations() - compiled)
-    after = training.moment()
-    kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
-    trajectory.batch_kept &= all(jax.tree.leaves(kept))
+def _as_number(reported: Any) -> float | None:
+    """Return what a step reported as its loss; None for what is not one number."""
     loss = np.asarray(reported) if hasattr(reported, "dtype") else reported
-    number_like = isinstance(loss, int | float) or getattr(loss, "shape", None) == ()
-    step = Step(before, after, frozen, number, float(loss) if number_like else None)
-    step.targets = getattr(untouched, "y", None)
-    if prediction is not None:
-        step.prediction, step.sensitivity = prediction.value, prediction.sensitivity
-        step.noisy = before.model_state is not None or noisy(before.rest)
-        step.half_precision = half_precision(
-            training.trainer, training.traceable(), batch.x, before.params
-        )
-    trajectory.steps.append(step)
-    return after
+    is_number = isinstance(loss, int | float) or getattr(loss, "shape", None) == ()
+    return float(loss) if is_number else None
 
 
 def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path]) -> None:

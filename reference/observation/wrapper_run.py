@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import jax
@@ -10,8 +11,8 @@ import optax
 
 from ..optimizers.recording import recording
 from ..problems.wrapper_problem import TreeProblem
-from ..pytrees.paths import Path, named_leaves, path_text
-from ..pytrees.snapshot import Snapshot, snapshot
+from ..pytrees.paths import Path, named_leaves
+from ..pytrees.snapshot import snapshot
 from ..subjects.moment import Moment
 from ..subjects.optax_wrapper import OptaxFreeze
 from ..subjects.user_errors import let_through
@@ -23,37 +24,17 @@ def run_wrapper(wrapper: OptaxFreeze, problem: TreeProblem) -> Trajectory:
     trajectory = Trajectory(problem)
     try:
         trajectory.at_work = "the wrapper"
-        optimizer = _wrap(wrapper.fn, problem)
+        optimizer, masks = recording(problem.optimizer.transformation), problem.masks()
+        for mask in masks:
+            optimizer = wrapper.fn(optimizer, mask)
         if not callable(getattr(optimizer, "update", None)):
             trajectory.malformed = f"a {type(optimizer).__name__}, no optimizer"
             return trajectory
-        frozen = frozen_leaves(problem, snapshot(problem.params()))
-        _train(problem, optimizer, frozen, trajectory)
+        _train(problem, optimizer, frozen_by(masks), trajectory)
     except BaseException as error:
         let_through(error)
         trajectory.raised = error
     return trajectory
-
-
-def _wrap(fn: Callable[[Any, Any], Any], problem: TreeProblem) -> Any:
-    """Return the optimizer of a problem, frozen as the problem applies the freeze."""
-    optimizer, mask = recording(problem.optimizer.transformation), problem.mask()
-    match problem.applied:
-        case "no freeze":
-            return optimizer
-        case "nothing":
-            return fn(optimizer, jax.tree.map(lambda frozen: False, mask))
-        case "everything":
-            return fn(optimizer, jax.tree.map(lambda frozen: True, mask))
-        case "twice":
-            return fn(fn(optimizer, mask), mask)
-        case "in two parts":
-            first, second = problem.halves()
-            return fn(fn(optimizer, first), second)
-        case "in two parts, the other way round":
-            first, second = problem.halves()
-            return fn(fn(optimizer, second), first)
-    return fn(optimizer, mask)
 
 
 def _train(
@@ -79,11 +60,7 @@ def _train(
         before = after
 
 
-def frozen_leaves(problem: TreeProblem, params: Snapshot) -> frozenset[Path]:
-    """Return the paths that a problem freezes, as it applies the freeze."""
-    if problem.applied in ("no freeze", "nothing"):
-        return frozenset()
-    if problem.applied == "everything":
-        return frozenset(params)
-    masked = {path_text(path): frozen for path, frozen in named_leaves(problem.mask()).items()}
-    return frozenset(path for path in params if masked[path_text(path)])
+def frozen_by(masks: Iterable[Any]) -> frozenset[Path]:
+    """Return the paths that any of these trees of bools freezes."""
+    leaves = (named_leaves(mask).items() for mask in masks)
+    return frozenset(path for path, frozen in chain.from_iterable(leaves) if frozen)

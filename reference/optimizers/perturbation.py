@@ -1,8 +1,4 @@
-"""An optimizer that gets other gradients of frozen leaves than its trainer computed.
-
-What becomes of them must not matter. Gradients that are zero stay so: a trainer that zeroes them,
-or never hands them over, is not disturbed at all.
-"""
+"""An optimizer that gets other gradients of frozen leaves than its trainer computed."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from ..pytrees.paths import Frozen, matches, normalise
+from .disturbances import DISTURBANCES
 
 
 class Freezing(Protocol):
@@ -24,14 +21,6 @@ class Freezing(Protocol):
         """Path prefixes, or a predicate on paths."""
 
 
-_CHANGES = {
-    "scaled": lambda leaf: leaf * 1000,
-    "flipped": lambda leaf: -leaf,
-    "huge": lambda leaf: leaf * (jnp.finfo(leaf.dtype).max / 16),
-    "nan": lambda leaf: jnp.where(leaf == 0, leaf, jnp.nan),
-}
-
-
 @functools.cache  # a trainer compiles again for every optimizer object that is new to it
 def perturbing(
     optimizer: optax.GradientTransformation, disturbance: str, subject: Freezing
@@ -40,7 +29,8 @@ def perturbing(
     optimizer = optax.with_extra_args_support(optimizer)
 
     def disturb(path: Any, leaf: Any) -> Any:
-        return _CHANGES[disturbance](leaf) if matches(normalise(path), subject.frozen) else leaf
+        frozen = matches(normalise(path), subject.frozen)
+        return DISTURBANCES[disturbance](leaf, jnp) if frozen else leaf
 
     def update(gradients: Any, state: Any, params: Any = None, **extra: Any) -> Any:
         changed = jax.tree_util.tree_map_with_path(disturb, gradients)

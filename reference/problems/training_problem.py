@@ -49,14 +49,6 @@ class Drawn:
 #: How the values of a batch are made, the plainest first. `overflowing` squares beyond float32.
 NUMBERS = ("ordinary", "integers", "tiny", "huge", "overflowing", "nan")
 
-#: What is done, in order: "step" trains on the next batch; "freeze" freezes the leaves that the
-#: subject freezes, and no others, or those that it does not, or all, or none; "save" and "restore"
-#: keep the whole state in memory; "checkpoint" goes on from a checkpoint in a training begun anew,
-#: and "change optimizer" from the same parameters under `next_optimizer`.
-FREEZES = ("freeze", "unfreeze", "freeze the others", "freeze everything")
-CHANGE = "change optimizer"
-ACTIONS = ("step", *FREEZES, "save", "restore", "checkpoint", CHANGE)
-
 
 @dataclass(frozen=True)
 class TrainingProblem:
@@ -67,6 +59,7 @@ class TrainingProblem:
     rows: int
     features: int
     fill: int
+    #: What is done, in order (see `actions`); "step" trains on the next batch.
     actions: tuple[str, ...] = ("step",)
     next_optimizer: Optimizer | None = None
     numbers: str = "ordinary"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ..optimizers.disturbances import DISTURBANCES
 from ..optimizers.optimizer import Optimizer, optimizer, read_optimizer
 from ..pytrees.paths import normalise, path_text
+from .applications import APPLICATIONS
 
 _F32, _F16, _BF16 = np.dtype("float32"), np.dtype("float16"), np.dtype(ml_dtypes.bfloat16)
 
@@ -59,18 +62,6 @@ TREES: Mapping[str, Any] = {
 
 #: How gradients are made. `huge` squares beyond float32.
 GRADIENTS = ("ordinary", "zero", "tiny", "huge", "inf", "nan", "nan in trainable")
-#: What becomes of the gradients of frozen leaves, which must not matter.
-DISTURBANCES = ("", "scaled", "flipped", "huge", "nan")
-#: How the freeze is applied: by the mask, not at all, to other masks, twice, in two parts.
-APPLICATIONS = (
-    "once",
-    "no freeze",
-    "nothing",
-    "everything",
-    "twice",
-    "in two parts",
-    "in two parts, the other way round",
-)
 _SPECIAL = (-0.0, 0.0, 1e-40, -1e-45, np.inf, -np.inf)
 
 
@@ -94,17 +85,12 @@ class TreeProblem:
         """Return NumPy parameters; none is zero unless the weights are special."""
         return self._filled(0, self.weights)
 
-    def mask(self) -> Any:
-        """Return the tree of bools, True where a leaf is frozen."""
-        return self._mapped(lambda path, shape: path in self.frozen)
-
-    def halves(self) -> tuple[Any, Any]:
-        """Return two masks that freeze together what `mask` does, without an overlap."""
-        half = set(self.frozen[::2])
-        return (
-            self._mapped(lambda path, shape: path in half),
-            self._mapped(lambda path, shape: path in set(self.frozen) - half),
-        )
+    def masks(self) -> list[Any]:
+        """Return the trees of bools, True where a leaf is frozen, by which the freeze is applied
+        one after the other.
+        """
+        masked = APPLICATIONS[self.applied](self.frozen, leaf_paths(self.tree))
+        return [self._mapped(lambda path, shape, in_it=in_it: path in in_it) for in_it in masked]
 
     def gradient(self, step: int) -> Any:
         """Return the gradients of a step, counted from 1: the tree of the parameters' dtypes."""
@@ -114,7 +100,8 @@ class TreeProblem:
         def impose(path: str, leaf: np.ndarray) -> np.ndarray:
             frozen = path in self.frozen
             leaf = _imposed(self.gradients, leaf, frozen)
-            return _disturbed(self.disturbed, leaf) if frozen else leaf
+            disturb = DISTURBANCES.get(self.disturbed) if frozen else None
+            return np.asarray(disturb(leaf, np)) if disturb else leaf
 
         drawn = self._filled(step, "ordinary")
         leaves, form = tree_flatten_with_path(drawn)
@@ -160,6 +147,7 @@ class TreeProblem:
         return self._mapped(fill)
 
 
+@functools.cache
 def leaf_paths(tree: str) -> tuple[str, ...]:
     """Return the paths of a structure's leaves, with "/", in the tree's order."""
     from jax.tree_util import tree_flatten_with_path
@@ -199,20 +187,6 @@ def _imposed(regime: str, leaf: np.ndarray, frozen: bool) -> np.ndarray:
             return _with(leaf, np.inf if regime == "inf" else np.nan)
         case "nan in trainable" if not frozen:
             return _with(leaf, np.nan)
-    return leaf
-
-
-def _disturbed(disturbance: str, leaf: np.ndarray) -> np.ndarray:
-    """Change a frozen gradient, but only where it is not zero."""
-    match disturbance:
-        case "scaled":
-            return np.asarray(leaf * np.asarray(1000, leaf.dtype))
-        case "flipped":
-            return -leaf
-        case "huge":
-            return _imposed("huge", leaf, True)
-        case "nan":
-            return np.asarray(np.where(leaf != 0, np.asarray(np.nan, leaf.dtype), leaf))
     return leaf
 
 

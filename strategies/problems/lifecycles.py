@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ...reference.optimizers.optimizer import Optimizer
-from ...reference.problems.training_problem import ACTIONS, CHANGE, FREEZES
+from ...reference.problems.actions import ACTIONS, CHANGE, CHECKPOINT, FREEZES
 from ...reference.problems.wrapper_problem import TreeProblem
 from ...reference.subjects.capability import Capability
 from ..optimizers import are_its_own, common, named
@@ -119,7 +119,7 @@ def lived(subject: Any) -> Problems:
         capabilities_of,  # here: a law book is read without JAX
     )
 
-    plain = [action for action in ACTIONS if action not in ("checkpoint", CHANGE)]
+    plain = [action for action in ACTIONS if action not in (CHECKPOINT, CHANGE)]
     freezes, orders = st.sampled_from(FREEZES), st.permutations(FREEZES)
     stories = [
         st.sampled_from(plain).map(lambda action: (action,)),

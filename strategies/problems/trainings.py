@@ -10,11 +10,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ...reference.optimizers.catalogue import COMMON
+from ...reference.optimizers.disturbances import DISTURBANCES
 from ...reference.optimizers.optimizer import OWN, Optimizer
 from ...reference.problems.architecture import Architecture
 from ...reference.problems.architecture_pool import NORMALISED, PLAIN
 from ...reference.problems.training_problem import Drawn, TrainingProblem
-from ...reference.problems.wrapper_problem import DISTURBANCES, TREES, TreeProblem, leaf_paths
+from ...reference.problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ...reference.subjects.capability import Capability
 from ..architectures import architectures
 from ..optimizers import common, named, promised
@@ -274,7 +275,7 @@ def disturbed(subject: Any) -> Problems:
     return st.builds(
         lambda problem, disturbance: (problem, replace(problem, disturbed=disturbance)),
         problems(subject),
-        st.sampled_from(DISTURBANCES[1:]),
+        st.sampled_from(tuple(DISTURBANCES)),
     )
 
 

@@ -26,7 +26,8 @@ from frostproof.reference.corpus.specimens.trainers.refreezes import (
     zeroing_step,
 )
 from frostproof.reference.optimizers.optimizer import optimizer
-from frostproof.reference.problems.training_problem import CHANGE, TrainingProblem
+from frostproof.reference.problems.actions import CHANGE
+from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.subjects.linen_trainer import LinenTrainer
 from frostproof.strategies.optimizers import named
 

@@ -39,7 +39,10 @@ BREAKS = {
         "given.append({n: g / 2 for n, g in leaves(gradients).items()})",
     ),
     "unmatched-pattern-is-an-error": (r"subject\.trainer\(", "print("),
-    "same-selection-for-every-representation": (r"selected\('run', subject\.frozen\)", "[]"),
+    "same-selection-for-every-representation": (
+        r"selected\(training, 'run', subject\.frozen\)",
+        "[]",
+    ),
     "tied-weights-freeze-under-either-name": (r"(trainer\(architecture), \(.*?\)", r"\1, ('l4',)"),
     "techniques-agree": (
         r"optimizer = .*\n(?!(.|\n)*optimizer = )",
