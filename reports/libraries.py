@@ -13,7 +13,8 @@ from .formats.markdown import cell
 from .results.guarantees import standings
 from .results.report import Report
 from .results.row import Row
-from .run.verify import Listener, verify
+from .run.listener import Listener
+from .run.verify import verify
 
 #: Examples a law, always the same ones: a trainer is compiled for nearly each, a wrapper is not.
 EXAMPLES = {"optax": 20, "trainer": 6}

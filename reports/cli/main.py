@@ -131,12 +131,7 @@ def _verify(options: argparse.Namespace) -> int:
     settings |= {name: value for name, value in typed.items() if value not in (None, [])}
     # The references are many: where nothing is named, all processors judge them.
     workers = options.workers or (None if options.targets else "auto")
-    if workers is not None:
-        from ..run.parallel import verify_in_parallel
-
-        report = verify_in_parallel(options.targets, workers, settings)
-    else:
-        report = verify(*options.targets, **settings)
+    report = verify(*options.targets, workers=workers, **settings)
     terminal.ends(report)
     if report.unwritten is not None:
         print(f"frostproof: --report {report.unwritten}", file=sys.stderr)

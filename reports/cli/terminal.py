@@ -11,7 +11,7 @@ from ..formats.wording import conclusion, story
 from ..results.guarantees import standings
 from ..results.report import Report
 from ..results.row import Row
-from ..run.verify import Listener
+from ..run.listener import Listener
 
 _STYLES = {
     "held": "green",

@@ -5,66 +5,35 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ...properties.plan.checks import plan_checks
-from ...properties.plan.run_settings import RunSettings
-from ...properties.processes.judging import Judging
-from ...reference.subjects.targets import REFERENCES
-from ..results.report import Report
+from ...properties.plan.checks import Check
 from ..results.row import Row
+from .listener import Listener
 from .recorder import Recorder
 from .row_transport import Arrivals
-from .verify import Listener, begin, make_folder
 
 
-def verify_in_parallel(targets: Sequence[str], workers: str, settings: dict[str, Any]) -> Report:
-    """Judge targets as `verify` does, with the same settings, in N processes (or `auto`).
+def judge_in_parallel(
+    items: Iterable[Check],
+    workers: str,
+    settings: dict[str, Any],
+    recorder: Recorder,
+    listener: Listener,
+) -> None:
+    """Judge checks in N processes (or `auto`), and record and tell what they find.
 
-    Raises the same `ValueError`s before anything runs. Verdicts come in the order in which the
-    processes reach them.
+    `settings` is what each of them plans the same checks by.
     """
-    if not (workers == "auto" or (workers.isdigit() and int(workers) > 0)):
-        raise ValueError(f"-n must be a number of processes or auto, got {workers!r}")
-    names = ("max_examples", "seed", "timeout")
-    run = RunSettings.of(
-        **{name: settings[name] for name in names if settings.get(name) is not None}
-    )
-    folder = None if settings["report"] is None else Path(settings["report"])
-    if folder is not None:
-        make_folder(folder)
-    targets = targets or REFERENCES
-    with Judging(run) as judge:  # until the end: they all come to the nursery of this process
-        known = [judge.subject(target, settings["kind"]) for target in targets]
-        judge.rest()
-        items, left_out = plan_checks(known, settings["laws"], settings["promise"])
-        recorder = begin(run, folder)
-        recorder.leaves_out("left out by --laws", len(left_out))
-        recorder.expects(map(Row.unreached, items))
-        listener: Listener = settings["listener"]
-        listener.starts(recorder.report)
-        handed_on = {
-            "max_examples": settings.get("max_examples"),
-            "seed": run.seed,
-            "timeout": run.timeout,
-            "laws": list(settings["laws"]),
-            "promise": list(settings["promise"]),
-            "subjects": [subject.to_wire() for subject in known],
-        }
-        rows = _Rows(recorder, listener, Counter(item.subject.name for item in items))
-        try:
-            with _without_other_plugins():
-                arguments = [*_UNDISTURBED, f"-n{workers}", _settings_option(handed_on), _SUITE]
-                pytest.main(arguments, [rows])
-            rows.end()
-        finally:
-            found = recorder.close()
-    return found
+    rows = _Rows(recorder, listener, Counter(item.subject.name for item in items))
+    with _without_other_plugins():
+        pytest.main([*_UNDISTURBED, f"-n{workers}", _settings_option(settings), _SUITE], [rows])
+    rows.end()
 
 
 def _settings_option(settings: dict[str, Any]) -> str:

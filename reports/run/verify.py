@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...properties.plan.checks import Check, NamedSubject, plan_checks
+from ...properties.plan.checks import NamedSubject, plan_checks
 from ...properties.plan.run_settings import TIMEOUT, RunSettings
 from ...properties.processes.judging import Judging
 from ...reference.subjects.targets import REFERENCES
 from ..results.report import Report
 from ..results.row import Row
+from .listener import Listener
 from .recorder import Recorder
-
-
-class Listener:
-    """Is told what happens in a run as it happens; does nothing of it."""
-
-    def starts(self, report: Report) -> None:
-        """A run begins, with an empty report."""
-
-    def progresses(self, item: Check, examples: int) -> None:
-        """A law that takes long has judged this many examples."""
-
-    def finds(self, row: Row) -> None:
-        """A verdict was reached."""
 
 
 def verify(
@@ -40,6 +28,7 @@ def verify(
     timeout: float = TIMEOUT,
     report: str | Path | None = None,
     listener: Listener | None = None,
+    workers: int | str | None = None,
 ) -> Report:
     """Judge subjects and return the report; without a subject, the references.
 
@@ -48,17 +37,20 @@ def verify(
     of which a crash or a hang costs one verdict; objects are protected from exceptions only.
     `laws` are globs on law ids, `kind` is a word of `--as`, `seed` the
     one that all problems are drawn from, `timeout` the seconds that a law may take, `report` a
-    folder to write to.
+    folder to write to. With `workers`, a number or "auto", so many processes judge subjects given
+    by name side by side; verdicts come in the order in which they reach them.
 
     Raises a `ValueError` before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
     `UnknownGuarantee`, or one that names the argument.
     """
     told = listener or Listener()
+    if workers is not None:
+        _require_divisible(workers, subjects)
     settings = RunSettings.of(max_examples=max_examples, seed=seed, timeout=timeout)
     folder = None if report is None else Path(report)
     if folder is not None:
         make_folder(folder)
-    with Judging(settings) as judge:
+    with Judging(settings) as judge:  # until the end: all workers come to its fork server
         known = [known_subject(judge, subject, kind) for subject in subjects or REFERENCES]
         items, left_out = plan_checks(known, laws, promise)
         recorder = begin(settings, folder)
@@ -66,15 +58,41 @@ def verify(
         recorder.expects(map(Row.unreached, items))
         try:
             told.starts(recorder.report)
-            for item in items:
-                row = Row.of(item, judge(item, partial(told.progresses, item)))
-                recorder.records(row)
-                told.finds(row)
+            if workers is None:
+                for item in items:
+                    row = Row.of(item, judge(item, partial(told.progresses, item)))
+                    recorder.records(row)
+                    told.finds(row)
+            else:
+                from .parallel import judge_in_parallel  # here: pytest takes half a second
+
+                judge.rest()
+                handed_on = {
+                    "max_examples": max_examples,
+                    "seed": settings.seed,
+                    "timeout": settings.timeout,
+                    "laws": list(laws),
+                    "promise": list(promise),
+                    "subjects": [subject.to_wire() for subject in known],
+                }
+                judge_in_parallel(items, str(workers), handed_on, recorder, told)
         finally:  # also where the user interrupts it
             found = recorder.close()
     if found.unwritten is not None and listener is None:
         warnings.warn(f"`report` {found.unwritten}", stacklevel=2)
     return found
+
+
+def _require_divisible(workers: int | str, subjects: Sequence[Any]) -> None:
+    """Raise a `ValueError` unless these subjects can be judged by so many processes."""
+    if workers != "auto" and not (str(workers).isdigit() and int(workers) > 0):
+        raise ValueError(f"-n must be a number of processes or auto, got {workers!r}")
+    for subject in subjects:
+        if not isinstance(subject, str):
+            raise ValueError(
+                "workers= judges only what is given by name, such as `pkg.mod:name`: other "
+                f"processes do not have this {type(subject).__name__}"
+            )
 
 
 def begin(settings: RunSettings, folder: Path | None) -> Recorder:
