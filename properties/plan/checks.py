@@ -33,7 +33,8 @@ class NamedSubject:
 
     def to_wire(self) -> list[Any]:
         """Return what another process has to know of a subject that is given by name."""
-        return [self.name, self.kind, self.requested_kind, sorted(self.capabilities), self.promise]
+        capabilities = sorted(map(str, self.capabilities))  # execnet takes no enumeration
+        return [self.name, self.kind, self.requested_kind, capabilities, self.promise]
 
     @classmethod
     def from_wire(cls, fields: Sequence[Any]) -> NamedSubject:
