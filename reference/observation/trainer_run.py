@@ -145,4 +145,4 @@ def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path
         placed = getattr(leaf, "committed", False)  # where the program put it, or JAX by default
         return jax.device_put(drawn, leaf.sharding) if placed else jax.numpy.asarray(drawn)
 
-    training.set_params(jax.tree_util.tree_map_with_path(weigh, training.params()))
+    training.set_params(jax.tree_util.tree_map_with_path(weigh, copy_arrays(training.params())))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
+import flax
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -16,9 +17,17 @@ from .moment import Moment, take_moment
 from .signatures import UnusableSubject, binds
 from .trainer import Trainer
 from .training import Training, copy_arrays
+from .user_errors import remark
 
 #: Variables that hold no parameters, whatever a pattern says.
 _NO_PARAMETERS = (nnx.RngState, nnx.BatchStat, nnx.Cache, nnx.Intermediate, nnx.Perturbation)
+
+
+#: Flax trains such variables in some ways and not in others, and says so in words of JAX.
+_REFUSED = (
+    "the module has variables made with {}: some ways to differentiate, compile or update these "
+    "are refused by Flax {} with JAX {}, so see whether the step trains ordinary variables"
+)
 
 
 @final
@@ -62,6 +71,15 @@ class NnxTrainer(Trainer):
         return _NnxTraining(self, *made)
 
 
+def _ways_of_keeping(model: Any) -> str:
+    """Name the ways of keeping a value that the module's variables have beside the ordinary one."""
+    variables = jax.tree.leaves(nnx.state(model), is_leaf=lambda x: isinstance(x, nnx.Variable))
+    ways = ("hijax", "ref")
+    return " and ".join(
+        f"`{way}=True`" for way in ways if any(getattr(v, way, False) is True for v in variables)
+    )
+
+
 @dataclass
 class _NnxTraining:
     trainer: NnxTrainer
@@ -86,7 +104,12 @@ class _NnxTraining:
             self.model = own(self.model, params) or self.model
 
     def step(self, batch: Batch) -> Any:
-        return self.trainer.train_step(self.model, self.optimizer, batch)
+        try:
+            return self.trainer.train_step(self.model, self.optimizer, batch)
+        except Exception as error:
+            if ways := _ways_of_keeping(self.model):
+                remark(error, _REFUSED.format(ways, flax.__version__, jax.__version__))
+            raise
 
     def opt_state(self) -> Any:
         own = self.trainer.opt_state

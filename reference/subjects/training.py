@@ -76,5 +76,13 @@ class Training(Protocol):
 
 
 def copy_arrays(state: Any) -> Any:
-    """Copy a state's arrays, keys among them, so that no later step donates or changes them."""
-    return jax.tree.map(lambda leaf: leaf.copy() if hasattr(leaf, "copy") else leaf, state)
+    """Copy a state's arrays, keys among them, so that no later step donates or changes them.
+
+    Of a reference, in which an NNX variable made with `ref=True` keeps its value, the value.
+    """
+
+    def copy(leaf: Any) -> Any:
+        value = leaf[...] if isinstance(leaf, jax.Ref) else leaf
+        return value.copy() if hasattr(value, "copy") else value
+
+    return jax.tree.map(copy, state)

@@ -17,6 +17,8 @@ _OTHERS = tuple(
         *(Path(__file__).parents[1] / room for room in ("observation", "optimizers", "subjects")),
     }
 )
+#: How a note of ours on an exception of a user's code begins.
+_REMARK = "frostproof: "
 
 
 def let_through(error: BaseException) -> None:
@@ -27,6 +29,11 @@ def let_through(error: BaseException) -> None:
     ends_the_run = not isinstance(error, Exception | SystemExit)
     if ends_the_run and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         raise error
+
+
+def remark(error: BaseException, text: str) -> None:
+    """Add what `error_text` says of an exception beside its own message."""
+    error.add_note(_REMARK + text)
 
 
 def printable(text: str) -> str:
@@ -47,7 +54,9 @@ def error_text(error: BaseException) -> str:
         return f"{name}, whose message raises {type(another).__name__}"
     if len(message) > _SHOWN:
         message = message[:_SHOWN] + "…"
-    return f"{name}: {message}" if message else name
+    notes = [str(note) for note in getattr(error, "__notes__", ())]
+    remarks = [f" ({note.removeprefix(_REMARK)})" for note in notes if note.startswith(_REMARK)]
+    return "".join([f"{name}: {message}" if message else name, *remarks])
 
 
 def own_line(error: BaseException) -> str | None:
