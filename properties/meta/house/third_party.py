@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import frostproof
 from frostproof import (
     Exercise,
+    Guard,
     LinenTrainer,
     NnxTrainer,
     OptaxFreeze,
@@ -103,12 +104,14 @@ def judged(*subjects: Exercise | OptaxFreeze | LinenTrainer | NnxTrainer | str) 
     return refuted if report.exit_status else []
 
 
-def trained(params: dict[str, Floats], train: Callable[[dict[str, Floats]], None]) -> int:
+def trained(params: dict[str, Floats], train: Callable[[dict[str, Floats]], None]) -> str:
     """Train, and assert that the backbone stays."""
+    guard = Guard(params, frozen=("backbone",), promise="value")
     before = snapshot(params)
     train(params)
+    guard.check(params)
     assert_frozen(before, params, frozen=("backbone",), promise="bits")
-    return len(before)
+    return f"{len(before)} leaves: {guard.report()}"
 
 
 version: str = frostproof.__version__

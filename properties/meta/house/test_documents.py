@@ -1,0 +1,47 @@
+"""Documents name what is there: prose outlives code where nothing holds it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import frostproof
+from frostproof.properties.meta.house.test_layers import ORDER
+
+ROOT = Path(frostproof.__file__).parent
+DOCUMENTS = sorted(ROOT.glob("*.md"))
+#: A path below the root, between backticks or as the target of a link.
+PATH = re.compile(
+    r"[`(]((?:\.ci|\.github|findings|properties|reference|reports|strategies)/[\w./-]*|[A-Z]+\.md)[`)]"
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_a_path_in_a_document_is_there(document):
+    """Names in capitals stand for a file that the reader makes."""
+    named = PATH.findall(document.read_text(encoding="utf-8"))
+    missing = {path for path in named if not re.search("NAME|FAMILY", path)}
+    missing = {path for path in missing if not (ROOT / path).exists()}
+
+    assert missing == set()
+
+
+def test_the_architecture_names_every_package():
+    """Below its folder, in the order of imports."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    _, rows = text.split("## Order of packages")
+    for folder in ("reference", "properties", "reports"):
+        (row,) = (line for line in rows.splitlines() if line.startswith(f"| `{folder}/`"))
+        packages = [
+            name.partition(".")[2]
+            for name in ORDER
+            if name.startswith(f"{folder}.") and (ROOT / name.replace(".", "/")).is_dir()
+        ]
+        places = [row.find(f"`{package}`") for package in packages]
+        assert -1 not in places, dict(zip(packages, places, strict=True))
+        assert places == sorted(places)
+
+
+def test_the_architecture_is_a_page():
+    """Whoever wants more finds it where it is."""
+    assert len((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()) <= 100
