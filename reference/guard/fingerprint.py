@@ -1,6 +1,6 @@
 """Fingerprints: 64 bits that tell whether a leaf is still what it was, computed where it lies.
 
-A leaf is read as words of 32 bits, in row-major order. Words are *folded*: a tile of up to 256
+A leaf is read as words of 32 bits, in row-major order. Words are *folded*: a tile of up to 512
 words w₀ … wₙ becomes one, the sum over i of (wᵢ + aᵢ)·(⌊wᵢ/2¹⁶⌋ + bᵢ) modulo 2³². The words of all
 tiles are folded again, until one is left. This is done twice, with keys a and b of its own for each
 of the two lanes and for each level. Keys are drawn once and for all, so that every process, device
@@ -43,12 +43,13 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec, auto_axes
 Equality: TypeAlias = Literal["bits", "value"]
 
 LANES = 2
-#: Words to a tile. The keys of one, 4 KB, stay in the nearest cache: with 4,096 words the keys were
+#: Words to a tile. The keys of one, 8 KB, stay in the nearest cache: with 4,096 words the keys were
 #: read more slowly than the leaf, and a check took three times as long.
-TILE = 256
-#: Tiles of the last axis alone leave a sharded leaf where it is. A last axis that has no divisor of
-#: this size is taken together with the one before it: sums of a few words are slow.
-_SHORT = 64
+TILE = 512
+#: A last axis that does not divide into tiles of at least so many words is taken together with the
+#: axis before it, since sums of few words are slow. Only if it is sharded itself, and shorter than
+#: this, does a leaf leave its devices for that: else nothing but folded words do.
+_SHORT = 128
 
 
 def fingerprint(leaf: jax.Array, equality: Equality) -> jax.Array:

@@ -94,15 +94,15 @@ def folded(words, lane, level):
 
 
 def tile_of(shape, packed):
-    """The most words, 64 to 256, into which the fewest last axes divide; 256 if none do."""
+    """The most words, 128 to 512, into which the fewest last axes divide; 512 if none do."""
     for axes in range(1, len(shape) + 1):
         size = np.prod(shape[-axes:])
-        if fitting := [words for words in range(64, 257) if size % (words * packed) == 0]:
+        if fitting := [words for words in range(128, 513) if size % (words * packed) == 0]:
             return max(fitting)
-    return 256
+    return 512
 
 
-@pytest.mark.parametrize("shape", [(), (7, 9), (3, 5, 100), (700, 768), (257,), (2, 3, 607)])
+@pytest.mark.parametrize("shape", [(), (7, 9), (3, 5, 100), (700, 768), (513,), (2, 3, 607)])
 @pytest.mark.parametrize("dtype", [np.float32, jnp.bfloat16, np.int8])
 def test_numpy_computes_the_same(shape, dtype):
     """Tiles of words are folded until one is left; a tile lies within the last axis if it can."""
