@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from ...reference.checkpoints.stored_leaf import StoredLeaf
+from ...reference.pytrees.dtypes import is_float
 from ...reference.pytrees.snapshot import Array
 from .difference import Difference, differing, multiset, together, widened
 from .low_rank import adapter_rank
@@ -30,7 +31,7 @@ def cause_of(before: StoredLeaf, after: StoredLeaf, found: Difference) -> str | 
         return None
     if found.keeps_value:
         return _kept_values(before, after)
-    if before.dtype.kind not in "fV":
+    if not is_float(before.dtype):
         return None
     seen = _Movement()
     for _, x, y in together(before, after):

@@ -225,7 +225,7 @@ def _refuted(
     facts = dict(found.facts)
     problems, calls = facts.pop("problems"), facts.pop("calls")
     recorded = [problem.record() for problem in problems]
-    if reason is None and refutation(law, subject, recorded) is None:
+    if reason is None and _refutation_of(law, subject, problems) is None:
         reason = NOT_REPEATABLE
     message = str(found)
     return Verdict(
@@ -252,10 +252,14 @@ def _looked_at(subject: Any, problems: Sequence[Any], calls: Sequence[Any]) -> t
 
 def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | None:
     """Judge recorded problems, on calls that nobody remembers; returns the refutation, or None."""
+    read = tuple(subject.read_problem(problem) for problem in problems)
+    return _refutation_of(law, subject, read)
+
+
+def _refutation_of(law: Law, subject: Any, problems: tuple[Any, ...]) -> str | None:
     try:
-        read = tuple(subject.read_problem(problem) for problem in problems)
         tally = Tally()
-        examine(law, subject, read, CallCache(), tally)
+        examine(law, subject, problems, CallCache(), tally)
         never = _confirmed(law, subject, tally)
         if never is not None:
             raise never

@@ -9,6 +9,7 @@ import numpy as np
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.problems.actions import CHANGE
 from ...reference.pytrees.comparison import Change, changes, same_bits
+from ...reference.pytrees.dtypes import is_float
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Snapshot
 from ...reference.subjects.capability import Capability
@@ -136,7 +137,7 @@ def _require_resumed(plain: Step, resumed: Step) -> None:
     """
     for path in sorted(plain.before.params.keys() & resumed.before.params.keys()):
         before, after = (m.params[path].array for m in (plain.before, plain.after))
-        if before.dtype.kind in "fV" and before.shape == after.shape:
+        if is_float(before.dtype) and before.shape == after.shape:
             length = np.abs(after.astype(np.float64) - before.astype(np.float64)).max(initial=0)
             require_close(plain, resumed, path, float(length), (0, 1), "from the checkpoint")
 

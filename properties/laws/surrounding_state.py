@@ -8,6 +8,7 @@ import numpy as np
 
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.pytrees.comparison import same_bits, same_value
+from ...reference.pytrees.dtypes import is_float
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Leaf
 from ...reference.subjects.capability import Capability
@@ -154,7 +155,7 @@ def belonging(state: Mapping[Path, Leaf], params: Mapping[Path, Leaf]) -> list[t
     """
     pairs = []
     for path, leaf in state.items():
-        if _RECORDER & set(path) or leaf.array.dtype.kind not in "fV":
+        if _RECORDER & set(path) or not is_float(leaf.array.dtype):
             continue
         endings = (path[start:] for start in range(len(path)))
         owner = next((ending for ending in endings if ending in params), None)

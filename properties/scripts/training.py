@@ -14,6 +14,7 @@ from ...reference.optimizers.disturbances import DISTURBANCES
 from ...reference.problems.actions import ACTIONS, CHANGE, FREEZES
 from ...reference.problems.training_problem import TrainingProblem
 from ...reference.problems.wrapper_problem import TreeProblem
+from ...reference.pytrees.dtypes import is_inexact
 from ...reference.pytrees.paths import path_text
 from ...reference.subjects.moment import Moment
 from ...reference.subjects.naming import target_of
@@ -108,7 +109,7 @@ except Exception as error:
 
 def _names(run: Trajectory) -> Iterator[str]:
     """Write which leaves the actions freeze."""
-    others = {p for p, leaf in run.first.params.items() if leaf.array.dtype.kind in "fcV"}
+    others = {p for p, leaf in run.first.params.items() if is_inexact(leaf.array.dtype)}
     for name, paths in (("frozen", run.chosen), ("others", others - run.chosen)):
         yield f"{name} = {tuple(sorted(map(path_text, paths)))!r}"
     yield "saved = None"

@@ -126,7 +126,10 @@ def through_orbax(training: Any, fresh: Any) -> Any:
 def flushed(leaf: Any) -> Any:
     """Return a leaf in float64, without the subnormals of its own type."""
     wide = np.asarray(leaf).astype(np.float64)
-    least = float(ml_dtypes.finfo(leaf.dtype).smallest_normal) if leaf.dtype.kind in "fV" else 0
+    try:
+        least = float(ml_dtypes.finfo(leaf.dtype).smallest_normal)
+    except ValueError:  # integers, those of four bits included
+        least = 0.0
     return np.where(abs(wide) < least, 0, wide)
 
 

@@ -18,6 +18,7 @@ from ..optimizers.optimizer import optimizer
 from ..optimizers.recording import calls, recording
 from ..problems.training_problem import Drawn, TrainingProblem
 from ..pytrees.comparison import same_value
+from ..pytrees.dtypes import is_float
 from ..pytrees.paths import Path, UnmatchedPattern, named_leaves, select
 from ..pytrees.snapshot import snapshot
 from ..subjects.capability import Capability
@@ -149,7 +150,7 @@ def _is_nearer(leaf: np.ndarray, original: np.ndarray, redrawn: np.ndarray) -> b
 
     It need not be either to the bit: a decay in the step moves it even at a rate of zero.
     """
-    if leaf.shape != redrawn.shape or leaf.dtype.kind not in "fV":
+    if leaf.shape != redrawn.shape or not is_float(leaf.dtype):
         return not same_value(leaf, redrawn)
     now, was, put = (array.astype(np.float64) for array in (leaf, original, redrawn))
     return bool(np.abs(now - was).sum() < np.abs(now - put).sum())

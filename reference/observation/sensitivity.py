@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from ..numerics.rounding import UNIT
+from ..pytrees.dtypes import is_float
 from ..pytrees.snapshot import Snapshot
 from ..subjects.training import Training
 from ..subjects.user_errors import let_through
@@ -110,7 +111,7 @@ def half_precision(trainer: Any, predict: Any, x: Any, params: Snapshot) -> bool
     Tracing takes milliseconds, and shows the same for every run on inputs of one shape.
     """
     if any(
-        leaf.array.dtype.itemsize < 4 and leaf.array.dtype.kind in "fV" for leaf in params.values()
+        leaf.array.dtype.itemsize < 4 and is_float(leaf.array.dtype) for leaf in params.values()
     ):
         return True
     known = _HALF.setdefault(trainer, {})

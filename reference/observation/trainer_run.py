@@ -12,6 +12,7 @@ from ..optimizers.perturbation import perturbing
 from ..optimizers.recording import recording
 from ..problems.actions import ACTIONS
 from ..problems.training_problem import TrainingProblem
+from ..pytrees.dtypes import is_float, is_inexact
 from ..pytrees.paths import Path, named_leaves, normalise, path_text, select
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training, copy_arrays
@@ -58,7 +59,7 @@ class _Life:
         trajectory.at_work = "looking at what `create` returned"
         self.now = self.training.moment()
         params = self.now.params.items()
-        self.floats = frozenset(path for path, leaf in params if leaf.array.dtype.kind in "fcV")
+        self.floats = frozenset(path for path, leaf in params if is_inexact(leaf.array.dtype))
 
     def step(self) -> None:
         number, before = len(self.trajectory.steps) + 1, self.now
@@ -139,7 +140,7 @@ def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path
 
     def weigh(key_path: Any, leaf: Any) -> Any:
         path = normalise(key_path)
-        if not hasattr(leaf, "dtype") or leaf.dtype.kind not in "fV":
+        if not hasattr(leaf, "dtype") or not is_float(np.dtype(leaf.dtype)):
             return leaf
         drawn = problem.reweighted(path_text(path), np.asarray(leaf), path in frozen)
         placed = getattr(leaf, "committed", False)  # where the program put it, or JAX by default

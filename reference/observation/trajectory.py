@@ -11,6 +11,7 @@ import numpy as np
 
 from ..optimizers.recorded import Recorded, recorded
 from ..pytrees.comparison import same_value
+from ..pytrees.dtypes import is_inexact
 from ..pytrees.paths import Path
 from ..subjects.moment import Moment
 
@@ -50,11 +51,7 @@ class Step:
     @cached_property
     def trainable(self) -> frozenset[Path]:
         """The leaves of floating numbers that are not frozen."""
-        floats = {
-            path
-            for path, leaf in self.before.params.items()
-            if leaf.array.dtype.kind in "fcV"  # V: bfloat16 and its like
-        }
+        floats = {path for path, leaf in self.before.params.items() if is_inexact(leaf.array.dtype)}
         return frozenset(floats - self.frozen)
 
 

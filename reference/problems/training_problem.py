@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from ..optimizers.optimizer import Optimizer, read_optimizer
+from ..pytrees.dtypes import is_float
 from .architecture import Architecture
 from .row_order import another_order
 from .wrapper_problem import make_special
@@ -108,7 +109,7 @@ class TrainingProblem:
 
     def reweighted(self, path: str, leaf: np.ndarray, frozen: bool) -> np.ndarray:
         """Return other weights for a leaf, of its shape and dtype; what is no float stays."""
-        if leaf.dtype.kind not in "fV":
+        if not is_float(leaf.dtype):
             return leaf
         named = [int(letter) for letter in path.encode()]
         generator = np.random.default_rng((self.fill, *named))

@@ -13,6 +13,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+from .dtypes import is_float
 from .paths import Path, path_text
 from .snapshot import Array, Leaf, Snapshot
 
@@ -178,7 +179,9 @@ def _of_python(leaf: Leaf) -> bool:
 
 
 def _sort(a: Array) -> str:
-    return "f" if a.dtype.kind == "V" else a.dtype.kind  # "V": bfloat16 and the smaller floats
+    if a.dtype.kind != "V":
+        return a.dtype.kind
+    return "f" if is_float(a.dtype) else "i"  # int4 and its like
 
 
 def _comparable(a: Array, b: Array) -> bool:
