@@ -233,21 +233,31 @@ def _refuted(
         tally.judged,
         reason=f"{message} ({reason})" if reason else message,
         counterexample=Counterexample(
-            law.statement, message, recorded, facts, *_looked_at(subject, problems, calls)
+            law.statement,
+            message,
+            recorded,
+            facts,
+            *_looked_at(law, subject, problems, calls, found),
         ),
         reproduce=script(law, target, calls, found),
         labels=dict(tally.labels),
     )
 
 
-def _looked_at(subject: Any, problems: Sequence[Any], calls: Sequence[Any]) -> tuple[Any, Any]:
-    """Return the course of a counterexample, and its drift: an extra, for which nothing is lost."""
+def _looked_at(
+    law: Law, subject: Any, problems: Sequence[Any], calls: Sequence[Any], found: Refutation
+) -> tuple[Any, Any, str | None]:
+    """Return the course of a counterexample, its drift, and its cause: extras, for which nothing is
+    lost.
+    """
+    from .causes import cause_of
     from .counterexample import courses, drift  # here, since a law book is read without JAX
 
     try:
-        return courses(calls), drift(subject, problems[0], calls[0])
+        cause = cause_of(law, subject, calls, found)
+        return courses(calls), drift(subject, problems[0], calls[0]), cause
     except (Exception, SystemExit):  # the subject may raise in a step that it was not asked before
-        return [], {}
+        return [], {}, None
 
 
 def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | None:

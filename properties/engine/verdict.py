@@ -19,6 +19,8 @@ class Counterexample:
     #: What happened in each problem, step by step, and how far frozen leaves move in more steps.
     course: list[dict[str, Any]] = field(default_factory=list)
     drift: dict[str, Any] = field(default_factory=dict)
+    #: Why it happened, in words, where variations of the problem tell.
+    cause: str | None = None
 
 
 @dataclass(frozen=True)

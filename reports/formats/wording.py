@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...properties.laws.book import BY_ID
 from ..results.report import Report
 from ..results.row import Row
 
@@ -29,14 +30,18 @@ def story(row: Row) -> list[tuple[str, str]]:
     if row.counterexample is None:
         return [("seen", row.reason or "")]
     problems = [("for", problem_text(each)) for each in row.counterexample["problems"]]
-    return [("law", row.counterexample["law"]), ("seen", row.reason or ""), *problems]
+    cause = row.counterexample.get("cause")
+    because = [("because", cause)] if cause else []
+    usually = [("usually", BY_ID[row.law].meaning)] if row.law in BY_ID else []
+    seen = ("seen", row.reason or "")
+    return [("law", row.counterexample["law"]), seen, *because, *usually, *problems]
 
 
 def explain(row: Row) -> str:
     """Say in words what a person needs to fix the code, the script last."""
     examples = f"{row.examples} example{'s' * (row.examples != 1)}"
     lines = [f"{row.subject}: {row.law} {row.verdict} after {examples}", ""]
-    lines += [f"{keyword:5} {text}" for keyword, text in story(row)]
+    lines += [f"{keyword:7} {text}" for keyword, text in story(row)]
     if row.reproduce:
         lines += ["", "# a stand-alone script that fails:", row.reproduce]
     return "\n".join(lines)

@@ -1,0 +1,148 @@
+"""Why a frozen leaf moved: a few variations of the counterexample tell, and are told in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...reference.observation.trajectory import Step, Trajectory
+from ...reference.optimizers.optimizer import Optimizer
+from ...reference.pytrees.comparison import same_value
+from ...reference.pytrees.paths import Path, path_text
+from ..laws.law import Law, Refutation
+
+#: The guarantees whose laws are about frozen leaves alone.
+_OF_FROZEN_LEAVES = ("norm", "value", "bits")
+
+
+def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) -> str | None:
+    """Say which leaves moved and what moves them, as far as other runs of the same problem show.
+
+    Returns None for laws about something else, and where nothing is known.
+    """
+    if law.guarantee not in _OF_FROZEN_LEAVES or not isinstance(calls[0], Trajectory):
+        return None
+    trajectory: Trajectory = calls[0]
+    steps = [each for each in trajectory.steps if _moved(each)]
+    if not steps:
+        return _only_bits(trajectory)
+    path = next((p for p in _moved(steps[0]) if path_text(p) == found.facts.get("leaf")), None)
+    if path is None:
+        return None
+    reasons = [next(_reasons(subject, trajectory, steps[0], path), None), _extent(trajectory)]
+    return "; ".join(filter(None, reasons)) or None
+
+
+def _moved(step: Step) -> list[Path]:
+    """Return the frozen leaves whose value a step changed."""
+    before, after = step.before.params, step.after.params
+    return [
+        path
+        for path in sorted(step.frozen)
+        if path in before
+        and path in after
+        and not same_value(before[path].array, after[path].array)
+    ]
+
+
+def _reasons(subject: Any, trajectory: Trajectory, step: Step, path: Path) -> Iterator[str]:
+    """Yield what moves a leaf, the surest first."""
+    problem = trajectory.problem
+    optimizer = problem.optimizer
+    gradient = step.given.gradients.get(path) if step.given else None
+    if gradient is None and _moved_by(step, path, _drawn_gradient(problem, step, path)):
+        yield "its raw gradient is added to it: the optimizer that is handed on leaves it out"
+    if isinstance(optimizer, Optimizer) and "learning_rate" in _settings(optimizer):
+        if _still_moves(subject, problem, optimizer.at_rate(0.0), path):
+            yield "the step itself moves it: it moves at learning_rate=0, too"
+        if _settings(optimizer).get("weight_decay"):
+            undecayed = _with(optimizer, weight_decay=0.0)
+            if _still_moves(subject, problem, undecayed, path) is False:
+                name = (optimizer.inner or optimizer).name
+                yield f"the decay of {name} moves it: it stays with weight_decay=0"
+    if step.given is None:
+        return
+    if gradient is None:
+        yield "the optimizer is never given it: something else moves it"
+    elif np.any(gradient != 0):
+        yield "the optimizer is given its gradient, which nothing takes away: the freeze misses it"
+    elif step.number > 1 and np.any(_earlier_gradient(trajectory, path)):
+        yield f"{optimizer} moves it by what it kept of earlier gradients: it is zero by now"
+    else:
+        yield f"{optimizer} moves it although its gradient is zero"
+
+
+def _extent(trajectory: Trajectory) -> str | None:
+    """Say which of the frozen leaves move: all, all under one layer, or all of one name."""
+    frozen = sorted({path for step in trajectory.steps for path in step.frozen})
+    moved = sorted({path for step in trajectory.steps for path in _moved(step)})
+    if len(moved) == len(frozen):
+        return f"all {len(moved)} frozen leaves move" if len(moved) > 1 else None
+    for length in range(1, max(map(len, moved))):
+        prefix = moved[0][:length]
+        under = [path for path in frozen if path[:length] == prefix]
+        if under == moved and len(moved) > 1:
+            return f"all {len(moved)} leaves under `{path_text(prefix)}` move, no other frozen leaf"
+    named = [path for path in frozen if path[-1] == moved[0][-1]]
+    if named == moved and len(moved) > 1:
+        return f"every frozen `{moved[0][-1]}` moves ({len(moved)}), no other frozen leaf"
+    return f"{len(moved)} of {len(frozen)} frozen leaves move"
+
+
+def _only_bits(trajectory: Trajectory) -> str | None:
+    """Say what became of leaves that kept their values and lost their bits."""
+    for step in trajectory.steps:
+        for path in sorted(step.frozen & step.after.params.keys()):
+            before = step.before.params[path].array
+            after = step.after.params[path].array
+            if before.shape == after.shape and before.tobytes() != after.tobytes():
+                return "something is added to it, be it zero: −0.0 + 0.0 is +0.0, a subnormal 0"
+    return None
+
+
+def _settings(optimizer: Optimizer) -> dict[str, Any]:
+    return dict((optimizer.inner or optimizer).hyperparameters)
+
+
+def _with(optimizer: Optimizer, **changed: float) -> Optimizer:
+    """Return an optimizer, or the one inside a wrapper, with other hyperparameters."""
+    if optimizer.inner is not None:
+        return replace(optimizer, inner=_with(optimizer.inner, **changed))
+    settings = dict(optimizer.hyperparameters) | changed
+    return replace(optimizer, hyperparameters=tuple(settings.items()))
+
+
+def _still_moves(subject: Any, problem: Any, optimizer: Optimizer, path: Path) -> bool | None:
+    """Tell whether a leaf moves under another optimizer; None where that raises."""
+    from ...reference.observation.run import run  # here, since the law book is read without JAX
+
+    other = run(subject, replace(problem, optimizer=optimizer))
+    if other.raised is not None or not other.steps:
+        return None
+    return any(path in _moved(step) for step in other.steps)
+
+
+def _earlier_gradient(trajectory: Trajectory, path: Path) -> np.ndarray:
+    given = [step.given.gradients.get(path) for step in trajectory.steps if step.given]
+    return np.array([np.any(leaf != 0) for leaf in given if leaf is not None])
+
+
+def _drawn_gradient(problem: Any, step: Step, path: Path) -> np.ndarray | None:
+    """Return the gradient that a wrapper's problem has for a leaf; a trainer's is not known."""
+    from ...reference.pytrees.paths import named_leaves
+
+    if not hasattr(problem, "gradient"):
+        return None
+    leaf: np.ndarray | None = named_leaves(problem.gradient(step.number)).get(path)
+    return leaf
+
+
+def _moved_by(step: Step, path: Path, update: np.ndarray | None) -> bool:
+    if update is None:
+        return False
+    with np.errstate(all="ignore"):
+        expected = step.before.params[path].array + update
+    return bool(same_value(expected, step.after.params[path].array))

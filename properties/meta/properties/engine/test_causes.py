@@ -1,0 +1,96 @@
+"""The cause of a refutation is found by variations of the problem, and is the right one."""
+
+import jax
+import optax
+import pytest
+
+from frostproof import OptaxFreeze, Optimizers
+from frostproof.properties.engine.call_cache import CallCache
+from frostproof.properties.engine.causes import cause_of
+from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.law import Refutation
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.wrapper_problem import TreeProblem, leaf_paths
+
+
+def zeroed_before(optimizer, mask):
+    return optax.chain(optax.freeze(mask), optimizer)
+
+
+def left_out(optimizer, mask):
+    return optax.masked(optimizer, jax.tree.map(lambda frozen: not frozen, mask))
+
+
+def untouched(optimizer, mask):
+    return optimizer
+
+
+def biases_forgotten(optimizer, mask):
+    def kernel(path, frozen):
+        return frozen and path[-1].key != "bias"
+
+    return optax.chain(optimizer, optax.freeze(jax.tree_util.tree_map_with_path(kernel, mask)))
+
+
+def shrunk_by_itself(optimizer, mask):
+    def update(updates, state, params):
+        updates, state = optimizer.update(updates, state, params)
+        return jax.tree.map(lambda u, p, f: -0.1 * p if f else u, updates, params, mask), state
+
+    return optax.GradientTransformation(optimizer.init, update)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "optimizers", "cause"),
+    [
+        (zeroed_before, "adamw", "the decay of adamw moves it: it stays with weight_decay=0"),
+        (zeroed_before, "yogi", "moves it although its gradient is zero"),
+        (left_out, "sgd", "its raw gradient is added to it"),
+        (untouched, "sgd", "the optimizer is given its gradient, which nothing takes away"),
+        (shrunk_by_itself, "sgd", "the step itself moves it: it moves at learning_rate=0, too"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_the_cause_is_named(wrap, optimizers, cause):
+    """Each fault has its own sentence."""
+    subject = OptaxFreeze(wrap, optimizers=Optimizers(optimizers))
+    verdict = judge(BY_ID["frozen-value"], subject, Effort(20, 0), CallCache(), "own")
+
+    assert verdict.outcome == "refuted"
+    assert cause in verdict.counterexample.cause
+
+
+@pytest.mark.parametrize(
+    ("wrap", "extent"),
+    [
+        (biases_forgotten, "every frozen `bias` moves (2), no other frozen leaf"),
+        (untouched, "all 4 frozen leaves move"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_leaves_that_move_are_told_apart(wrap, extent):
+    """Of the layers that a problem freezes, it says which part moves."""
+    tree = "twelve leaves"
+    problem = TreeProblem(tree, leaf_paths(tree)[:4], optimizer("sgd"), 1, 0)
+    subject = OptaxFreeze(wrap)
+    trajectory = run(subject, problem)
+    found = Refutation("it moved", assertion="False", leaf="body/layer_0/bias")
+
+    cause = cause_of(BY_ID["frozen-value"], subject, [trajectory], found)
+
+    assert cause.endswith(extent)
+
+
+def test_bits_that_are_lost_are_explained():
+    """A zero that is added changes the bits of −0.0 and of a subnormal."""
+
+    def added(optimizer, mask):
+        return optax.chain(optimizer, optax.freeze(mask))
+
+    subject = OptaxFreeze(added, optimizers=Optimizers("sgd"))
+    verdict = judge(BY_ID["frozen-special-weights"], subject, Effort(40, 0), CallCache(), "own")
+
+    assert verdict.outcome == "refuted"
+    assert "something is added to it, be it zero" in verdict.counterexample.cause
