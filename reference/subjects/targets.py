@@ -7,6 +7,8 @@ across layouts. The dotted name is understood, too, and so are those that earlie
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
+from pkgutil import walk_packages
 
 #: The words of `--as`.
 KINDS = ("linen", "nnx", "optax", "trainer")
@@ -57,15 +59,46 @@ _MOVED = {
     "frostproof.reference.optax_wrappers": _WRAPPERS,
 }
 _ALIAS_OF = {dotted: alias for alias, dotted in ALIASES.items()}
+#: The packages of this repository's other programs: `specimen/answers/two-values` is `two_values`
+#: of the module `answers`, wherever below its package that is.
+_CORPORA = {
+    "accepted": "frostproof.reference.corpus.accepted",
+    "specimen": "frostproof.reference.corpus.specimens",
+    "library": "frostproof.reference.corpus.libraries",
+}
 
 
 def canonical(target: str) -> str:
-    """Return the alias of a target that names a reference, and any other target as it is."""
+    """Return the alias of a target that names a program of ours, and any other as it is."""
     module, separator, name = target.partition(":")
-    return _ALIAS_OF.get(f"{_MOVED.get(module, module)}{separator}{name}", target)
+    module = _MOVED.get(module, module)
+    for corpus, package in _CORPORA.items():
+        if module.startswith(f"{package}."):
+            return corpus_target(corpus, module, name)
+    return _ALIAS_OF.get(f"{module}{separator}{name}", target)
+
+
+def corpus_target(corpus: str, module: str, name: str) -> str:
+    """Return the alias of a program: the last name of its module says in which file it is."""
+    return f"{corpus}/{module.rpartition('.')[2]}/{name}".replace("_", "-")
 
 
 def resolved(target: str) -> str:
     """Return a target with a module in it: the dotted name behind an alias, others as they are."""
     alias = canonical(target)
-    return ALIASES.get(alias, target)
+    return ALIASES.get(alias) or _in_corpus(alias) or target
+
+
+def _in_corpus(alias: str) -> str | None:
+    corpus, *parts = alias.replace("-", "_").split("/")
+    package = _CORPORA.get(corpus)
+    if package is None or len(parts) != 2:
+        return None
+    try:
+        spec = find_spec(package)
+    except ModuleNotFoundError:  # the corpora are not part of a wheel
+        return None
+    for found in walk_packages(spec.submodule_search_locations if spec else (), f"{package}."):
+        if found.name.endswith(f".{parts[0]}"):
+            return f"{found.name}:{parts[1]}"
+    return None

@@ -17,7 +17,7 @@ import time
 
 SUITE = 100  # examples a law
 NEWCOMER = 12  # examples: each compiles everything anew
-EAGER = "frostproof.reference.corpus.accepted.exercises.linen_recipes:stop_gradient_on_params"
+EAGER = "accepted/linen-recipes/stop-gradient-on-params"
 
 
 def drawing() -> float:

@@ -5,15 +5,16 @@
     {"schema": 1, "max_examples": 100, "versions": {"jax": "0.10.2", …},
      "summary": {"specimens": 300, "of": 313, "seeds": 20, "dead": 300, "median": 1,
                  "slowest": 12.5},
-     "rows": [{"specimen": "freezing:weight_decay", "kind": "linen", "law": "answer-norms-equal",
+     "rows": [{"specimen": "specimen/freezing/weight-decay", "kind": "linen",
+               "law": "answer-norms-equal",
                "seeds": [1, 1, 3, null, …], "size": {"problems": 1, "rows": 1, …} or null}, …],
-     "matrix": {"freezing:weight_decay": {"answer-shape": null, "answer-norms-equal": 1, …}, …}}
+     "matrix": {"specimen/freezing/weight-decay": {"answer-shape": null, …}, …}}
 
 A number is that of the example that was the first to fail, and null says that none did. For a law
 that is judged over the run it is the length of the shortest run tried that refutes. `dead` counts
 the specimens that every seed refuted, of those that were measured, `slowest` is the largest of
 their medians; `size` is what the
-shrunk counterexample of the first seed is made of; more than `SMALLEST` (in `specimen.py`) and the
+shrunk counterexample of the first seed is made of; more than `SMALLEST` (in `register.py`) and the
 specimen's own needs fails the run. `matrix` is empty unless it was asked for.
 """
 

@@ -38,7 +38,7 @@ def main() -> int:
     globs = options.specimens or ["*"]
     ids = [id for id in specimen_ids() if any(fnmatchcase(id, glob) for glob in globs)]
     if not ids:
-        print(f"no specimen is called {' or '.join(globs)}: they are `module:name`")
+        print(f"no specimen is called {' or '.join(globs)}: they are `specimen/module/name`")
         return 2
     parts = ("own law", "every law") if options.every_law else ("own law",)
     tasks = [(part, id) for part in parts for id in ids if (part, id) not in rows]
@@ -95,7 +95,9 @@ def measure(part: str, id: str, options: argparse.Namespace) -> dict[str, Any]:
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("specimens", nargs="*", metavar="GLOB", help="only `module:name` like this")
+    parser.add_argument(
+        "specimens", nargs="*", metavar="GLOB", help="only `specimen/module/name` like this"
+    )
     parser.add_argument("--seeds", type=int, default=20, metavar="N")
     parser.add_argument("--max-examples", type=int, default=100, metavar="N")
     parser.add_argument("--every-law", action="store_true", help="also by all laws, with one seed")

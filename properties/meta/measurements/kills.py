@@ -15,8 +15,7 @@ from frostproof.properties.engine.liveness import confirmed
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Law, Refutation
 from frostproof.properties.plan.checks import NamedSubject, plan_checks
-from frostproof.reference.corpus.specimens import MODULES, TRAINING_MODULES
-from frostproof.reference.corpus.specimens.specimen import specimens_of
+from frostproof.reference.corpus.register import specimen_at, specimens
 from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.problems.wrapper_problem import leaf_paths
 from frostproof.reference.subjects.loading import as_subject
@@ -34,12 +33,8 @@ RUNS = (1, 2, 5, 10, 15, 30)
 
 
 def specimen_ids() -> list[str]:
-    """Return every specimen as `module:name`, in the order of the files."""
-    return [
-        f"{module.rpartition('.')[2]}:{name}"
-        for module in (*MODULES, *TRAINING_MODULES)
-        for name in specimens_of(import_module(module))
-    ]
+    """Return every specimen as `specimen/module/name`, in the order of the files."""
+    return [each.specimen.target for each in specimens()]
 
 
 def kills(id: str, seeds: int, max_examples: int) -> dict[str, object]:
@@ -85,9 +80,7 @@ def kills_by_every_law(id: str, max_examples: int) -> dict[str, object]:
 
 
 def _found(id: str) -> tuple[object, Law]:
-    file, _, name = id.partition(":")
-    module = next(each for each in (*MODULES, *TRAINING_MODULES) if each.endswith(f".{file}"))
-    fn = specimens_of(import_module(module))[name]
+    fn = specimen_at(id)
     return fn, BY_ID[fn.specimen.law]
 
 

@@ -25,7 +25,7 @@ from frostproof.properties.meta.measurements.soundness_figures import write_figu
 from frostproof.properties.plan.checks import Check, plan_checks
 from frostproof.properties.plan.run_settings import RunSettings
 from frostproof.properties.processes.judging import Judging
-from frostproof.reference.corpus.accepted import EXERCISES, TRAINERS
+from frostproof.reference.corpus.register import accepted_programs
 from frostproof.reference.subjects.targets import REFERENCES
 from frostproof.reports.results.row import FAILING, Row
 
@@ -38,7 +38,7 @@ def main() -> int:
     done = {row["id"]: row for row in rows_of(options.resume)}
     most = options.max_examples
     programs = [(name, None, most) for name in REFERENCES]
-    programs += [(*each, max(1, most // 20)) for each in (*EXERCISES, *TRAINERS)]
+    programs += [(*each, max(1, most // 20)) for each in accepted_programs()]
     globs = options.programs or ["*"]
     programs = [each for each in programs if any(fnmatchcase(each[0], glob) for glob in globs)]
     started, finished, lock = time.monotonic(), 0, threading.Lock()

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from frostproof.reference.corpus.accepted import EXERCISES, TRAINERS
+from frostproof.reference.corpus.register import EXERCISES, accepted_programs
 from frostproof.reference.subjects.targets import REFERENCES
 from frostproof.reports.results.row import FAILING
 
@@ -25,7 +25,7 @@ def markdown(rows: list[Row]) -> str:
     accused = [row for row in rows if row["verdict"] in FAILING]
     examples = sum(row["examples"] for row in rows)
     begun = {row["subject"] for row in rows}
-    of = len(REFERENCES) + len(EXERCISES) + len(TRAINERS)
+    of = len(REFERENCES) + len(accepted_programs())
     summary = (
         "Correct programs, held to what they promise: whatever is refuted is a false alarm. "
         f"{len(rows)} verdicts on {len(begun)} of {of} programs, {examples:,} examples, "
@@ -68,4 +68,4 @@ _ACCEPTED = ("accepted exercises", "accepted trainers and wrappers")
 def _group(subject: str) -> str:
     if subject in REFERENCES:
         return subject
-    return _ACCEPTED[subject not in {name for name, _ in EXERCISES}]
+    return _ACCEPTED[subject not in {each.target for each in accepted_programs(*EXERCISES)}]

@@ -11,12 +11,12 @@ from frostproof.properties.meta.measurements import kill_figures, soundness, sou
 from frostproof.properties.meta.measurements.mutation import mutant_figures
 from frostproof.properties.meta.measurements.mutation.mutation_equivalents import EQUIVALENT
 from frostproof.properties.plan.checks import plan_checks
-from frostproof.reference.corpus.accepted import EXERCISES, TRAINERS
+from frostproof.reference.corpus.register import EXERCISES, TRAININGS, accepted_programs
 from frostproof.reference.correct.trainers import linen_techniques as linen_trainers
 from frostproof.reports.run.verify import object_subject
 
 ROW = {
-    "specimen": "rows:last_row_dropped",
+    "specimen": "specimen/rows/last-row-dropped",
     "kind": "linen",
     "law": "answer-loss-is-mse",
     "seeds": [5, 3, 4],
@@ -43,7 +43,7 @@ def test_a_specimen_fails_that_lives_long_or_is_large(changed, fails):
 
 def test_the_kill_matrix_is_written(tmp_path):
     """As its documentation says, and in words."""
-    every = [{"specimen": "rows:last_row_dropped", "laws": {"answer-shape": None}}]
+    every = [{"specimen": "specimen/rows/last-row-dropped", "laws": {"answer-shape": None}}]
 
     kill_figures.write_figures(tmp_path, [ROW, ROW | {"seeds": [None, 1, 1]}], every, 300, 100)
 
@@ -51,10 +51,10 @@ def test_the_kill_matrix_is_written(tmp_path):
     expected = {"specimens": 2, "of": 300, "seeds": 3, "dead": 1, "median": 2.5, "slowest": 4}
     assert written["summary"] == expected
     assert written["rows"][0] == {name: ROW[name] for name in ROW if name != "larger"}
-    assert written["matrix"] == {"rows:last_row_dropped": {"answer-shape": None}}
+    assert written["matrix"] == {"specimen/rows/last-row-dropped": {"answer-shape": None}}
     text = (tmp_path / "kill-matrix.md").read_text()
     assert "2 of 300 specimens were measured. 1 of 2 were refuted" in text
-    assert "| rows:last_row_dropped | `answer-loss-is-mse` | 4 | 5 |" in text
+    assert "| specimen/rows/last-row-dropped | `answer-loss-is-mse` | 4 | 5 |" in text
 
 
 @pytest.mark.parametrize(
@@ -105,13 +105,19 @@ def test_laws_on_the_same_problems_are_judged_side_by_side():
 
 def test_the_soundness_run_is_written():
     """A line for each reference and for the accepted programs, and whatever is not plainly held."""
-    reference = "frostproof.reference.linen:freeze_first_dense"
+    reference = "exercise/linen"
+    first, second, *_ = (each.target for each in accepted_programs(*TRAININGS))
     rows = [
         {"subject": reference, "verdict": "held", "examples": 2000, "reason": None},
         {"subject": reference, "verdict": "held", "examples": 90, "reason": "stopped after 90"},
-        {"subject": EXERCISES[0][0], "verdict": "refuted", "examples": 3, "reason": "it moved"},
-        {"subject": TRAINERS[0][0], "verdict": "not-run", "examples": 0, "reason": "no copies"},
-        {"subject": TRAINERS[1][0], "verdict": "not-run", "examples": 0, "reason": "no copies"},
+        {
+            "subject": accepted_programs(*EXERCISES)[0].target,
+            "verdict": "refuted",
+            "examples": 3,
+            "reason": "it moved",
+        },
+        {"subject": first, "verdict": "not-run", "examples": 0, "reason": "no copies"},
+        {"subject": second, "verdict": "not-run", "examples": 0, "reason": "no copies"},
     ]
     for row in rows:
         row["law"] = "frozen-value"

@@ -70,8 +70,8 @@ def kill_matrices(kills: Mapping[str, Any]) -> Iterator[Matrix]:
 def _specimens(names: Sequence[str]) -> tuple[list[Group], dict[str, int]]:
     """Return specimens by the files in which they are, and the row of each."""
     groups = [
-        Group(file, [Head(name.partition(":")[2], name) for name in group])
-        for file, group in groupby(names, lambda name: name.partition(":")[0])
+        Group(file.rpartition("/")[2], [Head(name.rpartition("/")[2], name) for name in group])
+        for file, group in groupby(names, lambda name: name.rpartition("/")[0])
     ]
     return groups, {name: row for row, name in enumerate(names)}
 

@@ -81,7 +81,7 @@ def refuting(judged: tuple[Judged, ...]) -> Iterator[str]:
                 found = judge(item.law, value, effort, memory, each.target).outcome
                 refuted = found in ("refuted", "error", "vacuous")
                 if refuted != each.refuted:
-                    yield f"{item.law.id} on {each.target.rpartition('.')[2]}: {found}"
+                    yield f"{item.law.id} on {each.target}: {found}"
 
 
 def failing(tests: tuple[str, ...], failing_anyway: tuple[str, ...]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 # Of modules that are mutated none may be imported here: no mutant could stand in for it.
-from frostproof.reference.subjects.targets import TECHNIQUES
+from frostproof.reference.subjects.targets import REFERENCES
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Plan:
     functions: tuple[str, ...] = ()
 
 
-def _all(module: str, *names: str, laws: tuple[str, ...] = ("*",)) -> tuple[Judged, ...]:
-    return tuple(Judged(f"{module}:{name}", laws) for name in names)
+def _all(group: str, *names: str, laws: tuple[str, ...] = ("*",)) -> tuple[Judged, ...]:
+    return tuple(Judged(f"{group}/{name}", laws) for name in names)
 
 
 #: Laws on a wrapper that see what it does in one run, and those that apply it in other ways.
@@ -48,35 +48,35 @@ _OF_WRAPPERS = (
 _OPTAX = Plan(
     judged=(
         *_all(
-            "frostproof.reference.correct.wrappers",
-            "partition_with_set_to_zero",
-            "selective_transform",
-            "freeze_after_optimizer",
+            "optax",
+            "partition",
+            "selective-transform",
+            "freeze-after-optimizer",
             laws=_OF_WRAPPERS,
         ),
         *_all(
-            "frostproof.reference.corpus.accepted.wrappers.optax_features",
-            "labels_made_of_text",
-            "named_chain",
-            "names_that_are_taken",
-            "masks_as_functions",
-            "prefix_of_a_mask",
-            "prefix_for_the_partition",
-            "frozen_leaves_in_lists",
-            "extra_argument_through_a_partition",
-            "extra_argument_through_a_named_chain",
-            "whole_argument",
-            "masked_argument",
-            "argument_of_another_form",
-            "whole_argument_in_a_partition",
-            "masked_argument_in_a_partition",
-            "state_of_an_older_chain",
-            "label_without_a_transformation",
+            "accepted/optax-features",
+            "labels-made-of-text",
+            "named-chain",
+            "names-that-are-taken",
+            "masks-as-functions",
+            "prefix-of-a-mask",
+            "prefix-for-the-partition",
+            "frozen-leaves-in-lists",
+            "extra-argument-through-a-partition",
+            "extra-argument-through-a-named-chain",
+            "whole-argument",
+            "masked-argument",
+            "argument-of-another-form",
+            "whole-argument-in-a-partition",
+            "masked-argument-in-a-partition",
+            "state-of-an-older-chain",
+            "label-without-a-transformation",
             laws=("training-runs", "frozen-value", "freeze-nothing"),
         ),
         *_all(
-            "frostproof.reference.corpus.accepted.wrappers.partitions",
-            "callable_labels",
+            "accepted/partitions",
+            "callable-labels",
             laws=("training-runs", "frozen-value", "trainable-moves"),
         ),
     ),
@@ -108,23 +108,21 @@ _OF_TRAINERS = (
 
 
 def _trainers(api: str) -> Plan:
-    module = f"frostproof.reference.{api}_trainers"
     return Plan(
-        judged=_all(module, *TECHNIQUES, laws=_OF_TRAINERS),
+        judged=tuple(
+            Judged(each, _OF_TRAINERS) for each in REFERENCES if each.startswith(f"{api}/")
+        ),
         tests=("frostproof.properties.meta.reference.correct.test_reference_trainers",),
     )
 
 
 def _exercise(api: str) -> Plan:
     return Plan(
-        judged=_all(f"frostproof.reference.{api}", "freeze_first_dense"),
+        judged=_all("exercise", api),
         # The oracle starts from the module's own model, which is held to the contract there.
         tests=("frostproof.properties.meta.reference.numerics.test_bounds",),
     )
 
-
-_ACCEPTED = "frostproof.reference.corpus.accepted"
-_SPECIMENS = "frostproof.reference.corpus.specimens"
 
 PLANS = {
     "optax.transforms._masking": _OPTAX,
@@ -132,11 +130,11 @@ PLANS = {
     "optax.transforms._freezing": _OPTAX,
     "frostproof.reference.correct.wrappers": Plan(
         judged=_all(
-            "frostproof.reference.correct.wrappers",
-            "partition_with_set_to_zero",
-            "selective_transform",
-            "freeze_after_optimizer",
-            "freeze_before_optimizer",
+            "optax",
+            "partition",
+            "selective-transform",
+            "freeze-after-optimizer",
+            "freeze-before-optimizer",
             laws=_OF_WRAPPERS,
         ),
         tests=("frostproof.properties.meta.reference.observation.test_compilations",),
@@ -148,9 +146,9 @@ PLANS = {
     "frostproof.reference.correct.trainers.state_transfer": Plan(
         judged=(
             *_all(
-                "frostproof.reference.correct.trainers.linen_techniques",
-                "multi_transform",
-                "trainable_subset",
+                "linen",
+                "multi-transform",
+                "trainable-subset",
                 laws=("frozen-warm-state", "unfreeze-resumes", "lifecycle", "freeze-twice"),
             ),
         ),
@@ -162,23 +160,23 @@ PLANS = {
     "frostproof.reference.observation.undone_updates": Plan(
         judged=(
             Judged(
-                f"{_ACCEPTED}.exercises.linen_recipes:restored_after_the_update",
+                "accepted/linen-recipes/restored-after-the-update",
                 ("answer-xray-*",),
                 "linen",
             ),
             Judged(
-                f"{_ACCEPTED}.exercises.nnx_recipes:restored_after_the_update",
+                "accepted/nnx-recipes/restored-after-the-update",
                 ("answer-xray-*",),
                 "nnx",
             ),
             Judged(
-                f"{_SPECIMENS}.exercises.norms:norm_before_reported_twice",
+                "specimen/norms/norm-before-reported-twice",
                 ("answer-xray-frozen",),
                 "linen",
                 refuted=True,
             ),
             Judged(
-                f"{_SPECIMENS}.exercises.norms:norm_before_reported_twice_nnx",
+                "specimen/norms/norm-before-reported-twice-nnx",
                 ("answer-xray-frozen",),
                 "nnx",
                 refuted=True,
@@ -191,8 +189,8 @@ PLANS = {
     ),
     "frostproof.reference.pytrees.paths": Plan(
         judged=_all(
-            "frostproof.reference.correct.trainers.linen_techniques",
-            "gradient_zeroing",
+            "linen",
+            "gradient-zeroing",
             laws=("frozen-value", "exact-selection", "unmatched-pattern-is-an-error"),
         ),
         tests=("frostproof.properties.meta.reference.pytrees.test_paths",),

@@ -11,9 +11,8 @@ from flax import struct
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge, refutation
 from frostproof.properties.laws.book import BY_ID
-from frostproof.reference.corpus.specimens.specimen import specimens_of
-from frostproof.reference.corpus.specimens.trainers import lifecycles
-from frostproof.reference.corpus.specimens.trainers.refreezes import (
+from frostproof.reference.corpus.register import specimens_in
+from frostproof.reference.corpus.specimens.recipes.refreezing_recipe import (
     FEW,
     State,
     create,
@@ -25,13 +24,14 @@ from frostproof.reference.corpus.specimens.trainers.refreezes import (
     trainer,
     zeroing_step,
 )
+from frostproof.reference.corpus.specimens.trainers import lifecycles
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.actions import CHANGE
 from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.subjects.linen_trainer import LinenTrainer
 from frostproof.strategies.optimizers import named
 
-LAWS = sorted({fn.specimen.law for fn in specimens_of(lifecycles).values()})
+LAWS = sorted({fn.specimen.law for fn in specimens_in(lifecycles)})
 
 
 def verdict(law, subject, examples=8):

@@ -5,14 +5,14 @@ import pytest
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
-from frostproof.reference.corpus.specimens.specimen import specimens_of
+from frostproof.reference.corpus.register import specimens_in
+from frostproof.reference.corpus.specimens.recipes.wrapper_recipe import partitioned, rate_halved
 from frostproof.reference.corpus.specimens.wrappers import algebra as optax_algebra
-from frostproof.reference.corpus.specimens.wrappers.algebra import FEW, Replacing, rate_halved
-from frostproof.reference.corpus.specimens.wrappers.masks import partitioned
+from frostproof.reference.corpus.specimens.wrappers.algebra import FEW, Replacing
 from frostproof.reference.subjects.optax_wrapper import OptaxFreeze
 from frostproof.strategies.optimizers import named
 
-LAWS = sorted({fn.specimen.law for fn in specimens_of(optax_algebra).values()})
+LAWS = sorted({fn.specimen.law for fn in specimens_in(optax_algebra)})
 
 
 def verdict(law, subject):

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ACCEPTED = "frostproof.reference.corpus.accepted"
-SPECIMENS = "frostproof.reference.corpus.specimens"
-SPREAD = f"{ACCEPTED}.trainers.sharded:spread_over_devices"
-DECAYED = f"{ACCEPTED}.trainers.sharded:decayed_over_devices"
+SPREAD = "accepted/sharded/spread-over-devices"
+DECAYED = "frostproof.reference.corpus.accepted.trainers.sharded:_decayed_over_devices"
 #: Laws that look at parameters and losses, replay gradients and put weights in place.
 LAWS = ("frozen-value", "loss-is-mse", "trains-as-if-alone", "frozen-special-weights")
 
@@ -53,14 +51,14 @@ def test_in_double_precision():
     correct = (
         ("frostproof.reference.linen:freeze_first_dense", "linen", "answer-loss-is-mse"),
         ("frostproof.reference.nnx:freeze_first_dense", "nnx", "answer-norms-equal"),
-        (f"{ACCEPTED}.wrappers.partitions:partition", "optax", "trainable-follows-oracle"),
-        (f"{ACCEPTED}.trainers.linen_steps:multi_transform", "trainer", *LAWS[:3]),
-        (f"{ACCEPTED}.trainers.own_models:tokens_and_mask", "trainer", "loss-is-mse"),
+        ("accepted/partitions/partition", "optax", "trainable-follows-oracle"),
+        ("accepted/linen-steps/multi-transform", "trainer", *LAWS[:3]),
+        ("accepted/own-models/tokens-and-mask", "trainer", "loss-is-mse"),
     )
     faulty = (
-        (f"{SPECIMENS}.exercises.losses:half_the_mse", "linen", "answer-loss-is-mse"),
+        ("specimen/losses/half-the-mse", "linen", "answer-loss-is-mse"),
         (
-            f"{SPECIMENS}.trainers.foreign_models:decay_of_zeroed_gradients",
+            "specimen/foreign-models/decay-of-zeroed-gradients",
             "trainer",
             "frozen-value",
         ),

@@ -6,7 +6,7 @@ from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import EXERCISE_LAWS
 from frostproof.properties.meta.reference.corpus.tasting import tasted
-from frostproof.reference.corpus.accepted import EXERCISES
+from frostproof.reference.corpus.register import EXERCISES, accepted_programs
 from frostproof.reference.subjects.loading import load
 from frostproof.strategies.values import EDGES
 
@@ -17,8 +17,8 @@ SHAPES = (EDGES[0], EDGES[4])
 @pytest.mark.parametrize(
     ("number", "target", "kind"),
     [
-        pytest.param(number, *each, id=each[0].rpartition(".")[2])
-        for number, each in enumerate(EXERCISES)
+        pytest.param(number, *each, id=each.target)
+        for number, each in enumerate(accepted_programs(*EXERCISES))
     ],
 )
 def test_a_correct_program_is_accepted(number, target, kind):

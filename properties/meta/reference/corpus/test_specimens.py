@@ -1,7 +1,6 @@
 """Each faulty exercise is refuted by the law that is about its fault."""
 
 from dataclasses import replace
-from importlib import import_module
 
 import pytest
 
@@ -9,8 +8,7 @@ from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID, EXERCISE_LAWS
 from frostproof.properties.meta.measurements.kills import Unhurried
-from frostproof.reference.corpus.specimens import ESCAPES, MODULES
-from frostproof.reference.corpus.specimens.specimen import specimens_of
+from frostproof.reference.corpus.register import EXERCISES, escapes, specimens
 from frostproof.reference.subjects.exercise import Exercise
 from frostproof.strategies.values import EDGES
 
@@ -18,18 +16,11 @@ from frostproof.strategies.values import EDGES
 EFFORT = Unhurried(max_examples=100, seed=0, shrinking=0)
 
 
-def collect(modules):
-    return [
-        pytest.param(fn, id=f"{name.rpartition('.')[2]}-{fn.__name__}")
-        for name in modules
-        for fn in specimens_of(import_module(name)).values()
-    ]
+def target(fn):
+    return fn.specimen.target
 
 
-SPECIMENS = collect(MODULES)
-
-
-@pytest.mark.parametrize("fn", SPECIMENS)
+@pytest.mark.parametrize("fn", specimens(*EXERCISES), ids=target)
 def test_a_specimen_dies_by_its_law(fn):
     """The law that a specimen names refutes it within 100 examples."""
     specimen = fn.specimen
@@ -40,7 +31,7 @@ def test_a_specimen_dies_by_its_law(fn):
     assert verdict.outcome in ("refuted", "error"), (specimen.fault, verdict)
 
 
-@pytest.mark.parametrize("fn", collect(ESCAPES))
+@pytest.mark.parametrize("fn", escapes(), ids=target)
 def test_an_escape_is_known(fn):
     """A fault that three numbers and the x-ray cannot show stays undetected, and written down."""
     subject, memory = Exercise(fn, fn.specimen.kind), CallCache()

@@ -8,7 +8,7 @@ from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.meta.reference.corpus.tasting import tasted
 from frostproof.properties.plan.checks import NamedSubject, plan_checks
-from frostproof.reference.corpus.accepted import TRAINERS
+from frostproof.reference.corpus.register import TRAININGS, accepted_programs
 from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.optimizers.catalogue import COMMON
 from frostproof.reference.subjects.loading import load
@@ -28,10 +28,8 @@ def one_of_the_common(number):
 @pytest.mark.parametrize(
     ("number", "target", "kind"),
     [
-        pytest.param(
-            number, *each, id=each[0].replace(":", ".").split("accepted.")[1].replace(".", "-")
-        )
-        for number, each in enumerate(TRAINERS)
+        pytest.param(number, *each, id=each.target)
+        for number, each in enumerate(accepted_programs(*TRAININGS))
     ],
 )
 def test_a_correct_program_is_accepted(number, target, kind):

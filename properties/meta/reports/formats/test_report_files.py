@@ -146,10 +146,10 @@ KILLS = {
     "summary": {"specimens": 2, "seeds": 2, "dead": 1},
     "max_examples": 100,
     "rows": [
-        {"specimen": "freezing:decays", "law": "frozen-value", "seeds": [7, 13]},
-        {"specimen": "freezing:<b>", "law": "frozen-bits", "seeds": [1, None]},
+        {"specimen": "specimen/freezing/decays", "law": "frozen-value", "seeds": [7, 13]},
+        {"specimen": "specimen/freezing/<b>", "law": "frozen-bits", "seeds": [1, None]},
     ],
-    "matrix": {"freezing:decays": {"frozen-value": 7, "a-law-of-old": None}},
+    "matrix": {"specimen/freezing/decays": {"frozen-value": 7, "a-law-of-old": None}},
 }
 
 

@@ -6,6 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from frostproof.reference.corpus.register import accepted
+
 
 class Net(nn.Module):
     """The model of the exercise, its layers named in `setup` as `nn.compact` would name them."""
@@ -42,6 +44,7 @@ def _norm(params):
     return jnp.linalg.norm(params["params"]["Dense_0"]["kernel"])
 
 
+@accepted
 def sum_over_n(seed, x, y, lr):
     """The sum of squares is divided by N, and y gets a column axis instead of being squeezed to."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -53,6 +56,7 @@ def sum_over_n(seed, x, y, lr):
     return jnp.array([loss, _norm(_sgd(params, grads, lr)), _norm(params)])
 
 
+@accepted
 def dot_of_residuals(seed, x, y, lr):
     """The squares are summed by a dot product, whose order of summation is its own."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -76,6 +80,7 @@ def _row_by_row(params, x, y):
     return jax.value_and_grad(loss_fn)(params)
 
 
+@accepted
 def vmapped_rows(seed, x, y, lr):
     """The model sees one row at a time, under `vmap`, and the row losses are averaged."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x[0])
@@ -100,6 +105,7 @@ def _pairwise_step(params, x, y, lr):
     return loss, _sgd(params, grads, lr)
 
 
+@accepted
 def pairwise_sum(seed, x, y, lr):
     """The squares are added in pairs, then pairs of pairs, a third order of summation."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -118,6 +124,7 @@ def _whole_step(seed, x, y, lr):
     return jnp.array([loss, _norm(_sgd(params, grads, lr)), _norm(params)])
 
 
+@accepted
 def whole_step_jitted(seed, x, y, lr):
     """Everything is compiled as one, norms included, which may sum the same bits in two orders."""
     return _whole_step(np.uint32(seed), x, y, lr)
@@ -137,6 +144,7 @@ def _scanned(params, x, y, lr):
     return jax.lax.scan(body, params, (x[None], y[None]))
 
 
+@accepted
 def scan_of_one_step(seed, x, y, lr):
     """The step is the body of a `lax.scan` over one batch."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -144,6 +152,7 @@ def scan_of_one_step(seed, x, y, lr):
     return jnp.array([losses[0], _norm(new_params), _norm(params)])
 
 
+@accepted
 def root_of_the_sum_of_squares(seed, x, y, lr):
     """The norm is written out: a square root of a sum of squares."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -156,6 +165,7 @@ def root_of_the_sum_of_squares(seed, x, y, lr):
     return jnp.array([loss, after, before])
 
 
+@accepted
 def norm_of_the_whole_layer(seed, x, y, lr):
     """The norm covers the bias too, which is zero and frozen: the kernel's norm all the same."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -169,6 +179,7 @@ def norm_of_the_whole_layer(seed, x, y, lr):
     return jnp.array([loss, after, before])
 
 
+@accepted
 def twice_the_l2_loss(seed, x, y, lr):
     """`optax.l2_loss` is half the squared error, so twice its mean is the MSE."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -180,6 +191,7 @@ def twice_the_l2_loss(seed, x, y, lr):
     return jnp.array([loss, _norm(_sgd(params, grads, lr)), _norm(params)])
 
 
+@accepted
 def norms_in_float64(seed, x, y, lr):
     """Norms and answer are float64 NumPy, wider than anything JAX computes here."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from frostproof.reference.corpus.register import accepted
+
 
 class Net(nn.Module):
     """The model of the exercise, with the names that Linen would give spelt out."""
@@ -49,6 +51,7 @@ def _step(params, x, y, lr):
 _donating_step = jax.jit(_step.__wrapped__, donate_argnums=0)
 
 
+@accepted
 def donated_params(seed, x, y, lr):
     """The step is given the old parameters' memory, so their norm is taken before it runs."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
@@ -60,6 +63,7 @@ def donated_params(seed, x, y, lr):
 _init = jax.jit(NET.init)
 
 
+@accepted
 def jitted_init(seed, x, y, lr):
     """`init` is compiled once per shape and called with a key of the new, typed kind."""
     params = _init(jax.random.key(int(seed)), x)
@@ -67,6 +71,7 @@ def jitted_init(seed, x, y, lr):
     return jnp.array([loss, _norm(new_params), _norm(params)])
 
 
+@accepted
 def init_on_zeros(seed, x, y, lr):
     """`init` sees one row of zeros: only the shape of its input matters."""
     params = NET.init({"params": jax.random.PRNGKey(np.uint32(seed))}, np.zeros_like(x[:1]))
@@ -74,6 +79,7 @@ def init_on_zeros(seed, x, y, lr):
     return jnp.stack([loss, _norm(new_params), _norm(params)])
 
 
+@accepted
 def negative_rates_refused(seed, x, y, lr):
     """A negative learning rate raises a ValueError, which declines a problem and is no fault."""
     if lr < 0:
@@ -93,6 +99,7 @@ def _step_with_state(params, opt_state, x, y):
 _INJECTED = optax.inject_hyperparams(optax.sgd)(learning_rate=0.0)
 
 
+@accepted
 def injected_learning_rate(seed, x, y, lr):
     """One optimizer serves all calls: the learning rate travels in its state."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
@@ -102,6 +109,7 @@ def injected_learning_rate(seed, x, y, lr):
     return jnp.array([loss, _norm(new_params), _norm(params)])
 
 
+@accepted
 def loss_with_auxiliary(seed, x, y, lr):
     """The loss returns its prediction too, and is computed again from it in NumPy."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
@@ -119,6 +127,7 @@ def loss_with_auxiliary(seed, x, y, lr):
     return np.array([loss, _norm(new_params), _norm(params)], np.float32)
 
 
+@accepted
 def gradient_by_vjp(seed, x, y, lr):
     """The gradient is pulled back by `jax.vjp` from a cotangent of one."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
@@ -130,6 +139,7 @@ def gradient_by_vjp(seed, x, y, lr):
     return jnp.array([loss, _norm(new_params), _norm(params)])
 
 
+@accepted
 def rematerialised_loss(seed, x, y, lr):
     """The loss is computed again for the gradient, under `jax.checkpoint`."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
@@ -140,6 +150,7 @@ def rematerialised_loss(seed, x, y, lr):
     return jnp.array([loss, _norm(new_params), _norm(params)])
 
 
+@accepted
 def momentum_from_a_fresh_state(seed, x, y, lr):
     """SGD with momentum: from a fresh state its first step is that of plain SGD."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
@@ -150,6 +161,7 @@ def momentum_from_a_fresh_state(seed, x, y, lr):
     return jnp.array([loss, _norm(new_params), _norm(params)])
 
 
+@accepted
 def schedule_of_a_constant(seed, x, y, lr):
     """The learning rate is a schedule that never changes."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
@@ -179,7 +191,7 @@ def _frozen_by_name(layer, seed, x, y, lr):
 
 
 #: A partial has no name of its own and four of five arguments left.
-partial_of_five_arguments = functools.partial(_frozen_by_name, "Dense_0")
+partial_of_five_arguments = accepted(functools.partial(_frozen_by_name, "Dense_0"))
 
 
 class Trainer:
@@ -202,6 +214,6 @@ class Trainer:
 
 
 #: A callable object: it has no `__name__`.
-callable_object = Trainer(NET)
+callable_object = accepted(Trainer(NET))
 #: A bound method: its first argument is taken already.
-bound_method = callable_object.run
+bound_method = accepted(callable_object.run)

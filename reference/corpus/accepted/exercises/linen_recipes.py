@@ -9,6 +9,8 @@ import optax
 from flax import traverse_util
 from flax.training import train_state
 
+from frostproof.reference.corpus.register import accepted
+
 
 class Net(nn.Module):
     """The model of the exercise."""
@@ -35,6 +37,7 @@ def _kernel_norm(params):
     return jnp.linalg.norm(params["params"]["Dense_0"]["kernel"])
 
 
+@accepted
 def stop_gradient_on_params(seed, x, y, lr):
     """No mask: the loss stops the gradient of the frozen layer, so its gradient is exactly 0."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -50,6 +53,7 @@ def stop_gradient_on_params(seed, x, y, lr):
     return jnp.array([loss, _kernel_norm(new_params), _kernel_norm(params)])
 
 
+@accepted
 def head_alone_trained(seed, x, y, lr):
     """The optimizer never sees the frozen layer: gradients are taken for the head alone."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)["params"]
@@ -76,6 +80,7 @@ def _step_with_labels(params, x, y, lr):
     return loss, optax.apply_updates(params, updates)
 
 
+@accepted
 def multi_transform_with_labels(seed, x, y, lr):
     """Frozen leaves are labelled and get `set_to_zero`, so their gradients never count."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -83,6 +88,7 @@ def multi_transform_with_labels(seed, x, y, lr):
     return np.array([loss, _kernel_norm(new_params), _kernel_norm(params)])
 
 
+@accepted
 def freeze_at_the_end_of_the_chain(seed, x, y, lr):
     """`optax.freeze` after SGD zeroes the updates, not the gradients; True means frozen."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -94,6 +100,7 @@ def freeze_at_the_end_of_the_chain(seed, x, y, lr):
     return jnp.stack([loss, _kernel_norm(new_params), _kernel_norm(params)])
 
 
+@accepted
 def selective_transform(seed, x, y, lr):
     """`optax.selective_transform` takes the mask of frozen leaves by keyword."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -106,6 +113,7 @@ def selective_transform(seed, x, y, lr):
     return loss, _kernel_norm(new_params), _kernel_norm(params)
 
 
+@accepted
 def masked_set_to_zero(seed, x, y, lr):
     """A masked `set_to_zero` before SGD; the mask is a prefix of the tree, one flag a layer."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -117,6 +125,7 @@ def masked_set_to_zero(seed, x, y, lr):
     return np.asarray([loss, _kernel_norm(new_params), _kernel_norm(params)], np.float64)
 
 
+@accepted
 def train_state_applies(seed, x, y, lr):
     """`TrainState.apply_gradients` takes the step with gradients zeroed beforehand."""
     net = Net()
@@ -133,6 +142,7 @@ def train_state_applies(seed, x, y, lr):
     return jnp.array([loss, *norms])
 
 
+@accepted
 def flattened_mask(seed, x, y, lr):
     """The gradients are masked in a flat dict with paths as keys, then nested again."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -148,6 +158,7 @@ def flattened_mask(seed, x, y, lr):
     return [loss, _kernel_norm(new_params), _kernel_norm(params)]
 
 
+@accepted
 def frozen_dict_params(seed, x, y, lr):
     """The parameters are a FrozenDict, whose paths have the same keys as a dict's."""
     params = flax.core.freeze(Net().init(jax.random.PRNGKey(int(seed)), x))
@@ -161,6 +172,7 @@ def frozen_dict_params(seed, x, y, lr):
     return jnp.array([loss, _kernel_norm(new_params), _kernel_norm(params)])
 
 
+@accepted
 def descended_by_hand(seed, x, y, lr):
     """No optimizer: SGD is one line over the tree, and frozen leaves are handed through."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -171,6 +183,7 @@ def descended_by_hand(seed, x, y, lr):
     return np.array([loss, _kernel_norm(new_params), _kernel_norm(params)], dtype=np.float32)
 
 
+@accepted
 def restored_after_the_update(seed, x, y, lr):
     """All layers train, then the frozen one is put back, exact whatever the step has done."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)["params"]
@@ -182,6 +195,7 @@ def restored_after_the_update(seed, x, y, lr):
     return np.array([loss, *norms])
 
 
+@accepted
 def stop_gradient_on_the_hidden_layer(seed, x, y, lr):
     """The gradient stops at the hidden activations, below which lies only the frozen layer."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)
@@ -199,6 +213,7 @@ def stop_gradient_on_the_hidden_layer(seed, x, y, lr):
     return jnp.array([loss, _kernel_norm(new_params), _kernel_norm(params)])
 
 
+@accepted
 def zeroed_by_where(seed, x, y, lr):
     """The mask chooses by `where`, not by multiplication, so an overflowed gradient stays out."""
     params = Net().init(jax.random.PRNGKey(int(seed)), x)

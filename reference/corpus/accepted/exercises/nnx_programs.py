@@ -6,6 +6,8 @@ import numpy as np
 import optax
 from flax import nnx
 
+from frostproof.reference.corpus.register import accepted
+
 
 class TwoLayer(nnx.Module):
     """The model of the exercise, its width and random numbers spelt another way."""
@@ -32,6 +34,7 @@ def _norm(model):
     return jnp.linalg.norm(model.l1.kernel[...])
 
 
+@accepted
 def named_stream(seed, x, y, lr):
     """The seed goes to the stream `params` by name, which draws what the default stream would."""
     model = TwoLayer(x.shape[1], y.shape[1], nnx.Rngs(params=int(seed)))
@@ -42,6 +45,7 @@ def named_stream(seed, x, y, lr):
     return jnp.array([loss, _norm(model), before])
 
 
+@accepted
 def mean_of_row_means(seed, x, y, lr):
     """Each row is averaged over its columns, then the rows: all have as many columns."""
     model = TwoLayer(x.shape[1], y.shape[1], nnx.Rngs(int(seed)))
@@ -54,6 +58,7 @@ def mean_of_row_means(seed, x, y, lr):
     return [loss, _norm(model), before]
 
 
+@accepted
 def vdot_of_residuals(seed, x, y, lr):
     """The squares are summed by `vdot` and divided by the number of entries."""
     model = TwoLayer(x.shape[1], y.shape[1], nnx.Rngs(int(seed)))
@@ -78,6 +83,7 @@ def _row_losses(model, x, y):
     return nnx.value_and_grad(loss_fn)(model)
 
 
+@accepted
 def vmapped_rows(seed, x, y, lr):
     """The model sees one row at a time, under `nnx.vmap`."""
     model = TwoLayer(x.shape[1], y.shape[1], nnx.Rngs(int(seed)))
@@ -87,6 +93,7 @@ def vmapped_rows(seed, x, y, lr):
     return (float(loss), float(_norm(model)), before)
 
 
+@accepted
 def loss_with_auxiliary(seed, x, y, lr):
     """The loss returns its prediction as well, which nobody needs."""
     model = TwoLayer(x.shape[1], y.shape[1], nnx.Rngs(int(seed)))
@@ -116,6 +123,7 @@ def _scanned(weights, x, y, lr):
     return jax.lax.scan(body, state, (x[None], y[None]))
 
 
+@accepted
 def scan_of_one_step(seed, x, y, lr):
     """The step is the body of a `lax.scan` whose carry is the model's state."""
     model = TwoLayer(x.shape[1], y.shape[1], nnx.Rngs(int(seed)))
@@ -125,6 +133,7 @@ def scan_of_one_step(seed, x, y, lr):
     return jnp.array([losses[0], _norm(model), before])
 
 
+@accepted
 def pure_dict_of_weights(seed, x, y, lr):
     """The weights become a plain dict of arrays, and the model two matrix products by hand."""
     model = TwoLayer(x.shape[1], y.shape[1], nnx.Rngs(int(seed)))
@@ -162,7 +171,7 @@ class Trainer:
 
 
 #: A callable object: it has no `__name__`.
-callable_object = Trainer()
+callable_object = accepted(Trainer())
 
 
 @nnx.jit
@@ -175,6 +184,7 @@ def _step_with_state(model, optimizer, x, y):
 _INJECTED = optax.inject_hyperparams(optax.sgd)(learning_rate=0.0)
 
 
+@accepted
 def injected_learning_rate(seed, x, y, lr):
     """One optimizer serves all calls: the learning rate is written into its state."""
     model = TwoLayer(x.shape[1], y.shape[1], nnx.Rngs(int(seed)))

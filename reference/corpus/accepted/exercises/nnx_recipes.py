@@ -6,6 +6,8 @@ import numpy as np
 import optax
 from flax import nnx
 
+from frostproof.reference.corpus.register import accepted
+
 
 class TwoLayer(nnx.Module):
     """The model of the exercise."""
@@ -36,6 +38,7 @@ def _zero(path, leaf):
     return jnp.zeros_like(leaf) if path[0].key == "l1" else leaf
 
 
+@accepted
 def split_and_merge(seed, x, y, lr):
     """Functional: the model is split into frozen and trainable state, and JAX sees the latter."""
     model = _model(seed, x, y)
@@ -51,6 +54,7 @@ def split_and_merge(seed, x, y, lr):
     return jnp.array([loss, _norm(trained), _norm(model)])
 
 
+@accepted
 def diff_state(seed, x, y, lr):
     """Gradients and optimizer share a filter that leaves `l1` out, so it has no gradient at all."""
     model = _model(seed, x, y)
@@ -62,6 +66,7 @@ def diff_state(seed, x, y, lr):
     return jnp.array([loss, _norm(model), before])
 
 
+@accepted
 def state_updated_by_hand(seed, x, y, lr):
     """No optimizer: the state of `l2` is read, descended and written back."""
     model = _model(seed, x, y)
@@ -82,6 +87,7 @@ def _step(model, x, y, lr):
     return loss
 
 
+@accepted
 def nnx_jit_step(seed, x, y, lr):
     """The step is an `nnx.jit` function that trains the model in place."""
     model = _model(seed, x, y)
@@ -100,6 +106,7 @@ def _whole_step(key, x, y, lr):
     return jnp.stack([loss, _norm(model), before])
 
 
+@accepted
 def whole_step_jitted(seed, x, y, lr):
     """Model, optimizer, step and norms live and die inside one compiled function."""
     return _whole_step(jax.random.key(int(seed)), x, y, lr)
@@ -109,6 +116,7 @@ class Frozen(nnx.Variable):
     """A variable that is no `nnx.Param`, so that filters for Param pass it by."""
 
 
+@accepted
 def variable_type_of_its_own(seed, x, y, lr):
     """The weights of `l1` get a type of their own, no subclass of Param, so Param leaves them."""
     model = _model(seed, x, y)
@@ -121,6 +129,7 @@ def variable_type_of_its_own(seed, x, y, lr):
     return jnp.array([loss, _norm(model), before])
 
 
+@accepted
 def stop_gradient_on_the_hidden_layer(seed, x, y, lr):
     """The gradient stops at the hidden activations, below which lies only the frozen layer."""
     model = _model(seed, x, y)
@@ -136,6 +145,7 @@ def stop_gradient_on_the_hidden_layer(seed, x, y, lr):
     return loss, _norm(model), before
 
 
+@accepted
 def restored_after_the_update(seed, x, y, lr):
     """All layers train, then a copy of the first is written back."""
     model = _model(seed, x, y)
@@ -147,6 +157,7 @@ def restored_after_the_update(seed, x, y, lr):
     return jnp.array([loss, _norm(model), before])
 
 
+@accepted
 def clone_trained(seed, x, y, lr):
     """A clone is trained and compared with the original, which stays as it was."""
     original = _model(seed, x, y)
@@ -157,6 +168,7 @@ def clone_trained(seed, x, y, lr):
     return np.array([loss, _norm(model), _norm(original)], np.float32)
 
 
+@accepted
 def partition_by_path(seed, x, y, lr):
     """`optax.partition` labels the pure state by a function of its paths."""
 
@@ -174,6 +186,7 @@ def partition_by_path(seed, x, y, lr):
     return jnp.array([loss, _norm(model), before])
 
 
+@accepted
 def masked_set_to_zero(seed, x, y, lr):
     """A masked `set_to_zero` closes the chain, with a mask that is computed from the updates."""
 

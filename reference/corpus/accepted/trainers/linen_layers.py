@@ -20,6 +20,7 @@ from frostproof.reference.corpus.accepted.trainers.linen_states import (
     partitioned,
     step,
 )
+from frostproof.reference.corpus.register import accepted
 
 
 class Normalised(nn.Module):
@@ -56,8 +57,10 @@ def _step_normalised(state, batch):
     return state.apply_gradients(grads=grads).replace(**moved), value
 
 
-statistics_in_use = LinenTrainer(
-    _create_normalised, _step_normalised, frozen=("body", "norm"), optimizers=FEW, promise=EXACT
+statistics_in_use = accepted(
+    LinenTrainer(
+        _create_normalised, _step_normalised, frozen=("body", "norm"), optimizers=FEW, promise=EXACT
+    )
 )
 
 
@@ -89,13 +92,15 @@ def _step_dropping(state, batch):
     return state.apply_gradients(grads=grads), value
 
 
-dropout = LinenTrainer(
-    create_for(Dropping(), state=Keyed, key=lambda seed, params: jax.random.key(seed)),
-    _step_dropping,
-    frozen=("body",),
-    predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
-    loss="mse",
-    optimizers=FEW,
+dropout = accepted(
+    LinenTrainer(
+        create_for(Dropping(), state=Keyed, key=lambda seed, params: jax.random.key(seed)),
+        _step_dropping,
+        frozen=("body",),
+        predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
+        loss="mse",
+        optimizers=FEW,
+    )
 )
 
 
@@ -122,7 +127,9 @@ _fills = st.integers(0, 99).map(np.random.default_rng)
 _tokens = _fills.map(
     lambda rng: Batch(rng.integers(0, 5, (3, 4), np.int32), rng.standard_normal((3, 1), np.float32))
 )
-tokens = LinenTrainer(create_for(Words()), step, frozen=("body",), batches=_tokens, optimizers=FEW)
+tokens = accepted(
+    LinenTrainer(create_for(Words()), step, frozen=("body",), batches=_tokens, optimizers=FEW)
+)
 
 
 class TwoInputs(nn.Module):
@@ -145,8 +152,8 @@ _pairs = _fills.map(
         rng.standard_normal((3, 1), np.float32),
     )
 )
-several_inputs = LinenTrainer(
-    create_for(TwoInputs()), step, frozen=("body",), batches=_pairs, optimizers=FEW
+several_inputs = accepted(
+    LinenTrainer(create_for(TwoInputs()), step, frozen=("body",), batches=_pairs, optimizers=FEW)
 )
 
 _huge = _fills.map(
@@ -156,13 +163,15 @@ _huge = _fills.map(
     )
 )
 #: Squares overflow float32: its loss is inf, and its gradients are from the first step.
-inputs_that_overflow = LinenTrainer(
-    create_for(Model()),
-    step,
-    frozen=("body",),
-    batches=_huge,
-    predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
-    loss="mse",
-    optimizers=FEW,
-    promise=EXACT,
+inputs_that_overflow = accepted(
+    LinenTrainer(
+        create_for(Model()),
+        step,
+        frozen=("body",),
+        batches=_huge,
+        predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
+        loss="mse",
+        optimizers=FEW,
+        promise=EXACT,
+    )
 )

@@ -11,6 +11,7 @@ import optax
 from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, Optimizers
+from frostproof.reference.corpus.register import accepted
 
 #: Few optimizers, since each is a compilation: nothing here depends on which it is.
 FEW = Optimizers("sgd", "adamw", rates=(0.1,))
@@ -81,7 +82,7 @@ def _own(optimizer):
 
 
 _OWN = partitioned(optax.adam(1e-2))
-optimizer_of_its_own = LinenTrainer(create_for(Model(), _own), step, frozen=("body",))
+optimizer_of_its_own = accepted(LinenTrainer(create_for(Model(), _own), step, frozen=("body",)))
 
 
 @functools.cache
@@ -89,8 +90,8 @@ def _every_second(optimizer):
     return optax.MultiSteps(partitioned(optimizer), 2).gradient_transformation()
 
 
-multi_steps = LinenTrainer(
-    create_for(Model(), _every_second), step, frozen=("body",), optimizers=FEW
+multi_steps = accepted(
+    LinenTrainer(create_for(Model(), _every_second), step, frozen=("body",), optimizers=FEW)
 )
 
 
@@ -100,8 +101,8 @@ def _warmed_up(optimizer):
     return partitioned(optax.chain(optimizer, rate))
 
 
-warm_up_from_zero = LinenTrainer(
-    create_for(Model(), _warmed_up), step, frozen=("body",), optimizers=FEW
+warm_up_from_zero = accepted(
+    LinenTrainer(create_for(Model(), _warmed_up), step, frozen=("body",), optimizers=FEW)
 )
 
 
@@ -110,8 +111,10 @@ def _clipped(optimizer):
     return partitioned(optax.chain(optax.clip_by_global_norm(1.0), optimizer))
 
 
-clipping_inside = LinenTrainer(
-    create_for(Model(), _clipped), step, frozen=("body",), optimizers=FEW, promise=EXACT
+clipping_inside = accepted(
+    LinenTrainer(
+        create_for(Model(), _clipped), step, frozen=("body",), optimizers=FEW, promise=EXACT
+    )
 )
 
 
@@ -154,13 +157,15 @@ def _replaced(state, params):
     return state.replace(head=params["head"], body=params["body"])
 
 
-split_params = LinenTrainer(
-    _create_split,
-    _step_split,
-    frozen=("body",),
-    with_params=_replaced,
-    opt_state=lambda state: {"head": state.slots},
-    optimizers=FEW,
+split_params = accepted(
+    LinenTrainer(
+        _create_split,
+        _step_split,
+        frozen=("body",),
+        with_params=_replaced,
+        opt_state=lambda state: {"head": state.slots},
+        optimizers=FEW,
+    )
 )
 
 
@@ -178,13 +183,15 @@ def _tuple_step(state, batch):
     return (new.body, new.head, new.slots), value
 
 
-tuple_for_a_state = LinenTrainer(
-    _tuple_create,
-    _tuple_step,
-    frozen=("backbone",),
-    params=lambda state: {"backbone": state[0], "top": state[1]},
-    with_params=lambda state, params: (params["backbone"], params["top"], state[2]),
-    optimizers=FEW,
+tuple_for_a_state = accepted(
+    LinenTrainer(
+        _tuple_create,
+        _tuple_step,
+        frozen=("backbone",),
+        params=lambda state: {"backbone": state[0], "top": state[1]},
+        with_params=lambda state, params: (params["backbone"], params["top"], state[2]),
+        optimizers=FEW,
+    )
 )
 
 
@@ -202,12 +209,14 @@ def _averaging(state, batch):
     return new.replace(average=average), value
 
 
-average_of_the_parameters = LinenTrainer(
-    create_for(
-        Model(), state=Averaged, average=lambda seed, params: jax.tree.map(jnp.copy, params)
-    ),
-    _averaging,
-    frozen=("body",),
-    optimizers=FEW,
-    promise=EXACT,
+average_of_the_parameters = accepted(
+    LinenTrainer(
+        create_for(
+            Model(), state=Averaged, average=lambda seed, params: jax.tree.map(jnp.copy, params)
+        ),
+        _averaging,
+        frozen=("body",),
+        optimizers=FEW,
+        promise=EXACT,
+    )
 )

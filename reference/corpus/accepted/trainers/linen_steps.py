@@ -12,6 +12,7 @@ from flax.core import freeze
 from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, Optimizers
+from frostproof.reference.corpus.register import accepted
 
 #: Few optimizers, since each is a compilation: nothing here depends on which it is.
 FEW = Optimizers("sgd", "adamw", rates=(0.1,))
@@ -79,7 +80,7 @@ _judged = {**_plainly, "predict": _predict, "loss": "mse"}
 
 # Techniques.
 
-multi_transform = LinenTrainer(_create(), _step, promise=EXACT, **_judged)
+multi_transform = accepted(LinenTrainer(_create(), _step, promise=EXACT, **_judged))
 
 
 @functools.cache
@@ -90,7 +91,7 @@ def _frozen_last(optimizer):
     return optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
 
 
-masked_set_to_zero = LinenTrainer(_create(wrap=_frozen_last), _step, **_plainly)
+masked_set_to_zero = accepted(LinenTrainer(_create(wrap=_frozen_last), _step, **_plainly))
 
 
 @functools.cache
@@ -101,7 +102,9 @@ def _selective(optimizer):
     return optax.selective_transform(optimizer, freeze_mask=mask)
 
 
-selective_transform = LinenTrainer(_create(wrap=_selective), _step, promise=EXACT, **_plainly)
+selective_transform = accepted(
+    LinenTrainer(_create(wrap=_selective), _step, promise=EXACT, **_plainly)
+)
 
 
 def _as_it_is(optimizer):
@@ -118,8 +121,8 @@ def _stopping(state, batch):
     return state.apply_gradients(grads=grads), value
 
 
-stop_gradient_on_params = LinenTrainer(
-    _create(wrap=_as_it_is), _stopping, frozen=("body",), optimizers=STILL
+stop_gradient_on_params = accepted(
+    LinenTrainer(_create(wrap=_as_it_is), _stopping, frozen=("body",), optimizers=STILL)
 )
 
 
@@ -129,7 +132,7 @@ def _restoring(state, batch):
     return new.replace(params={**new.params, "body": state.params["body"]}), loss
 
 
-restored_after_the_update = LinenTrainer(_create(wrap=_as_it_is), _restoring, **_plainly)
+restored_after_the_update = accepted(LinenTrainer(_create(wrap=_as_it_is), _restoring, **_plainly))
 
 
 @jax.jit
@@ -141,17 +144,19 @@ def _by_where(state, batch):
     return state.apply_gradients(grads=grads), loss
 
 
-gradients_replaced_by_where = LinenTrainer(
-    _create(wrap=_as_it_is), _by_where, frozen=("body",), optimizers=STILL
+gradients_replaced_by_where = accepted(
+    LinenTrainer(_create(wrap=_as_it_is), _by_where, frozen=("body",), optimizers=STILL)
 )
 
 
-predicate = LinenTrainer(_create(), _step, frozen=lambda path: path[0] == "body", optimizers=FEW)
+predicate = accepted(
+    LinenTrainer(_create(), _step, frozen=lambda path: path[0] == "body", optimizers=FEW)
+)
 
 
 # How the step is run.
 
-donated_state = LinenTrainer(_create(), jax.jit(_plain, donate_argnums=0), **_plainly)
+donated_state = accepted(LinenTrainer(_create(), jax.jit(_plain, donate_argnums=0), **_plainly))
 
 
 @jax.jit
@@ -161,7 +166,7 @@ def _scanned(state, batch):
     return state, losses[0]
 
 
-scan_in_the_step = LinenTrainer(_create(), _scanned, **_judged)
+scan_in_the_step = accepted(LinenTrainer(_create(), _scanned, **_judged))
 
 
 @jax.jit
@@ -177,7 +182,7 @@ def _accumulating(state, batch):
     return state.apply_gradients(grads=grads), loss
 
 
-gradients_accumulated_by_row = LinenTrainer(_create(), _accumulating, **_judged)
+gradients_accumulated_by_row = accepted(LinenTrainer(_create(), _accumulating, **_judged))
 
 
 def _python_float(state, batch):
@@ -185,7 +190,7 @@ def _python_float(state, batch):
     return state, float(loss)
 
 
-loss_as_a_python_float = LinenTrainer(_create(), _python_float, **_judged)
+loss_as_a_python_float = accepted(LinenTrainer(_create(), _python_float, **_judged))
 
 
 def _numpy_float(state, batch):
@@ -193,7 +198,7 @@ def _numpy_float(state, batch):
     return state, np.float64(loss)
 
 
-loss_as_a_numpy_float = LinenTrainer(_create(), _numpy_float, **_judged)
+loss_as_a_numpy_float = accepted(LinenTrainer(_create(), _numpy_float, **_judged))
 
 
 @jax.jit
@@ -206,7 +211,7 @@ def _with_auxiliary(state, batch):
     return state.apply_gradients(grads=grads), value
 
 
-loss_with_auxiliary = LinenTrainer(_create(), _with_auxiliary, **_judged)
+loss_with_auxiliary = accepted(LinenTrainer(_create(), _with_auxiliary, **_judged))
 
 
 @jax.jit
@@ -223,18 +228,20 @@ def _huber_in_numpy(prediction, y):
     return np.mean(np.where(size <= 1, 0.5 * size**2, size - 0.5))
 
 
-loss_of_its_own = LinenTrainer(
-    _create(), _huber, frozen=("body",), predict=_predict, loss=_huber_in_numpy, optimizers=FEW
+loss_of_its_own = accepted(
+    LinenTrainer(
+        _create(), _huber, frozen=("body",), predict=_predict, loss=_huber_in_numpy, optimizers=FEW
+    )
 )
 
 
 # Which leaves there are.
 
-no_bias = LinenTrainer(_create(Model(use_bias=False)), _step, **_plainly)
+no_bias = accepted(LinenTrainer(_create(Model(use_bias=False)), _step, **_plainly))
 
-bfloat16_inside = LinenTrainer(_create(Model(dtype=jnp.bfloat16)), _step, **_judged)
+bfloat16_inside = accepted(LinenTrainer(_create(Model(dtype=jnp.bfloat16)), _step, **_judged))
 
-nothing_frozen = LinenTrainer(_create(wrap=_as_it_is), _step, frozen=(), optimizers=FEW)
+nothing_frozen = accepted(LinenTrainer(_create(wrap=_as_it_is), _step, frozen=(), optimizers=FEW))
 
 
 @functools.cache
@@ -242,16 +249,18 @@ def _nothing_trained(optimizer):
     return _partitioned(optimizer, ("body", "head"))
 
 
-everything_frozen = LinenTrainer(
-    _create(wrap=_nothing_trained),
-    _step,
-    frozen=("body", "head"),
-    promise=EXACT[1:],
-    optimizers=FEW,
+everything_frozen = accepted(
+    LinenTrainer(
+        _create(wrap=_nothing_trained),
+        _step,
+        frozen=("body", "head"),
+        promise=EXACT[1:],
+        optimizers=FEW,
+    )
 )
 
-one_leaf_that_trains = LinenTrainer(
-    _create(nn.Dense(1, use_bias=False), _as_it_is), _step, frozen=(), optimizers=FEW
+one_leaf_that_trains = accepted(
+    LinenTrainer(_create(nn.Dense(1, use_bias=False), _as_it_is), _step, frozen=(), optimizers=FEW)
 )
 
 
@@ -260,8 +269,13 @@ def _all_to_zero(optimizer):
     return optax.chain(optimizer, optax.set_to_zero())
 
 
-one_leaf_that_is_frozen = LinenTrainer(
-    _create(nn.Dense(1, use_bias=False), _all_to_zero), _step, frozen=("kernel",), optimizers=FEW
+one_leaf_that_is_frozen = accepted(
+    LinenTrainer(
+        _create(nn.Dense(1, use_bias=False), _all_to_zero),
+        _step,
+        frozen=("kernel",),
+        optimizers=FEW,
+    )
 )
 
 
@@ -271,4 +285,4 @@ def _frozen_dict(seed, batch, optimizer):
     return state.replace(params=params, opt_state=state.tx.init(params))
 
 
-frozen_dict_of_params = LinenTrainer(_frozen_dict, _step, **_plainly)
+frozen_dict_of_params = accepted(LinenTrainer(_frozen_dict, _step, **_plainly))

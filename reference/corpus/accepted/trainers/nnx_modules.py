@@ -13,6 +13,7 @@ from frostproof.reference.corpus.accepted.trainers.nnx_steps import (
     step,
     stepping,
 )
+from frostproof.reference.corpus.register import accepted
 
 
 class Siblings(nnx.Module):
@@ -29,7 +30,7 @@ class Siblings(nnx.Module):
         return self.xl1(jnp.tanh(self.l1(x) + self.l11(x)))
 
 
-names_alike = NnxTrainer(create_with(Siblings), step, promise=EXACT, **plainly)
+names_alike = accepted(NnxTrainer(create_with(Siblings), step, promise=EXACT, **plainly))
 
 
 class Tied(nnx.Module):
@@ -49,8 +50,10 @@ class Tied(nnx.Module):
 
 # The state of a module names tied weights once, by what sorts first.
 _untied = nnx.All(nnx.Param, nnx.Not(nnx.Any(nnx.PathContains("l1"), nnx.PathContains("again"))))
-tied_weights = NnxTrainer(
-    create_with(Tied, _untied), stepping(_untied), frozen=("again", "l1"), optimizers=FEW
+tied_weights = accepted(
+    NnxTrainer(
+        create_with(Tied, _untied), stepping(_untied), frozen=("again", "l1"), optimizers=FEW
+    )
 )
 
 
@@ -67,7 +70,7 @@ class Normalised(TwoLayer):
         self.l1 = nnx.Sequential(self.l1, norm)
 
 
-statistics_in_use = NnxTrainer(create_with(Normalised), step, promise=EXACT, **plainly)
+statistics_in_use = accepted(NnxTrainer(create_with(Normalised), step, promise=EXACT, **plainly))
 
 
 class Dropping(TwoLayer):
@@ -83,4 +86,4 @@ class Dropping(TwoLayer):
         return self.l2(self.dropout(nnx.relu(self.l1(x))))
 
 
-dropout = NnxTrainer(create_with(Dropping), step, **plainly)
+dropout = accepted(NnxTrainer(create_with(Dropping), step, **plainly))

@@ -9,6 +9,7 @@ import optax
 from flax import nnx
 
 from frostproof import NnxTrainer, Optimizers
+from frostproof.reference.corpus.register import accepted
 
 #: Few optimizers, since each is a compilation: nothing here depends on which it is.
 FEW = Optimizers("sgd", "adamw", rates=(0.1,))
@@ -65,12 +66,12 @@ step, full_step = stepping(), stepping(nnx.Param)
 # Techniques.
 
 _judged = {**plainly, "loss": "mse"}
-diff_state = NnxTrainer(
-    create_with(), step, predict=lambda model, x: model(x), promise=EXACT, **_judged
+diff_state = accepted(
+    NnxTrainer(create_with(), step, predict=lambda model, x: model(x), promise=EXACT, **_judged)
 )
 
-compiled_predict = NnxTrainer(
-    create_with(), step, predict=nnx.jit(lambda model, x: model(x)), **_judged
+compiled_predict = accepted(
+    NnxTrainer(create_with(), step, predict=nnx.jit(lambda model, x: model(x)), **_judged)
 )
 
 
@@ -80,8 +81,10 @@ def _zero(grads):
     )
 
 
-gradients_zeroed = NnxTrainer(
-    create_with(wrt=nnx.Param), stepping(nnx.Param, _zero), frozen=("l1",), optimizers=STILL
+gradients_zeroed = accepted(
+    NnxTrainer(
+        create_with(wrt=nnx.Param), stepping(nnx.Param, _zero), frozen=("l1",), optimizers=STILL
+    )
 )
 
 
@@ -95,7 +98,9 @@ def _partitioned(optimizer):
     return optax.partition({"frozen": optax.set_to_zero(), "trained": optimizer}, labels)
 
 
-partition_by_path = NnxTrainer(create_with(wrt=nnx.Param, wrap=_partitioned), full_step, **plainly)
+partition_by_path = accepted(
+    NnxTrainer(create_with(wrt=nnx.Param, wrap=_partitioned), full_step, **plainly)
+)
 
 
 @functools.cache
@@ -106,7 +111,9 @@ def _masked(optimizer):
     return optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
 
 
-masked_set_to_zero = NnxTrainer(create_with(wrt=nnx.Param, wrap=_masked), full_step, **plainly)
+masked_set_to_zero = accepted(
+    NnxTrainer(create_with(wrt=nnx.Param, wrap=_masked), full_step, **plainly)
+)
 
 
 class Frozen(nnx.Variable):
@@ -123,8 +130,8 @@ class WithFrozenType(TwoLayer):
         self.l1.bias = Frozen(self.l1.bias[...])
 
 
-type_of_its_own = NnxTrainer(
-    create_with(WithFrozenType, nnx.Param), full_step, promise=EXACT, **plainly
+type_of_its_own = accepted(
+    NnxTrainer(create_with(WithFrozenType, nnx.Param), full_step, promise=EXACT, **plainly)
 )
 
 
@@ -135,7 +142,7 @@ def _restoring(model, optimizer, batch):
     return loss
 
 
-restored_after_the_update = NnxTrainer(create_with(wrt=nnx.Param), _restoring, **plainly)
+restored_after_the_update = accepted(NnxTrainer(create_with(wrt=nnx.Param), _restoring, **plainly))
 
 
 class Stopped(TwoLayer):
@@ -146,8 +153,8 @@ class Stopped(TwoLayer):
         return self.l2(jax.lax.stop_gradient(nnx.relu(self.l1(x))))
 
 
-stop_gradient_inside = NnxTrainer(
-    create_with(Stopped, nnx.Param), full_step, frozen=("l1",), optimizers=STILL
+stop_gradient_inside = accepted(
+    NnxTrainer(create_with(Stopped, nnx.Param), full_step, frozen=("l1",), optimizers=STILL)
 )
 
 
@@ -169,7 +176,7 @@ def _split_and_merge(model, optimizer, batch):
     return loss
 
 
-split_and_merge = NnxTrainer(create_with(), _split_and_merge, **plainly)
+split_and_merge = accepted(NnxTrainer(create_with(), _split_and_merge, **plainly))
 
 
 def _eager(model, optimizer, batch):
@@ -178,7 +185,7 @@ def _eager(model, optimizer, batch):
     return float(loss)
 
 
-without_jit = NnxTrainer(create_with(), _eager, promise=EXACT, **plainly)
+without_jit = accepted(NnxTrainer(create_with(), _eager, promise=EXACT, **plainly))
 
 
 class Slots:
@@ -215,23 +222,29 @@ def _by_hand(model, slots, batch):
     return np.float32(loss)
 
 
-optimizer_by_hand = NnxTrainer(
-    _create_slots, _by_hand, opt_state=lambda slots: {"l2": slots.state}, **plainly
+optimizer_by_hand = accepted(
+    NnxTrainer(_create_slots, _by_hand, opt_state=lambda slots: {"l2": slots.state}, **plainly)
 )
 
 
 # Which leaves there are.
 
-kernel_alone = NnxTrainer(
-    create_with(wrt=nnx.All(nnx.Param, nnx.Not(lambda path, _: path == ("l1", "kernel")))),
-    stepping(nnx.All(nnx.Param, nnx.Not(lambda path, _: path == ("l1", "kernel")))),
-    frozen=lambda path: path == ("l1", "kernel"),
-    optimizers=FEW,
+kernel_alone = accepted(
+    NnxTrainer(
+        create_with(wrt=nnx.All(nnx.Param, nnx.Not(lambda path, _: path == ("l1", "kernel")))),
+        stepping(nnx.All(nnx.Param, nnx.Not(lambda path, _: path == ("l1", "kernel")))),
+        frozen=lambda path: path == ("l1", "kernel"),
+        optimizers=FEW,
+    )
 )
 
-no_bias = NnxTrainer(create_with(functools.partial(TwoLayer, use_bias=False)), step, **plainly)
+no_bias = accepted(
+    NnxTrainer(create_with(functools.partial(TwoLayer, use_bias=False)), step, **plainly)
+)
 
-nothing_frozen = NnxTrainer(create_with(wrt=nnx.Param), full_step, frozen=(), optimizers=FEW)
+nothing_frozen = accepted(
+    NnxTrainer(create_with(wrt=nnx.Param), full_step, frozen=(), optimizers=FEW)
+)
 
 
 @functools.cache
@@ -239,10 +252,12 @@ def _to_zero(optimizer):
     return optax.chain(optimizer, optax.set_to_zero())
 
 
-everything_frozen = NnxTrainer(
-    create_with(wrt=nnx.Param, wrap=_to_zero),
-    full_step,
-    frozen=("l1", "l2"),
-    optimizers=FEW,
-    promise=("value",),  # not "selected": nothing is left to train
+everything_frozen = accepted(
+    NnxTrainer(
+        create_with(wrt=nnx.Param, wrap=_to_zero),
+        full_step,
+        frozen=("l1", "l2"),
+        optimizers=FEW,
+        promise=("value",),  # not "selected": nothing is left to train
+    )
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from frostproof import LinenTrainer, NnxTrainer, Optimizers
 from frostproof.reference.corpus.accepted.trainers.linen_states import create_for, partitioned
+from frostproof.reference.corpus.register import accepted
 
 FEW = Optimizers("sgd", "adamw", rates=(0.1,))
 
@@ -75,14 +76,16 @@ def cross_entropy_in_numpy(logits, y):
 
 
 pictures = drawn(lambda rng: (rng.random((2, 4, 4, 1), np.float32), rng.integers(0, 3, 2)))
-images = LinenTrainer(
-    create_for(Images()),
-    stepping(cross_entropy),
-    frozen=("body",),
-    batches=pictures,
-    predict=predict,
-    loss=cross_entropy_in_numpy,
-    optimizers=FEW,
+images = accepted(
+    LinenTrainer(
+        create_for(Images()),
+        stepping(cross_entropy),
+        frozen=("body",),
+        batches=pictures,
+        predict=predict,
+        loss=cross_entropy_in_numpy,
+        optimizers=FEW,
+    )
 )
 
 
@@ -132,8 +135,8 @@ def sentence_trainer(wrt, **declared):
     return NnxTrainer(create, step, frozen=("l1",), batches=drawn(sentences), **declared)
 
 
-tokens_and_mask = sentence_trainer(
-    heads, predict=nnx.jit(lambda model, x: model(x)), loss="mse", optimizers=FEW
+tokens_and_mask = accepted(
+    sentence_trainer(heads, predict=nnx.jit(lambda model, x: model(x)), loss="mse", optimizers=FEW)
 )
 
 
@@ -168,14 +171,16 @@ def labelled(rng):
     return rng.standard_normal((3, 2), np.float32), targets
 
 
-several_targets = LinenTrainer(
-    create_for(TwoHeads()),
-    stepping(both),
-    frozen=("body",),
-    batches=drawn(labelled),
-    predict=predict,
-    loss=both_in_numpy,
-    optimizers=FEW,
+several_targets = accepted(
+    LinenTrainer(
+        create_for(TwoHeads()),
+        stepping(both),
+        frozen=("body",),
+        batches=drawn(labelled),
+        predict=predict,
+        loss=both_in_numpy,
+        optimizers=FEW,
+    )
 )
 
 
@@ -241,17 +246,21 @@ def step_pure(state, batch):
     return state.replace(params=params, opt_state=opt_state), value
 
 
-state_of_a_module = LinenTrainer(create_pure(split), step_pure, frozen=("body",), optimizers=FEW)
+state_of_a_module = accepted(
+    LinenTrainer(create_pure(split), step_pure, frozen=("body",), optimizers=FEW)
+)
 
 
 # An optimizer of its own, which decays what it trains.
 
 _ADAMW = partitioned(optax.adamw(0.1))
-decay_of_its_own = LinenTrainer(
-    create_for(Images(), lambda optimizer: _ADAMW),
-    stepping(cross_entropy),
-    frozen=("body",),
-    batches=pictures,
-    predict=predict,
-    loss=cross_entropy_in_numpy,
+decay_of_its_own = accepted(
+    LinenTrainer(
+        create_for(Images(), lambda optimizer: _ADAMW),
+        stepping(cross_entropy),
+        frozen=("body",),
+        batches=pictures,
+        predict=predict,
+        loss=cross_entropy_in_numpy,
+    )
 )

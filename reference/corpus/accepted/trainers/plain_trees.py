@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from frostproof import LinenTrainer, Optimizers
+from frostproof.reference.corpus.register import accepted
 
 FEW = Optimizers("sgd", "adamw", rates=(0.1,))
 
@@ -70,8 +71,10 @@ def _first_frozen(optimizer):
     return optax.selective_transform(optimizer, freeze_mask=[(True, True), (False, False)])
 
 
-list_of_tuples = LinenTrainer(
-    _create(layers, _first_frozen), stepping(through_layers), frozen=("0",), optimizers=FEW
+list_of_tuples = accepted(
+    LinenTrainer(
+        _create(layers, _first_frozen), stepping(through_layers), frozen=("0",), optimizers=FEW
+    )
 )
 
 
@@ -94,11 +97,13 @@ def _named_frozen(optimizer):
     return optax.multi_transform({"frozen": optax.set_to_zero(), "trained": optimizer}, labels)
 
 
-flat_names = LinenTrainer(
-    _create(_flat, _named_frozen),
-    stepping(_through_names),
-    frozen=("mlp/~/linear_0",),
-    optimizers=FEW,
+flat_names = accepted(
+    LinenTrainer(
+        _create(_flat, _named_frozen),
+        stepping(_through_names),
+        frozen=("mlp/~/linear_0",),
+        optimizers=FEW,
+    )
 )
 
 
@@ -117,11 +122,13 @@ def _scale_frozen(optimizer):
     )
 
 
-scalar_leaf = LinenTrainer(
-    _create(_vector, _scale_frozen),
-    stepping(lambda params, x: params["scale"] * (x - params["offset"]).sum(1, keepdims=True)),
-    frozen=("scale",),
-    optimizers=FEW,
+scalar_leaf = accepted(
+    LinenTrainer(
+        _create(_vector, _scale_frozen),
+        stepping(lambda params, x: params["scale"] * (x - params["offset"]).sum(1, keepdims=True)),
+        frozen=("scale",),
+        optimizers=FEW,
+    )
 )
 
 
@@ -151,6 +158,8 @@ def _body_frozen(optimizer):
     return optax.selective_transform(optimizer, freeze_mask={"body": True, "head": False})
 
 
-node_of_a_type_of_its_own = LinenTrainer(
-    _create(_scaled, _body_frozen), stepping(_through_scaled), frozen=("body",), optimizers=FEW
+node_of_a_type_of_its_own = accepted(
+    LinenTrainer(
+        _create(_scaled, _body_frozen), stepping(_through_scaled), frozen=("body",), optimizers=FEW
+    )
 )

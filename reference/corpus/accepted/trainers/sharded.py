@@ -10,6 +10,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from frostproof import LinenTrainer, Optimizers
 from frostproof.reference.corpus.accepted.trainers.linen_states import mse, partitioned, step
+from frostproof.reference.corpus.register import accepted
 
 UNITS = 8
 
@@ -60,8 +61,10 @@ _declared = {
     "optimizers": Optimizers("momentum", "adamw", rates=(0.1,)),
 }
 
-spread_over_devices = LinenTrainer(
-    creating(partitioned), step, promise=("selected", "value", "inert", "isolated"), **_declared
+spread_over_devices = accepted(
+    LinenTrainer(
+        creating(partitioned), step, promise=("selected", "value", "inert", "isolated"), **_declared
+    )
 )
 
 
@@ -76,4 +79,4 @@ def _zeroing(state, batch):
 
 
 #: Not correct: its zeroed gradients meet a weight decay.
-decayed_over_devices = LinenTrainer(creating(lambda optimizer: optimizer), _zeroing, **_declared)
+_decayed_over_devices = LinenTrainer(creating(lambda optimizer: optimizer), _zeroing, **_declared)

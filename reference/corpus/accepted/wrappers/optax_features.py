@@ -4,6 +4,7 @@ import jax
 import optax
 
 from frostproof import OptaxFreeze, Optimizers
+from frostproof.reference.corpus.register import accepted
 
 EXACT = ("selected", "value", "inert", "isolated")
 #: What matters here is what is around the optimizer.
@@ -26,15 +27,17 @@ def _partition(optimizer, mask, **options):
     return optax.partition(transforms=transforms, param_labels=labels, **options)
 
 
-labels_made_of_text = _under_few(_partition, promise=EXACT)
+labels_made_of_text = accepted(_under_few(_partition, promise=EXACT))
 
 
+@accepted
 @_under_few
 def named_chain(optimizer, mask):
     """The parts of the chain have names."""
     return optax.named_chain(("optimizer", optimizer), ("freeze", optax.freeze(mask=mask)))
 
 
+@accepted
 @_under_few
 def names_that_are_taken(optimizer, mask):
     """A chain refuses a name that it has already, and then the part gets another one."""
@@ -44,6 +47,7 @@ def names_that_are_taken(optimizer, mask):
         return optax.named_chain(("tx", optimizer), ("tx_1", optax.freeze(mask)))
 
 
+@accepted
 @_under_few
 def masks_as_functions(optimizer, mask):
     """Masks are functions of the parameters, or of the updates, for whose tree they are made."""
@@ -63,20 +67,24 @@ def _prefix(mask):
     return jax.tree.map(_prefix, mask, is_leaf=lambda node: node is not mask)
 
 
+@accepted
 @_under_few
 def prefix_of_a_mask(optimizer, mask):
     """A subtree that is frozen or trained as a whole has one bool in the mask, or one label."""
     return optax.chain(optimizer, optax.freeze(_prefix(mask)))
 
 
-prefix_for_the_partition = _under_few(
-    lambda optimizer, mask: optax.selective_transform(
-        optimizer=optimizer, freeze_mask=_prefix(mask)
-    ),
-    promise=EXACT,
+prefix_for_the_partition = accepted(
+    _under_few(
+        lambda optimizer, mask: optax.selective_transform(
+            optimizer=optimizer, freeze_mask=_prefix(mask)
+        ),
+        promise=EXACT,
+    )
 )
 
 
+@accepted
 @_under_few
 def frozen_leaves_in_lists(optimizer, mask):
     """Frozen scalars, vectors and matrices go through transformations of their own, which often
@@ -129,14 +137,17 @@ def _scale(updates):
     return 1
 
 
-extra_argument_through_a_partition = _under_few(
-    lambda optimizer, mask: _given(
-        _partition(_scaled_by_an_argument(optimizer), mask), scale=_scale
-    ),
-    promise=EXACT,
+extra_argument_through_a_partition = accepted(
+    _under_few(
+        lambda optimizer, mask: _given(
+            _partition(_scaled_by_an_argument(optimizer), mask), scale=_scale
+        ),
+        promise=EXACT,
+    )
 )
 
 
+@accepted
 @_under_few
 def extra_argument_through_a_named_chain(optimizer, mask):
     """A chain with names hands an extra argument on."""
@@ -183,30 +194,35 @@ def _partitioning(optimizer, mask):
     return _partition(optimizer, mask, mask_compatible_extra_args=True)
 
 
+@accepted
 @_under_few
 def whole_argument(optimizer, mask):
     """An argument of the form of the parameters reaches a masked transformation as it is."""
     return _handing_on(optimizer, mask, _masked_alone, False, _same)
 
 
+@accepted
 @_under_few
 def masked_argument(optimizer, mask):
     """…or without the frozen leaves, where that is asked for."""
     return _handing_on(optimizer, mask, _masking, True, _same)
 
 
+@accepted
 @_under_few
 def argument_of_another_form(optimizer, mask):
     """…and whole all the same, where its form is another one."""
     return _handing_on(optimizer, mask, _masking, False, _other)
 
 
+@accepted
 @_under_few
 def whole_argument_in_a_partition(optimizer, mask):
     """The same in a partition: the argument as it is."""
     return _handing_on(optimizer, mask, _partition, False, _same)
 
 
+@accepted
 @_under_few
 def masked_argument_in_a_partition(optimizer, mask):
     """The argument without the frozen leaves."""
@@ -216,6 +232,7 @@ def masked_argument_in_a_partition(optimizer, mask):
 # Errors that Optax raises, and that a program relies on.
 
 
+@accepted
 @_under_few
 def state_of_an_older_chain(optimizer, mask):
     """A state of fewer or more parts is refused, and then the chain begins anew."""
@@ -233,6 +250,7 @@ def state_of_an_older_chain(optimizer, mask):
     return optax.GradientTransformation(chain.init, update)
 
 
+@accepted
 @_under_few
 def label_without_a_transformation(optimizer, mask):
     """A label that has no transformation is refused as the state is made, and then it gets one."""

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from frostproof import OptaxFreeze, Optimizers
+from frostproof.reference.corpus.register import accepted
 
 EXACT = ("selected", "value", "inert", "isolated")
 
@@ -24,7 +25,7 @@ def _partition(optimizer, mask):
     return optax.partition(transforms, _labels(mask))
 
 
-partition = OptaxFreeze(_partition, promise=EXACT)
+partition = accepted(OptaxFreeze(_partition, promise=EXACT))
 
 
 def _callable_labels(optimizer, mask):
@@ -32,23 +33,29 @@ def _callable_labels(optimizer, mask):
     return optax.multi_transform(transforms, lambda params: _labels(mask))
 
 
-callable_labels = OptaxFreeze(_callable_labels, promise=EXACT)
+callable_labels = accepted(OptaxFreeze(_callable_labels, promise=EXACT))
 
-selective_transform = OptaxFreeze(
-    lambda optimizer, mask: optax.selective_transform(optimizer, freeze_mask=mask), promise=EXACT
+selective_transform = accepted(
+    OptaxFreeze(
+        lambda optimizer, mask: optax.selective_transform(optimizer, freeze_mask=mask),
+        promise=EXACT,
+    )
 )
 
 
+@accepted
 def freeze_at_the_end(optimizer, mask):
     """Everything is computed, and the frozen updates are set to zero at last."""
     return optax.chain(optimizer, optax.freeze(mask))
 
 
+@accepted
 def freeze_at_both_ends(optimizer, mask):
     """Gradients are zeroed before the optimizer, and updates after it."""
     return optax.chain(optax.freeze(mask), optimizer, optax.freeze(mask))
 
 
+@accepted
 def two_masks(optimizer, mask):
     """The optimizer is masked, and what it passes on is set to zero."""
     return optax.chain(
@@ -56,9 +63,11 @@ def two_masks(optimizer, mask):
     )
 
 
-freeze_before_sgd = OptaxFreeze(
-    lambda optimizer, mask: optax.chain(optax.freeze(mask), optimizer),
-    optimizers=Optimizers("sgd", "momentum", "nesterov", "rmsprop", "adagrad"),
+freeze_before_sgd = accepted(
+    OptaxFreeze(
+        lambda optimizer, mask: optax.chain(optax.freeze(mask), optimizer),
+        optimizers=Optimizers("sgd", "momentum", "nesterov", "rmsprop", "adagrad"),
+    )
 )
 
 
@@ -67,9 +76,10 @@ def _compiled(optimizer, mask):
     return optax.GradientTransformationExtraArgs(inner.init, jax.jit(inner.update))
 
 
-compiled_update = OptaxFreeze(_compiled, promise=EXACT)
+compiled_update = accepted(OptaxFreeze(_compiled, promise=EXACT))
 
 
+@accepted
 def trainable_leaves_in_a_list(optimizer, mask):
     """The optimizer gets a list of the trainable leaves, and knows nothing of the others."""
     frozen = jax.tree.leaves(mask)
@@ -108,4 +118,4 @@ def _with_average(optimizer, mask):
     )
 
 
-average_of_the_parameters = OptaxFreeze(_with_average, promise=EXACT)
+average_of_the_parameters = accepted(OptaxFreeze(_with_average, promise=EXACT))

@@ -5,13 +5,13 @@ Each has the law None. A law that comes to refute one is progress: move the spec
 
 import jax.numpy as jnp
 
+from frostproof.reference.corpus.register import specimen
 from frostproof.reference.corpus.specimens.recipes.exercise_recipe import (
     freeze_nothing,
     is_hidden_kernel,
     map_where,
 )
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN, apply_updates
-from frostproof.reference.corpus.specimens.specimen import specimen
 
 
 @specimen(law=None, seen="made up: a move that neither norm nor x-ray can see")

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from frostproof.reference.corpus.register import specimen
 from frostproof.reference.corpus.specimens.recipes.exercise_recipe import (
     freeze_hidden,
     in_hidden,
@@ -11,7 +12,6 @@ from frostproof.reference.corpus.specimens.recipes.exercise_recipe import (
 )
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN, apply_updates
 from frostproof.reference.corpus.specimens.recipes.nnx_exercise_recipe import NNX
-from frostproof.reference.corpus.specimens.specimen import specimen
 
 
 @specimen(law="answer-norms-equal", seen="gradient masks by multiplication: NaN times 0 is NaN")

@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN
 from frostproof.reference.corpus.specimens.recipes.nnx_exercise_recipe import NNX
-from frostproof.reference.corpus.specimens.specimen import Needs, specimen
 
 _MEMORY: dict = {}
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from frostproof.reference.corpus.register import specimen
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN
 from frostproof.reference.corpus.specimens.recipes.nnx_exercise_recipe import NNX
-from frostproof.reference.corpus.specimens.specimen import specimen
 
 
 def scale(x):

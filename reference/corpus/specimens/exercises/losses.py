@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 from flax import nnx
 
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.exercise_recipe import mean_squared_error
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN, TwoDense
 from frostproof.reference.corpus.specimens.recipes.nnx_exercise_recipe import NNX, TwoLayer
-from frostproof.reference.corpus.specimens.specimen import Needs, specimen
 
 
 @specimen(law="answer-loss-before-step", seen="a loss logged from the updated state")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from frostproof.reference.corpus.register import specimen
 from frostproof.reference.corpus.specimens.recipes.exercise_recipe import (
     exact_norm,
     float_array,
@@ -9,7 +10,6 @@ from frostproof.reference.corpus.specimens.recipes.exercise_recipe import (
 )
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN
 from frostproof.reference.corpus.specimens.recipes.nnx_exercise_recipe import NNX
-from frostproof.reference.corpus.specimens.specimen import specimen
 
 
 @specimen(law="answer-norm-is-initial-norm", seen="the wrong layer's name in a report")

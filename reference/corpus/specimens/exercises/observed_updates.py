@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from frostproof.reference.corpus.register import specimen
 from frostproof.reference.corpus.specimens.recipes.exercise_recipe import (
     in_hidden,
     in_output,
@@ -18,7 +19,6 @@ from frostproof.reference.corpus.specimens.recipes.exercise_recipe import (
 )
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN
 from frostproof.reference.corpus.specimens.recipes.nnx_exercise_recipe import NNX
-from frostproof.reference.corpus.specimens.specimen import specimen
 
 #
 # Frozen leaves that move

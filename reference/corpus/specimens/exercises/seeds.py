@@ -5,9 +5,9 @@ import jax
 import numpy as np
 from flax import nnx
 
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN, TwoDense
 from frostproof.reference.corpus.specimens.recipes.nnx_exercise_recipe import NNX, TwoLayer
-from frostproof.reference.corpus.specimens.specimen import Needs, specimen
 
 
 @specimen(

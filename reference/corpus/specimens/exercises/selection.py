@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from flax import nnx
 
+from frostproof.reference.corpus.register import specimen
 from frostproof.reference.corpus.specimens.recipes.exercise_recipe import (
     freeze_nothing,
     in_hidden,
@@ -19,7 +20,6 @@ from frostproof.reference.corpus.specimens.recipes.exercise_recipe import (
 )
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN
 from frostproof.reference.corpus.specimens.recipes.nnx_exercise_recipe import NNX, TwoLayer
-from frostproof.reference.corpus.specimens.specimen import specimen
 
 
 @specimen(law="answer-norms-equal", seen="a mistyped name, which no library reports")

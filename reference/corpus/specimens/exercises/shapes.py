@@ -4,9 +4,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.linen_exercise_recipe import LINEN, TwoDense
 from frostproof.reference.corpus.specimens.recipes.nnx_exercise_recipe import NNX
-from frostproof.reference.corpus.specimens.specimen import Needs, specimen
 
 
 @specimen(law="answer-norm-is-initial-norm", seen="a width from another exercise")

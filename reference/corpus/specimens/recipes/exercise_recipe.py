@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from frostproof.reference.corpus.register import attach
+
 Part = Callable[..., Any]
 #: Paths are compared by their names alone: NNX adds `.value`, which is no key.
 Path = tuple[str, ...]
@@ -198,8 +200,8 @@ class Recipe:
     def twin(self, other: Any) -> Any:
         """Give this recipe the fault of a specimen for the other API; it says so in its name."""
         exercise = self._named(other, f"{other.__name__}_{self.kind}", other.parts)
-        exercise.specimen = replace(other.specimen, kind=self.kind, subject_name=exercise.__name__)
-        return exercise
+        known = replace(other.specimen, kind=self.kind, subject_name=exercise.__name__)
+        return attach(known, exercise)
 
     def _named(self, origin: Any, name: str, parts: dict[str, Part]) -> Any:
         recipe = self.with_parts(parts)

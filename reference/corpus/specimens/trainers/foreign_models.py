@@ -28,7 +28,7 @@ from frostproof.reference.corpus.accepted.trainers.own_models import (
 )
 from frostproof.reference.corpus.accepted.trainers.plain_trees import State, layers, through_layers
 from frostproof.reference.corpus.accepted.trainers.plain_trees import stepping as plain_stepping
-from frostproof.reference.corpus.specimens.specimen import specimen
+from frostproof.reference.corpus.register import specimen
 
 SGD = Optimizers("sgd")
 

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from frostproof import LinenTrainer, Optimizers
-from frostproof.reference.corpus.specimens.specimen import Needs, specimen
-from frostproof.reference.corpus.specimens.trainers.refreezes import (
+from frostproof.reference.corpus.register import Needs, specimen
+from frostproof.reference.corpus.specimens.recipes.refreezing_recipe import (
     FEW,
     create,
     refreeze,

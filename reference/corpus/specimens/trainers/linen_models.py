@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import optax
 
 from frostproof import Optimizers
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     BODY,
     Layers,
@@ -18,7 +19,6 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     where,
     within,
 )
-from frostproof.reference.corpus.specimens.specimen import Needs, specimen
 
 SGD = Optimizers("sgd")
 

@@ -9,6 +9,7 @@ import optax
 from flax.training.train_state import TrainState
 
 from frostproof import Optimizers
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     BODY,
     Layers,
@@ -20,7 +21,6 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     where,
     within,
 )
-from frostproof.reference.corpus.specimens.specimen import Needs, specimen
 
 SGD = Optimizers("sgd")
 in_body = within(BODY)

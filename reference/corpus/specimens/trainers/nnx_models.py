@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from frostproof import NnxTrainer, Optimizers
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.nnx_training_recipe import (
     BODY,
     TwoLayer,
@@ -18,7 +19,6 @@ from frostproof.reference.corpus.specimens.recipes.nnx_training_recipe import (
     stepping,
     zeroing,
 )
-from frostproof.reference.corpus.specimens.specimen import Needs, specimen
 
 SGD = Optimizers("sgd")
 

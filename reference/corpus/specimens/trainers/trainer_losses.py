@@ -4,13 +4,13 @@ import jax.numpy as jnp
 import optax
 
 from frostproof import Optimizers
+from frostproof.reference.corpus.register import specimen
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     mse,
     predict,
     stepping,
     trainer,
 )
-from frostproof.reference.corpus.specimens.specimen import specimen
 
 SGD = Optimizers("sgd")
 

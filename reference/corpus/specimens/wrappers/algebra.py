@@ -6,8 +6,8 @@ import jax
 import optax
 
 from frostproof import OptaxFreeze, Optimizers
-from frostproof.reference.corpus.specimens.specimen import specimen
-from frostproof.reference.corpus.specimens.wrappers.masks import partitioned
+from frostproof.reference.corpus.register import specimen
+from frostproof.reference.corpus.specimens.recipes.wrapper_recipe import partitioned, rate_halved
 
 FEW = Optimizers("sgd", "momentum", rates=(0.1,))
 
@@ -21,11 +21,6 @@ def empty_means_everything():
         return partitioned(optimizer, jax.tree.map(lambda frozen: True, mask) if none else mask)
 
     return OptaxFreeze(wrap, optimizers=FEW)
-
-
-def rate_halved(optimizer, mask):
-    """Freeze, and halve what the others move."""
-    return optax.chain(partitioned(optimizer, mask), optax.scale(0.5))
 
 
 @specimen(law="freeze-nothing", seen="a rate for fine-tuning that the freeze brings along")

@@ -5,28 +5,13 @@ import jax.numpy as jnp
 import optax
 
 from frostproof import OptaxFreeze, Optimizers
-from frostproof.reference.corpus.specimens.specimen import specimen
-
-
-def trained(mask):
-    """Return the mask the other way round, as `optax.masked` wants it."""
-    return jax.tree.map(lambda frozen: not frozen, mask)
-
-
-def labelled(mask):
-    """Return the label of each leaf, for `optax.multi_transform`."""
-    return jax.tree.map(lambda frozen: "frozen" if frozen else "trained", mask)
-
-
-def partitioned(optimizer, mask):
-    """Freeze as most texts advise: `set_to_zero` for the frozen label."""
-    transforms = {"frozen": optax.set_to_zero(), "trained": optimizer}
-    return optax.multi_transform(transforms, labelled(mask))
-
-
-def gradients_zeroed(optimizer, mask):
-    """Freeze by zeroing the gradients, before the optimizer sees them."""
-    return optax.chain(optax.freeze(mask), optimizer)
+from frostproof.reference.corpus.register import specimen
+from frostproof.reference.corpus.specimens.recipes.wrapper_recipe import (
+    gradients_zeroed,
+    labelled,
+    partitioned,
+    trained,
+)
 
 
 @specimen(law="frozen-value", kind="optax", seen="equinox#866, pytorch#38581")

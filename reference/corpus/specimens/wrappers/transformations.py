@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from frostproof import OptaxFreeze, Optimizers
-from frostproof.reference.corpus.specimens.specimen import Needs, specimen
+from frostproof.reference.corpus.register import Needs, specimen
 
 
 def frozen_by(mask, optimizer):
