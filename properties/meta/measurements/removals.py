@@ -20,9 +20,9 @@ from unittest import mock
 from frostproof.properties.laws.book import BOOK
 from frostproof.properties.laws.law import Law
 from frostproof.properties.meta.properties.laws import test_law_book
-from frostproof.properties.meta.reference.corpus import test_specimens, test_trainer_specimens
+from frostproof.properties.meta.reference.corpus import test_specimens
 from frostproof.properties.plan.checks import Check, plan_checks
-from frostproof.reference.corpus.register import EXERCISES, TRAININGS, specimens
+from frostproof.reference.corpus.register import specimens
 from frostproof.reference.subjects.loading import load
 from frostproof.reference.subjects.targets import REFERENCES
 from frostproof.reports.run.verify import object_subject
@@ -38,14 +38,15 @@ def main() -> int:
     laws = [law for law in BOOK if notices(missed, without(law))]
     print(f"{len(laws)} of {len(BOOK)} laws are missed when they are removed", flush=True)
     mended, noticed = 0, 0
-    for kinds, tests in ((EXERCISES, test_specimens), (TRAININGS, test_trainer_specimens)):
-        effort = replace(tests.EFFORT, max_examples=EXAMPLES)
-        for faulty in specimens(*kinds):
-            dies = functools.partial(tests.test_a_specimen_dies_by_its_law, correct_for(faulty))
-            found = notices(dies, mock.patch.object(tests, "EFFORT", effort))
-            mended, noticed = mended + 1, noticed + found
-            if not found:
-                print(f"NOT NOTICED: {faulty.specimen.target}", flush=True)
+    effort = replace(test_specimens.EFFORT, max_examples=EXAMPLES)
+    for faulty in specimens():
+        dies = functools.partial(
+            test_specimens.test_a_specimen_dies_by_its_law, correct_for(faulty)
+        )
+        found = notices(dies, mock.patch.object(test_specimens, "EFFORT", effort))
+        mended, noticed = mended + 1, noticed + found
+        if not found:
+            print(f"NOT NOTICED: {faulty.specimen.target}", flush=True)
     print(f"{noticed} of {mended} specimens fail their test when they are mended")
     return 0 if (len(laws), noticed) == (len(BOOK), mended) else 1
 
