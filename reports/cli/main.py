@@ -78,6 +78,11 @@ def _parser() -> Parser:
         "--report", type=Path, metavar="DIR", help="write report.html and .json, and more"
     )
 
+    verify.add_argument("--shard", metavar="I/N", help="a part of the laws, of N such runs")
+    verify.add_argument(
+        "--balance", type=Path, metavar="REPORT", help="even shards, by what an earlier run took"
+    )
+
     laws = commands.add_parser("laws", help="show the law book")
     laws.set_defaults(run=_laws)
     laws.add_argument("id", nargs="?", help="show one law in full")
@@ -125,6 +130,8 @@ def _verify(options: argparse.Namespace) -> int:
         "seed": options.seed,
         "promise": [name.strip() for name in options.promise.split(",") if name.strip()],
         "timeout": options.timeout,
+        "shard": options.shard,
+        "balance": options.balance,
     }
     settings = {"kind": options.kind, "report": options.report, "listener": terminal}
     settings |= {"laws": ("*",), "promise": ()} | project_settings(Path.cwd())
@@ -163,6 +170,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
+    from ..results.merging import missing_shards
     from .merge import write_merged
 
     merged = write_merged(options.parts, options.into)
@@ -170,4 +178,7 @@ def _merge(options: argparse.Namespace) -> int:
     print(
         f"{options.into}: ran {summary['ran']} of {summary['of']} laws in {len(merged.parts)} parts"
     )
-    return 0
+    lost = ", ".join(map(str, missing_shards(merged)))
+    if lost:
+        print(f"frostproof: shard {lost} is missing: its laws have no verdict", file=sys.stderr)
+    return UNJUDGED if lost else 0

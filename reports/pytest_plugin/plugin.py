@@ -35,6 +35,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "write report.html, report.md, junit.xml, badge.json and report.json",
     },
 }
+#: Options that ask for something to be judged, or reported.
+_ASKING = ("frostproof_subject", "frostproof_report", "frostproof_settings", "frostproof_shard")
+#: Options that answer to their long names alone, since other plugins have shards, too.
+_LONG_OPTIONS: dict[str, dict[str, Any]] = {
+    "shard": {"metavar": "I/N", "help": "a part of the laws, of N such runs"},
+    "balance": {"metavar": "REPORT", "help": "even shards, by what an earlier run took"},
+}
 
 
 class Hooks:
@@ -56,6 +63,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options by their long names."""
     group = parser.getgroup("frostproof", "frostproof (also without this prefix, if that is free)")
     for name, settings in _OPTIONS.items():
+        group.addoption(f"--frostproof-{name}", **settings)
+    for name, settings in _LONG_OPTIONS.items():
         group.addoption(f"--frostproof-{name}", **settings)
     group.addoption("--frostproof-settings", help="(internal) settings of `frostproof verify -n`")
 
@@ -98,7 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = config.getoption("frostproof_report")
     if worker and worker["frostproof_subjects"]:
         _session(config).adopt(worker["frostproof_subjects"])
-    elif not worker and (targets or folder or config.getoption("frostproof_settings")):
+    elif not worker and any(map(config.getoption, _ASKING)):
         try:
             _session(config).prepare(targets, config.getoption("frostproof_as"), folder)
             if folder and not config.getoption("collectonly"):
@@ -258,10 +267,14 @@ class Rows:
 def _session(config: pytest.Config) -> Session:
     """Return the session, made when something is first judged."""
     if _SESSION not in config.stash:
+        from ..run.division import Division
         from .session import Session
 
+        division = Division.read(
+            config.getoption("frostproof_shard"), config.getoption("frostproof_balance")
+        )
         config.stash[_SESSION] = session = Session(
-            config.stash[_SEED], config.getoption("frostproof_settings"), config.rootpath
+            config.stash[_SEED], config.getoption("frostproof_settings"), config.rootpath, division
         )
         config.add_cleanup(session.end)
     return config.stash[_SESSION]

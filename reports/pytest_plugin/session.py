@@ -14,7 +14,9 @@ import pytest
 from ...properties.plan.checks import Check, NamedSubject, plan_checks
 from ...properties.plan.run_settings import RunSettings
 from ...properties.processes.judging import Judging
+from ..results.report import ELSEWHERE
 from ..results.row import Row
+from ..run.division import Division
 from ..run.project_settings import project_settings
 from ..run.recorder import Recorder
 from ..run.verify import begin, known_subject, make_folder
@@ -24,7 +26,7 @@ from .laws import BoundLaw
 class Session:
     """One for each process of the run; only the controller's sees all rows."""
 
-    def __init__(self, seed: int, settings: str | None, project: Path):
+    def __init__(self, seed: int, settings: str | None, project: Path, division: Division):
         self.options = json.loads(settings) if settings else project_settings(project)
         chosen = {name: self.options.get(name) for name in ("max_examples", "timeout", "seed")}
         fixed = RunSettings.of(
@@ -33,6 +35,10 @@ class Session:
         self.settings = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
         self.subjects: list[NamedSubject] = []
         self.adopt(self.options.get("subjects", []))
+        handed_on = self.options.get("division")
+        self._division = Division.from_wire(handed_on) if handed_on else division
+        #: Laws that other shards judge.
+        self._elsewhere: set[str] = set()
         #: How many laws were collected and are not run.
         self.deselected = 0
         self._collected: Counter[str] = Counter()
@@ -102,6 +108,8 @@ class Session:
         for law in sorted(set(expected) - {item.law.id for item in (*items, *left_out)}):
             names = ", ".join(subject.name for subject in subjects)
             raise ValueError(f"`expected` names {law!r}, which is no law for {names}")
+        items, elsewhere = self._division.split(items)
+        self._elsewhere |= {item.id for item in elsewhere}
         return items
 
     def plans(self, items: Sequence[Check]) -> None:
@@ -109,6 +117,7 @@ class Session:
         self._plan = {
             "expected": [vars(Row.unreached(item)) for item in items],
             "deselected": self.deselected,
+            "elsewhere": len(self._elsewhere),
         }
 
     def new_plan(self) -> dict[str, Any]:
@@ -118,7 +127,7 @@ class Session:
 
     def begin(self) -> None:
         """Begin the record of the run; raises a `ValueError` if its report cannot be written."""
-        self._recorder = begin(self.settings, self._folder)
+        self._recorder = begin(self.settings, self._folder, self._division)
 
     def arrives(self, *, plan: Mapping[str, Any] | None = None, row: Row | None = None) -> None:
         """Keep what a process of the run is going to judge, or what it found."""
@@ -127,6 +136,7 @@ class Session:
             assert self._recorder is not None
         if plan:
             self._recorder.leaves_out("deselected", plan["deselected"])
+            self._recorder.leaves_out(ELSEWHERE, plan["elsewhere"])
             self._recorder.expects(Row(**fields) for fields in plan["expected"])
         if row:
             self._recorder.records(row)

@@ -61,7 +61,7 @@ class Gathered:
 
 
 #: What a journal says of its run in its first line.
-OF_RUN = ("profile", "seed", "versions", "started")
+OF_RUN = ("profile", "seed", "versions", "started", "shard")
 
 
 class Journal:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from .report import Part, Report, as_json
+from ...properties.plan.sharding import Shard, missing
+from .report import ELSEWHERE, Part, Report, as_json
 from .row import WORST, Row
 
 LEFT_OUT = "left out in every part"
@@ -27,12 +28,14 @@ def merge(reports: Sequence[Report]) -> Report:
     rows: dict[str, Row] = {}
     for row in sorted((row for each in reports for row in each.rows), key=_order):
         rows.setdefault(row.id, row)
-    left_out = _left_out(ordered)
+    left_out = Counter({LEFT_OUT: _left_out(ordered)})
+    for (_, laws), run in _sharded(ordered).items():
+        left_out += _left_out_of_shards(run, laws)
     return Report(
         ordered[0].profile,
         ordered[0].seed,
         [rows[id] for id in sorted(rows)],
-        Counter({LEFT_OUT: left_out} if left_out else {}),
+        +left_out,
         _versions(ordered),
         min((each.started for each in reports if each.started), default=None),
         all(each.finished for each in reports),
@@ -43,8 +46,28 @@ def merge(reports: Sequence[Report]) -> Report:
 def parts_of(report: Report) -> list[Part]:
     """Return the parts of a merged report; any other is a part by itself."""
     verdicts = {row.id: row.verdict for row in report.rows}
-    left_out = report.left_out.total()
-    return report.parts or [Part(report.profile, report.seed, report.versions, left_out, verdicts)]
+    elsewhere = report.left_out[ELSEWHERE]
+    left_out = report.left_out.total() - elsewhere
+    return report.parts or [
+        Part(
+            report.profile,
+            report.seed,
+            report.versions,
+            left_out,
+            verdicts,
+            report.shard,
+            elsewhere,
+        )
+    ]
+
+
+def missing_shards(report: Report) -> list[Shard]:
+    """Return the shards that a merged report lacks, of whatever it has others of."""
+    return [
+        shard
+        for parts in _sharded(report.parts).values()
+        for shard in missing(Shard.parse(part.shard) for part in parts if part.shard)
+    ]
 
 
 def _order(row: Row) -> tuple[bool, int, bool, int, int, str]:
@@ -71,10 +94,34 @@ def _left_out(parts: Sequence[Part]) -> int:
     """
     left_out = 0
     together: dict[frozenset[str], list[Part]] = defaultdict(list)
-    for part in parts:
+    for part in (part for part in parts if part.shard is None):
         together[frozenset(id.rpartition("::")[0] for id in part.verdicts)].append(part)
     for group in together.values():
         judged = {id for part in group for id in part.verdicts}
         most = max(len(part.verdicts) + part.left_out for part in group)
         left_out += max(0, most - len(judged))
     return left_out
+
+
+def _sharded(parts: Sequence[Part]) -> dict[tuple[int, int], list[Part]]:
+    """Return the shards among some parts, by their number and by that of the laws in all of them.
+
+    Shards of two runs that agree in both are taken for one run's.
+    """
+    runs: dict[tuple[int, int], list[Part]] = defaultdict(list)
+    for part in parts:
+        if part.shard is not None:
+            laws = len(part.verdicts) + part.left_out + part.elsewhere
+            runs[Shard.parse(part.shard).of, laws].append(part)
+    return runs
+
+
+def _left_out_of_shards(run: Sequence[Part], laws: int) -> Counter[str]:
+    """Count the laws of a run that none of its shards judged: left out, or in shards not here."""
+    unjudged = laws - len({id for part in run for id in part.verdicts})
+    absent = missing(Shard.parse(part.shard) for part in run if part.shard)
+    if not absent:
+        return Counter({LEFT_OUT: unjudged})
+    left_out = max(part.left_out for part in run)
+    reason = f"in shard {', '.join(map(str, absent))}, which is missing"
+    return Counter({LEFT_OUT: left_out, reason: unjudged - left_out})

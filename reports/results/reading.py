@@ -94,6 +94,7 @@ def as_report(content: Any) -> Report:
         content["versions"],
         content.get("started"),
         content.get("finished", True),
+        shard=content.get("shard"),
         parts=[_part(part) for part in content.get("parts", ())],
     )
 
@@ -105,7 +106,7 @@ def _row(verdict: Mapping[str, Any]) -> Row:
 
 
 def _part(part: Mapping[str, Any]) -> Part:
-    known = Part(**{field.name: part[field.name] for field in fields(Part)})
+    known = Part(**{field.name: part[field.name] for field in fields(Part) if field.name in part})
     verdicts = {_canonical_id(id): verdict for id, verdict in known.verdicts.items()}
     return replace(known, verdicts=verdicts)
 

@@ -13,6 +13,8 @@ from .guarantees import standings
 from .row import Row
 
 SCHEMA = 1
+#: Why a law is no row of a shard.
+ELSEWHERE = "in other shards"
 _VERSIONED = ("frostproof", "jax", "jaxlib", "flax", "optax", "hypothesis", "numpy", "pytest")
 
 
@@ -25,6 +27,9 @@ class Part:
     versions: dict[str, str]
     left_out: int
     verdicts: dict[str, str]
+    #: `I/N` where it is a shard, and how many laws the other shards judge.
+    shard: str | None = None
+    elsewhere: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return what a report holds of it, the same for equal parts."""
@@ -34,6 +39,7 @@ class Part:
             "versions": dict(sorted(self.versions.items())),
             "left_out": self.left_out,
             "verdicts": dict(sorted(self.verdicts.items())),
+            **({"shard": self.shard, "elsewhere": self.elsewhere} if self.shard else {}),
         }
 
 
@@ -52,17 +58,21 @@ class Report:
     finished: bool = True
     #: Why the files that were asked for are not all there, if they are not.
     unwritten: str | None = None
+    #: `I/N` where other runs judge the rest of the laws.
+    shard: str | None = None
     #: Of a report that `frostproof merge` made.
     parts: list[Part] = field(default_factory=list)
 
     @property
     def exit_status(self) -> int:
         """0: everything promised held; 1: something promised failed; 2: nothing promised ran, or
-        the run ended before all was judged, or its report could not be written.
+        the run ended before all was judged, or its report could not be written. One shard may
+        have nothing promised to run.
         """
         if any(row.fails for row in self.rows):
             return 1
-        return 0 if self.judged and self.finished and self.unwritten is None else 2
+        ran = self.judged or self.shard is not None
+        return 0 if ran and self.finished and self.unwritten is None else 2
 
     @property
     def judged(self) -> bool:
@@ -88,6 +98,7 @@ class Report:
             "seed": self.seed,
             **({"started": self.started} if self.started else {}),
             "finished": self.finished,
+            **({"shard": self.shard} if self.shard else {}),
             **({"parts": [part.to_json() for part in self.parts]} if self.parts else {}),
         }
         ends = json.dumps(other, indent=1, allow_nan=False).removeprefix("{\n")

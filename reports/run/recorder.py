@@ -31,13 +31,15 @@ class Recorder:
     row and at the end, and `Report.unwritten` says so if it is in vain.
     """
 
-    def __init__(self, profile: str, seed: int, folder: Path | None = None):
+    def __init__(
+        self, profile: str, seed: int, folder: Path | None = None, shard: str | None = None
+    ):
         """Begin a report, and its files.
 
         Raises `OSError` where even an empty report cannot be written.
         """
         started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        report = Report(profile, seed, started=started, finished=False)
+        report = Report(profile, seed, started=started, finished=False, shard=shard)
         self._gathered = Gathered(report)
         self._folder = folder
         self._began = time.monotonic()

@@ -12,8 +12,9 @@ from ...properties.plan.checks import NamedSubject, plan_checks
 from ...properties.plan.run_settings import TIMEOUT, RunSettings
 from ...properties.processes.judging import Judging
 from ...reference.subjects.targets import REFERENCES
-from ..results.report import Report
+from ..results.report import ELSEWHERE, Report
 from ..results.row import Row
+from .division import Division
 from .listener import Listener
 from .recorder import Recorder
 
@@ -29,6 +30,8 @@ def verify(
     report: str | Path | None = None,
     listener: Listener | None = None,
     workers: int | str | None = None,
+    shard: str | None = None,
+    balance: str | Path | None = None,
 ) -> Report:
     """Judge subjects and return the report; without a subject, the references.
 
@@ -39,6 +42,8 @@ def verify(
     one that all problems are drawn from, `timeout` the seconds that a law may take, `report` a
     folder to write to. With `workers`, a number or "auto", so many processes judge subjects given
     by name side by side; verdicts come in the order in which they reach them.
+    `shard`, such as "2/4", leaves the rest to the other shards; by `balance`, an earlier report,
+    all of them take about as long.
 
     Raises a `ValueError` before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
     `UnknownGuarantee`, or one that names the argument.
@@ -47,14 +52,17 @@ def verify(
     if workers is not None:
         _require_divisible(workers, subjects)
     settings = RunSettings.of(max_examples=max_examples, seed=seed, timeout=timeout)
+    division = Division.read(shard, balance)
     folder = None if report is None else Path(report)
     if folder is not None:
         make_folder(folder)
     with Judging(settings) as judge:  # until the end: all workers come to its fork server
         known = [known_subject(judge, subject, kind) for subject in subjects or REFERENCES]
         items, left_out = plan_checks(known, laws, promise)
-        recorder = begin(settings, folder)
+        items, elsewhere = division.split(items)
+        recorder = begin(settings, folder, division)
         recorder.leaves_out("left out by --laws", len(left_out))
+        recorder.leaves_out(ELSEWHERE, len(elsewhere))
         recorder.expects(map(Row.unreached, items))
         try:
             told.starts(recorder.report)
@@ -74,6 +82,7 @@ def verify(
                     "laws": list(laws),
                     "promise": list(promise),
                     "subjects": [subject.to_wire() for subject in known],
+                    "division": division.to_wire(),
                 }
                 judge_in_parallel(items, str(workers), handed_on, recorder, told)
         finally:  # also where the user interrupts it
@@ -95,10 +104,10 @@ def _require_divisible(workers: int | str, subjects: Sequence[Any]) -> None:
             )
 
 
-def begin(settings: RunSettings, folder: Path | None) -> Recorder:
+def begin(settings: RunSettings, folder: Path | None, division: Division) -> Recorder:
     """Begin the record of a run; raises a `ValueError` where its report cannot be written."""
     try:
-        return Recorder(settings.profile, settings.seed, folder)
+        return Recorder(settings.profile, settings.seed, folder, division.name)
     except OSError as error:
         raise ValueError(f"--report {folder}: {error.strerror}") from None
 
