@@ -26,7 +26,7 @@ them. It is no protection against somebody who does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, partial, reduce
 from math import prod
 from typing import Literal, TypeAlias
 
@@ -131,9 +131,11 @@ def _tiles(part: jax.Array) -> list[jax.Array]:
 
 
 def _words(elements: jax.Array, packed: int) -> jax.Array:
-    if packed > 1:
-        elements = elements.reshape(*elements.shape[:-1], -1, packed)
-    return lax.bitcast_convert_type(elements, jnp.uint32)
+    """Return words of so many neighbours each, the first of them lowest, as in memory."""
+    neighbours = elements.reshape(*elements.shape[:-1], -1, packed).astype(jnp.uint32)
+    # Put together by hand: a bitcast of bytes into words takes XLA twice as long on a CPU.
+    shifted = (neighbours[..., n] << (n * 32 // packed) for n in range(packed))
+    return reduce(lax.bitwise_or, shifted)
 
 
 def _cut(shape: tuple[int, ...], packed: int) -> tuple[int, int]:
