@@ -82,6 +82,10 @@ class Judging:
                 seconds=death.seconds,
             )
 
+    def device(self) -> str:
+        """Return which device subjects given by name run on, in words."""
+        return self._worker.device()
+
     def rest(self) -> None:
         """Leave it to other processes to judge what was loaded."""
         self._worker.rest()

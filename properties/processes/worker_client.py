@@ -72,6 +72,16 @@ class Worker:
             raise UnusableTarget(target, answer["unusable"])
         return answer
 
+    def device(self) -> str:
+        """Return which device a process of this run computes on, in words."""
+        request = {"target": "", "kind": None, "device": True}
+        try:
+            found: str = self._ask(request, lambda examples: None)["device"]
+        except WorkerDied as death:
+            return f"none that starts ({death})"
+        self.rest()
+        return found
+
     def judge(
         self,
         target: str,

@@ -25,6 +25,7 @@ from ..laws.book import BY_ID
 from ..laws.law import Refutation, SubjectRaised
 from ..plan.run_settings import RunSettings
 from ..scripts.script import script_of_death
+from .device import device_in_use
 from .gc_tuning import search_seldom
 
 #: Seconds between two messages of progress.
@@ -60,6 +61,11 @@ def serve(connection: Connection) -> None:
 def _answer(
     request: dict[str, Any], loaded: _Loaded, memory: CallCache, answers: _Answers
 ) -> dict[str, Any]:
+    if request.get("device"):
+        try:
+            return {"device": device_in_use()}
+        except Exception as error:  # of whatever type the plugin of a device likes
+            return {"device": f"none that starts ({error_text(error)})"}
     subject = loaded.subject(request)
     if request.get("try"):
         return {"capabilities": sorted(loaded.capabilities(request))}

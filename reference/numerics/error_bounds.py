@@ -43,7 +43,10 @@ class Bounded:
         terms = self.value.shape[1]
         magnitude = self.magnitude @ other.magnitude
         carried = magnitude - np.abs(self.value) @ np.abs(other.value)
-        rounding = (gamma(terms) + product_unit()) * magnitude + terms * FLUSHED
+        product = product_unit()
+        # Units that round the inputs of products cut off the lower bits of their sums, too.
+        sums = gamma(2 * terms if product else terms)
+        rounding = (sums + product) * magnitude + terms * FLUSHED
         return self._result(self.value @ other.value, carried + rounding, magnitude, other)
 
     def __add__(self, other: Bounded) -> Bounded:

@@ -31,9 +31,10 @@ def gamma(n: int, unit: float = UNIT) -> float:
 def product_unit() -> float:
     """Bound the relative error of one product of a matrix multiplication from rounded inputs.
 
-    0 on CPU, where float32 inputs are multiplied as they are. An accelerator's default precision
-    rounds both inputs first: to TF32 (11 bits) on NVIDIA GPUs since Ampere, to bfloat16 (8 bits)
-    on TPUs; `jax_default_matmul_precision` overrides it (docs.jax.dev, jax.lax.Precision).
+    0 on CPU, where float32 inputs are multiplied as they are, whatever precision is asked for. An
+    accelerator's default precision rounds both inputs first: to TF32 on NVIDIA GPUs since Ampere,
+    to bfloat16 on TPUs; `jax_default_matmul_precision` overrides it (docs.jax.dev,
+    jax.lax.Precision).
     """
     import jax
 
@@ -41,14 +42,35 @@ def product_unit() -> float:
     return _product_unit(jax.default_backend(), precision)
 
 
+#: What one rounding of an input may change, by the format. NVIDIA's tensor cores cut the lower bits
+#: of a float32 off where TF32 is asked for (M. Fasi et al., Numerical behavior of NVIDIA tensor
+#: cores, 2021): a whole unit in the last place, and not a half. Of the formats of 8 bits the
+#: coarser one counts, with 2 bits after the first, since a program may ask for either.
+_TF32, _BFLOAT16, _FLOAT16, _FLOAT8 = 2.0**-10, 2.0**-8, 2.0**-11, 2.0**-3
+
+
 @cache
 def _product_unit(backend: str, precision: str | None) -> float:
     if backend == "cpu":
         return 0.0
-    if precision in ("highest", "float32", "F32_F32_F32"):
-        return 0.0
-    if precision is None:
-        unit = 2.0**-11 if backend in ("gpu", "cuda", "rocm") else 2.0**-8
-    else:
-        unit = 2.0**-11 if precision in ("tensorfloat32", "high") else 2.0**-8
+    unit = _input_unit(backend, precision or "default")
     return 2 * unit + unit**2
+
+
+def _input_unit(backend: str, precision: str) -> float:
+    on_gpu = backend in ("gpu", "cuda", "rocm")
+    match precision:
+        case "highest" | "float32" | "F32_F32_F32":
+            return 0.0
+        case "default":
+            return _TF32 if on_gpu else _BFLOAT16
+        case "high" | "tensorfloat32":  # on a TPU three products of bfloat16, which is finer
+            return _TF32
+        case _ if precision.startswith("TF32"):
+            return _TF32
+        case _ if precision.startswith("F16"):
+            return _FLOAT16
+        case _ if precision.startswith("ANY_F8"):
+            return _FLOAT8
+        case _:  # bfloat16, in one product or, which is finer, in several
+            return _BFLOAT16

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from ...properties.processes.device import DEVICES
 from ...reference.subjects.targets import KINDS
 from ..diff.arguments import add_diff
 
@@ -73,6 +74,7 @@ def _parser() -> Parser:
     verify.add_argument(
         "--promise", metavar="GUARANTEE,…", default="", help="the guarantees that count"
     )
+    verify.add_argument("--device", choices=DEVICES, help="judge on this device of JAX")
     verify.add_argument("--timeout", type=float, metavar="S", help="seconds a law may take")
     verify.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html and .json, and more"
@@ -132,6 +134,7 @@ def _verify(options: argparse.Namespace) -> int:
         "timeout": options.timeout,
         "shard": options.shard,
         "balance": options.balance,
+        "device": options.device,
     }
     settings = {"kind": options.kind, "report": options.report, "listener": terminal}
     settings |= {"laws": ("*",), "promise": ()} | project_settings(Path.cwd())

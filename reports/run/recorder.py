@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..formats.files import FILES, write_report
 from ..results.journal import JOURNAL, OF_RUN, Gathered, Journal
-from ..results.report import Report
+from ..results.report import Report, versions
 from ..results.report_file import REPORT, replace_file
 from ..results.row import Row
 
@@ -32,14 +33,26 @@ class Recorder:
     """
 
     def __init__(
-        self, profile: str, seed: int, folder: Path | None = None, shard: str | None = None
+        self,
+        profile: str,
+        seed: int,
+        folder: Path | None = None,
+        shard: str | None = None,
+        found_on: Mapping[str, str] = MappingProxyType({}),
     ):
-        """Begin a report, and its files.
+        """Begin a report, and its files; `found_on` is named beside the versions.
 
         Raises `OSError` where even an empty report cannot be written.
         """
         started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        report = Report(profile, seed, started=started, finished=False, shard=shard)
+        report = Report(
+            profile,
+            seed,
+            versions=versions() | dict(found_on),
+            started=started,
+            finished=False,
+            shard=shard,
+        )
         self._gathered = Gathered(report)
         self._folder = folder
         self._began = time.monotonic()

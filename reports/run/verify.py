@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ...properties.plan.checks import NamedSubject, plan_checks
 from ...properties.plan.run_settings import TIMEOUT, RunSettings
+from ...properties.processes.device import device_in_use, on_device, require_device
 from ...properties.processes.judging import Judging
 from ...reference.subjects.targets import REFERENCES
 from ..results.report import ELSEWHERE, Report
@@ -32,6 +34,7 @@ def verify(
     workers: int | str | None = None,
     shard: str | None = None,
     balance: str | Path | None = None,
+    device: str | None = None,
 ) -> Report:
     """Judge subjects and return the report; without a subject, the references.
 
@@ -41,9 +44,10 @@ def verify(
     `laws` are globs on law ids, `kind` is a word of `--as`, `seed` the
     one that all problems are drawn from, `timeout` the seconds that a law may take, `report` a
     folder to write to. With `workers`, a number or "auto", so many processes judge subjects given
-    by name side by side; verdicts come in the order in which they reach them.
-    `shard`, such as "2/4", leaves the rest to the other shards; by `balance`, an earlier report,
-    all of them take about as long.
+    by name side by side; verdicts come in the order in which they reach them. `device` is "cpu",
+    "gpu" or "tpu": on which to judge, named in the report; without it JAX chooses. `shard`, such as
+    "2/4", leaves the rest to the other shards; by `balance`, an earlier report, all of them take
+    about as long.
 
     Raises a `ValueError` before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
     `UnknownGuarantee`, or one that names the argument.
@@ -56,11 +60,15 @@ def verify(
     folder = None if report is None else Path(report)
     if folder is not None:
         make_folder(folder)
-    with Judging(settings) as judge:  # until the end: all workers come to its fork server
+    with (
+        on_device(device),
+        Judging(settings) as judge,
+    ):  # until the end: all workers come to its fork server
+        found_on = {} if device is None else {"device": _device(device, judge, subjects)}
         known = [known_subject(judge, subject, kind) for subject in subjects or REFERENCES]
         items, left_out = plan_checks(known, laws, promise)
         items, elsewhere = division.split(items)
-        recorder = begin(settings, folder, division)
+        recorder = begin(settings, folder, division, found_on)
         recorder.leaves_out("left out by --laws", len(left_out))
         recorder.leaves_out(ELSEWHERE, len(elsewhere))
         recorder.expects(map(Row.unreached, items))
@@ -104,10 +112,23 @@ def _require_divisible(workers: int | str, subjects: Sequence[Any]) -> None:
             )
 
 
-def begin(settings: RunSettings, folder: Path | None, division: Division) -> Recorder:
+def _device(device: str, judge: Judging, subjects: Sequence[Any]) -> str:
+    """Return the device that subjects run on, in words; raises `NoSuchDevice` for another one."""
+    here = any(not isinstance(subject, str | NamedSubject) for subject in subjects)
+    found = device_in_use() if here else judge.device()
+    require_device(device, found)
+    return found
+
+
+def begin(
+    settings: RunSettings,
+    folder: Path | None,
+    division: Division,
+    found_on: Mapping[str, str] = MappingProxyType({}),
+) -> Recorder:
     """Begin the record of a run; raises a `ValueError` where its report cannot be written."""
     try:
-        return Recorder(settings.profile, settings.seed, folder, division.name)
+        return Recorder(settings.profile, settings.seed, folder, division.name, found_on)
     except OSError as error:
         raise ValueError(f"--report {folder}: {error.strerror}") from None
 

@@ -125,6 +125,13 @@ def test_numpy_computes_the_same(shape, dtype):
     assert of(leaf) == tuple(expected)
 
 
+def test_keys_are_drawn_anew():
+    """No two lanes, levels or places share one: what one level loses, the next cannot restore."""
+    drawn = np.concatenate([keys(level).reshape(-1) for level in range(5)])
+
+    assert len(np.unique(drawn)) > 0.999 * drawn.size
+
+
 def test_no_element_is_a_fingerprint_too():
     """Of a leaf without elements, and of typed keys, which are no numbers to NumPy."""
     assert of(np.zeros((0, 3), np.float32)) == (0, 0)
