@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 
 import ml_dtypes
@@ -62,14 +61,14 @@ def _msgpack(tree, place):
 
 
 def _npz(tree, place):
-    np.savez(place, **{"/".join(path): array for path, array in tree.items()})
-    os.replace(f"{place}.npz", place)
+    with open(place, "wb") as file:  # given a path, NumPy would add a suffix
+        np.savez(file, **{"/".join(path): array for path, array in tree.items()})
 
 
 def _npz_compressed(tree, place):
     by_columns = {"/".join(path): np.array(array, order="F") for path, array in tree.items()}
-    np.savez_compressed(place, **by_columns)
-    os.replace(f"{place}.npz", place)
+    with open(place, "wb") as file:
+        np.savez_compressed(file, **by_columns)
 
 
 def _safetensors(tree, place):
