@@ -13,6 +13,7 @@ from ...reference.checkpoints.stored_leaf import PIECE, StoredLeaf
 from ...reference.pytrees.comparison import Change, changes, same_value
 from ...reference.pytrees.paths import Path
 from ...reference.pytrees.snapshot import Array, Leaf, Snapshot
+from .setting_aside import is_bulky, pieces_from_disk
 
 
 @final
@@ -43,7 +44,9 @@ def together(before: StoredLeaf, after: StoredLeaf) -> Iterator[tuple[int, Array
     cache.
     """
     most = max(1, PIECE // before.dtype.itemsize)
-    left, right = before.pieces(), after.pieces()
+    aside = is_bulky(before) and is_bulky(after)
+    left = pieces_from_disk(before) if aside else before.pieces()
+    right = after.pieces()
     x: Array | None = np.empty(0, before.dtype)
     y: Array | None = np.empty(0, after.dtype)
     start = 0

@@ -17,13 +17,14 @@ from .memory_budget import MemoryBudget
 from .pairing import Leaves, Pair, pair_up
 from .patterns import select
 from .roles import Role, has_params, role_of
+from .setting_aside import is_bulky
 from .transfers import transfers
 
 T = TypeVar("T")
 
 #: Beside the leaves: what one job keeps of pieces, and what all may take beyond the largest pair.
 #: A process that has read checkpoints of all formats takes some 180 MB before it compares.
-_PIECES, _SPARE = 8 << 20, 100 << 20
+_PIECES, _SPARE = 8 << 20, 64 << 20
 
 
 @final
@@ -103,11 +104,11 @@ def judge(plan: Plan, done: Callable[[Judged], None] = lambda judged: None) -> l
         for place, judged in as_done(threads, compare, range(len(plan.pairs))):
             found[place] = judged
             done(judged)
-        moved = [each.path for each in found.values() if each.moved and each.role is not Role.STATE]
-        if any(each.role is Role.FROZEN and each.moved for each in found.values()):
-            named = transfers(plan.pairs, moved, threads.map)
+        moved = [each for each in found.values() if each.moved and each.role is not Role.STATE]
+        if any(_is_accused(each) for each in moved):
+            named = transfers(plan.pairs, [each.path for each in moved], threads.map)
             for place, judged in found.items():
-                if judged.role is Role.FROZEN and judged.path in named:
+                if judged.path in named and _is_accused(judged):
                     found[place] = replace(judged, cause=named[judged.path])
                     done(found[place])
     return [found[place] for place in range(len(plan.pairs))]
@@ -129,6 +130,12 @@ def as_done(
             future.cancel()
 
 
+def _is_accused(judged: Judged) -> bool:
+    """Whether a leaf moved that had to stay, or has appeared or vanished."""
+    there = judged.pair.before is not None and judged.pair.after is not None
+    return judged.moved and (judged.role is Role.FROZEN or not there)
+
+
 def _compared(pair: Pair, role: Role) -> Judged:
     if pair.form_change is not None:
         return Judged(pair, role, None)
@@ -142,8 +149,10 @@ def _compared(pair: Pair, role: Role) -> Judged:
 def _memory(pair: Pair) -> int:
     """The most that comparing a pair takes: what was read of one side stays while the other is."""
     leaves = [leaf for leaf in (pair.before, pair.after) if leaf is not None]
-    kept = sum(min(leaf.memory, leaf.nbytes) for leaf in leaves[1:])
-    return _PIECES + max(leaf.memory for leaf in leaves) + kept
+    read = max(leaf.memory for leaf in leaves)
+    if all(map(is_bulky, leaves)):  # one is put aside while the other is read
+        return _PIECES + read
+    return _PIECES + read + sum(min(leaf.memory, leaf.nbytes) for leaf in leaves[1:])
 
 
 def _size(pair: Pair) -> int:

@@ -116,7 +116,7 @@ def verdicts(
 def sentence(told: Told) -> str:
     """Say what a leaf did, and what it looks like."""
     judged, text = told
-    cause = f"; {judged.cause}" if judged.cause and _frozen(judged) else ""
+    cause = f"; {judged.cause}" if judged.cause else ""
     return f"{path_text(judged.path)}: {text}{cause}"
 
 

@@ -20,8 +20,8 @@ from .stored_leaf import Checkpoint, StoredLeaf, by_path
 _UNFINISHED = ".orbax-checkpoint-tmp"
 _TREE, _STORE = "_METADATA", "manifest.ocdbt"
 #: How many times its own size TensorStore takes to read an array that is one compressed chunk.
-#: Measured on 512 MiB of random float32: 1.65.
-_OVERHEAD = 1.7
+#: Measured on random float32, which hardly gets smaller: 1.65 on 512 MiB, 1.95 on 256 MiB.
+_OVERHEAD = 2
 
 
 def is_orbax(folder: FilePath) -> bool:
@@ -89,8 +89,11 @@ def _place(folder: FilePath, name: str) -> dict[str, Any]:
 def _leaf(path: Path, spec: dict[str, Any]) -> StoredLeaf:
     import tensorstore
 
-    # Without a cache: each chunk is read once.
-    context = tensorstore.Context({"cache_pool": {"total_bytes_limit": 0}})
+    # Without a cache, since each chunk is read once; mapped, which spares a copy (2.1 to 1.6 s for
+    # 512 MiB).
+    context = tensorstore.Context(
+        {"cache_pool": {"total_bytes_limit": 0}, "file_io_mode": {"mode": "memmap"}}
+    )
 
     def opened() -> Any:
         return tensorstore.open(spec, open=True, read=True, context=context).result()
@@ -108,7 +111,7 @@ def _leaf(path: Path, spec: dict[str, Any]) -> StoredLeaf:
             yield store[row : min(row + rows, shape[0])].read(order="C").result().reshape(-1)
 
     held = math.prod((rows, *shape[1:])) if rows else math.prod(shape)
-    return StoredLeaf(path, dtype, shape, pieces, int(_OVERHEAD * held * dtype.itemsize))
+    return StoredLeaf(path, dtype, shape, pieces, _OVERHEAD * held * dtype.itemsize)
 
 
 def _rows_of_a_chunk(store: Any) -> int | None:

@@ -128,9 +128,9 @@ def main() -> None:
             theirs, their_peak = measure(alone, arguments)
             ours, peak = measure("diff", arguments)
             print(
-                f"{form:12} {ours:6.2f} s, {alone} alone {theirs:6.2f} s: ratio {theirs / ours:.2f} "
-                f"(at least {least}); peak {peak / 1e6:.0f} MB of {bound / 1e6:.0f} MB allowed, "
-                f"{alone} {their_peak / 1e6:.0f} MB",
+                f"{form:12} {ours:6.2f} s, {alone} alone {theirs:6.2f} s: "
+                f"ratio {theirs / ours:.2f} (at least {least}); "
+                f"peak {peak / 1e6:.0f} of {bound / 1e6:.0f} MB, {alone} {their_peak / 1e6:.0f} MB",
                 flush=True,
             )
     finally:
