@@ -1,0 +1,228 @@
+"""`frostproof diff` as people type it: exit status, what it prints, what it leaves on the disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from frostproof.properties.meta.properties.checkpoints.faults import (
+    ENCODER,
+    FAULTS,
+    HEAD,
+    trained,
+    weights,
+)
+from frostproof.properties.meta.reference.checkpoints.saving import save
+from frostproof.reports.cli.main import main
+from frostproof.reports.diff.page import tree_page
+from frostproof.reports.results.reading import read_report
+
+
+@pytest.fixture
+def diff(tmp_path, capsys, monkeypatch):
+    """Return a function that saves two trees and runs the command: status, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(before, after, *options):
+        for tree, name in ((before, "before.npz"), (after, "after.npz")):
+            if isinstance(tree, dict):
+                save("npz", tree, tmp_path / name)
+        try:
+            status = main(["diff", "before.npz", "after.npz", *options])
+        except SystemExit as ended:
+            status = ended.code
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_a_correct_run_is_accepted(diff):
+    """Status 0, a table, and few lines."""
+    status, out, _ = diff(weights(), trained(weights()), "--frozen", "params/encoder")
+
+    assert status == 0
+    assert out.count("\n") <= 40
+    assert "everything promised held" in out
+    assert "held     frozen-copies" in out
+
+
+def test_what_moved_is_named_with_its_cause(diff):
+    """Status 1, the leaf, the numbers, the cause."""
+    after = FAULTS["decay"].apply(trained(weights()))
+
+    status, out, _ = diff(weights(), after, "--frozen", "params/encoder")
+
+    assert status == 1
+    assert "params/encoder/kernel: " in out
+    assert "multiplied by 0.999000" in out
+    assert out.rstrip().endswith("2 promised verdicts failed: frozen-norm, frozen-value")
+
+
+def test_a_trainable_leaf_that_stayed_fails_unless_it_may(diff):
+    """The default promise is `selected,value`; `--still` allows it, and so does `--promise`."""
+    tree = weights()
+
+    status, out, _ = diff(tree, tree, "--frozen", "params/encoder")
+    assert status == 1
+    assert "trainable leaves that stayed bit-identical\n  params/head/kernel" in out
+    assert diff(tree, tree, "--frozen", "params/encoder", "--still", "**/kernel")[0] == 0
+    assert diff(tree, tree, "--frozen", "params/encoder", "--promise", "value")[0] == 0
+
+
+def test_bits_count_only_where_they_are_promised(diff):
+    """A zero that lost its sign is beyond the default promise."""
+    before = weights()
+    before[ENCODER][0, 0] = -0.0
+    after = trained(before)
+    after[ENCODER] = before[ENCODER] + np.float32(0)
+
+    assert diff(before, after, "--frozen", "params/encoder")[0] == 0
+    status, out, _ = diff(before, after, "--frozen", "params/encoder", "--promise", "bits")
+    assert status == 1
+    assert "only the sign of zeros (1) changed" in out
+
+
+def test_without_frozen_it_lists_what_stayed(diff):
+    """By the shortest prefixes, as a command to judge just that."""
+    status, out, _ = diff(weights(), trained(weights()))
+
+    assert status == 0
+    assert "stayed bit-identical\n  params/encoder  2 leaves" in out
+    assert "moved\n  params/head" in out
+    assert "frostproof diff before.npz after.npz --frozen params/encoder" in out
+
+
+def test_names_are_mapped_and_transposes_named(diff):
+    """Another framework's names and layouts; what is not named is not guessed."""
+    torch = {("encoder", "weight"): weights()[ENCODER].T, ("head", "weight"): weights()[HEAD].T}
+    after = {ENCODER: weights()[ENCODER], HEAD: weights()[HEAD] + 1}
+    maps = ("--map", "^=params/", "--map", "weight$=kernel")
+
+    status, out, _ = diff(torch, after, *maps, "--frozen", "params/encoder")
+    assert status == 1
+    assert "params/encoder/kernel: shape (40, 48) → (48, 40)" in out
+    turned = ("--transpose", "**/kernel")
+    assert diff(torch, after, *maps, *turned, "--frozen", "params/encoder")[0] == 0
+    turned = ("--transpose", "**/kernel=1,0")
+    assert diff(torch, after, *maps, *turned, "--frozen", "params.encoder")[0] == 0
+
+
+def test_ignored_leaves_are_left_out(diff):
+    """Of every law."""
+    after = trained(weights()) | {("params", "new"): np.ones(3)}
+
+    assert diff(weights(), after, "--frozen", "params/encoder")[0] == 1
+    assert diff(weights(), after, "--frozen", "params/encoder", "--ignore", "**/new")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            ["--frozen", "encoder"],
+            "`encoder` in `frozen` matches no leaf (did you mean `params/enc",
+        ),
+        (["--frozen", "params", "--still", "hed"], "`hed` in `still` matches no leaf"),
+        (["--frozen", "params", "--promise", "valu"], "'valu' is not a guarantee: choose from"),
+        (["--map", "kernel"], "--map kernel: write REGEX=REPL"),
+        (["--map", "(=x"], "--map (=x: missing )"),
+        (["--map", "nothing=x"], "--map nothing=x changes no name"),
+        (["--map", ".*=x"], "--map .*=x gives two leaves the name x"),
+        (["--transpose", "params=0"], "is not an order of them"),
+        (["--ignore", "params", "ema"], "--ignore leaves nothing to compare"),
+        (["--skeleton", "nowhere:make"], "there is no module 'nowhere'"),
+    ],
+)
+def test_a_mistake_is_one_line(options, line, diff):
+    """Status 2, and what to write instead."""
+    status, _, errors = diff(weights(), trained(weights()), *options)
+
+    assert status == 2
+    assert line in errors
+    assert errors.count("\n") == 1
+
+
+def test_all_of_it_as_json(diff):
+    """One object: the report's fields, and every leaf."""
+    after = FAULTS["decay"].apply(trained(weights()))
+
+    status, out, _ = diff(weights(), after, "--frozen", "params/encoder", "--json")
+    content = json.loads(out)
+
+    assert status == 1
+    assert {row["law"]: row["verdict"] for row in content["verdicts"]}["frozen-value"] == "refuted"
+    leaves = {leaf["leaf"]: leaf for leaf in content["leaves"]}
+    assert leaves["params/encoder/kernel"]["role"] == "frozen"
+    assert leaves["params/encoder/kernel"]["changed"] > 1900
+    assert leaves["params/head/kernel"]["moved"]
+    assert not json.loads(diff(weights(), after, "--json")[1])["leaves"][1]["moved"]
+
+
+def test_a_report_is_left(diff, tmp_path):
+    """Valid by the schema, with the page of the tree, and a line for each leaf."""
+    after = FAULTS["swapped"].apply(trained(weights()))
+
+    status, _, errors = diff(weights(), after, "--frozen", "params/encoder", "--report", "out")
+    report = read_report(tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    lines = (tmp_path / "out" / "leaves.jsonl").read_text().splitlines()
+
+    assert (status, errors) == (1, "")
+    assert report.finished
+    assert {row.law for row in report.rows if row.fails} == {"frozen-value"} | {"frozen-norm"}
+    assert "swapped with params/encoder/other" in page
+    assert {json.loads(line)["leaf"] for line in lines} == {"/".join(path) for path in weights()}
+    assert (tmp_path / "out" / "junit.xml").is_file()
+
+
+def test_the_page_escapes_what_files_and_users_write():
+    """Names of files, too."""
+    page = tree_page("<b>.npz", "</code><script>alert(1)</script>", [], None)
+
+    assert "<script" not in page
+    assert "&lt;b&gt;.npz" in page
+
+
+_SLOW = """
+import sys, time
+from frostproof.properties.checkpoints import judging
+
+compared = judging._compared
+
+def slowly(pair, role):
+    if pair.path[-1] == "last":
+        time.sleep(60)
+    return compared(pair, role)
+
+judging._compared = slowly
+from frostproof.reports.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_killed_run_leaves_the_leaves_that_were_done(tmp_path):
+    """By SIGKILL; the report says that it was not finished."""
+    tree = weights() | {("params", "last"): np.ones(3)}
+    save("npz", tree, tmp_path / "before")
+    save("npz", trained(tree), tmp_path / "after")
+    command = ["diff", tmp_path / "before", tmp_path / "after", "--frozen", "params/encoder"]
+    journal = tmp_path / "out" / "leaves.jsonl"
+    with subprocess.Popen(
+        [sys.executable, "-c", _SLOW, *command, "--report", tmp_path / "out"]
+    ) as run:
+        until = time.monotonic() + 60
+        while not journal.exists() or journal.read_text().count("\n") < len(tree) - 1:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        os.kill(run.pid, signal.SIGKILL)
+
+    done = [json.loads(line)["leaf"] for line in journal.read_text().splitlines()]
+    assert sorted(done) == sorted("/".join(path) for path in weights())
+    report = read_report(tmp_path / "out")
+    assert not report.finished
+    assert {row.verdict for row in report.rows} == {"not-run"}
