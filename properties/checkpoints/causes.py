@@ -101,8 +101,8 @@ class _Movement:
             self.weights += float(old @ old)
             self.movement += float(step @ step)
             self.along += float(old @ step)
-        self.magnitudes_kept &= bool((np.abs(old) == np.abs(new)).all())
-        self.zeroed &= not new.any()
+            self.magnitudes_kept &= bool((np.abs(old) == np.abs(new)).all())
+            self.zeroed &= not new.any()
         self.before_set += multiset(x.view(f"u{x.itemsize}"))
         self.after_set += multiset(y.view(f"u{y.itemsize}"))
         for name, half in _HALVES.items():
@@ -136,9 +136,12 @@ class _Movement:
             return None
         if self.along**2 / product < _EXPLAINED or self.size < 2:
             return None
-        factor = 1 + self.along / self.weights
-        kind = "a weight decay" if 0 <= factor < 1 else "a rescaling"
-        return f"all elements are multiplied by {factor:.9g}, to within rounding: {kind}"
+        excess = self.along / self.weights
+        kind = "a weight decay" if -1 <= excess < 0 else "a rescaling"
+        # Of a factor near 1 the digits that tell it from 1.
+        near = f"1 {'−' if excess < 0 else '+'} {abs(excess):.3g}"
+        factor = near if abs(excess) < 0.5 else f"{1 + excess:.6g}"
+        return f"all elements are multiplied by {factor}, to within rounding: {kind}"
 
     def averaged(self) -> str | None:
         for name, applies in self.of_half.items():

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from ...reference.checkpoints.stored_leaf import StoredLeaf
+from ...reference.pytrees.dtypes import is_inexact
 from ...reference.pytrees.paths import Path
 
 
@@ -76,7 +77,7 @@ def role_of(path: Path, leaf: StoredLeaf, frozen: Collection[Path], *, collected
     """Return the role of a leaf; `collected` tells whether the tree has a collection `params`."""
     if path in frozen:
         return Role.FROZEN
-    if leaf.dtype.kind in "biu" or path[-1] in _STATISTICS or not is_parameter(path, collected):
+    if not is_inexact(leaf.dtype) or path[-1] in _STATISTICS or not is_parameter(path, collected):
         return Role.STATE
     return Role.TRAINABLE
 

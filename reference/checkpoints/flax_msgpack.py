@@ -16,7 +16,7 @@ import numpy as np
 
 from ..pytrees.paths import Path
 from .byte_ranges import leaf_in_file
-from .dtypes import numeric_dtype
+from .dtype_names import numeric_dtype
 from .stored_leaf import Checkpoint, StoredLeaf, by_path, of_array
 
 #: How many bytes a key, a number or the head of an array may take; no array's elements are read.

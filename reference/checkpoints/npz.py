@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from ..pytrees.snapshot import Array
-from .dtypes import numeric_dtype
+from .dtype_names import numeric_dtype
 from .stored_leaf import PIECE, Checkpoint, StoredLeaf, UnusableCheckpoint, by_path, path_of
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}

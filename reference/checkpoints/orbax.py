@@ -13,7 +13,7 @@ from typing import Any
 
 from ..pytrees.paths import Path, named_leaves
 from ..pytrees.snapshot import Array
-from .dtypes import numeric_dtype
+from .dtype_names import numeric_dtype
 from .stored_leaf import Checkpoint, StoredLeaf, by_path
 
 #: What an unfinished folder has in its name.

@@ -79,7 +79,7 @@ def test_each_file_is_judged():
     """What is shown was run, and there is one of each kind."""
     commands = " ".join(command for command, _ in COMMANDS)
 
-    assert set(FILES) == {"head.py", "adapter.py", "wrapper.py", "test_head.py"}
+    assert set(FILES) == {"head.py", "adapter.py", "wrapper.py", "test_head.py", "checkpoints.py"}
     assert all(name in commands for name in FILES)
 
 

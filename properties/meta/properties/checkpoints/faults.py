@@ -98,7 +98,7 @@ def _flipped(tree):
 
 
 FAULTS = {
-    "decay": Fault(_decayed, "frozen-value", "multiplied by 0.999000"),
+    "decay": Fault(_decayed, "frozen-value", "multiplied by 1 − 0.001,"),
     "average in bfloat16": Fault(_averaged, "frozen-value", "bfloat16 numbers now: an average"),
     "copy drifts": Fault(_copy_drifts, "frozen-copies", "ema/params/encoder/kernel: a copy of"),
     "adapter merged": Fault(_adapter_merged, "frozen-value", "has rank 3, to within rounding"),

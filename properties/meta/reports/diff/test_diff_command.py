@@ -59,7 +59,7 @@ def test_what_moved_is_named_with_its_cause(diff):
 
     assert status == 1
     assert "params/encoder/kernel: " in out
-    assert "multiplied by 0.999000" in out
+    assert "multiplied by 1 − 0.001," in out
     assert out.rstrip().endswith("2 promised verdicts failed: frozen-norm, frozen-value")
 
 
