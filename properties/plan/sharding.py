@@ -37,7 +37,8 @@ class Shard:
         `seconds` in an earlier run by these, of which all shards have to be told the same.
         """
         balanced = _balanced(seconds, self.of)
-        ours, others = [], []
+        ours: list[Check] = []
+        others: list[Check] = []
         for check in checks:
             shard = balanced.get(check.id) or _hashed(check.id, self.of)
             (ours if shard == self.index else others).append(check)
