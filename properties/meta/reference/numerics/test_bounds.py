@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from frostproof.reference import linen
 from frostproof.reference.numerics.error_bounds import Bounded
-from frostproof.reference.oracles.exercise_oracle import ExerciseOracle, initial_weights
+from frostproof.reference.oracles.exercise_oracle import ExerciseOracle
+from frostproof.reference.oracles.initial_weights import initial_weights
 from frostproof.reference.problems.exercise_problem import REGIMES, ExerciseProblem
 from frostproof.reference.subjects.exercise import Exercise
 from frostproof.strategies.problems.exercises import problems
