@@ -10,7 +10,6 @@ from importlib.metadata import version
 
 from ..reference.corpus.libraries import VALIDATIONS, Validation
 from .formats.markdown import cell
-from .results.guarantees import standings
 from .results.report import Report
 from .results.row import Row
 from .run.listener import Listener
@@ -59,7 +58,7 @@ def judge(validation: Validation, laws: Iterable[str] = ("*",)) -> Report:
 
 def table_row(validation: Validation, report: Report) -> str:
     """Return a recipe's row of the table."""
-    (standing,) = standings(report.rows).values()
+    (standing,) = report.standings.values()
     kept = ", ".join(standing.held) or "nothing"
     broken = broken_rows(report)
     promised, beyond = (

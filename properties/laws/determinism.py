@@ -19,6 +19,7 @@ from .requirements.training_law import training_law
 @training_law(
     "repeatable",
     guarantee="computes",
+    decisive=True,
     draws=lifecycle.repeated,
     fresh=True,
     meaning="Something outlives a run: a global, a cache keyed by shape, a random number that "

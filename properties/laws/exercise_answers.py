@@ -47,6 +47,7 @@ def require_well_formed(call: Call) -> None:
 @exercise_law(
     "answer-shape",
     guarantee="computes",
+    decisive=True,
     draws=exercises.single,
     judges_malformed=True,
     meaning="An exception on some shapes, a missing return, or a nested list instead of three "
@@ -69,6 +70,7 @@ def answer_is_three_numbers(call: Call) -> None:
 @exercise_law(
     "answer-norms-equal",
     guarantee="norm",
+    decisive=True,
     draws=exercises.single_at_any_rate,
     budget={"the kernel would have moved": 0.3, "learning rate at least 1": 0.2},
     meaning="The frozen kernel trains: the freeze names another layer, misses on some path, "
@@ -116,6 +118,7 @@ def norm_is_of_the_initial_kernel(call: Call) -> None:
 @exercise_law(
     "answer-loss-is-mse",
     guarantee="computes",
+    decisive=True,
     draws=exercises.single,
     meaning="A sum for a mean, a factor, (N, 1) minus (N,) broadcast to (N, N), rows left out, "
     "another activation, or a loss in half precision.",

@@ -32,6 +32,7 @@ class Layer(NamedTuple):
 @exercise_law(
     "answer-xray-frozen",
     guarantee="value",
+    decisive=True,
     draws=exercises.single_compiled_anew,
     watched=True,
     budget={"the kernel would have moved": 0.3},
@@ -67,6 +68,7 @@ def first_layer_keeps_its_values(call: Call) -> None:
 @exercise_law(
     "answer-xray-moves",
     guarantee="selected",
+    decisive=True,
     draws=exercises.single_compiled_anew,
     watched=True,
     budget={"the step exceeds its bound": 0.3},

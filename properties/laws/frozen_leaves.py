@@ -24,6 +24,7 @@ _LEAK = (
 @training_law(
     "training-runs",
     guarantee="computes",
+    decisive=True,
     draws=training.single,
     judges_malformed=True,
     meaning="An exception for some optimizer, shape or seed, or an answer of another form than "
@@ -43,7 +44,7 @@ def training_runs_to_its_end(trajectory: Trajectory) -> None:
         refute(f"the answer is {trajectory.malformed}", assertion=asserted)
 
 
-@training_law("frozen-norm", guarantee="norm", draws=training.single, meaning=_LEAK)
+@training_law("frozen-norm", guarantee="norm", decisive=True, draws=training.single, meaning=_LEAK)
 def frozen_leaves_keep_their_norms(trajectory: Trajectory) -> None:
     """After every step, each frozen leaf has the norm it had: one NumPy call on both, exactly."""
     label_freeze(trajectory)
@@ -54,6 +55,7 @@ def frozen_leaves_keep_their_norms(trajectory: Trajectory) -> None:
 @training_law(
     "frozen-value",
     guarantee="value",
+    decisive=True,
     draws=training.single,
     budget={"more than one step": 0.4},
     meaning=_LEAK,
@@ -68,6 +70,7 @@ def frozen_leaves_keep_their_values(trajectory: Trajectory) -> None:
 @training_law(
     "frozen-bits",
     guarantee="bits",
+    decisive=True,
     draws=training.single,
     meaning=_LEAK + " Or a zero was added: −0.0 + 0.0 is +0.0, and p + 0 flushes a subnormal p.",
 )
@@ -171,6 +174,7 @@ def frozen_under_any_optimizer(trajectory: Trajectory) -> None:
 @training_law(
     "frozen-structure",
     guarantee="selected",
+    decisive=True,
     draws=training.with_regimes(
         trees=(("two layers",), ("sequences",), ("bfloat16",), ("float16",), ("scalar",))
     ),

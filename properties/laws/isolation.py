@@ -22,6 +22,7 @@ def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Opti
 @training_law(
     "trains-as-if-alone",
     guarantee="isolated",
+    decisive=True,
     needs=Capability.OPTIMIZER,
     draws=training.under(_placeless),
     evidence={"trainable leaves beside frozen ones": 0.3},
@@ -88,6 +89,7 @@ def _require_close(
 @training_law(
     "frozen-gradients-do-not-leak",
     guarantee="isolated",
+    decisive=True,
     needs=Capability.OPTIMIZER,
     draws=training.disturbed,
     meaning="Clipping by global norm, normalisation or a NaN check sees the frozen gradients: put "

@@ -54,6 +54,8 @@ class Law:
     #: The part of a run's examples that it gets, but for the first ten: less for a law of which
     #: each example is a compilation, or goes to a disk.
     share: float = 1.0
+    #: Without its verdict nobody knows whether a subject keeps the guarantee.
+    decisive: bool = False
     #: About what no subject promises, such as optimizers outside its promise.
     beyond: bool = False
     #: Of a law that is judged over the run (see `observe`): whether a failure counts that nothing

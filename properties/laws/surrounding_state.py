@@ -26,6 +26,7 @@ _RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
 @training_law(
     "frozen-optimizer-state",
     guarantee="inert",
+    decisive=True,
     needs=Capability.OPT_STATE,
     draws=training.single,
     meaning="The optimizer sees the gradients of frozen leaves and collects them: after an "

@@ -51,6 +51,7 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
 @training_law(
     "trainable-moves",
     guarantee="selected",
+    decisive=True,
     draws=training.under(_still),
     confirm=should_have_moved,
     meaning="The freeze catches too much: a prefix that also fits another layer, an inverted mask, "

@@ -9,6 +9,7 @@ from typing import Any
 from ..problems.wrapper_problem import TreeProblem
 from .capability import POSSIBLE
 from .signatures import require_call, require_collection
+from .targets import DEFAULT_PROMISE
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class OptaxFreeze:
 
     fn: Callable[[Any, Any], Any]
     optimizers: Any = "common"
-    promise: Collection[str] = ("selected", "value")
+    promise: Collection[str] = DEFAULT_PROMISE
 
     kind = "optax"
     declared = POSSIBLE[kind]

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pkgutil import walk_packages
 
+#: What a wrapper or a trainer promises unless it says otherwise.
+DEFAULT_PROMISE = ("selected", "value")
+
 #: The words of `--as`.
 KINDS = ("linen", "nnx", "optax", "trainer")
 

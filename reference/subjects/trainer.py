@@ -11,6 +11,7 @@ from ..problems.training_problem import Batch, TrainingProblem
 from ..pytrees.paths import Frozen, matches
 from .capability import Capability
 from .signatures import UnusableSubject, require_call, require_collection
+from .targets import DEFAULT_PROMISE
 from .training import Training
 
 Function = Callable[..., Any]
@@ -37,7 +38,7 @@ class Trainer:
     batches: Any = None
     #: Under which optimizers it promises to freeze: "common", "all", or a strategy.
     optimizers: Any = "common"
-    promise: Collection[str] = ("selected", "value")
+    promise: Collection[str] = DEFAULT_PROMISE
     #: How many steps a run may take; by default mostly 1 to 4 of those in which leaves move, and
     #: now and then 16 or 64.
     steps: Collection[int] | None = None

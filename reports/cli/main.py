@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,6 +52,9 @@ def _parser() -> Parser:
         prog="frostproof",
         description="Property-based verification of code that freezes parameters in JAX.",
     )
+    parser.add_argument(
+        "--version", action="version", version=f"frostproof {version('frostproof')}"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     verify = commands.add_parser(
@@ -64,15 +68,31 @@ def _parser() -> Parser:
         "targets",
         nargs="*",
         metavar="TARGET",
-        help="package.module:name or path/file.py:name; without one, the reference exercises",
+        help="package.module:name, path/file.py:name, or a reference such as "
+        "linen/gradient-zeroing; without one, all references",
     )
     verify.add_argument("--as", dest="kind", choices=KINDS, help="the kind of all targets")
     verify.add_argument("-n", dest="workers", metavar="N", help="processes, by pytest-xdist")
-    verify.add_argument("--laws", metavar="GLOB", action="append", help="only laws of such ids")
-    verify.add_argument("--max-examples", type=int, metavar="N", help="examples a law")
+    verify.add_argument(
+        "--laws",
+        metavar="GLOB,…",
+        action="append",
+        help="only laws of such ids, such as 'frozen-*,trainable-moves'; may be repeated",
+    )
+    verify.add_argument("--max-examples", type=int, metavar="N", help="examples per law")
     verify.add_argument("--seed", type=int, metavar="N", help="draw the same problems again")
     verify.add_argument(
         "--promise", metavar="GUARANTEE,…", default="", help="the guarantees that count"
+    )
+    verify.add_argument(
+        "--allow-not-shown",
+        action="store_true",
+        help="a promised guarantee whose laws could not run is no failure",
+    )
+    verify.add_argument("-v", "--verbose", action="store_true", help="show every verdict")
+    verify.add_argument("-q", "--quiet", action="store_true", help="show failures and the end only")
+    verify.add_argument(
+        "--show-script", action="store_true", help="print the scripts of counterexamples, too"
     )
     verify.add_argument("--device", choices=DEVICES, help="judge on this device of JAX")
     verify.add_argument("--timeout", type=float, metavar="S", help="seconds a law may take")
@@ -122,15 +142,18 @@ def _parser() -> Parser:
 
 def _verify(options: argparse.Namespace) -> int:
     from ..run.project_settings import project_settings
+    from ..run.scripts import DEFAULT, write_scripts
     from ..run.verify import verify
     from .terminal import Terminal
 
-    terminal = Terminal(scripts=options.report is None)
+    terminal = Terminal(
+        verbose=options.verbose, quiet=options.quiet, show_script=options.show_script
+    )
     typed = {
-        "laws": options.laws,
+        "laws": _names(options.laws or ()),
         "max_examples": options.max_examples,
         "seed": options.seed,
-        "promise": [name.strip() for name in options.promise.split(",") if name.strip()],
+        "promise": _names([options.promise]),
         "timeout": options.timeout,
         "shard": options.shard,
         "balance": options.balance,
@@ -141,13 +164,20 @@ def _verify(options: argparse.Namespace) -> int:
     settings |= {name: value for name, value in typed.items() if value not in (None, [])}
     # The references are many: where nothing is named, all processors judge them.
     workers = options.workers or (None if options.targets else "auto")
-    report = verify(*options.targets, workers=workers, **settings)
-    terminal.ends(report)
+    allowed = options.allow_not_shown
+    report = verify(*options.targets, workers=workers, allow_not_shown=allowed, **settings)
+    folder = DEFAULT if options.report is None else options.report / "scripts"
+    terminal.ends(report, write_scripts(report.rows, folder))
     if report.unwritten is not None:
         print(f"frostproof: --report {report.unwritten}", file=sys.stderr)
     elif options.report is not None:
         print(f"report: {options.report / 'report.html'}")
     return report.exit_status
+
+
+def _names(options: Sequence[str]) -> list[str]:
+    """Return what options name, be it with commas, with spaces, or in several options."""
+    return [name for option in options for name in option.replace(",", " ").split()]
 
 
 def _laws(options: argparse.Namespace) -> int:

@@ -1,6 +1,11 @@
-"""The verdict table on the terminal, written as it comes, and what follows from it."""
+"""What a person sees of a run: a line per subject while it goes on, and what to do at its end."""
 
 from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
 
 from rich.console import Console
 from rich.markup import escape
@@ -8,46 +13,104 @@ from rich.status import Status
 
 from ...properties.plan.checks import Check
 from ..formats.wording import conclusion, story
-from ..results.guarantees import standings
 from ..results.report import Report
-from ..results.row import Row
+from ..results.row import FAILING, Row
 from ..run.listener import Listener
 
 _STYLES = {
     "held": "green",
+    "proved": "green",
     "refuted": "bold red",
     "vacuous": "yellow",
     "error": "bold red",
     "not-run": "dim",
 }
+#: Of so many subjects, each gets more than one line.
+_FEW = 3
+#: Reasons why laws did not run that are shown.
+_REASONS = 4
 
 
 class Terminal(Listener):
-    """Prints a line for each verdict, and the counterexamples at the end."""
+    """Prints a line per subject, or with `verbose` one per verdict; failures come at the end."""
 
-    def __init__(self, console: Console | None = None, *, scripts: bool = True):
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        verbose: bool = False,
+        quiet: bool = False,
+        show_script: bool = False,
+    ):
         self.console = console or Console(highlight=False, soft_wrap=True, emoji=False)
-        self.scripts = scripts
+        self.verbose = verbose
+        self.quiet = quiet
+        self.show_script = show_script
         self._subject: str | None = None
         self._status: Status | None = None
+        self._began = monotonic()
+        self._due: Counter[str] = Counter()
+        self._rows: defaultdict[str, list[Row]] = defaultdict(list)
+        self._report: Report | None = None
 
     def starts(self, report: Report) -> None:
-        """Say by which profile and seed the problems are drawn."""
-        self.console.print(f"[dim]profile {report.profile}, seed {report.seed}[/]")
+        """Say by which profile and seed the problems are drawn, and how many laws judge."""
+        self._report = report
+        self._due = Counter(row.subject for row in report.rows)
+        if not self.quiet:
+            self.console.print(
+                f"[dim]profile {report.profile}, seed {report.seed}: "
+                f"{len(report.rows)} laws on {len(self._due)} subject{'s' * (len(self._due) != 1)}[/]"
+            )
 
     def progresses(self, item: Check, examples: int) -> None:
-        """Show on a live terminal how far a long law is."""
-        if self.console.is_terminal:
-            if self._status is None:
-                self._status = self.console.status("")
-                self._status.start()
-            self._status.update(f"{escape(item.law.id)}: {examples} examples")
+        """Show on a live terminal what is judged now, and how long all may still take."""
+        if self.quiet or not self.console.is_terminal:
+            return
+        if self._status is None:
+            self._status = self.console.status("")
+            self._status.start()
+        done, due = sum(map(len, self._rows.values())), self._due.total()
+        self._status.update(
+            f"{done} of {due} laws{self._remaining(done, due)}: "
+            f"{escape(item.subject_name)} {escape(item.law.id)}, {examples} examples"
+        )
 
     def finds(self, row: Row) -> None:
-        """Print a line of the table, and below it why a law did not hold."""
+        """Print a verdict, or a subject of which it was the last one."""
         if self._status is not None:
             self._status.stop()
             self._status = None
+        self._rows[row.subject].append(row)
+        if self.verbose:
+            self._verdict(row)
+        elif not self.quiet and len(self._rows[row.subject]) == self._due[row.subject]:
+            self._line(row.subject)
+
+    def ends(self, report: Report, scripts: Mapping[str, Path] = {}) -> None:
+        """Print each promised failure, how much ran, and the conclusion.
+
+        `scripts` are the files in which the scripts of counterexamples lie, by the id of the row.
+        """
+        for row in report.rows:
+            if row.fails and row.counterexample:
+                self._counterexample(row, scripts.get(row.id))
+        if not self.quiet:
+            self._summary(report)
+        self.console.print(self._conclusion(report))
+
+    def _remaining(self, done: int, due: int) -> str:
+        """Say how long the rest may take, by what the laws so far took."""
+        if done < 3:
+            return ""
+        seconds = (monotonic() - self._began) / done * (due - done)
+        return (
+            f", about {seconds:.0f} s left"
+            if seconds < 90
+            else f", about {seconds / 60:.0f} min left"
+        )
+
+    def _verdict(self, row: Row) -> None:
         if row.subject != self._subject:
             self._subject = row.subject
             self.console.print(f"\n[bold]{escape(row.subject)}[/]")
@@ -60,29 +123,60 @@ class Terminal(Listener):
         if row.reason:
             self.console.print(f"           [{style}]{escape(row.reason)}[/]")
 
-    def ends(self, report: Report) -> None:
-        """Print each counterexample with its script, and how much ran."""
-        for row in report.rows:
-            if row.counterexample:
-                self._counterexample(row)
-        summary = report.summary
-        self.console.print(f"\nran {summary['ran']} of {summary['of']} laws")
-        for reason, count in summary["not_run"].items():
-            self.console.print(f"[dim]  {count} not run: {escape(reason)}[/]")
-        for subject, standing in standings(report.rows).items():
-            self.console.print(f"{escape(subject)} {escape(standing.sentence)}")
-        self.console.print(self._conclusion(report))
+    def _line(self, subject: str) -> None:
+        """Print what a subject keeps, in one line, and for few subjects what else was seen."""
+        rows = self._rows[subject]
+        asked = self._report.asked if self._report else {}
+        standing = Report("", 0, rows, asked=asked).standings.get(subject)
+        failing = [row.law for row in rows if row.fails]
+        mark = "[bold red]✗[/]" if failing else "[green]✓[/]"
+        ran = sum(row.verdict != "not-run" for row in rows)
+        examples, seconds = sum(row.examples for row in rows), sum(row.seconds for row in rows)
+        said = standing.keeps if standing else "only advice"
+        if standing and standing.not_shown:
+            said += f"; not shown: {', '.join(standing.not_shown)}"
+        if failing:
+            said = f"fails {', '.join(failing)}; {said}"
+        beyond = [row for row in rows if row.verdict in FAILING and not row.promised]
+        many = len(self._due) > _FEW
+        if beyond and many:
+            said += f"; beyond the promise {len(beyond)} refuted"
+        width = max(map(len, self._due)) if many else 0
+        self.console.print(
+            f"{mark} [bold]{escape(subject):{width}}[/]  {escape(said)}  "
+            f"[dim]{ran} laws, {examples:,} examples, {seconds:.1f} s[/]"
+        )
+        if not many:
+            for row in beyond:
+                self.console.print(
+                    f"  [dim]beyond the promise:[/] {row.law} {row.verdict}: {escape(row.reason or '')}"
+                )
 
-    def _counterexample(self, row: Row) -> None:
+    def _counterexample(self, row: Row, script: Path | None) -> None:
+        self.console.print()
         self.console.rule(f"{escape(row.subject)} :: {row.law}", align="left", style="red")
         for keyword, text in story(row):
-            self.console.print(f"[bold]{keyword:5}[/] {escape(text)}")
-        if self.scripts and row.reproduce:
-            self.console.print("[dim]# a stand-alone script that fails:[/]")
-            self.console.print(escape(row.reproduce.rstrip()))
+            self.console.print(f"[bold]{keyword:8}[/]{escape(text)}")
+        if script is not None:
+            self.console.print(f"[bold]{'script':8}[/]{escape(str(script))}")
+        if self.show_script and row.reproduce:
+            self.console.print(f"\n{escape(row.reproduce.rstrip())}")
+
+    def _summary(self, report: Report) -> None:
+        summary = report.summary
+        self.console.print(f"\nran {summary['ran']} of {summary['of']} laws")
+        reasons = sorted(summary["not_run"].items(), key=lambda each: -each[1])
+        for reason, count in reasons if self.verbose else reasons[:_REASONS]:
+            self.console.print(f"[dim]  {count} not run: {escape(reason)}[/]")
+        if len(reasons) > _REASONS and not self.verbose:
+            others = sum(count for _, count in reasons[_REASONS:])
+            self.console.print(f"[dim]  {others} not run for other reasons: see -v[/]")
+        if self.verbose or any(row.fails for row in report.rows):
+            for subject, standing in report.standings.items():
+                self.console.print(f"{escape(subject)} {escape(standing.sentence)}")
 
     @staticmethod
     def _conclusion(report: Report) -> str:
         style = {0: "bold green", 1: "bold red"}.get(report.exit_status, "bold yellow")
         laws = ", ".join(dict.fromkeys(row.law for row in report.rows if row.fails))
-        return f"[{style}]{conclusion(report)}[/]{f': {laws}' if laws else ''}"
+        return f"[{style}]{escape(conclusion(report))}[/]{f': {laws}' if laws else ''}"

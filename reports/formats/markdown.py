@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ..results.guarantees import standings
 from ..results.report import Report
 from ..results.row import FAILING, Row
 from .disagreement import disagreements
@@ -48,7 +47,7 @@ def _summary(report: Report) -> Iterator[str]:
     yield f"Profile {report.profile}, seed {report.seed}."
     yield ", ".join(f"{cell(name)} {cell(text)}" for name, text in report.versions.items()) + "."
     yield ""
-    known = list(standings(report.rows).items())
+    known = list(report.standings.items())
     for subject, standing in known[:_MOST_ROWS]:
         yield f"- {cell(subject)} {cell(standing.sentence)}"
     if summary["not_run"]:

@@ -22,7 +22,40 @@ def conclusion(report: Report) -> str:
         return "the run ended before all was judged"
     if not report.judged:
         return "nothing promised could run"
-    return "everything promised held"
+    if report.missed and not report.allow_not_shown:
+        return f"not shown, although asked for: {_reasons(report.missed)}"
+    unshown = _promised_and_not_shown(report)
+    held = f"held; not shown: {_reasons(unshown)}" if unshown else "everything promised held"
+    return f"{held}{_beyond(report)}"
+
+
+def _promised_and_not_shown(report: Report) -> dict[str, dict[str, str]]:
+    promised = {(row.subject, row.guarantee) for row in report.rows if row.promised}
+    found = {
+        name: {g: why for g, why in each.not_shown.items() if (name, g) in promised}
+        for name, each in report.standings.items()
+    }
+    return {name: reasons for name, reasons in found.items() if reasons}
+
+
+def _reasons(unshown: Mapping[str, Mapping[str, str]]) -> str:
+    """Name each guarantee once, with the first reason, and how many subjects do not show it."""
+    first: dict[str, str] = {}
+    for reasons in unshown.values():
+        for guarantee, reason in reasons.items():
+            first.setdefault(guarantee, reason)
+    named = "; ".join(f"{guarantee} ({reason})" for guarantee, reason in first.items())
+    return named if len(unshown) == 1 else f"{named}, on {len(unshown)} subjects"
+
+
+def _beyond(report: Report) -> str:
+    """Name what was refuted beyond the promise: nobody is accused, and all is not well."""
+    beyond = [row for row in report.rows if row.verdict == "refuted" and not row.promised]
+    laws = list(dict.fromkeys(row.law for row in beyond if row.guarantee != "advice"))
+    if not laws:
+        return ""
+    shown = ", ".join(laws[:3]) + (f" and {len(laws) - 3} more" if len(laws) > 3 else "")
+    return f"; beyond the promise, refuted: {shown}"
 
 
 def story(row: Row) -> list[tuple[str, str]]:

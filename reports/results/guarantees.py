@@ -1,9 +1,13 @@
-"""What a subject's verdicts amount to: the strongest guarantee held, the weakest broken."""
+"""What a subject's verdicts amount to: which guarantees it keeps, breaks, or does not show.
+
+A guarantee is kept where none of its laws failed and each decisive one held; it is not shown where
+a decisive law did not run, or where a law of it was left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import get_args
 
 from ...properties.laws.book import BOOK
@@ -26,23 +30,43 @@ FOLLOWS: Mapping[str, str] = {
 NO_ANSWER = "it raises, hangs or ends its process on some problems: what it does there is unknown"
 #: Laws on other optimizers than a subject promises: they tell nothing of what it claims.
 _BEYOND = {law.id for law in BOOK if law.beyond}
+_DECISIVE = {law.id for law in BOOK if law.decisive}
+_GUARANTEE_OF = {law.id: law.guarantee for law in BOOK}
+_GOOD = ("held", "proved")
 #: Weaker to stronger: who keeps bits keeps values, who keeps values keeps norms.
 _CHAIN = ("norm", "value", "bits")
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a run was asked about one subject, beyond its rows."""
+
+    #: Guarantees that somebody asked for by name: not to show one is a failure.
+    by_name: tuple[str, ...] = ()
+    #: Laws that apply and were left out.
+    omitted: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, list[str]]:
+        """Return what a report holds of it."""
+        return {"by_name": list(self.by_name), "omitted": list(self.omitted)}
+
+
+@dataclass(frozen=True)
 class Standing:
-    """One subject: guarantees of which every law that ran held, and those with a refuted one."""
+    """One subject: the guarantees that it keeps, breaks, and does not show, with the reason."""
 
     held: tuple[str, ...]
     broken: tuple[str, ...]
+    not_shown: Mapping[str, str] = field(default_factory=dict)
+    #: Guarantees that are not shown for another reason than that laws were left out.
+    missed: tuple[str, ...] = ()
     #: Whether a law is refuted of the weakest broken guarantee: where it is only in error, the
     #: subject gave no answer.
     answered: bool = True
 
     @property
     def strongest_held(self) -> str | None:
-        """The last of norm, value, bits that holds with all below it; else any that holds."""
+        """The last of norm, value, bits that is kept with all below it; else any that is kept."""
         kept = None
         for guarantee in _CHAIN:
             if guarantee in self.broken:
@@ -56,14 +80,21 @@ class Standing:
         return next(iter(self.broken), None)
 
     @property
+    def keeps(self) -> str:
+        """Say what the subject keeps, the strongest of norm, value and bits first."""
+        others = [name for name in self.held if name not in _CHAIN]
+        kept = [name for name in (self.strongest_held, *others) if name]
+        return f"keeps {', '.join(dict.fromkeys(kept))}" if kept else "keeps nothing"
+
+    @property
     def sentence(self) -> str:
         """Say it in a line."""
-        others = [name for name in self.held if name not in _CHAIN]
-        held = [name for name in (self.strongest_held, *others) if name]
-        text = f"holds {', '.join(dict.fromkeys(held))}" if held else "holds nothing"
-        if self.weakest_broken is None:
-            return text
-        return f"{text}; breaks {', '.join(self.broken)}: {self.follows}"
+        parts = [self.keeps]
+        if self.broken:
+            parts.append(f"breaks {', '.join(self.broken)}: {self.follows}")
+        if self.not_shown:
+            parts.append(f"not shown: {', '.join(self.not_shown)}")
+        return "; ".join(parts)
 
     @property
     def follows(self) -> str | None:
@@ -79,28 +110,49 @@ class Standing:
             "weakest_broken": self.weakest_broken,
             "held": list(self.held),
             "broken": list(self.broken),
+            "not_shown": dict(self.not_shown),
             "follows": self.follows,
         }
 
 
-def standings(rows: Iterable[Row]) -> dict[str, Standing]:
+def standings(rows: Iterable[Row], asked: Mapping[str, Asked] | None = None) -> dict[str, Standing]:
     """Return the standing of each subject; laws on other optimizers than promised do not count."""
-    outcomes: dict[str, dict[str, set[str]]] = {}
+    found: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
         if row.guarantee != "advice" and row.law not in _BEYOND:
-            subject = outcomes.setdefault(row.subject, {})
-            subject.setdefault(row.guarantee, set()).add(row.verdict)
-    order = get_args(Guarantee)
-    told: dict[str, Standing] = {}
-    for name, found in outcomes.items():
-        broken = tuple(g for g in order if _broken(found.get(g, ())))
-        told[name] = Standing(
-            held=tuple(g for g in order if "held" in found.get(g, ()) and g not in broken),
-            broken=broken,
-            answered=not broken or "refuted" in found[broken[0]],
-        )
-    return told
+            found.setdefault(row.subject, {}).setdefault(row.guarantee, []).append(row)
+    return {
+        name: _standing(of_subject, (asked or {}).get(name, Asked()))
+        for name, of_subject in found.items()
+    }
 
 
-def _broken(verdicts: Iterable[str]) -> bool:
-    return bool({"refuted", "error"} & set(verdicts))
+def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
+    held, broken, not_shown, missed = [], [], {}, []
+    for guarantee in get_args(Guarantee):
+        rows = found.get(guarantee, ())
+        if not rows:
+            continue
+        if any(row.verdict in ("refuted", "error") for row in rows):
+            broken.append(guarantee)
+            continue
+        omitted = [law for law in asked.omitted if _GUARANTEE_OF.get(law) == guarantee]
+        if (reason := _unshown(rows)) is not None:
+            not_shown[guarantee] = reason
+            missed.append(guarantee)
+        elif omitted:
+            not_shown[guarantee] = f"{len(omitted)} of its laws were left out"
+        else:
+            held.append(guarantee)
+    refuted = broken and any(row.verdict == "refuted" for row in found[broken[0]])
+    return Standing(
+        tuple(held), tuple(broken), not_shown, tuple(missed), answered=not broken or bool(refuted)
+    )
+
+
+def _unshown(rows: Sequence[Row]) -> str | None:
+    """Say why the rows of a guarantee do not show it, None where they do."""
+    for row in rows:
+        if row.verdict == "vacuous" or (row.law in _DECISIVE and row.verdict not in _GOOD):
+            return f"{row.law}: {row.reason or row.verdict}"
+    return None if any(row.verdict in _GOOD for row in rows) else "none of its laws ran"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .guarantees import Asked
 from .report import Report, as_json
 from .row import WORST, Row
 
@@ -38,6 +39,8 @@ class Gathered:
         for fields in entry.get("expected", ()):
             self._expected[fields["id"]] = Row(**fields)
         self._report.left_out |= entry.get("left out", {})
+        for name, fields in entry.get("asked", {}).items():
+            self._report.asked[name] = Asked(**{key: tuple(each) for key, each in fields.items()})
         if "verdict" in entry:
             row = Row(**entry["verdict"])
             known = self._rows.get(row.id, row)  # by a test that judges the same

@@ -7,9 +7,10 @@ sight: its versions, its seed and what it found.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ...properties.plan.sharding import Shard, missing
+from .guarantees import Asked
 from .report import ELSEWHERE, Part, Report, as_json
 from .row import WORST, Row
 
@@ -40,7 +41,21 @@ def merge(reports: Sequence[Report]) -> Report:
         min((each.started for each in reports if each.started), default=None),
         all(each.finished for each in reports),
         parts=ordered,
+        asked=_asked(reports, rows.values()),
     )
+
+
+def _asked(reports: Sequence[Report], rows: Iterable[Row]) -> dict[str, Asked]:
+    """Join what the parts were asked; a law that one of them judged is not left out."""
+    judged = {(row.subject, row.law) for row in rows}
+    names = sorted({name for each in reports for name in each.asked})
+    joined = {}
+    for name in names:
+        parts = [each.asked[name] for each in reports if name in each.asked]
+        omitted = {law for part in parts for law in part.omitted if (name, law) not in judged}
+        by_name = {guarantee for part in parts for guarantee in part.by_name}
+        joined[name] = Asked(tuple(sorted(by_name)), tuple(sorted(omitted)))
+    return joined
 
 
 def parts_of(report: Report) -> list[Part]:

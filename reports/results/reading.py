@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...reference.subjects.targets import canonical
+from .guarantees import Asked
 from .journal import JOURNAL, Gathered, journal_entries
 from .report import SCHEMA, Part, Report
 from .report_file import REPORT
@@ -95,6 +96,10 @@ def as_report(content: Any) -> Report:
         content.get("started"),
         content.get("finished", True),
         shard=content.get("shard"),
+        asked={
+            canonical(name): Asked(tuple(each["by_name"]), tuple(each["omitted"]))
+            for name, each in content.get("asked", {}).items()
+        },
         parts=[_part(part) for part in content.get("parts", ())],
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from .guarantees import standings
+from .guarantees import Asked, Standing, standings
 from .row import Row
 
 SCHEMA = 1
@@ -62,17 +62,37 @@ class Report:
     shard: str | None = None
     #: Of a report that `frostproof merge` made.
     parts: list[Part] = field(default_factory=list)
+    #: What was asked about each subject, beyond the rows.
+    asked: dict[str, Asked] = field(default_factory=dict)
+    #: Whether a guarantee that was asked for by name may be left not shown.
+    allow_not_shown: bool = False
 
     @property
     def exit_status(self) -> int:
-        """0: everything promised held; 1: something promised failed; 2: nothing promised ran, or
-        the run ended before all was judged, or its report could not be written. One shard may
-        have nothing promised to run.
+        """0: everything promised held; 1: something promised failed, or was asked for by name and
+        is not shown; 2: nothing promised ran, or the run ended before all was judged, or its report
+        could not be written. One shard may have nothing promised to run.
         """
         if any(row.fails for row in self.rows):
             return 1
+        if self.missed and self.finished and not self.shard and not self.allow_not_shown:
+            return 1
         ran = self.judged or self.shard is not None
         return 0 if ran and self.finished and self.unwritten is None else 2
+
+    @property
+    def standings(self) -> dict[str, Standing]:
+        """What each subject keeps, breaks and does not show."""
+        return standings(self.rows, self.asked)
+
+    @property
+    def missed(self) -> dict[str, dict[str, str]]:
+        """What was asked for by name and is not shown, with the reason, by subject."""
+        return {
+            name: {g: each.not_shown[g] for g in each.missed if g in asked}
+            for name, each in self.standings.items()
+            if (asked := self.asked.get(name, Asked()).by_name) and {*asked} & {*each.missed}
+        }
 
     @property
     def judged(self) -> bool:
@@ -92,13 +112,18 @@ class Report:
         rows = ",\n".join(as_json(vars(row)) for row in self.rows)
         other = {
             "summary": self.summary,
-            "guarantees": {s: each.to_json() for s, each in standings(self.rows).items()},
+            "guarantees": {s: each.to_json() for s, each in self.standings.items()},
             "versions": self.versions,
             "profile": self.profile,
             "seed": self.seed,
             **({"started": self.started} if self.started else {}),
             "finished": self.finished,
             **({"shard": self.shard} if self.shard else {}),
+            **(
+                {"asked": {name: each.to_json() for name, each in self.asked.items()}}
+                if self.asked
+                else {}
+            ),
             **({"parts": [part.to_json() for part in self.parts]} if self.parts else {}),
         }
         ends = json.dumps(other, indent=1, allow_nan=False).removeprefix("{\n")

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..formats.files import FILES, write_report
+from ..results.guarantees import Asked
 from ..results.journal import JOURNAL, OF_RUN, Gathered, Journal
 from ..results.report import Report, versions
 from ..results.report_file import REPORT, replace_file
@@ -73,6 +74,10 @@ class Recorder:
         """Know how many laws never become a row."""
         if count:
             self._note({"left out": {reason: count}})
+
+    def is_asked(self, asked: Mapping[str, Asked]) -> None:
+        """Know what the run is asked about each subject, beyond the rows."""
+        self._note({"asked": {name: each.to_json() for name, each in asked.items()}})
 
     def records(self, row: Row) -> None:
         """Keep a row: on disk before this returns, unless the disk is full."""

@@ -9,11 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ...properties.plan.checks import NamedSubject, plan_checks
+from ...properties.plan.checks import Check, NamedSubject, plan_checks
 from ...properties.plan.run_settings import TIMEOUT, RunSettings
 from ...properties.processes.device import device_in_use, on_device, require_device
 from ...properties.processes.judging import Judging
-from ...reference.subjects.targets import REFERENCES
+from ...reference.subjects.targets import DEFAULT_PROMISE, REFERENCES
+from ..results.guarantees import Asked
 from ..results.report import ELSEWHERE, Report
 from ..results.row import Row
 from .division import Division
@@ -35,6 +36,7 @@ def verify(
     shard: str | None = None,
     balance: str | Path | None = None,
     device: str | None = None,
+    allow_not_shown: bool = False,
 ) -> Report:
     """Judge subjects and return the report; without a subject, the references.
 
@@ -47,7 +49,8 @@ def verify(
     by name side by side; verdicts come in the order in which they reach them. `device` is "cpu",
     "gpu" or "tpu": on which to judge, named in the report; without it JAX chooses. `shard`, such as
     "2/4", leaves the rest to the other shards; by `balance`, an earlier report, all of them take
-    about as long.
+    about as long. A guarantee that `promise` names, or a subject beyond the usual ones, has to be
+    shown, unless `allow_not_shown`.
 
     Raises a `ValueError` before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
     `UnknownGuarantee`, or one that names the argument.
@@ -70,6 +73,7 @@ def verify(
         items, elsewhere = division.split(items)
         recorder = begin(settings, folder, division, found_on)
         recorder.leaves_out("left out by --laws", len(left_out))
+        recorder.is_asked({each.name: _asked(each, promise, left_out) for each in known})
         recorder.leaves_out(ELSEWHERE, len(elsewhere))
         recorder.expects(map(Row.unreached, items))
         try:
@@ -95,6 +99,7 @@ def verify(
                 judge_in_parallel(items, str(workers), handed_on, recorder, told)
         finally:  # also where the user interrupts it
             found = recorder.close()
+    found.allow_not_shown = allow_not_shown
     if found.unwritten is not None and listener is None:
         warnings.warn(f"`report` {found.unwritten}", stacklevel=2)
     return found
@@ -110,6 +115,16 @@ def _require_divisible(workers: int | str, subjects: Sequence[Any]) -> None:
                 "workers= judges only what is given by name, such as `pkg.mod:name`: other "
                 f"processes do not have this {type(subject).__name__}"
             )
+
+
+def _asked(subject: NamedSubject, promise: Collection[str], left_out: Sequence[Check]) -> Asked:
+    """Return what a run is asked about a subject: guarantees by name, and laws that are left out.
+
+    What everybody promises by default nobody has asked for, nor what an exercise is held to.
+    """
+    own = () if subject.kind in ("linen", "nnx") else set(subject.promise) - set(DEFAULT_PROMISE)
+    omitted = [item.law.id for item in left_out if item.subject.name == subject.name]
+    return Asked(tuple(sorted(promise or own)), tuple(omitted))
 
 
 def _device(device: str, judge: Judging, subjects: Sequence[Any]) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from ....properties.laws.book import BY_ID
-from ...results.guarantees import standings
 from ...results.report import Report
 from ...results.row import FAILING, Row
 from ..disagreement import disagreements
@@ -120,7 +119,7 @@ def _counts(report: Report) -> list[dict[str, Any]]:
 
 def _subjects(report: Report) -> list[dict[str, Any]]:
     """Return what is said of each subject; those of which nothing is known stand by themselves."""
-    known = standings(report.rows)
+    known = report.standings
     by_subject: dict[str, list[Row]] = {}
     for row in report.rows:
         by_subject.setdefault(row.subject, []).append(row)
