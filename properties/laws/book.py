@@ -7,51 +7,31 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from . import (
-    algebra as algebra_laws,
-)
-from . import (
-    determinism as repeat_laws,
-)
-from . import (
-    exercise_answers as exercise_laws,
-)
-from . import (
-    exercise_updates as exercise_xray,
-)
-from . import (
-    frozen_leaves as frozen_laws,
-)
-from . import (
-    isolation as isolation_laws,
-)
-from . import (
-    lifecycles as lifecycle_laws,
-)
-from . import (
-    losses as loss_laws,
-)
-from . import (
-    references as reference_laws,
-)
-from . import (
-    surrounding_state as inert_laws,
-)
-from . import (
-    trainable_leaves as movement_laws,
+    algebra,
+    determinism,
+    exercise_answers,
+    exercise_updates,
+    frozen_leaves,
+    isolation,
+    lifecycles,
+    losses,
+    references,
+    surrounding_state,
+    trainable_leaves,
 )
 from .law import Law
 
-EXERCISE_LAWS: tuple[Law, ...] = (*exercise_laws.LAWS, *exercise_xray.LAWS)
+EXERCISE_LAWS: tuple[Law, ...] = (*exercise_answers.LAWS, *exercise_updates.LAWS)
 TREE_LAWS: tuple[Law, ...] = (
-    *frozen_laws.LAWS,
-    *movement_laws.LAWS,
-    *loss_laws.LAWS,
-    *isolation_laws.LAWS,
-    *inert_laws.LAWS,
-    *repeat_laws.LAWS,
-    *algebra_laws.LAWS,
-    *lifecycle_laws.LAWS,
-    *reference_laws.LAWS,
+    *frozen_leaves.LAWS,
+    *trainable_leaves.LAWS,
+    *losses.LAWS,
+    *isolation.LAWS,
+    *surrounding_state.LAWS,
+    *determinism.LAWS,
+    *algebra.LAWS,
+    *lifecycles.LAWS,
+    *references.LAWS,
 )
 BOOK = EXERCISE_LAWS + TREE_LAWS
 

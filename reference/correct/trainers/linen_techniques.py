@@ -19,10 +19,11 @@ from ...problems.architecture import Architecture
 from ...problems.training_problem import Batch
 from ...pytrees.paths import Path, normalise
 from ...subjects.linen_trainer import LinenTrainer
-from . import techniques as freezing_techniques
+from . import techniques
 from .linen_state import State, begin, loss_and_gradients, predict
 from .reference_trainer import ReferenceTrainer
 from .state_transfer import carried_over
+from .techniques import Technique
 
 Tree = Any
 Frozen = frozenset[Path]
@@ -167,36 +168,20 @@ class LinenTechnique:
         return state.replace(tx=optimizer, opt_state=opt_state, frozen=frozen)
 
 
-gradient_zeroing = ReferenceTrainer(
-    freezing_techniques.gradient_zeroing,
-    "linen",
-    LinenTechnique(zero_frozen_gradients),
+def _reference(
+    technique: Technique, train_step: Callable[..., Any], **parts: Any
+) -> ReferenceTrainer:
+    return ReferenceTrainer(technique, "linen", LinenTechnique(train_step, **parts))
+
+
+gradient_zeroing = _reference(techniques.gradient_zeroing, zero_frozen_gradients)
+stop_gradient = _reference(techniques.stop_gradient, stop_frozen_gradients)
+multi_transform = _reference(techniques.multi_transform, train, optimizer=labelled)
+freeze_in_chain = _reference(techniques.freeze_in_chain, train, optimizer=frozen_behind)
+trainable_subset = _reference(
+    techniques.trainable_subset, train_trainable_part, seen=trainable_part
 )
-stop_gradient = ReferenceTrainer(
-    freezing_techniques.stop_gradient,
-    "linen",
-    LinenTechnique(stop_frozen_gradients),
-)
-multi_transform = ReferenceTrainer(
-    freezing_techniques.multi_transform,
-    "linen",
-    LinenTechnique(train, optimizer=labelled),
-)
-freeze_in_chain = ReferenceTrainer(
-    freezing_techniques.freeze_in_chain,
-    "linen",
-    LinenTechnique(train, optimizer=frozen_behind),
-)
-trainable_subset = ReferenceTrainer(
-    freezing_techniques.trainable_subset,
-    "linen",
-    LinenTechnique(train_trainable_part, seen=trainable_part),
-)
-restore_after_update = ReferenceTrainer(
-    freezing_techniques.restore_after_update,
-    "linen",
-    LinenTechnique(train_and_restore),
-)
+restore_after_update = _reference(techniques.restore_after_update, train_and_restore)
 TRAINERS = (
     gradient_zeroing,
     stop_gradient,

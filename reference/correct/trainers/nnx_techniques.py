@@ -20,10 +20,11 @@ from ...problems.training_problem import Batch
 from ...pytrees.paths import Path, normalise
 from ...subjects.nnx_trainer import NnxTrainer
 from ..networks.nnx_network import Model, initialise
-from . import techniques as freezing_techniques
+from . import techniques
 from .nnx_state import Optimizer, inside, loss_and_gradients, loss_and_trainable_gradients, predict
 from .reference_trainer import ReferenceTrainer
 from .state_transfer import carried_over
+from .techniques import Technique
 
 Frozen = frozenset[Path]
 
@@ -176,36 +177,18 @@ class NnxTechnique:
         )
 
 
-gradient_zeroing = ReferenceTrainer(
-    freezing_techniques.gradient_zeroing,
-    "nnx",
-    NnxTechnique(zero_frozen_gradients),
-)
-stop_gradient = ReferenceTrainer(
-    freezing_techniques.stop_gradient,
-    "nnx",
-    NnxTechnique(stop_frozen_gradients),
-)
-multi_transform = ReferenceTrainer(
-    freezing_techniques.multi_transform,
-    "nnx",
-    NnxTechnique(train, optimizer=labelled),
-)
-freeze_in_chain = ReferenceTrainer(
-    freezing_techniques.freeze_in_chain,
-    "nnx",
-    NnxTechnique(train, optimizer=frozen_behind),
-)
-trainable_subset = ReferenceTrainer(
-    freezing_techniques.trainable_subset,
-    "nnx",
-    NnxTechnique(train_trainable_part, wrt=trainable_part),
-)
-restore_after_update = ReferenceTrainer(
-    freezing_techniques.restore_after_update,
-    "nnx",
-    NnxTechnique(train_and_restore),
-)
+def _reference(
+    technique: Technique, train_step: Callable[..., Any], **parts: Any
+) -> ReferenceTrainer:
+    return ReferenceTrainer(technique, "nnx", NnxTechnique(train_step, **parts))
+
+
+gradient_zeroing = _reference(techniques.gradient_zeroing, zero_frozen_gradients)
+stop_gradient = _reference(techniques.stop_gradient, stop_frozen_gradients)
+multi_transform = _reference(techniques.multi_transform, train, optimizer=labelled)
+freeze_in_chain = _reference(techniques.freeze_in_chain, train, optimizer=frozen_behind)
+trainable_subset = _reference(techniques.trainable_subset, train_trainable_part, wrt=trainable_part)
+restore_after_update = _reference(techniques.restore_after_update, train_and_restore)
 TRAINERS = (
     gradient_zeroing,
     stop_gradient,

@@ -6,12 +6,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from frostproof.reference.correct.trainers import (
-    linen_techniques as linen_trainers,
-)
-from frostproof.reference.correct.trainers import (
-    nnx_techniques as nnx_trainers,
-)
+from frostproof.reference.correct.trainers import linen_techniques as linen_trainers
+from frostproof.reference.correct.trainers import nnx_techniques as nnx_trainers
 from frostproof.reference.correct.trainers.peers import counterpart_of
 from frostproof.reference.correct.trainers.techniques import rests_without_gradient
 from frostproof.reference.observation.run import run as run_subject

@@ -5,12 +5,8 @@ import pytest
 from frostproof.properties.plan.profiles import PROFILES
 from frostproof.properties.plan.run_settings import RunSettings
 from frostproof.reference.correct import wrappers as optax_wrappers
-from frostproof.reference.correct.trainers import (
-    linen_techniques as linen_trainers,
-)
-from frostproof.reference.correct.trainers import (
-    nnx_techniques as nnx_trainers,
-)
+from frostproof.reference.correct.trainers import linen_techniques as linen_trainers
+from frostproof.reference.correct.trainers import nnx_techniques as nnx_trainers
 from frostproof.reference.subjects import targets as references
 from frostproof.reference.subjects.loading import load
 from frostproof.reference.subjects.naming import target_of
