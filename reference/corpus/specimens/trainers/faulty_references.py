@@ -5,10 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from frostproof.reference.corpus.register import Needs, specimen
-from frostproof.reference.correct.trainers import linen_techniques as linen_trainers
+from frostproof.reference.correct.trainers import linen_techniques
 from frostproof.reference.observation.run import run as run_subject
-
-_CORRECT = linen_trainers.gradient_zeroing
 
 
 class Faulty:
@@ -20,7 +18,7 @@ class Faulty:
 
     def __getattr__(self, name):
         """Be the correct one in all else."""
-        return getattr(_CORRECT, name)
+        return getattr(linen_techniques.gradient_zeroing, name)
 
 
 @run_subject.register
@@ -33,7 +31,7 @@ def instead(**fields):
     """Return a trainer that runs another problem, and says that it was the one asked for."""
 
     def run(problem):
-        trajectory = run_subject(_CORRECT, replace(problem, **fields))
+        trajectory = run_subject(linen_techniques.gradient_zeroing, replace(problem, **fields))
         trajectory.problem = problem
         return trajectory
 
@@ -51,7 +49,7 @@ def half_the_gradient_upstream():
     """The first layer gets half of its gradient."""
 
     def run(problem):
-        trajectory = run_subject(_CORRECT, problem)
+        trajectory = run_subject(linen_techniques.gradient_zeroing, problem)
         given = trajectory.steps[0].given
         first = problem.architecture.leaves[0]
         if first in given.gradients:
@@ -67,7 +65,7 @@ def silent_about_patterns():
     """A pattern without a match raises nothing."""
 
     def run(problem):
-        trajectory = run_subject(_CORRECT, problem)
+        trajectory = run_subject(linen_techniques.gradient_zeroing, problem)
         trajectory.raised = None
         return trajectory
 
@@ -79,7 +77,7 @@ def one_leaf_fewer():
     """One leaf fewer is frozen than in the other representations."""
 
     def run(problem):
-        trajectory = run_subject(_CORRECT, problem)
+        trajectory = run_subject(linen_techniques.gradient_zeroing, problem)
         step = trajectory.steps[0]
         step.frozen = step.frozen - {min(step.frozen)}
         return trajectory
