@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...reference.subjects.targets import TRAINERS, WRAPPERS
+from ...reference.subjects.targets import TRAINERS, WRAPPERS, canonical
 from ...strategies.values import pool
 from ..engine.judge import Effort
 from ..laws.law import Refutation
@@ -72,7 +72,7 @@ class RunSettings:
         fails: Callable[[Refutation, tuple[Any, ...]], None] = lambda found, problems: None,
     ) -> Effort:
         """Return the same as the engine takes it, for the subject of this name."""
-        many = target in (*TRAINERS, *WRAPPERS)
+        many = canonical(target) in (*TRAINERS, *WRAPPERS)
         return Effort(
             self.reference_examples if many else self.max_examples,
             self.seed,
