@@ -1,7 +1,7 @@
 """Judges recipes of real libraries: `python -m frostproof.reports.libraries`.
 
-Prints a table in Markdown, kept as `reference/corpus/libraries/README.md`: what each recipe holds,
-the laws that refute it, the smallest counterexample, and its cause.
+Prints a table in Markdown, kept as `reference/corpus/libraries/README.md`: the guarantees that each
+recipe keeps, the laws that refute it, the smallest counterexample, and the cause.
 """
 
 import sys
@@ -15,7 +15,7 @@ from .results.row import Row
 from .run.listener import Listener
 from .run.verify import verify
 
-#: Examples a law, always the same ones: a trainer is compiled for nearly each, a wrapper is not.
+#: Examples per law, always the same: a trainer is compiled for nearly each, a wrapper is not.
 EXAMPLES = {"optax": 20, "trainer": 6}
 SEED = 0
 PACKAGE = "frostproof.reference.corpus.libraries"
@@ -23,8 +23,8 @@ PACKAGE = "frostproof.reference.corpus.libraries"
 _HEAD = """# Real libraries under test
 
 Recipes for freezing, each as the documentation of its library has it and through public API alone,
-judged by the law book. A guarantee is kept where each law about it that could run held; a program
-with an optimizer of its own, as Keras has them, can be judged by fewer of them. Printed by
+judged by the law book. A guarantee is kept where each law about it that could run held; fewer laws
+can judge a program that has its own optimizer, as Keras programs have. Printed by
 
 ```console
 $ pip install 'frostproof[libraries]'
@@ -38,14 +38,14 @@ counterexample |
 
 
 class _Progress(Listener):
-    """Says on standard error which verdict was reached, since a run takes minutes."""
+    """Prints verdicts on standard error as they come, since a run takes minutes."""
 
     def finds(self, row: Row) -> None:
         print(f"{row.verdict:8} {row.id.removeprefix(PACKAGE + '.')}", file=sys.stderr)
 
 
 def judge(validation: Validation, laws: Iterable[str] = ("*",)) -> Report:
-    """Judge one recipe in a process of its own."""
+    """Judge one recipe in its own process."""
     wrapper = validation.target.startswith("optax_")
     return verify(
         f"{PACKAGE}.{validation.target}",
@@ -71,13 +71,13 @@ def table_row(validation: Validation, report: Report) -> str:
 
 
 def broken_rows(report: Report) -> list[Row]:
-    """Return the rows that a recipe fails by, those of its promise first."""
+    """Return the laws that refute a recipe, promised ones first."""
     broken = [row for row in report.rows if row.verdict in ("refuted", "error")]
     return sorted(broken, key=lambda row: not row.promised)
 
 
 def causes(validation: Validation) -> list[str]:
-    """Return a line for each law that refutes a recipe, and for what goes to its maintainers."""
+    """Return a line per cause why laws refute a recipe, and one for a report to its maintainers."""
     lines = [
         f"- {validation.recipe}, {', '.join(f'`{law}`' for law in each.laws)}: {each.sentence}"
         for each in validation.causes
@@ -89,7 +89,7 @@ def causes(validation: Validation) -> list[str]:
 
 
 def main(globs: Sequence[str]) -> None:
-    """Judge all recipes, or those of these names, and print what was found as it is found."""
+    """Judge all recipes, or those of these names, and print each row as it comes."""
     chosen = [each for each in VALIDATIONS if not globs or any(map(each.matches, globs))]
     print(_HEAD, end="", flush=True)
     for each in chosen:

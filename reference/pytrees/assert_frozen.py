@@ -1,4 +1,4 @@
-"""`assert_frozen`: one assertion over two pytrees or modules, for anybody's training loop."""
+"""`assert_frozen`: one assertion over two pytrees or modules, for any training loop."""
 
 from __future__ import annotations
 
@@ -12,25 +12,32 @@ from .comparison import Change, Promise, changes
 from .paths import Frozen, Path, UnmatchedPattern, flatten, path_text, select
 from .snapshot import Snapshot, snapshot
 
-_LISTED = 50  # leaves that a failure shows
+_LISTED = 50  # leaves that a failed assertion shows
 _HEADER = ("leaf", "largest difference", "ulps", "elements", "furthest")
-_TAKE_ONE = "take `before = frostproof.snapshot(...)` of it before it is trained"
+_TAKE_ONE = "take `before = frostproof.snapshot(model)` before you train the model"
 
 
 def assert_frozen(before: Any, after: Any, frozen: Frozen, promise: Promise = "value") -> None:
-    """Assert that the frozen leaves of two pytrees or NNX modules are the same.
+    """Assert that training has not changed the frozen leaves of a model.
 
-    `before` and `after` are pytrees of any kind, ``nnx.State``, ``nnx.Module`` or what
-    `frostproof.snapshot` returned of one. `frozen` names leaves by path prefixes, compared segment
-    by segment, or by a predicate on the path; `()` names none. `promise` is what has to be kept:
-    "norm", "value" (NaN equals NaN in its place, -0 equals +0, subnormals are 0) or "bits". Frozen
-    leaves must also be there on both sides, in the same shape and dtype; containers, kinds of
+    Frozen leaves must also exist on both sides, with the same shape and dtype; containers, types of
     variables and weak types may differ.
 
-    Raises `AssertionError` with a table of the leaves that moved. Raises `ValueError`, since
-    nothing could be seen to move, where both are the same object or share frozen leaves that are
-    changed in place; for a pattern without a match, a donated buffer, a tracer (inside `jax.jit`)
-    and an unknown promise; and `TypeError` for a `frozen` of another type.
+    Args:
+        before: the model before training: a pytree, ``nnx.State``, ``nnx.Module``, or a
+            `frostproof.snapshot` of one, which a model that is trained in place needs.
+        after: the model after training.
+        frozen: path prefixes, compared segment by segment, or a predicate on the path; `()` names
+            no leaf.
+        promise: what frozen leaves must keep: their "norm", their "value" (NaN equals NaN in its
+            place, -0 equals +0, subnormals are 0) or their "bits".
+
+    Raises:
+        AssertionError: with a table of the leaves that moved.
+        ValueError: where both sides are the same object or share frozen leaves that can be changed
+            in place, so that no change could be seen; for a pattern that matches no leaf, a donated
+            buffer, a tracer (inside `jax.jit`) and an unknown promise.
+        TypeError: for a `frozen` of another type.
     """
     __tracebackhide__ = True  # pytest shows the line of the caller
     if promise not in get_args(Promise):
@@ -38,42 +45,44 @@ def assert_frozen(before: Any, after: Any, frozen: Frozen, promise: Promise = "v
         raise ValueError(f"`promise` must be one of {known}, got {promise!r}")
     if before is after:
         raise ValueError(
-            f"`before` and `after` are the same object, a {type(before).__name__}: nothing could "
-            f"be seen to move; {_TAKE_ONE}"
+            f"`before` and `after` are the same object, a {type(before).__name__}: no change can "
+            f"be seen; {_TAKE_ONE}"
         )
-    old, new = _taken("before", before), _taken("after", after)
-    chosen = _chosen({**old, **new}, frozen, before, after)
-    if shared := sorted(_shared(before, after) & chosen):
+    old, new = _take_snapshot("before", before), _take_snapshot("after", after)
+    chosen = _choose({**old, **new}, frozen, before, after)
+    if shared := sorted(_find_shared(before, after) & chosen):
         names = ", ".join(map(path_text, shared))
         raise ValueError(
-            f"`before` and `after` share {names}, which can be changed in place: nothing could be "
-            f"seen to move; {_TAKE_ONE}"
+            f"`before` and `after` share {names}, which can be changed in place: no change can be "
+            f"seen; {_TAKE_ONE}"
         )
     if moved := changes(old, new, chosen, promise):
         number = f"{len(moved)} of {len(chosen)} frozen leaves did not keep their {promise}"
         raise AssertionError("\n".join([f"{number}:", "", *_table(moved)]))
 
 
-def _taken(name: str, tree: Any) -> Snapshot:
+def _take_snapshot(name: str, tree: Any) -> Snapshot:
     try:
         return snapshot(tree)
     except ValueError as error:
         raise ValueError(f"`{name}`: {error}") from None
 
 
-def _chosen(leaves: Any, frozen: Frozen, before: Any, after: Any) -> frozenset[Path]:
+def _choose(leaves: Any, frozen: Frozen, before: Any, after: Any) -> frozenset[Path]:
     try:
         return select(leaves, frozen)
     except UnmatchedPattern:
         if leaves:
             raise
     types = " and ".join(dict.fromkeys(type(tree).__name__ for tree in (before, after)))
-    register = ": register it, by `jax.tree_util.register_dataclass`" if is_dataclass(after) else ""
+    register = (
+        ": register the class by `jax.tree_util.register_dataclass`" if is_dataclass(after) else ""
+    )
     raise ValueError(f"JAX finds no arrays in `before` or `after` ({types}){register}")
 
 
-def _shared(before: Any, after: Any) -> set[Path]:
-    """Paths at which both trees hold one thing that can be changed in place."""
+def _find_shared(before: Any, after: Any) -> set[Path]:
+    """Return the paths at which both trees hold one object that can be changed in place."""
     if isinstance(before, Snapshot) or isinstance(after, Snapshot):
         return set()
     old = {path: (leaf, variable) for path, leaf, variable in flatten(before)[0]}
@@ -97,7 +106,7 @@ def _same_place(old: tuple[Any, Any], new: tuple[Any, Any]) -> bool:
 
 
 def _writable(array: Any) -> bool:
-    """Whether an array, or one that it is a view of, can be written to."""
+    """Tell whether an array, or one that it is a view of, can be written to."""
     while isinstance(array, np.ndarray):
         if array.flags.writeable:
             return True

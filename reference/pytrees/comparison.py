@@ -1,7 +1,7 @@
-"""Comparison of leaves: same bits, same value, distance in ulps, and changes between snapshots.
+"""Compares leaves: same bits, same value, distance in ulps, and changes between snapshots.
 
-NumPy only. "Value" and "bits" are the equalities of the law book. Leaves of another shape or dtype
-are never equal, whatever they hold.
+It needs NumPy only. "Value" and "bits" are the equalities of the law book. Leaves of different
+shapes or dtypes are never equal.
 """
 
 from collections.abc import Iterable
@@ -19,33 +19,33 @@ from .snapshot import Array, Leaf, Snapshot
 
 Promise: TypeAlias = Literal["norm", "value", "bits"]
 
-#: What `ulps` says of a NaN beside a number: there is no distance.
+#: The answer of `ulps` for a NaN and a number, which have no distance.
 NO_DISTANCE = int(np.iinfo(np.uint64).max)
 
 
 @final
 @dataclass(frozen=True)
 class Change:
-    """How one leaf differs between two snapshots: data first, `describe` for the words."""
+    """How one leaf differs between two snapshots; `describe` puts it in words."""
 
     path: Path
-    #: "appeared", "vanished", another shape, dtype or norm; None if only elements differ.
+    #: "appeared", "vanished", or the change of shape, dtype or norm; None if only elements differ.
     what: str | None = None
-    #: The worst element, the one furthest away in ulps; None if elements cannot be compared.
+    #: The element that is furthest away in ulps; None if elements cannot be compared.
     index: tuple[int, ...] | None = None
     #: That element, as a NumPy scalar of the leaf's dtype.
     before: np.generic | None = None
     after: np.generic | None = None
-    #: Its distance; None where one side is NaN.
+    #: The distance of that element in ulps; None where one side is NaN.
     ulps: int | None = None
-    #: The largest difference of any element, in the unit of the leaf: of complex ones, its size.
+    #: The largest absolute difference of any element, in the unit of the leaf.
     difference: float | None = None
-    #: How many elements differ, of how many.
+    #: The number of elements that differ, and of all elements.
     count: int = 0
     size: int = 0
 
     def describe(self) -> str:
-        """What changed in words: ``0.541325 → 0.541298 (454 ulps), 3 of 32 elements``."""
+        """Return the change in words: ``0.541325 → 0.541298 (454 ulps), 3 of 32 elements``."""
         parts = [self.what] if self.what else []
         if self.element:
             distance = f" ({self.ulps} {'ulp' if self.ulps == 1 else 'ulps'})" if self.ulps else ""
@@ -56,7 +56,7 @@ class Change:
 
     @property
     def element(self) -> str:
-        """The worst element in words, ``0.541325 → 0.541298``; empty if there is none."""
+        """The furthest element in words, ``0.541325 → 0.541298``; empty if elements agree."""
         before, after = self.before, self.after
         if before is None or after is None:
             return ""
@@ -67,31 +67,39 @@ class Change:
 
 
 def same_bits(a: npt.ArrayLike, b: npt.ArrayLike) -> bool:
-    """Whether shape, dtype and all bits agree."""
+    """Tell whether shape, dtype and all bits agree."""
     a, b = np.asarray(a), np.asarray(b)
     return _comparable(a, b) and bool((_bits(a) == _bits(b)).all())
 
 
 def same_value(a: npt.ArrayLike, b: npt.ArrayLike) -> bool:
-    """Whether shape and dtype agree, and all elements as reals once subnormals are flushed.
+    """Tell whether shape and dtype agree, and all elements after subnormals are flushed to zero.
 
-    NaN equals NaN in its place, whatever its payload, and -0 equals +0. What is subnormal depends
-    on the dtype: 1e-6 is in float16, and is not in bfloat16 or float32.
+    NaN equals NaN in its place, whatever its payload, and -0 equals +0. Whether a number is
+    subnormal depends on the dtype: 1e-6 is subnormal in float16, not in bfloat16 or float32.
     """
     a, b = np.asarray(a), np.asarray(b)
     return same_bits(a, b) or (_comparable(a, b) and not _values_differ(a, b).any())
 
 
 def ulps(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.uint64]:
-    """Elementwise, how many numbers of this dtype one must step over to get from ``a`` to ``b``.
+    """Return, for each element, how many numbers of the dtype lie between ``a`` and ``b``.
 
-    Counted across zero, with -0 and +0 as one number; for integers the difference; for complex
-    numbers the larger of both parts. Two NaNs are 0 apart, NaN and a number `NO_DISTANCE`. Raises
-    `ValueError` if shapes or dtypes differ.
+    Args:
+        a: an array of floats, integers, bools or complex numbers.
+        b: an array of the same shape and dtype.
+
+    Returns:
+        An array of that shape. Distances are counted across zero, with -0 and +0 as one number; for
+        integers they are differences; for complex numbers, the larger of both parts. Two NaNs are 0
+        apart, NaN and a number `NO_DISTANCE`.
+
+    Raises:
+        ValueError: if shapes or dtypes differ.
     """
     a, b = np.asarray(a), np.asarray(b)
     if not _comparable(a, b):
-        raise ValueError(f"no distance between {a.dtype}{a.shape} and {b.dtype}{b.shape}")
+        raise ValueError(f"{a.dtype}{a.shape} and {b.dtype}{b.shape} have no distance")
     old, new = _ordered(_reals(a)), _ordered(_reals(b))
     # Modulo 2⁶⁴, which is exact: larger minus smaller is not negative and needs no more bits.
     distance = np.maximum(old, new).astype(np.uint64) - np.minimum(old, new).astype(np.uint64)
@@ -106,12 +114,22 @@ def ulps(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.uint64]:
 def changes(
     before: Snapshot, after: Snapshot, paths: Iterable[Path], promise: Promise
 ) -> list[Change]:
-    """The leaves at ``paths`` that break ``promise`` between two snapshots, sorted by path.
+    """Return the leaves that break a promise between two snapshots.
 
-    A leaf that appeared, vanished, or got another shape or dtype breaks every promise. Norms are
-    taken by one call on both leaves, in float64, and of flushed values: so that whatever keeps its
-    values keeps its norm. Raises `KeyError` for a path that is in neither snapshot, and
-    `ValueError` for an unknown promise.
+    Args:
+        before: the older snapshot.
+        after: the newer one.
+        paths: the leaves to compare.
+        promise: "norm", "value" or "bits". A leaf that appears, vanishes, or gets another shape or
+            dtype breaks every promise. Norms are taken by one call on both leaves, in float64 and
+            of flushed values, so that a leaf that keeps its values keeps its norm.
+
+    Returns:
+        A change for each leaf that breaks the promise, sorted by path.
+
+    Raises:
+        KeyError: for a path that is in neither snapshot.
+        ValueError: for an unknown promise.
     """
     if promise not in get_args(Promise):
         raise ValueError(f"`promise` must be one of {get_args(Promise)}, got {promise!r}")
@@ -160,9 +178,9 @@ def _change(before: Snapshot, after: Snapshot, path: Path, promise: Promise) -> 
 
 
 def _as_arrays(before: Leaf, after: Leaf) -> tuple[Array, Array]:
-    """Both arrays; a Python number takes the dtype of the array that is now in its place, or was.
+    """Return both arrays; a Python number takes the dtype of the array on the other side.
 
-    It has no precision of its own: JAX makes a float32 of a float, and an update returns that.
+    A Python number has no precision: JAX makes a float32 of a float, and an update returns that.
     """
     a, b = before.array, after.array
     if a.shape == b.shape == () and _sort(a) == _sort(b):
@@ -174,7 +192,7 @@ def _as_arrays(before: Leaf, after: Leaf) -> tuple[Array, Array]:
 
 
 def _of_python(leaf: Leaf) -> bool:
-    # Where `jax_enable_x64` is on it may as well be an array of JAX, that any other dtype widens.
+    # With `jax_enable_x64` it may also be a weakly typed array of JAX.
     return leaf.weak_type and leaf.array.dtype in (np.int64, np.float64, np.complex128)
 
 
@@ -190,7 +208,7 @@ def _comparable(a: Array, b: Array) -> bool:
 
 @cache
 def _float_info(dtype: np.dtype[Any]) -> Any | None:
-    """The `finfo` of a float dtype, or of a complex one's parts; None for integers and bools."""
+    """Return the `finfo` of a float dtype or of a complex one's parts; None for other dtypes."""
     try:
         return ml_dtypes.finfo(dtype)
     except ValueError:
@@ -198,13 +216,13 @@ def _float_info(dtype: np.dtype[Any]) -> Any | None:
 
 
 def _reals(a: Array) -> Array:
-    """All real numbers in ``a``, flat; a complex number counts as two."""
+    """Return all real numbers in ``a``, flat; a complex number counts as two."""
     flat = a.reshape(-1)
     return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
 
 
 def _per_element(reals: Array, a: Array) -> Array:
-    """What was computed of the reals of ``a``, one row an element of ``a``."""
+    """Return results for the reals of ``a`` with one row per element of ``a``."""
     return reals.reshape(a.size, 2 if a.dtype.kind == "c" else 1)
 
 
@@ -214,13 +232,13 @@ def _bits(a: Array) -> Array:
 
 
 def _widened(a: Array) -> Array:
-    """The reals of ``a`` in float64, which holds all numbers of the smaller floats exactly."""
+    """Return the reals of ``a`` in float64, which holds all numbers of smaller floats exactly."""
     with np.errstate(invalid="ignore"):  # raised by a signalling NaN
         return _reals(a).astype(np.float64)
 
 
 def _flushed(a: Array) -> Array:
-    """The reals of ``a`` in float64, with what is subnormal in its own dtype made zero."""
+    """Return the reals of ``a`` in float64; numbers that are subnormal in the dtype become zero."""
     reals = _widened(a)
     if info := _float_info(a.dtype):
         reals[np.abs(reals) < float(info.smallest_normal)] = 0
@@ -235,7 +253,7 @@ def _values_differ(a: Array, b: Array) -> Array:
 
 
 def _largest_difference(a: Array, b: Array, places: npt.NDArray[np.intp]) -> float:
-    """Of the elements at ``places``; NaN where one of them is NaN on one side only."""
+    """Return the largest difference at ``places``; NaN where one side alone is NaN."""
     if not _float_info(a.dtype):
         return int(ulps(a, b).max())  # exact, where float64 would not be
     with np.errstate(over="ignore", invalid="ignore"):
@@ -253,7 +271,7 @@ def _norms(a: Array, b: Array) -> Array:
 
 
 def _ordered(reals: Array) -> Array:
-    """Integers in the order of the numbers, so that neighbours differ by one."""
+    """Return integers in the order of the numbers, so that neighbours differ by one."""
     info = _float_info(reals.dtype)
     if not info:
         return reals
@@ -267,7 +285,7 @@ def _ordered(reals: Array) -> Array:
 
 
 def _arrow(before: np.generic, after: np.generic) -> str:
-    """Both to six digits; where these do not tell them apart, the shortest text that is exact."""
+    """Show both to six digits, or by the shortest exact texts where six digits are the same."""
     old, new = _short(before), _short(after)
     # `!s`, since formatting a float32 shows it as the float64 it widens to.
     return f"{old} → {new}" if old != new else f"{before!s} → {after!s}"

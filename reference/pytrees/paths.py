@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 Path: TypeAlias = tuple[str, ...]
-#: A prefix of paths: segments, or a string in which "/" separates them.
+#: A prefix of paths: a tuple of segments, or a string in which "/" separates them.
 Pattern: TypeAlias = str | Path
 #: What is frozen: a collection of patterns, or a predicate on the path.
 Frozen: TypeAlias = Collection[Pattern] | Callable[[Path], bool]
@@ -30,17 +30,23 @@ class Entry(NamedTuple):
 
 
 class UnmatchedPattern(ValueError):
-    """What should be frozen names no leaf: usually a typo, or a path spelt from another root."""
+    """A pattern matches no leaf: usually a typo, or a path that is spelt from another root."""
 
     def __init__(self, pattern: str, paths: tuple[Path, ...], option: str = "frozen") -> None:
-        """Keep what was asked for and the paths there are: a worker process can pickle all."""
+        """Make the error, which a worker process can pickle.
+
+        Args:
+            pattern: the pattern as the user wrote it.
+            paths: the paths of all leaves.
+            option: the argument that held the pattern.
+        """
         super().__init__(pattern, paths, option)
         self.pattern = pattern
         self.paths = paths
         self.option = option
 
     def __str__(self) -> str:
-        """One line: the pattern, the closest path if one is close, and the first paths."""
+        """Return one line: the pattern, the closest path if one is close, and the first paths."""
         leaves = [path_text(path) for path in self.paths]
         prefixes = {path_text(path[:n]) for path in self.paths for n in range(1, len(path) + 1)}
         # First of all the same name in another place, such as `params/l1` for `l1`.
@@ -49,21 +55,21 @@ class UnmatchedPattern(ValueError):
         hint = f" (did you mean `{close[0]}`?)" if close else ""
         more = f", … and {len(leaves) - _LISTED} more" if len(leaves) > _LISTED else ""
         listed = (
-            f"the leaves are {', '.join(leaves[:_LISTED])}{more}" if leaves else "there are none"
+            f"the leaves are {', '.join(leaves[:_LISTED])}{more}" if leaves else "the tree is empty"
         )
         return f"`{self.pattern}` in `{self.option}` matches no leaf{hint}: {listed}"
 
 
 def path_text(path: Path) -> str:
-    """The path as messages show it, ``l1/kernel``; a tree that is itself one leaf is ``(root)``."""
+    """Return a path as messages show it, ``l1/kernel``; a tree that is one leaf is ``(root)``."""
     return "/".join(path) or "(root)"
 
 
 def normalise(key_path: Iterable[Any]) -> Path:
-    """Strings for the entries of a JAX key path.
+    """Return the path that a JAX key path spells.
 
-    Of a path that ends in ``GetAttrKey('value')``, as that of an NNX variable does, this last entry
-    is dropped, and only this one: a parameter *named* ``value`` keeps its name.
+    A last entry ``GetAttrKey('value')``, as the path of an NNX variable has it, is dropped. A
+    parameter *named* ``value`` keeps its name.
     """
     entries = tuple(key_path)
     if entries and getattr(entries[-1], "name", None) == "value":
@@ -79,11 +85,11 @@ def _segment(entry: Any) -> str:
 
 
 class _Layout(NamedTuple):
-    """What trees of one structure have in common."""
+    """The paths and the text that all trees of one structure share."""
 
     key_paths: list[tuple[Any, ...]]
     paths: list[Path]
-    #: The paths of what holds values of its own, as an NNX variable does: a name `value` is kept.
+    #: The paths of the nodes that hold values, such as NNX variables, which keep a name `value`.
     stems: list[Path]
     #: Without memory addresses or NNX metadata.
     text: str
@@ -95,13 +101,14 @@ _MOST_LAYOUTS = 512
 
 
 def flatten(tree: Any) -> tuple[list[Entry], str]:
-    """All leaves of ``tree``, and its structure as text, without memory addresses or NNX metadata.
+    """Return the leaves of a tree, and its structure as text.
 
-    Raises `ValueError` if two leaves have the same normalised path.
+    The text has no memory addresses and no NNX metadata. Raises `ValueError` if two leaves have the
+    same normalised path.
     """
     from jax.tree_util import GetAttrKey, tree_flatten, tree_flatten_with_path, tree_unflatten
 
-    # Before somebody imports flax.nnx, no object can be one of its own: NumPy and Linen stay light.
+    # Until somebody imports flax.nnx, no object can be an NNX one: NumPy and Linen stay light.
     nnx: Any = sys.modules.get("flax.nnx")
     is_nnx = _nnx_test(nnx) if nnx else None
     nodes, treedef = tree_flatten(tree, is_nnx)
@@ -149,8 +156,9 @@ def _refuse_same_paths(entries: list[Entry], key_paths: list[tuple[Any, ...]]) -
 
 
 def _nnx_test(nnx: Any) -> Callable[[Any], bool]:
-    """Return a test for NNX variables and modules that asks once per type: NNX itself asks whether
-    a node is a tracer first, which takes four times as long as all else here.
+    """Return a test for NNX variables and modules that looks once at each type.
+
+    NNX itself asks first whether a node is a tracer, which takes four times as long as the rest.
     """
     from jax.core import Tracer
 
@@ -160,7 +168,7 @@ def _nnx_test(nnx: Any) -> Callable[[Any], bool]:
         kind = type(node)
         if kind not in known:
             answer = isinstance(node, (nnx.Pytree, nnx.Variable))
-            if isinstance(node, Tracer):  # of these it depends on what is traced
+            if isinstance(node, Tracer):  # the answer depends on what is traced
                 return answer
             known[kind] = answer
         return known[kind]
@@ -187,17 +195,21 @@ def _layout(treedef: Any, tree: Any, is_nnx: Callable[[Any], bool] | None) -> _L
 
 
 def named_leaves(tree: Any) -> dict[Path, Any]:
-    """The leaves of a pytree, FrozenDict, ``nnx.State`` or ``nnx.Module`` by their paths, in order.
+    """Return the leaves of a tree by their paths, in the tree's order.
 
-    NNX variables give their raw values. Weights tied inside one module are one leaf, under the name
-    that sorts first; a gradient that ``jax.grad`` took of that module has them under each name.
-    Raises `ValueError` if two leaves have the same normalised path.
+    Args:
+        tree: a pytree, FrozenDict, ``nnx.State`` or ``nnx.Module``. NNX variables give their raw
+            values. Weights that are tied inside one module are one leaf, under the name that sorts
+            first; in a gradient that ``jax.grad`` took of the module they are several.
+
+    Raises:
+        ValueError: if two leaves have the same normalised path.
     """
     return {entry.path: entry.leaf for entry in flatten(tree)[0]}
 
 
 def matches(path: Path, frozen: Frozen) -> bool:
-    """Whether ``frozen`` covers ``path``; prefixes are compared segment by segment.
+    """Tell whether ``frozen`` covers ``path``; prefixes are compared segment by segment.
 
     Raises `TypeError` for a ``frozen`` that is neither a predicate nor a collection of patterns.
     """
@@ -207,10 +219,16 @@ def matches(path: Path, frozen: Frozen) -> bool:
 
 
 def select(paths: Iterable[Path], frozen: Frozen) -> frozenset[Path]:
-    """Those of ``paths`` that ``frozen`` covers; ``()`` freezes nothing.
+    """Return the paths that ``frozen`` covers.
 
-    Raises `UnmatchedPattern` for a pattern, or a predicate, that covers none of them, and
-    `TypeError` for a ``frozen`` that is neither a predicate nor a collection of patterns.
+    Args:
+        paths: the paths of all leaves.
+        frozen: prefixes, which are compared segment by segment, or a predicate on the path; ``()``
+            covers nothing.
+
+    Raises:
+        UnmatchedPattern: for a pattern, or a predicate, that covers no path.
+        TypeError: for a ``frozen`` that is neither a predicate nor a collection of patterns.
     """
     paths = tuple(paths)
     if callable(frozen) and not isinstance(frozen, type):

@@ -1,4 +1,4 @@
-"""The same parameters in every form in which the field holds them, and as gradients of each."""
+"""Makes the same parameters in every form that programs keep them in, and gradients of each."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Node(nnx.Module):
 
 
 def representations(params: Snapshot) -> Iterator[tuple[str, Any]]:
-    """Yield parameters under the names of their forms: as they are, and as gradients of a loss.
+    """Yield the name of each form, and the parameters or their gradients in it.
 
-    A gradient that `jax.grad` takes of a module has attributes where others have keys.
+    A gradient that `jax.grad` takes of a module has attributes where the others have keys.
     """
     tree = _nested({path: jnp.asarray(leaf.array) for path, leaf in params.items()})
     module = Node(tree)

@@ -1,8 +1,8 @@
-"""Snapshots: bit-exact NumPy copies of a tree's or module's leaves, which no later step alters.
+"""Takes snapshots: bit-exact NumPy copies of the leaves of a tree, which no later step alters.
 
-A leaf is whatever holds numbers: JAX and NumPy arrays, `jax.Ref`, Python and NumPy scalars, and
-objects with ``__array__``. Other leaves (strings, functions, objects) cannot be trained and are
-left out; the structure still counts them.
+A leaf holds numbers: it is a JAX or NumPy array, a `jax.Ref`, a Python or NumPy scalar, or an
+object with ``__array__``. Other leaves (strings, functions, objects) cannot be trained and are left
+out; the structure still counts them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,14 +22,14 @@ PYTHON_NUMBERS = (bool, int, float, complex)
 @final
 @dataclass(frozen=True, eq=False)
 class Leaf:
-    """One leaf at one moment; two are equal if nothing tells them apart, bits included."""
+    """One leaf at one moment; two leaves are equal if all is the same, bits included."""
 
     path: Path
     #: Read-only, owned by this leaf, in the original dtype; the key data of a PRNG key.
     array: Array
-    #: Name of the NNX variable's type, such as "Param"; None outside NNX variables.
+    #: The name of the NNX variable's type, such as "Param"; None outside NNX variables.
     kind: str | None
-    #: As JAX says it: Python scalars are weakly typed.
+    #: Whether the type is weak, in JAX's sense: that of a Python scalar is.
     weak_type: bool
 
     def __eq__(self, other: object) -> bool:
@@ -43,7 +43,7 @@ class Leaf:
 @final
 @dataclass(frozen=True)
 class Snapshot(Mapping[Path, Leaf]):
-    """The leaves of a tree by path, in the tree's order; equal to another if every bit is."""
+    """The leaves of a tree by path, in the tree's order; two are equal if all bits are."""
 
     leaves: Mapping[Path, Leaf]
     #: The tree's structure as text: containers and names, without values and memory addresses.
@@ -59,22 +59,31 @@ class Snapshot(Mapping[Path, Leaf]):
         return len(self.leaves)
 
 
-#: What was copied already, by the identity of the value, which is kept lest another one gets it.
+#: Copies by the identity of the value, which is kept so that no other value gets that identity.
 Copies: TypeAlias = dict[int, tuple[Any, Array | None]]
 
 
 def snapshot(tree: Any) -> Snapshot:
-    """Copy the leaves of a pytree, ``nnx.State`` or ``nnx.Module``, of any shapes and dtypes.
+    """Copy the leaves of a tree, so that training in place cannot alter the copy.
 
-    A snapshot is its own. Raises `ValueError`, naming the path, for a leaf without values (a
-    tracer, an abstract shape, a deleted or donated buffer) and for two leaves with the same path.
+    Args:
+        tree: a pytree, ``nnx.State`` or ``nnx.Module``, with leaves of any shapes and dtypes. A
+            snapshot is returned as it is.
+
+    Returns:
+        The leaves by path, as read-only NumPy arrays.
+
+    Raises:
+        ValueError: which names the path, for a leaf without values (a tracer, an abstract shape, a
+            deleted or donated buffer) and for two leaves with the same path.
     """
     return snapshot_of(tree, {})
 
 
 def snapshot_of(tree: Any, copies: Copies) -> Snapshot:
-    """Return a snapshot of one of several trees of the same moment, which share these copies: what
-    a state holds, and its parameters hold too, is copied once.
+    """Return a snapshot of one of several trees of the same moment.
+
+    The trees share `copies`: an array that a state and its parameters both hold is copied once.
     """
     if isinstance(tree, Snapshot):
         return tree
@@ -93,7 +102,7 @@ def snapshot_of(tree: Any, copies: Copies) -> Snapshot:
 
 
 def require_buffers(entries: Iterable[Entry]) -> None:
-    """Raise `ValueError`, with their paths, if buffers of leaves were deleted or donated."""
+    """Raise `ValueError`, with the paths, if buffers of leaves were deleted or donated."""
     import jax
 
     tracer, array = jax.core.Tracer, jax.Array
@@ -111,7 +120,7 @@ def require_buffers(entries: Iterable[Entry]) -> None:
 
 
 def _copy(path: Path, value: Any) -> Array | None:
-    """A read-only copy of ``value``, or None if it holds no numbers."""
+    """Return a read-only copy of ``value``, or None if it holds no numbers."""
     import jax
 
     if isinstance(value, jax.core.Tracer):
@@ -120,7 +129,7 @@ def _copy(path: Path, value: Any) -> Array | None:
             "that are transformed (jit, grad, vmap)"
         )
     if isinstance(value, jax.Array):
-        # Of JAX's own dtypes, which NumPy does not have, keys are the one that holds numbers.
+        # Among the dtypes that JAX has and NumPy lacks, only PRNG keys hold numbers.
         if not isinstance(value.dtype, np.dtype) and jax.numpy.issubdtype(
             value.dtype, jax.dtypes.prng_key
         ):
@@ -141,6 +150,6 @@ def _copy(path: Path, value: Any) -> Array | None:
 
 
 def holds_numbers(dtype: np.dtype[Any]) -> bool:
-    """Whether arrays of a NumPy dtype hold numbers: not text, objects, dates or nothing."""
+    """Tell whether arrays of a NumPy dtype hold numbers, not text, objects, dates or nothing."""
     # Most ml_dtypes, bfloat16 among them, are of kind "V"; so is plain void, `float0` included.
     return dtype.kind in "biufc" or (dtype.kind == "V" and dtype.type is not np.void)

@@ -1,4 +1,4 @@
-"""What a subject can do, what a law needs of it, and the keyword that gives what it lacks."""
+"""Capabilities of subjects, the requirements of laws, and the keywords that give a capability."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Capability(StrEnum):
-    """One thing that a law may need of a subject."""
+    """One thing that a subject can do, and that a law may need."""
 
     EXERCISE = "exercise"
     #: It trains a pytree of parameters, step by step.
@@ -38,7 +38,7 @@ class Capability(StrEnum):
 
 @dataclass(frozen=True)
 class Requirement:
-    """What a law needs: all capabilities of at least one alternative.
+    """The requirement of a law: all capabilities of at least one alternative.
 
     Written with `&` and `|`: `Capability.WRAPPER | Capability.REFREEZE & Capability.OPTIMIZER`.
     """
@@ -61,7 +61,7 @@ class Requirement:
         return " or ".join(" and ".join(each) for each in self.alternatives)
 
     def missing(self, capabilities: Collection[Capability]) -> str | None:
-        """Say what a subject with these capabilities lacks, or return None for nothing."""
+        """Say what a subject with these capabilities lacks; None where it lacks nothing."""
         gaps = [[c for c in each if c not in capabilities] for each in self.alternatives]
         if not all(gaps):
             return None
@@ -70,9 +70,9 @@ class Requirement:
         )
 
     def is_possible(self, kind: str, capabilities: Collection[Capability]) -> bool:
-        """Tell whether a subject of this kind can ever be judged by a law that needs this.
+        """Tell whether keywords can make a subject of this kind meet the requirement.
 
-        Only our own references have `Capability.REFERENCE`, which no keyword gives.
+        No keyword gives `Capability.REFERENCE`, which only our references have.
         """
         able = POSSIBLE[kind]
         if Capability.REFERENCE not in capabilities:
@@ -90,7 +90,7 @@ POSSIBLE: Mapping[str, frozenset[Capability]] = {
     "trainer": frozenset(Capability) - {Capability.EXERCISE, Capability.WRAPPER},
 }
 
-#: How a trainer gets what it lacks.
+#: How a trainer gets a capability that it lacks.
 _REMEDIES: Mapping[Capability, str] = {
     Capability.PREDICT: "`predict=` (a function of the state, or the module, and x)",
     Capability.LOSS: "`loss=` ('mse', or a NumPy function of prediction and targets)",
@@ -100,7 +100,7 @@ _REMEDIES: Mapping[Capability, str] = {
     Capability.MODEL_STATE: "`model_state=` (a function that returns the statistics of layers)",
     Capability.REFREEZE: "`refreeze=` (a function that freezes other leaves from now on)",
     Capability.OPTIMIZER: (
-        "a `create` that uses the optimizer which it is handed (this one has its own)"
+        "a `create` that uses the optimizer it is handed (this one has its own)"
     ),
     Capability.ROWS: "batches that the engine draws itself (no `batches=`)",
 }

@@ -13,11 +13,18 @@ from .signatures import UnusableSubject, require_call
 
 @dataclass(frozen=True)
 class Exercise:
-    """A function `fn(seed, x, y, lr) -> [loss, norm after, norm before]`, for one of two models.
+    """An exercise: one SGD step of a small network whose first layer is frozen.
 
-    `api="linen"`: x (N, D), y (N,), the first `Dense` of Dense(8), relu, Dense(1) is frozen.
-    `api="nnx"`: x (N, in), y (N, out), `l1` of Linear(in, 4), relu, Linear(4, out) is frozen.
-    Raises `UnusableSubject` where `fn` does not take four positional arguments.
+    Args:
+        fn: called as `fn(seed, x, y, lr)`. `seed` is a float with an integral value in uint32, `lr`
+            a float, `x` and `y` are float32 NumPy arrays. It returns three floats: the loss before
+            the step, the norm of the frozen kernel after it, and the norm before it.
+        api: the model. "linen": x (N, D), y (N,), the first `Dense` of Dense(8), relu, Dense(1) is
+            frozen. "nnx": x (N, in), y (N, out), `l1` of Linear(in, 4), relu, Linear(4, out) is
+            frozen.
+
+    Raises:
+        UnusableSubject: where `fn` does not take four positional arguments, or `api` is unknown.
     """
 
     fn: Callable[[float, Any, Any, float], Any]
@@ -34,12 +41,12 @@ class Exercise:
         return self.api
 
     declared = frozenset({Capability.EXERCISE})
-    #: An exercise claims all that its laws say.
+    #: An exercise promises all guarantees that its laws are about.
     promise = ("selected", "bits", "inert", "isolated")
 
     def read_problem(self, record: Any) -> ExerciseProblem:
-        """Return the problem of a record; raises `TypeError` where it is none for this API."""
+        """Return the problem of a record; raises `TypeError` where it is for another API."""
         problem = ExerciseProblem(**record)
         if problem.api != self.api:
-            raise TypeError(f"it is about {problem.api}, and the target is {self.api}")
+            raise TypeError(f"the problem is about {problem.api}, and the target is {self.api}")
         return problem

@@ -16,18 +16,33 @@ from .training import Training, copy_arrays
 @final
 @dataclass(frozen=True, eq=False)
 class LinenTrainer(Trainer):
-    """A trainer of a Flax Linen model, or of any other whose state is a pytree.
+    """A trainer of a Flax Linen model, or of any other model whose state is a pytree.
 
-    `create(seed, batch, optimizer)` returns a `TrainState`, or any state with `.params`;
-    `train_step(state, batch)` returns the next state and the loss. `seed` is an int in uint32,
-    `batch` has NumPy arrays `.x` and `.y`, `optimizer` is an Optax transformation.
+    Only `create`, `train_step` and `frozen` are needed. Each other keyword lets more laws run; a
+    `TrainState` needs none to show its parameters and its optimizer's state.
 
-    Keywords for what more it can do: `predict(state, x)`, `loss` ("mse" or a NumPy callable of
-    prediction and targets), `params(state)`, `with_params(state, params)`, `opt_state(state)`,
-    `model_state(state)`, `refreeze(state, frozen)`, `batches` (a strategy). What a `TrainState`
-    shows by itself needs no keyword. What `refreeze` freezes has to be part of the state that it
-    returns: a saved state that is restored brings its frozen set back. `predict` is the prediction
-    that `train_step` reports the loss of.
+    Args:
+        create: `create(seed, batch, optimizer)` returns a `TrainState`, or any state with
+            `.params`. `seed` is an int in uint32, `batch` has NumPy arrays `.x` and `.y`,
+            `optimizer` is an Optax transformation.
+        train_step: `train_step(state, batch)` returns the next state and the loss.
+        frozen: path prefixes, compared segment by segment, or a predicate on the path.
+        predict: `predict(state, x)` returns the prediction whose loss `train_step` reports.
+        loss: "mse", or a NumPy function `loss(prediction, y)`.
+        params: `params(state)` returns the parameters, where they are not `state.params`.
+        with_params: `with_params(state, params)` returns a state with other parameters.
+        opt_state: `opt_state(state)` returns the optimizer's state.
+        model_state: `model_state(state)` returns the statistics of layers.
+        refreeze: `refreeze(state, frozen)` returns a state that freezes other leaves from now on.
+            The frozen set has to be part of the state: a restored state brings its own back.
+        batches: a Hypothesis strategy of batches, for a model with its own inputs.
+        optimizers: under which optimizers the trainer promises to freeze: "common", "all",
+            `frostproof.Optimizers`, or a Hypothesis strategy of Optax transformations.
+        promise: the guarantees that it claims.
+
+    Raises:
+        UnusableSubject: where a function does not take these arguments, or an argument has another
+            type.
     """
 
     _calls: ClassVar = {
@@ -42,12 +57,12 @@ class LinenTrainer(Trainer):
     }
 
     def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
-        """Create a state; raises `UnusableSubject` where it has no parameters to look at."""
+        """Create a state; raises `UnusableSubject` where its parameters cannot be found."""
         state = self.create(seed, batch, optimizer)
         if self.params is None and not hasattr(state, "params"):
             raise UnusableSubject(
                 f"`create` returned a {type(state).__name__} without `.params`: "
-                "return a state that has it, or say where they are by `params=`"
+                "return a state that has it, or say by `params=` where the parameters are"
             )
         return _LinenTraining(self, state)
 

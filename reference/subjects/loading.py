@@ -1,4 +1,4 @@
-"""Loads what a user names, `pkg.mod:name` or `path/file.py:name`, as a subject of a known kind."""
+"""Loads a target, `pkg.mod:name` or `path/file.py:name`, as a subject of a known kind."""
 
 from __future__ import annotations
 
@@ -23,9 +23,14 @@ from .user_errors import error_text, let_through
 
 
 def load(target: str, kind: str | None = None) -> Any:
-    """Import a target and return it as a subject; `kind` settles what the object leaves open.
+    """Import a target and return it as a subject.
 
-    Raises `UnusableTarget` for anything that stands in the way, at import or in its signature.
+    Args:
+        target: `pkg.mod:name`, `path/file.py:name` or the alias of a reference.
+        kind: "linen", "nnx", "optax" or "trainer", where the object does not tell.
+
+    Raises:
+        UnusableTarget: if the import fails, or the object is not a subject of a known kind.
     """
     module, value = load_object(target)
     try:
@@ -35,9 +40,9 @@ def load(target: str, kind: str | None = None) -> Any:
 
 
 def load_object(target: str) -> tuple[ModuleType, Any]:
-    """Import a target of any kind and return its module and the object.
+    """Import a target of any kind, and return its module and the object.
 
-    Raises `UnusableTarget` for anything that stands in the way.
+    Raises `UnusableTarget` if the import fails.
     """
     place, separator, name = resolved(target).rpartition(":")
     if not separator or not place or not name:
@@ -52,9 +57,7 @@ def load_object(target: str) -> tuple[ModuleType, Any]:
         raise UnusableTarget(target, str(missing)) from None
     except BaseException as error:
         let_through(error)
-        raise UnusableTarget(
-            target, f"importing it raised {describe_error(error, place)}"
-        ) from None
+        raise UnusableTarget(target, f"the import raised {describe_error(error, place)}") from None
     try:
         return module, _attribute(module, name)
     except UnusableSubject as reason:
@@ -67,13 +70,13 @@ def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = 
     Raises `UnusableSubject` where the kind is unknown, ambiguous or contradicts `kind`.
     """
     if isinstance(value, type):
-        raise UnusableSubject(f"it is the class {value.__name__}, expected a function or a subject")
+        raise UnusableSubject(f"expected a function or a subject, got the class {value.__name__}")
     if isinstance(value, Exercise | OptaxFreeze | Trainer) or hasattr(value, "read_problem"):
         if kind not in (None, value.kind):
-            raise UnusableSubject(f"it is of kind {value.kind}, not for --as {kind}")
+            raise UnusableSubject(f"the kind of the subject is {value.kind}, not {kind} (--as)")
         return value
     if not callable(value):
-        raise UnusableSubject(f"it is a {type(value).__name__}, expected a function")
+        raise UnusableSubject(f"expected a function or a subject, got a {type(value).__name__}")
     if kind in ("linen", "nnx"):
         return Exercise(value, kind)  # type: ignore[arg-type]
     if kind == "trainer":
@@ -82,7 +85,7 @@ def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = 
         return OptaxFreeze(value)
     if not binds(value, 4):
         raise UnusableSubject(
-            f"{signature_of(value)} is of no known kind: an exercise is called as "
+            f"{signature_of(value)} is not of a known kind: an exercise is called as "
             "fn(seed, x, y, lr), an Optax wrapper as fn(optimizer, mask); for a trainer "
             f"{_TRAINERS}"
         )
@@ -96,7 +99,7 @@ _TRAINERS = (
 
 
 def describe_error(error: BaseException, place: str) -> str:
-    """Show type, message, and the file and line of the user's own code where it was raised."""
+    """Return type, message, and the file and line of the user's code that raised an exception."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
     frames = traceback.extract_tb(error.__traceback__)
@@ -107,13 +110,13 @@ def describe_error(error: BaseException, place: str) -> str:
 
 
 class _NotFound(Exception):
-    """There is no such file or module."""
+    """A file or module does not exist."""
 
 
 def _import_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
-        raise _NotFound("there is no such file")
+        raise _NotFound("the file does not exist")
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == str(path):
             return module
@@ -151,8 +154,8 @@ def _import_module(name: str) -> ModuleType:
         # The module itself, or a parent of it, and not something that it imports.
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise _NotFound(
-                f"there is no module {error.name!r} (is its folder the current one, "
-                "or is it installed?)"
+                f"the module {error.name!r} does not exist (is its folder the current one, or is "
+                "it installed?)"
             ) from None
         raise
 
@@ -164,7 +167,7 @@ def _attribute(module: ModuleType, name: str) -> Any:
             public = [name for name in dir(value) if not name.startswith("_")]
             close = get_close_matches(part, public, n=3, cutoff=0.5)
             hint = f"; did you mean {', '.join(close)}?" if close else ""
-            raise UnusableSubject(f"there is no {part!r} in it{hint}")
+            raise UnusableSubject(f"the module has no {name!r}{hint}")
         value = getattr(value, part)
     return value
 
@@ -175,7 +178,7 @@ def _imported_api(fn: Callable[..., Any], module: ModuleType | None) -> str:
     apis = _imports(module) & {"linen", "nnx"} if module else set()
     if len(apis) != 1:
         found = "both flax.linen and flax.nnx" if apis else "neither flax.linen nor flax.nnx"
-        raise UnusableSubject(f"its module imports {found}: add --as linen or --as nnx")
+        raise UnusableSubject(f"the module imports {found}: add --as linen or --as nnx")
     return apis.pop()
 
 

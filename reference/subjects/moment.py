@@ -1,4 +1,4 @@
-"""All that can be seen of a training at one moment, as snapshots."""
+"""Takes the moment of a training: snapshots of all its parts."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ..pytrees.snapshot import Copies, Snapshot, snapshot_of
 
 @dataclass(frozen=True)
 class Moment:
-    """All that can be seen of a training at one moment."""
+    """A training at one moment, as snapshots."""
 
     params: Snapshot
     #: The optimizer's state, where it can be found.
     opt_state: Snapshot | None = None
     #: Statistics of layers, such as running means.
     model_state: Snapshot | None = None
-    #: Whatever else the training carries: averaged copies, counters, keys.
+    #: Everything that the training carries, with averaged copies, counters and keys.
     rest: Snapshot | None = None
 
 
 def take_moment(params: Any, opt_state: Any, model_state: Any, everything: Any) -> Moment:
-    """Return the moment that these trees show; None stands for what there is not."""
+    """Return the moment that these trees show; None stands for a part that does not exist."""
     copies: Copies = {}
 
     def take(tree: Any) -> Snapshot | None:
@@ -30,6 +30,6 @@ def take_moment(params: Any, opt_state: Any, model_state: Any, everything: Any) 
 
     try:
         rest = take(everything)
-    except Exception:  # a state of the user's own making: two leaves of one path, no flattening
+    except Exception:  # a state of the user's that cannot be flattened, or has a path twice
         rest = None
     return Moment(snapshot_of(params, copies), take(opt_state), take(model_state), rest)

@@ -1,4 +1,4 @@
-"""Where an object of this process is found again: `module:name`, as a target would be typed."""
+"""Names an object of this process by the place where a script finds it: `module:name`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def target_of(subject: Any) -> str:
-    """Name a subject by the module that holds it, else by the function that it is made of.
+    """Name a subject by the module that holds it, or by the function that it is made of.
 
-    In the second case a script cannot import it, unless it is that function itself.
+    A script can import a name of the second sort only if the subject is that function.
     """
     fn = getattr(subject, "fn", None) or getattr(subject, "train_step", subject)
     home = getattr(fn, "__module__", None) or "?"
@@ -26,7 +26,7 @@ def target_of(subject: Any) -> str:
 def root_of(module: str) -> tuple[str, str]:
     """Return the folder from which a module is imported, and its name there.
 
-    The current folder for one that is not loaded here, or is none of a plain file.
+    The folder is the current one where the module is not loaded, or does not come from a file.
     """
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None:
@@ -41,7 +41,7 @@ def root_of(module: str) -> tuple[str, str]:
 
 
 def _modules(home: str) -> Iterator[Any]:
-    """The module of a subject's function, which most likely holds it, then all others."""
+    """Yield the module of a subject's function, which most likely holds it, then all others."""
     if home in sys.modules:
         yield sys.modules[home]
     for module in list(sys.modules.values()):

@@ -23,7 +23,7 @@ from .user_errors import remark
 _NO_PARAMETERS = (nnx.RngState, nnx.BatchStat, nnx.Cache, nnx.Intermediate, nnx.Perturbation)
 
 
-#: Flax trains such variables in some ways and not in others, and says so in words of JAX.
+#: Flax trains such variables in some ways only, and refuses others with messages of JAX.
 _REFUSED = (
     "the module has variables made with {}: some ways to differentiate, compile or update these "
     "are refused by Flax {} with JAX {}, so see whether the step trains ordinary variables"
@@ -35,15 +35,32 @@ _REFUSED = (
 class NnxTrainer(Trainer):
     """A trainer of a Flax NNX module.
 
-    `create(seed, batch, optimizer)` returns the module and an `nnx.Optimizer` (or whatever the
-    program trains with); `train_step(model, optimizer, batch)` trains in place and returns the
-    loss. `seed` is an int in uint32, `batch` has NumPy arrays `.x` and `.y`, `optimizer` is an
-    Optax transformation.
+    Parameters are the variables of type `nnx.Param`, and those that `frozen` names. Only `create`,
+    `train_step` and `frozen` are needed; each other keyword lets more laws run.
 
-    Keywords for what more it can do, as for `LinenTrainer`; they get the module, and `opt_state`
-    the optimizer. `refreeze(model, frozen)` changes the module in place or returns what takes its
-    place: a module, or (module, optimizer); one of three arguments gets (model, optimizer, frozen).
-    Parameters are the variables of type `nnx.Param`, and those that `frozen` names.
+    Args:
+        create: `create(seed, batch, optimizer)` returns the module and an `nnx.Optimizer`, or
+            whatever the program trains with. `seed` is an int in uint32, `batch` has NumPy arrays
+            `.x` and `.y`, `optimizer` is an Optax transformation.
+        train_step: `train_step(model, optimizer, batch)` trains in place and returns the loss.
+        frozen: path prefixes, compared segment by segment, or a predicate on the path.
+        predict: `predict(model, x)` returns the prediction whose loss `train_step` reports.
+        loss: "mse", or a NumPy function `loss(prediction, y)`.
+        params: `params(model)` returns the parameters, where they are others.
+        with_params: `with_params(model, params)` puts other parameters in place, or returns a
+            module that has them.
+        opt_state: `opt_state(optimizer)` returns the optimizer's state.
+        model_state: `model_state(model)` returns the statistics of layers.
+        refreeze: `refreeze(model, frozen)` or `refreeze(model, optimizer, frozen)` freezes other
+            leaves from now on, in place or by returning a module or (module, optimizer).
+        batches: a Hypothesis strategy of batches, for a model with its own inputs.
+        optimizers: under which optimizers the trainer promises to freeze: "common", "all",
+            `frostproof.Optimizers`, or a Hypothesis strategy of Optax transformations.
+        promise: the guarantees that it claims.
+
+    Raises:
+        UnusableSubject: where a function does not take these arguments, or an argument has another
+            type.
     """
 
     _calls: ClassVar = {
@@ -72,7 +89,7 @@ class NnxTrainer(Trainer):
 
 
 def _ways_of_keeping(model: Any) -> str:
-    """Name the ways of keeping a value that the module's variables have beside the ordinary one."""
+    """Return in words by which unusual options the module's variables were made."""
     variables = jax.tree.leaves(nnx.state(model), is_leaf=lambda x: isinstance(x, nnx.Variable))
     ways = ("hijax", "ref")
     return " and ".join(
@@ -133,9 +150,9 @@ class _NnxTraining:
     def moment(self) -> Moment:
         try:
             whole = self.everything()
-        except Exception:  # an object of the user's own making, which NNX cannot look into
+        except Exception:  # an object of the user's that NNX cannot look into
             return take_moment(self.params(), self.opt_state(), self.model_state(), None)
-        # One walk over module and optimizer shows all there is: each takes milliseconds.
+        # One walk over module and optimizer shows everything: each walk takes milliseconds.
         own = self.trainer
         empty: nnx.State[Any, Any] = nnx.State({})
         module = whole.get(0, empty)
@@ -166,7 +183,7 @@ class _NnxTraining:
         return isinstance(self.optimizer, nnx.Pytree)
 
     def traceable(self) -> Callable[[Any], Any]:
-        # Of a model of its own: an `nnx.jit` inside leaves tracers in the one that it is traced on.
+        # On a copy of the model: an `nnx.jit` inside leaves tracers in the model it is traced on.
         graph, state = nnx.split(self.model)
         return lambda x: self.trainer.predict(nnx.merge(graph, state), x)  # type: ignore[misc]
 

@@ -14,12 +14,17 @@ from .targets import DEFAULT_PROMISE
 
 @dataclass(frozen=True)
 class OptaxFreeze:
-    """A function `fn(optimizer, mask) -> optimizer` that keeps it from moving masked leaves.
+    """An Optax wrapper: a function that keeps an optimizer from moving some leaves.
 
-    `mask` is a tree of bools like the parameters, True = frozen. `optimizers` tells under which
-    optimizers it promises to freeze: "common", "all" or a strategy of
-    `frostproof.strategies.optimizers`; `promise` which guarantees. Raises `UnusableSubject` where
-    `fn` does not take two positional arguments.
+    Args:
+        fn: called as `fn(optimizer, mask)`; it returns an Optax transformation. `mask` is a tree of
+            bools like the parameters, True = frozen.
+        optimizers: under which optimizers it promises to freeze: "common", "all",
+            `frostproof.Optimizers`, or a Hypothesis strategy of Optax transformations.
+        promise: the guarantees that it claims.
+
+    Raises:
+        UnusableSubject: where `fn` does not take two positional arguments.
     """
 
     fn: Callable[[Any, Any], Any]

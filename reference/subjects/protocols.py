@@ -21,11 +21,11 @@ class Subject(Protocol):
 
     @property
     def promise(self) -> Collection[str]:
-        """The guarantees that it claims."""
+        """The guarantees that the subject claims."""
 
     @property
     def declared(self) -> frozenset[Capability]:
-        """What it can do by its kind and its keywords, before anybody has tried it."""
+        """The capabilities that its kind and its keywords give it, before a trial run."""
 
     def read_problem(self, record: Mapping[str, Any]) -> Problem:
         """Return the problem of a record; raises `ValueError`, `TypeError` or `KeyError`."""

@@ -1,4 +1,4 @@
-"""How a user's functions are called: whether their arguments bind, and what to say where not."""
+"""Checks how a user's functions are called: whether their arguments bind, and which would."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class UnusableSubject(ValueError):
-    """The code cannot be judged: it is of no known kind, or its arguments do not bind."""
+    """The code cannot be judged: its kind is unknown, or its arguments do not bind."""
 
 
 def binds(fn: Callable[..., Any], count: int) -> bool:
@@ -21,13 +21,18 @@ def binds(fn: Callable[..., Any], count: int) -> bool:
 
 
 def require_call(fn: Any, name: str, *calls: str) -> None:
-    """Raise `UnusableSubject` where a function cannot be called in any of the ways shown.
+    """Raise `UnusableSubject` where a function cannot be called in any of these ways.
 
-    A callable of C may hide its signature: it is taken as it is.
+    A function without a signature, as some of C are, is taken as it is.
+
+    Args:
+        fn: the user's function.
+        name: its name in messages, such as "an Optax wrapper".
+        calls: the ways to call it, such as "fn(optimizer, mask)".
     """
     said = f"{name} is called as {' or '.join(calls)}"
     if not callable(fn):
-        raise UnusableSubject(f"{said}: {fn!r} is no function")
+        raise UnusableSubject(f"{said}: {fn!r} is not a function")
     try:
         signature = inspect.signature(fn)
     except (TypeError, ValueError):
@@ -48,7 +53,7 @@ def require_collection(name: str, value: Any) -> None:
     """Raise `UnusableSubject` for a string where a collection of strings belongs."""
     if isinstance(value, str):
         raise UnusableSubject(
-            f"`{name}` must be a collection of names, got {value!r}: ({value!r},)"
+            f"`{name}` must be a collection of names, got {value!r}: write ({value!r},)"
         )
 
 

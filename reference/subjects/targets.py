@@ -1,4 +1,4 @@
-"""What a user may name as a target: kinds, the references by their aliases, and the error.
+"""Targets: the kinds of subjects, the references by their aliases, and the error of a bad one.
 
 Reports, baselines and measured files name a reference by its alias, so that they can be compared
 across layouts. The dotted name is understood, too, and so are those that earlier releases had.

@@ -19,7 +19,7 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """What `LinenTrainer` and `NnxTrainer` share; those two say how their functions are called."""
+    """The fields and checks that all trainers share; each says how its functions are called."""
 
     create: Function
     train_step: Function
@@ -44,7 +44,7 @@ class Trainer:
     steps: Collection[int] | None = None
 
     kind: ClassVar[str] = "trainer"
-    #: How its functions are called, by their names; of those in one entry, any may serve.
+    #: The ways to call each function, by its name; one of them has to bind.
     _calls: ClassVar[dict[str, tuple[str, ...]]]
 
     def __post_init__(self) -> None:
@@ -81,7 +81,7 @@ class Trainer:
 
     @property
     def declared(self) -> frozenset[Capability]:
-        """What it can do by its keywords, before anybody has tried it."""
+        """The capabilities that its keywords give it, before a trial run."""
         can = {Capability.TREE, Capability.TRAINER, Capability.OPTIMIZER}
         can |= {each for each in (Capability.LOSS, Capability.REFREEZE) if getattr(self, each)}
         if self.loss == "mse":

@@ -1,4 +1,4 @@
-"""A training that is under way: the small protocol beneath every trainer."""
+"""The protocol of a training that is under way, which every trainer implements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .moment import Moment
 
 
 class Training(Protocol):
-    """One training that is under way, as its trainer begins and holds it."""
+    """One training that is under way: a trainer has begun it, and it holds the state."""
 
     #: The trainer that began it.
     trainer: Any
@@ -28,7 +28,7 @@ class Training(Protocol):
 
     @abstractmethod
     def step(self, batch: Batch) -> Any:
-        """Train on a batch; returns what the program reports as its loss."""
+        """Train on a batch, and return the loss that the program reports."""
 
     @abstractmethod
     def opt_state(self) -> Any:
@@ -36,11 +36,11 @@ class Training(Protocol):
 
     @abstractmethod
     def model_state(self) -> Any:
-        """Return the statistics of layers, or None where there are none."""
+        """Return the statistics of layers, or None where the model has none."""
 
     @abstractmethod
     def everything(self) -> Any:
-        """Return all that the training carries from step to step, a pytree."""
+        """Return everything that the training carries from step to step, as a pytree."""
 
     @abstractmethod
     def set_everything(self, state: Any) -> None:
@@ -48,19 +48,19 @@ class Training(Protocol):
 
     @abstractmethod
     def moment(self) -> Moment:
-        """Return snapshots of all that can be seen now."""
+        """Return snapshots of the training as it is now."""
 
     @abstractmethod
     def save(self) -> Any:
-        """Return a copy of all there is to go back to, what is static included."""
+        """Return a copy of everything to go back to, static parts included."""
 
     @abstractmethod
     def restore(self, saved: Any) -> None:
-        """Go back to what was saved."""
+        """Go back to a saved copy."""
 
     @abstractmethod
     def carries_all(self) -> bool:
-        """Tell whether that is really all: no state in an object of the user's own."""
+        """Tell whether `everything` is all, and no object of the user's holds further state."""
 
     @abstractmethod
     def predict(self, x: Any) -> Any:
@@ -68,7 +68,7 @@ class Training(Protocol):
 
     @abstractmethod
     def traceable(self) -> Callable[[Any], Any]:
-        """Return `predict` as a function that may be traced without a trace being left behind."""
+        """Return `predict` as a function that JAX can trace without changing the training."""
 
     @abstractmethod
     def refreeze(self, frozen: tuple[str, ...]) -> None:
@@ -78,7 +78,7 @@ class Training(Protocol):
 def copy_arrays(state: Any) -> Any:
     """Copy a state's arrays, keys among them, so that no later step donates or changes them.
 
-    Of a reference, in which an NNX variable made with `ref=True` keeps its value, the value.
+    A reference, in which an NNX variable made with `ref=True` keeps its value, gives that value.
     """
 
     def copy(leaf: Any) -> Any:

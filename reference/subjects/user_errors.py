@@ -1,4 +1,4 @@
-"""What may end a user's code: exceptions of every kind, but for those that end the run itself."""
+"""Handles exceptions of a user's code: which ones end the run, and how messages show the others."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _OTHERS = tuple(
         *(Path(__file__).parents[1] / room for room in ("observation", "optimizers", "subjects")),
     }
 )
-#: How a note of ours on an exception of a user's code begins.
+#: The beginning of our notes on an exception of a user's code.
 _REMARK = "frostproof: "
 
 
 def let_through(error: BaseException) -> None:
-    """Raise again what ends a run, such as Ctrl-C, unless only the user's code can have raised it.
+    """Raise an exception again that ends the run, such as Ctrl-C.
 
-    Where SIGINT is ignored, as in a process of frostproof's own, nobody else interrupts anything.
+    In a process that ignores SIGINT, as ours do, only the user's code can have raised it: there it
+    ends nothing.
     """
     ends_the_run = not isinstance(error, Exception | SystemExit)
     if ends_the_run and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
@@ -32,12 +33,12 @@ def let_through(error: BaseException) -> None:
 
 
 def remark(error: BaseException, text: str) -> None:
-    """Add what `error_text` says of an exception beside its own message."""
+    """Add a remark to an exception, which `error_text` shows behind its message."""
     error.add_note(_REMARK + text)
 
 
 def printable(text: str) -> str:
-    """In one line that any terminal and file takes: no control codes, no halves of characters."""
+    """Return a text in one line, without control codes and halves of characters."""
     shown = " ".join(text.split())
     if shown.isprintable():
         return shown
@@ -45,7 +46,7 @@ def printable(text: str) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """Type and message in one line, of exceptions whose message cannot be had or has no end too."""
+    """Return type and message of an exception in one line, whatever its message does."""
     name = type(error).__name__
     try:
         message = printable(str(error))
@@ -60,9 +61,9 @@ def error_text(error: BaseException) -> str:
 
 
 def own_line(error: BaseException) -> str | None:
-    """Return the file and line of the user's own code that an exception came through last.
+    """Return the last line of the user's code that an exception came through, as "file, line N".
 
-    None where no frame is the user's, such as for a call that Python itself refuses.
+    None where no frame is the user's, as for a call that Python itself refuses.
     """
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)

@@ -1,4 +1,4 @@
-"""Prints the law book: all laws in a line each, or one in full."""
+"""Prints the law book: every law in two lines, or one law in full."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def print_law(id: str) -> None:
             console.print(f"  budget     at least {share:.0%} of examples: {escape(label)}")
         for label, share in law.evidence.items():
             console.print(
-                f"  evidence   at least {share:.0%} of examples: {escape(label)}; it is not run on "
-                "a subject that shows less"
+                f"  evidence   at least {share:.0%} of examples: {escape(label)}; the law does not "
+                "run on a subject that shows less"
             )
         console.print(f"  a failure usually means\n    {escape(law.meaning)}")
 

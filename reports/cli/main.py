@@ -1,4 +1,4 @@
-"""The command `frostproof` and its subcommands. Says in one line what a user got wrong."""
+"""The command `frostproof` and its subcommands. A user's mistake gets one line and no traceback."""
 
 from __future__ import annotations
 
@@ -18,20 +18,27 @@ UNJUDGED = 2
 
 
 class Parser(argparse.ArgumentParser):
-    """Ends with one line and status 2, without the usage text that would hide it."""
+    """A parser that ends with one line and status 2, without the usage text that would hide it."""
 
     def error(self, message: str) -> NoReturn:
-        """End the process."""
+        """End the process with a message."""
         self.exit(UNJUDGED, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, 1, or 2 with one line on standard error."""
+    """Run the command.
+
+    Args:
+        arguments: the words after `frostproof`; by default those of the process.
+
+    Returns:
+        The exit status: 0, 1, or 2 with one line on standard error.
+    """
     return run(_parser(), arguments)
 
 
 def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
-    """Run what a parser makes of the arguments, and return its exit status."""
+    """Parse the arguments, run the subcommand, and return its exit status."""
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -61,7 +68,7 @@ def _parser() -> Parser:
         "verify",
         help="judge code by the law book",
         description="Judge code by the law book. Exit status: 0 everything promised held; "
-        "1 something promised was refuted, vacuous or in error; 2 it could not be judged.",
+        "1 something promised was refuted, vacuous or in error; 2 the code could not be judged.",
     )
     verify.set_defaults(run=_verify)
     verify.add_argument(
@@ -95,7 +102,7 @@ def _parser() -> Parser:
         "--show-script", action="store_true", help="print the scripts of counterexamples, too"
     )
     verify.add_argument("--device", choices=DEVICES, help="judge on this device of JAX")
-    verify.add_argument("--timeout", type=float, metavar="S", help="seconds a law may take")
+    verify.add_argument("--timeout", type=float, metavar="S", help="seconds per law")
     verify.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html and .json, and more"
     )
@@ -112,8 +119,8 @@ def _parser() -> Parser:
     replay = commands.add_parser("replay", help="run recorded counterexamples again")
     replay.set_defaults(run=_replay)
     replay.add_argument("report", type=Path, metavar="REPORT", help="a report.json or its folder")
-    replay.add_argument("id", nargs="?", help="one row of it, or one law")
-    replay.add_argument("--target", required=True, help="the code to run them on")
+    replay.add_argument("id", nargs="?", help="the id of one row, or of one law")
+    replay.add_argument("--target", required=True, help="the code to run the counterexamples on")
     replay.add_argument("--as", dest="kind", choices=KINDS, help="the kind of the target")
 
     compare = commands.add_parser(
@@ -125,18 +132,22 @@ def _parser() -> Parser:
     )
     compare.set_defaults(run=_compare)
     compare.add_argument("old", type=Path, metavar="OLD", help="a report.json or its folder")
-    compare.add_argument("new", type=Path, metavar="NEW", help="likewise")
+    compare.add_argument("new", type=Path, metavar="NEW", help="the newer one")
     compare.add_argument(
         "--baseline", type=Path, metavar="FILE", help="known failures, with reasons and last days"
     )
-    compare.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
+    compare.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the comparison as Markdown too"
+    )
 
     add_diff(commands)
 
-    merge = commands.add_parser("merge", help="make one report of the parts of a run")
+    merge = commands.add_parser("merge", help="make one report from the parts of a run")
     merge.set_defaults(run=_merge)
     merge.add_argument("parts", nargs="+", type=Path, metavar="DIR", help="a folder with a report")
-    merge.add_argument("-o", dest="into", type=Path, metavar="DIR", required=True, help="where to")
+    merge.add_argument(
+        "-o", dest="into", type=Path, metavar="DIR", required=True, help="the folder to write"
+    )
     return parser
 
 

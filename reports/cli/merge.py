@@ -1,4 +1,4 @@
-"""`frostproof merge`: writes the parts of one run as one report."""
+"""`frostproof merge`: merges the parts of one run into one report."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ from ..results.report import Report
 
 
 def write_merged(folders: Iterable[Path], into: Path) -> Report:
-    """Merge the reports of some folders into another folder; raises a `ValueError`."""
+    """Merge reports, and write the result.
+
+    Args:
+        folders: the folders of the parts.
+        into: the folder to write; it is made if it does not exist.
+
+    Raises:
+        ValueError: for a report that cannot be read, or a folder that cannot be written.
+    """
     merged = merge([read_report(folder) for folder in folders])
     try:
         write_report(merged, into)
     except OSError as error:
-        raise ValueError(f"-o {into}: {error.strerror}: it cannot be written") from None
+        raise ValueError(f"-o {into}: {error.strerror}: the report cannot be written") from None
     return merged

@@ -18,22 +18,31 @@ from ..results.row import Row
 
 
 def print_replay(report: Path, id: str | None, target: str, kind: str | None) -> int:
-    """Print `fixed` or `failed` for each recorded counterexample; returns 0 if all are fixed.
+    """Print `fixed` or `failed` for each recorded counterexample.
 
-    Those of the same target, where the report has some: a program that was renamed gets them all.
+    Args:
+        report: a report.json or its folder.
+        id: the id of one row or one law; None for all counterexamples.
+        target: the code to run. Where the report has counterexamples of this target, only those
+            are run; else all are, since the program may have been renamed.
+        kind: the kind of the target, if its signature does not tell.
 
-    Raises a `ValueError` for a report that cannot be read, an id that is not in it, a target that
-    cannot be loaded, and one of another kind than the counterexamples.
+    Returns:
+        The exit status: 0 if all counterexamples are fixed, else 1.
+
+    Raises:
+        ValueError: for a report that cannot be read, an id that it does not have, a target that
+            cannot be loaded, or one of another kind than the counterexamples.
     """
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     rows = [row for row in read_report(report).rows if row.counterexample]
     if id is not None:
         rows = [row for row in rows if id in (row.id, row.law)]
         if not rows:
-            raise ValueError(f"{report}: it holds no counterexample for {id!r}")
+            raise ValueError(f"{report}: the report has no counterexample for {id!r}")
     rows = [row for row in rows if row.subject == target] or rows
     if not rows:
-        console.print("the report holds no counterexample")
+        console.print("the report has no counterexample")
         return 0
     failed = 0
     with Worker(TIMEOUT) as worker:
@@ -50,9 +59,9 @@ def print_replay(report: Path, id: str | None, target: str, kind: str | None) ->
 
 def _replayed(worker: Worker, target: str, kind: str | None, row: Row) -> str | None:
     if row.law not in BY_ID:
-        raise ValueError(f"{row.id}: there is no law {row.law!r} any more")
+        raise ValueError(f"{row.id}: the law book has no law {row.law!r} any more")
     try:
         problems = row.counterexample["problems"] if row.counterexample else []
         return worker.replay(target, kind, row.law, problems)
     except (Unreadable, TypeError, KeyError) as error:
-        raise ValueError(f"{row.id}: its counterexample cannot be read: {error}") from None
+        raise ValueError(f"{row.id}: the counterexample cannot be read: {error}") from None

@@ -1,7 +1,7 @@
-"""A baseline: failures that are known, each with a reason and a day on which that ends to count.
+"""A baseline: known failures, each with a reason and the last day on which it is excused.
 
-A TOML file of tables `[[known]]`, with `id` (a row's id `subject::law`, or a glob on it), `reason`
-and `expires`, the last day of it.
+It is a TOML file of tables `[[known]]`, with `id` (a row's id `subject::law`, or a glob on it),
+`reason` and `expires`, the last day.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _KEYS = {"id", "reason", "expires"}
 
 
 class UnreadableBaseline(ValueError):
-    """A baseline is missing, no TOML, or lacks something: one line that says what."""
+    """A baseline is missing, is not TOML, or has a wrong entry: one line says which."""
 
 
 @dataclass(frozen=True)
@@ -30,42 +30,47 @@ class Known:
     expires: date
 
     def covers(self, id: str) -> bool:
-        """Whether a row of this id is meant."""
+        """Tell whether the entry is about a row of this id."""
         return self.id == id or fnmatchcase(id, self.id)
 
     def expired(self, today: date) -> bool:
-        """Whether its last day is over."""
+        """Tell whether the last day is over."""
         return today > self.expires
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The entries of a file, on a day."""
+    """The entries of a file, and the day on which they are looked at."""
 
     entries: tuple[Known, ...] = ()
     today: date = date.min
 
     def find(self, id: str) -> Known | None:
-        """Return the first entry that covers a row, one that still counts before one that expired.
+        """Return the first entry that covers a row; one that has expired comes last.
 
-        The day after the last one it is as if there were no entry, but that a report names it.
+        An entry that has expired excuses nothing, but a comparison names it.
         """
         covering = [entry for entry in self.entries if entry.covers(id)]
         return min(covering, key=lambda entry: entry.expired(self.today), default=None)
 
     def stale(self, failing: Collection[str]) -> list[Known]:
-        """Return the entries that cover nothing of what fails: there is nothing to excuse."""
+        """Return the entries that cover no failing row, and have nothing to excuse."""
         return [each for each in self.entries if not any(each.covers(id) for id in failing)]
 
     def expired(self) -> list[Known]:
-        """Return the entries of which the last day is over."""
+        """Return the entries whose last day is over."""
         return [entry for entry in self.entries if entry.expired(self.today)]
 
 
 def read_baseline(path: Path | None, today: date | None = None) -> Baseline:
-    """Return the entries of a file, none without one; raises `UnreadableBaseline`.
+    """Read a baseline.
 
-    Days are those of UTC, on a laptop as in CI.
+    Args:
+        path: the TOML file, or None for a baseline without entries.
+        today: the day to judge by; by default today in UTC, on a laptop as in CI.
+
+    Raises:
+        UnreadableBaseline: in one line that names the file.
     """
     today = today or datetime.now(UTC).date()
     if path is None:
@@ -74,10 +79,10 @@ def read_baseline(path: Path | None, today: date | None = None) -> Baseline:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnreadableBaseline(f"{path}: {error.strerror}") from None
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise UnreadableBaseline(f"{path}: it is no TOML: {error}") from None
+    except ValueError as error:  # it is not TOML, or not UTF-8
+        raise UnreadableBaseline(f"{path}: this file is not TOML: {error}") from None
     if content.keys() - {"known"} or not isinstance(content.get("known", []), list):
-        raise UnreadableBaseline(f"{path}: a baseline consists of [[known]] tables alone")
+        raise UnreadableBaseline(f"{path}: a baseline must consist of [[known]] tables alone")
     return Baseline(tuple(_entries(path, content.get("known", []))), today)
 
 

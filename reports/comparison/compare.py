@@ -1,4 +1,4 @@
-"""What changed between two runs: what broke, what got fixed, what is new, what no longer ran."""
+"""Compares two runs: which laws broke, got fixed, are new, are gone or no longer run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Kind = Literal["regressed", "gone", "not run", "failing", "fixed", "new"]
 #: Each kind in words, the most urgent first.
 KINDS: Mapping[Kind, str] = {
     "regressed": "regressed",
-    "gone": "gone: judged before, and not there any more",
-    "not run": "no longer run: there, and without a verdict",
+    "gone": "gone: judged before, and missing now",
+    "not run": "no longer run: judged before, and without a verdict now",
     "failing": "still failing",
     "fixed": "fixed",
     "new": "new",
 }
-#: What is worth an alarm, where it was promised: a law that fails, or is lost.
+#: The changes of promised laws that raise an alarm: a law fails, or is lost.
 _ALARMING = ("regressed", "gone", "not run")
 #: How much worse a verdict is than another.
 _BADNESS = {"held": 0, "proved": 0, "not-run": 0, "vacuous": 1, "error": 2, "refuted": 2}
@@ -30,44 +30,44 @@ NOTHING_KNOWN = Baseline()
 
 @dataclass(frozen=True)
 class Change:
-    """One law on one subject, of which the verdicts differ or fail both times."""
+    """One law on one subject whose verdicts differ, or fail both times."""
 
     id: str
     kind: Kind
     before: Row | None
     after: Row | None
-    #: The entry of the baseline that is about it, and whether that still counts.
+    #: The entry of the baseline that covers the row, and whether it still excuses.
     known: Known | None = None
     excused: bool = False
 
     @property
     def promised(self) -> bool:
-        """Whether the subject claimed it, then or now: to drop a promise hides no failure."""
+        """Whether the subject promised it, then or now: dropping a promise hides no failure."""
         return any(row.promised for row in (self.before, self.after) if row)
 
     @property
     def fails(self) -> bool:
-        """Whether it is something that a baseline can excuse: a failure, or a law that is lost."""
+        """Whether a baseline can excuse it: a failure, or a law that is lost."""
         return self.kind in _ALARMING or self.kind == "failing"
 
     @property
     def alarms(self) -> bool:
-        """Whether it fails the comparison.
+        """Whether it makes the comparison fail.
 
-        A failure that was there before does so on the day after its entry in the baseline ended.
+        An old failure does from the day after its entry in the baseline ended.
         """
         overdue = self.kind == "failing" and self.known is not None
         return self.promised and not self.excused and (self.kind in _ALARMING or overdue)
 
     @property
     def verdicts(self) -> str:
-        """Say what became of the verdict: `held → refuted`."""
+        """The verdicts before and now: `held → refuted`."""
         before, after = (row.verdict if row else "none" for row in (self.before, self.after))
         return before if before == after else f"{before} → {after}"
 
     @property
     def reason(self) -> str:
-        """Say why the verdict is what it is, or was."""
+        """The reason of the verdict now, or of the last one there was."""
         row = self.after or self.before
         return (row.reason if row else None) or ""
 
@@ -85,27 +85,27 @@ class Comparison:
 
     @property
     def exit_status(self) -> int:
-        """1 where a promised law fails or is lost that was not before, else 0."""
+        """1 where a change raises an alarm, else 0."""
         return 1 if self.alarms else 0
 
     @property
     def alarms(self) -> list[Change]:
-        """What makes the exit status 1, the most urgent first."""
+        """The changes that raise an alarm, the most urgent first."""
         return [change for kind in KINDS for change in self.of_kind(kind) if change.alarms]
 
     def of_kind(self, kind: Kind) -> list[Change]:
-        """Return the changes of a kind, alarms first and what nobody promised last."""
+        """Return the changes of a kind: alarms first, laws that were never promised last."""
         found = [change for change in self.changes if change.kind == kind]
         return sorted(found, key=lambda each: (not each.alarms, not each.promised))
 
     @property
     def stale(self) -> list[Known]:
-        """Entries of the baseline that excuse nothing: they can be taken out."""
+        """The entries of the baseline that excuse nothing, and can be removed."""
         return self.baseline.stale([change.id for change in self.changes if change.fails])
 
     @property
     def versions(self) -> dict[str, tuple[str, str]]:
-        """Packages of which the two runs had different versions, with both."""
+        """The packages whose versions differ between the runs, with both versions."""
         before, after = self.before.versions, self.after.versions
         return {
             name: (before.get(name, "none"), after.get(name, "none"))
@@ -117,7 +117,11 @@ class Comparison:
 def compare(before: Report, after: Report, baseline: Baseline | None = None) -> Comparison:
     """Compare two reports row by row.
 
-    Where each has a single subject, of another name, that is taken for the same under a new name.
+    Args:
+        before: the older report.
+        after: the newer report. Where each report has a single subject and the names differ, they
+            are taken for one program under a new name.
+        baseline: known failures; by default there are none.
     """
     baseline = baseline or NOTHING_KNOWN
     renamed = _renamed(before, after)
@@ -136,7 +140,7 @@ def compare(before: Report, after: Report, baseline: Baseline | None = None) -> 
 
 
 def _kind(before: Row | None, after: Row | None) -> Kind | None:
-    """Return what became of a law on a subject; None if nothing did."""
+    """Return how a law on a subject changed; None where it did not."""
     ran = before is not None and before.verdict != "not-run"
     failed = before is not None and before.verdict in FAILING
     if after is None:

@@ -30,16 +30,26 @@ _BRIEFLY = {
     "not run": "no longer run",
     "failing": "failing beyond their last day",
 }
-#: Laws that are named in a line.
+#: The most laws that a line names.
 _NAMED = 5
-#: Of what needs nobody's attention, such as all laws of a first night.
+#: The most changes that are listed where none of them raises an alarm, as in a first night.
 _MOST = 30
 
 
 def print_compared(before: Path, after: Path, baseline: Path | None, markdown: Path | None) -> int:
-    """Print what changed between two reports, and return the exit status.
+    """Print the changes between two reports.
 
-    Raises a `ValueError` for a file that cannot be read or written.
+    Args:
+        before: the older report.json, or its folder.
+        after: the newer one.
+        baseline: a TOML file of known failures, if there is one.
+        markdown: where to write the comparison as Markdown too.
+
+    Returns:
+        The exit status: 1 where a promised law regressed or is lost, else 0.
+
+    Raises:
+        ValueError: for a file that cannot be read or written.
     """
     known = read_baseline(baseline)
     comparison = compare(read_report(before), read_report(after), known)
@@ -53,7 +63,7 @@ def print_compared(before: Path, after: Path, baseline: Path | None, markdown: P
 
 
 def conclusion(comparison: Comparison) -> str:
-    """Say in a line whether there is something to do."""
+    """Say in one line whether a promised law regressed."""
     alarms = comparison.alarms
     if not alarms:
         return "nothing promised regressed"
@@ -65,7 +75,7 @@ def conclusion(comparison: Comparison) -> str:
 
 
 def facts(comparison: Comparison) -> list[str]:
-    """Say what was compared: how much ran each time, on which versions, under which name."""
+    """Say how much ran each time, on which versions, and under which name."""
     lines = [f"before: {_extent(comparison.before)}", f"now: {_extent(comparison.after)}"]
     lines += [f"{name} {old} → {new}" for name, (old, new) in comparison.versions.items()]
     if comparison.renamed:
@@ -76,12 +86,12 @@ def facts(comparison: Comparison) -> list[str]:
 def _extent(report: Report) -> str:
     summary = report.summary
     examples = sum(row.examples for row in report.rows)
-    ended = "" if report.finished else ", and ended before all was judged"
+    ended = "" if report.finished else ", and ended before all laws were judged"
     return f"ran {summary['ran']} of {summary['of']} laws on {examples} examples{ended}"
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print what changed, the most urgent first."""
+    """Print the changes, the most urgent first."""
     for line in facts(comparison):
         console.print(f"[dim]{escape(line)}[/]")
     for kind, changes, more in _sections(comparison):
@@ -117,7 +127,7 @@ def comparison_markdown(comparison: Comparison, title: str = "What changed") -> 
 
 
 def remarks(change: Change) -> Iterator[str]:
-    """Say why the verdict is what it is, whether it was promised, and what is known of it."""
+    """Say why the verdict is as it is, whether it is promised, and whether a baseline knows it."""
     if change.reason and change.kind != "fixed":
         yield change.reason
     if not change.promised:
@@ -131,10 +141,10 @@ def remarks(change: Change) -> Iterator[str]:
 
 
 def of_baseline(comparison: Comparison) -> list[str]:
-    """Say which entries of the baseline are to be looked at."""
+    """Say which entries of the baseline need attention."""
     expired, stale = comparison.baseline.expired(), comparison.stale
     lines = [f"expired on {each.expires}: {_entry(each)}" for each in expired if each not in stale]
-    return lines + [f"stale, since it fails no more: {_entry(each)}" for each in stale]
+    return lines + [f"stale, since nothing fails: {_entry(each)}" for each in stale]
 
 
 def _entry(known: Known) -> str:
@@ -142,9 +152,9 @@ def _entry(known: Known) -> str:
 
 
 def _sections(comparison: Comparison) -> Iterator[tuple[Kind, list[Change], int]]:
-    """Yield each kind that occurs, with what to show of it and how much is left out.
+    """Yield each kind that occurs, the changes to show, and the number of those left out.
 
-    Alarms are all shown.
+    All alarms are shown.
     """
     for kind in KINDS:
         changes = comparison.of_kind(kind)

@@ -1,4 +1,4 @@
-"""Where the parts of a merged report disagree: a law holds on one release and not on another."""
+"""Finds where the parts of a merged report disagree, as where a law held on one release alone."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from ..results.row import WORST
 
 
 def disagreements(report: Report) -> dict[str, list[tuple[str, str]]]:
-    """Return the laws on which parts disagree: by id, each verdict with what the part ran on.
+    """Return the laws on which parts disagree.
 
-    Of versions, those which not all parts share; of parts with the same ones, the seed.
+    Returns:
+        By row id, each verdict with what tells its part from the others: the versions that not all
+        parts share, or the seed where they share all.
     """
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for part in report.parts:
@@ -26,7 +28,7 @@ def disagreements(report: Report) -> dict[str, list[tuple[str, str]]]:
 
 
 def _told_apart(part: Part, parts: Sequence[Part]) -> str:
-    """Say by what a part differs from the others."""
+    """Say in what a part differs from the others."""
     differing = [
         f"{name} {version}"
         for name, version in part.versions.items()

@@ -1,4 +1,4 @@
-"""A report as JUnit XML, which CI systems read: a case for each law on each subject."""
+"""A report as JUnit XML, which CI systems read: one case per law and subject."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..results.row import Row
 from .registry import register
 from .wording import explain
 
-#: What XML 1.0 has no character for: a subject may have raised it all the same.
+#: Characters that XML 1.0 cannot hold; a subject may have raised them all the same.
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(report: Report) -> str:
-    """Return a suite for each subject; law and subject are properties of each case.
+    """Return one suite per subject; law and subject are properties of each case.
 
-    What is refuted beyond the promise is skipped, with the reason: it fails nothing.
+    A law that is refuted beyond the promise is skipped, with the reason: it fails nothing.
     """
     root = Xml.Element("testsuites", {"name": "frostproof"} | _counts(report.rows))
     by_subject: dict[str, list[Row]] = {}

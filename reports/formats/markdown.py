@@ -19,14 +19,14 @@ _SIGNS = {
     "not-run": "➖",
     "proved": "✅",
 }
-#: GitHub shows no summary of more than 1 MiB: what is left out is counted, and report.html has it.
+#: GitHub shows summaries of at most 1 MiB: parts that are left out are counted.
 _MOST_BYTES = 900_000
 _MOST_ROWS = 1000
 _HEAD = ["| subject | law | guarantee | verdict | examples | |", "|---|---|---|---|---:|---|"]
 
 
 def markdown(report: Report) -> str:
-    """Return how much ran, what did not hold, and a section for each counterexample."""
+    """Return how much ran, which laws did not hold, and a section for each counterexample."""
     failing = [row for row in report.rows if row.fails]
     others = [row for row in report.rows if row.verdict in FAILING and not row.fails]
     parts = ["\n".join(_summary(report))]
@@ -55,7 +55,7 @@ def _summary(report: Report) -> Iterator[str]:
         for reason, count in list(summary["not_run"].items())[:_MOST_ROWS]:
             yield f"- {count} × {cell(reason)}"
     if differing := disagreements(report):
-        yield from ("", f"Its {len(report.parts)} parts disagree:", "")
+        yield from ("", f"The {len(report.parts)} parts of this report disagree:", "")
         for id, verdicts in list(differing.items())[:_MOST_ROWS]:
             told = ", ".join(f"{verdict} on {where}" for verdict, where in verdicts)
             yield f"- {cell(id)}: {cell(told)}"
@@ -93,19 +93,19 @@ def _folded(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _that_fit(parts: Sequence[str]) -> list[str]:
-    """Return the parts for which there is room, in their order, and how many there is none for."""
+    """Return the parts that fit, in their order, and a line that counts the others."""
     fitting, size = [], 0
     for part in parts:
         size += len(part.encode(errors="replace")) + 2
         if size <= _MOST_BYTES:
             fitting.append(part)
     if left := len(parts) - len(fitting):
-        fitting.append(f"{left} more parts had no room here: see report.html.")
+        fitting.append(f"{left} more parts do not fit here: see report.html.")
     return fitting
 
 
 def _fenced(code: str) -> list[str]:
-    """Fence code with more backticks than it holds, since it quotes what a subject wrote."""
+    """Fence code with more backticks than it holds, since it quotes texts of a subject."""
     fence = "```"
     while fence in code:
         fence += "`"
@@ -113,7 +113,7 @@ def _fenced(code: str) -> list[str]:
 
 
 def cell(text: str) -> str:
-    """Escape what would end a table cell or start markup."""
+    """Return a text with everything escaped that would end a table cell or start markup."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\*_\[\]|~$])", r"\\\1", text)
 

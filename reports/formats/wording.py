@@ -9,17 +9,17 @@ from ...properties.laws.book import BY_ID
 from ..results.report import Report
 from ..results.row import Row
 
-#: What a problem is unless it says otherwise: not worth a word.
+#: The usual values of a problem's fields, which are not shown.
 _USUAL = (None, "", False, "once", "initialised", "ordinary", [1])
 
 
 def conclusion(report: Report) -> str:
-    """Say in a line how a run ended."""
+    """Say in one line how a run ended."""
     failing = sum(row.fails for row in report.rows)
     if failing:
         return f"{failing:,} promised verdict{'s' * (failing != 1)} failed"
     if not report.finished:
-        return "the run ended before all was judged"
+        return "the run ended before all laws were judged"
     if not report.judged:
         return "nothing promised could run"
     if report.missed and not report.allow_not_shown:
@@ -59,7 +59,7 @@ def _beyond(report: Report) -> str:
 
 
 def story(row: Row) -> list[tuple[str, str]]:
-    """Return what a person needs to fix the code, as pairs of a keyword and a line."""
+    """Return the facts that help to fix the code, as pairs of a keyword and a line."""
     if row.counterexample is None:
         return [("seen", row.reason or "")]
     problems = [("for", problem_text(each)) for each in row.counterexample["problems"]]
@@ -71,7 +71,7 @@ def story(row: Row) -> list[tuple[str, str]]:
 
 
 def explain(row: Row) -> str:
-    """Say in words what a person needs to fix the code, the script last."""
+    """Return the facts that help to fix the code as text, the script last."""
     examples = f"{row.examples} example{'s' * (row.examples != 1)}"
     lines = [f"{row.subject}: {row.law} {row.verdict} after {examples}", ""]
     lines += [f"{keyword:7} {text}" for keyword, text in story(row)]
@@ -86,7 +86,7 @@ def problem_text(problem: Mapping[str, Any]) -> str:
 
 
 def problem_parts(problem: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what a recorded problem consists of, without what is as usual."""
+    """Return the fields of a recorded problem as names and texts, without the usual values."""
     return [
         (name, _SHOWN.get(name, repr)(value))
         for name, value in problem.items()

@@ -1,6 +1,6 @@
 """`python -m frostproof.reports.nightly`: judges a part of a night, and says how the night went.
 
-Tonight's workflow runs nothing else, and so can anybody:
+The nightly workflow runs these commands, and so can anybody:
 
     python -m frostproof.reports.nightly judge NIGHT CELL PART
     python -m frostproof.reports.nightly conclude NIGHT --history FOLDER
@@ -26,7 +26,7 @@ from .text import alarms, headline, issue, summary
 #: that `.ci/environment` installs.
 PYTHONS = ("3.11", "3.14")
 RELEASES = ("oldest", "latest", "prerelease")
-#: The references by the first part of their alias, each part for a machine of its own.
+#: The references by the first part of their alias; each part gets its own machine.
 PARTS = {
     part: tuple(targets)
     for part, targets in groupby(REFERENCES, lambda alias: alias.partition("/")[0])
@@ -35,7 +35,7 @@ CELLS = tuple(f"py{python}-{release}" for python, release in product(PYTHONS, RE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one of the two steps; returns 0, 1 for an alarm, or 2 with a line on standard error."""
+    """Run one of the two steps; return 0, 1 for an alarm, or 2 with a line on standard error."""
     return run(_parser(), arguments)
 
 
@@ -47,7 +47,7 @@ def _parser() -> Parser:
         "judge",
         help="judge a part of the references",
         description="Judge a part of the references as `frostproof verify` does, into "
-        "NIGHT/CELL/PART. Exit status 0: it was judged, with whatever verdicts; 2 it was not.",
+        "NIGHT/CELL/PART. Exit status: 0 the part was judged, whatever the verdicts; 2 it was not.",
     )
     judge.set_defaults(run=_judge)
     judge.add_argument("night", type=Path, metavar="NIGHT", help="the folder of the night")
@@ -57,7 +57,7 @@ def _parser() -> Parser:
 
     conclude = steps.add_parser(
         "conclude",
-        help="compare the night with the one before",
+        help="compare the night with the last one",
         description="Compare each cell of a night with its last one, and write NIGHT/report.json "
         "with the other formats, NIGHT/summary.md and, where something is new, NIGHT/issue.md. "
         "Exit status 1: a promised law fails or is lost, or something did not run.",
@@ -72,7 +72,7 @@ def _parser() -> Parser:
         "--expect",
         action="append",
         metavar="CELL/PART",
-        help="what has to be there, each by one option; else the whole matrix",
+        help="a part that has to be there, once per part; by default the whole matrix",
     )
     return parser
 
@@ -94,7 +94,7 @@ def _conclude(options: argparse.Namespace) -> int:
     for each in wanted:
         cell, _, part = each.partition("/")
         if not cell or not part:
-            raise ValueError(f"--expect {each}: it must be CELL/PART")
+            raise ValueError(f"--expect must be CELL/PART, got {each!r}")
         expected.setdefault(cell, []).append(part)
     night = read_night(options.night, options.history, expected, read_baseline(options.baseline))
     try:

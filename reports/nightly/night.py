@@ -1,4 +1,4 @@
-"""What a night amounts to: each cell of its matrix, compared with the last night that it had.
+"""A night: each cell of its matrix, compared with the last night that this cell had.
 
 A night is a folder with a report for each part of each cell: NIGHT/CELL/PART/report.json. A cell is
 an environment, such as Python 3.11 with the oldest releases; a part is some of the subjects. The
@@ -21,28 +21,28 @@ from ..results.report_file import REPORT, replace_file
 
 @dataclass(frozen=True)
 class Cell:
-    """One environment of a night: what its parts found, and what is wrong with that."""
+    """One environment of a night: the reports of its parts, and what failed."""
 
     name: str
-    #: Of all parts that left one.
+    #: Merged from all parts that left a report.
     report: Report | None
-    #: Parts that did not do what they were to do, with the reason.
+    #: Parts that failed as a whole, with the reason.
     failures: Mapping[str, str]
-    #: With the last complete night, or with nothing in the first one.
+    #: The comparison with the last complete night; in the first night, with an empty report.
     comparison: Comparison | None
 
     @property
     def regressed(self) -> list[Change]:
-        """Promised laws that fail or are lost, and were not in the last night.
+        """Promised laws that fail or are lost now, and were not in the last night.
 
-        Of a part that failed as a whole its laws are not named one by one.
+        The laws of a part that failed as a whole are not named one by one.
         """
         alarms = self.comparison.alarms if self.comparison else []
         return [each for each in alarms if not self.failures or (each.after and each.after.fails)]
 
     @property
     def still_failing(self) -> list[Change]:
-        """Promised laws that failed in the last night too, and that no baseline excuses."""
+        """Promised laws that failed in the last night too, without an excuse in the baseline."""
         failing = self.comparison.of_kind("failing") if self.comparison else []
         return [each for each in failing if each.promised and not each.excused and not each.alarms]
 
@@ -60,17 +60,17 @@ class Night:
 
     @property
     def news(self) -> bool:
-        """Whether there is something that was not there in the last night, for an issue."""
+        """Whether the night needs an issue: it has a failure that the last night did not have."""
         return any(cell.regressed or cell.failures for cell in self.cells)
 
     @property
     def exit_status(self) -> int:
-        """1 until every promised law that ever failed is fixed or excused, and all was run."""
+        """0 where every promised law holds or is excused and everything ran, else 1."""
         return 1 if self.news or any(cell.still_failing for cell in self.cells) else 0
 
     @property
     def report(self) -> Report | None:
-        """One report of all cells, where there is any."""
+        """One report of all cells; None where no cell has any."""
         found = [cell.report for cell in self.cells if cell.report]
         return merge(found) if found else None
 
@@ -80,10 +80,14 @@ def read_night(
 ) -> Night:
     """Read the parts of a night, and compare each cell with the history.
 
-    `expected` names the cells with their parts: one that is not there did not run. Cells and parts
-    that nobody expects are read as well.
+    Args:
+        night: the folder NIGHT, with CELL/PART/report.json below it.
+        history: the folder HISTORY, with CELL/report.json below it.
+        expected: the cells that have to be there, with their parts; others are read as well.
+        baseline: known failures.
 
-    Raises `UnreadableReport` where the history cannot be read.
+    Raises:
+        UnreadableReport: where the history cannot be read.
     """
     found = {cell.name for cell in night.iterdir() if cell.is_dir()} if night.is_dir() else set()
     found = {name for name in found if any((night / name).glob(f"*/{REPORT}*"))}
@@ -98,8 +102,8 @@ def read_night(
 def remember(night: Night, history: Path) -> None:
     """Put complete cells into the history; raises `OSError`.
 
-    One that did not run to its end keeps the report of an earlier night: what it lost stays lost
-    until it is there again.
+    A cell that did not run to its end keeps the report of an earlier night: a law that it lost
+    stays lost until it is judged again.
     """
     for cell in night.cells:
         if cell.complete and cell.report is not None:
@@ -119,9 +123,9 @@ def _cell(folder: Path, history: Path, expected: Sequence[str], baseline: Baseli
             continue
         reports.append(report)
         if not report.finished:
-            failures[part] = "it ended before all was judged"
+            failures[part] = "the part ended before all laws were judged"
         elif not any(row.verdict != "not-run" for row in report.rows):
-            failures[part] = "it ran no law"
+            failures[part] = "the part ran no law"
     last = read_report(history) if history.is_dir() else None
     if not reports:
         return Cell(folder.name, None, failures, None)

@@ -1,4 +1,4 @@
-"""A night in words: the summary of all cells, and the text of an issue where something is new."""
+"""A night in words: the summary of all cells, and the text of an issue about what is new."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..comparison.text import comparison_markdown, facts, remarks
 from ..formats.markdown import cell as escaped
 from .night import Cell, Night
 
-#: An issue holds 65,536 characters, of which a line may take some hundred.
+#: An issue holds 65,536 characters, and a line may take some hundred.
 _MOST = 100
 
 
 def summary(night: Night) -> str:
-    """Return what changed in each cell, as Markdown; those with something to do come first."""
+    """Return the changes in each cell, as Markdown; cells with an alarm come first."""
     lines = [f"# {headline(night)}"]
     for cell in sorted(night.cells, key=lambda cell: not alarms(cell)):
         lines += ["", *(f"- ❌ {cell.name}: {escaped(line)}" for line in alarms(cell))]
@@ -25,7 +25,7 @@ def summary(night: Night) -> str:
 
 
 def headline(night: Night) -> str:
-    """Say how the night went: the title of an issue."""
+    """Say how the night went, in a line that serves as the title of an issue."""
     regressed = [cell.name for cell in night.cells if cell.regressed]
     incomplete = [cell.name for cell in night.cells if cell.failures]
     failing = [cell.name for cell in night.cells if cell.still_failing]
@@ -42,7 +42,7 @@ def headline(night: Night) -> str:
 
 
 def alarms(cell: Cell) -> list[str]:
-    """Say in lines what makes a cell fail: parts that did not run, laws that fail or are lost."""
+    """Return a line per alarm of a cell: parts that did not run, laws that fail or are lost."""
     lines = _failures(cell)
     lines += [f"{change.id}: {change.verdicts}" for change in cell.regressed]
     return lines + [f"{change.id}: still {change.verdicts}" for change in cell.still_failing]
@@ -61,7 +61,7 @@ def issue(night: Night) -> str:
         lines.append(f"- … and {len(told) - _MOST} more")
     lines += [
         "",
-        "Counterexamples and scripts are in the report of the night, which runs one again:",
+        "The report of the night has counterexamples and scripts. This runs one again:",
     ]
     lines += ["`frostproof replay REPORT ID --target TARGET`."]
     return "\n".join(lines) + "\n"
@@ -76,7 +76,7 @@ def _failures(cell: Cell) -> list[str]:
 
 
 def _told(night: Night) -> Iterator[str]:
-    """Tell each regression once, with all the cells that it was seen in."""
+    """Yield each regression once, with all the cells in which it was seen."""
     for (id, verdicts), found in sorted(_changes(night).items()):
         why = next(iter(found.values()))
         reason = "; ".join(remarks(why))[:400]

@@ -1,4 +1,4 @@
-"""`@frostproof.laws`: one pytest item a law, in a third party's own test file."""
+"""`@frostproof.laws`: one pytest item per law, in a third party's test file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..formats.wording import explain
 from ..results.row import FAILING, Row
 from ..run.verify import object_subject
 
-UNJUDGED = "no verdict: its test, or the process in which it ran, ended before there was one"
+UNJUDGED = "the test of this law, or its process, ended before there was a verdict"
 
 
 def laws(
@@ -28,13 +28,23 @@ def laws(
     max_examples: int | None = None,
     expected: Mapping[str, str] = MappingProxyType({}),
 ) -> pytest.MarkDecorator:
-    """Decorate `def test_freeze(law): law()`, which then runs once for every law.
+    """Decorate `def test_freeze(law): law()`, which then runs once per law.
 
-    `subject` is one of the four kinds, a function of a known signature, or a string that names a
-    target; `kind` settles which of them a function is. `expected` holds the laws that are known to
-    fail: law ids, each with the reason, best a link to an issue. They fail the test when they hold.
-    Raises a `ValueError` for a subject of no kind, and for expectations of unknown laws or without
-    a reason; a target that cannot be loaded is an error of pytest's collection.
+    Args:
+        subject: an `Exercise`, `OptaxFreeze`, `LinenTrainer` or `NnxTrainer`, a function of a known
+            signature, or a string that names a target.
+        kind: what a function is taken for: "linen", "nnx", "optax" or "trainer".
+        promise: guarantees to hold the subject to, in place of those that it claims.
+        max_examples: examples per law; by default the profile's number.
+        expected: laws that are known to fail, each with a reason, best a link to an issue. A law
+            that holds although it is expected to fail fails its test.
+
+    Returns:
+        A mark for a test function with an argument `law`.
+
+    Raises:
+        ValueError: for a subject of an unknown kind, and for an expectation of an unknown law or
+            without a reason. A target that cannot be loaded is an error of pytest's collection.
     """
     RunSettings.of(max_examples=max_examples)  # a number that allows no verdict is said here
     _check_expected(expected)
@@ -55,7 +65,10 @@ def _check_expected(expected: Any) -> None:
     for law, reason in expected.items():
         laws_matching([law])
         if not isinstance(reason, str) or not reason.strip():
-            raise ValueError(f"`expected` needs a reason for {law!r}, best a link to an issue")
+            raise ValueError(
+                f"`expected` must give a reason for {law!r}, best a link to an issue, "
+                f"got {reason!r}"
+            )
 
 
 class BoundLaw:
@@ -64,13 +77,13 @@ class BoundLaw:
     def __init__(self, item: Check, judge: Callable[[Check], Row], expected: str | None = None):
         self.item = item
         self._judge = judge
-        #: Why it is known to fail.
+        #: The reason of a known failure.
         self._expected = expected
-        #: What the plugin attaches to the reports of the test; until it is judged, that it is not.
+        #: The row that the plugin attaches to the reports of the test, replaced by the verdict's.
         self.frostproof_row = Row.of(item, Verdict("error", 0, reason=UNJUDGED))
 
     def __call__(self) -> None:
-        """Pass, skip or fail the test that runs by the law's verdict."""
+        """Pass, skip or fail the running test by the law's verdict."""
         self.frostproof_row = row = self._judge(self.item)
         if self._expected is not None:
             self.frostproof_row = row = self._compared(row, self._expected)
@@ -82,7 +95,7 @@ class BoundLaw:
             pytest.xfail(f"beyond the promise: {row.reason}")
 
     def _compared(self, row: Row, expected: str) -> Row:
-        """End the test of a law that fails as expected, or that does not any more."""
+        """End the test of a law that fails as expected, or that holds against expectation."""
         reason = f"{row.reason} (expected: {expected})"
         if row.verdict in FAILING:
             self.frostproof_row = row = replace(row, reason=reason, expected=expected)
@@ -90,9 +103,9 @@ class BoundLaw:
         if row.verdict == "held":
             self.frostproof_row = replace(row, reason=f"expected to fail: {expected}")
             pytest.fail(
-                f"{row.subject}: {row.law} held on {row.examples} examples and is expected to "
-                f"fail ({expected}): take it out of `expected`, or raise `max_examples` if it "
-                "fails seldom",
+                f"{row.subject}: {row.law} held on {row.examples} examples, expected a failure "
+                f"({expected}): remove the law from `expected`, or raise `max_examples` if the "
+                "failure is rare",
                 pytrace=False,
             )
         return row

@@ -1,6 +1,6 @@
-"""The pytest plugin: `--subject`, one item a law and subject, rows that survive xdist.
+"""The pytest plugin: `--subject`, one item per law and subject, rows that survive xdist.
 
-It is loaded into every pytest run of its environment: it registers little and imports no JAX.
+Every pytest run of the environment loads it: it registers little and imports no JAX.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUITE = Path(__file__).parents[2] / "properties" / "test_laws.py"
 OUR_CONFTEST = str(Path(__file__).parents[2] / "conftest.py")
 
 _SESSION = pytest.StashKey["Session"]()
-#: What all problems of the run are drawn from, where the profile fixes no seed.
+#: The seed of the run, where the profile fixes none.
 _SEED = pytest.StashKey[int]()
 
 #: Options that answer to `--frostproof-NAME`, and to `--NAME` where nobody else has that.
@@ -32,7 +32,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "as": {"metavar": "KIND", "help": "the kind of the subjects: linen, nnx, optax, trainer"},
     "report": {
         "metavar": "DIR",
-        "help": "write report.html, report.md, junit.xml, badge.json and report.json",
+        "help": "write the report in all formats: report.html, report.json and others",
     },
 }
 #: Options that ask for something to be judged, or reported.
@@ -49,18 +49,18 @@ class Hooks:
 
     @pytest.hookspec
     def pytest_frostproof_subjects(self, config: pytest.Config) -> Any:
-        """Return the subjects to judge where no `--subject` is given, in a list: objects of the
-        four kinds, or strings that name a target.
+        """Return a list of subjects to judge where `--subject` is not given: objects of the four
+        kinds, or strings that name a target.
         """
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Make the hooks known."""
+    """Register the hooks."""
     pluginmanager.add_hookspecs(Hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options by their long names."""
+    """Add the options under their long names."""
     group = parser.getgroup("frostproof", "frostproof (also without this prefix, if that is free)")
     for name, settings in _OPTIONS.items():
         group.addoption(f"--frostproof-{name}", **settings)
@@ -75,7 +75,7 @@ def pytest_load_initial_conftests(
 ) -> Iterator[None]:
     """Take `--subject` for `--frostproof-subject`, unless another plugin or a conftest has it.
 
-    To add the short name would make a conftest fail that adds one of its own, now or later.
+    If we added the short name, a conftest that adds the same one would fail.
     """
     short = {f"--{name}": f"--frostproof-{name}" for name in _OPTIONS}
     # pytest takes a value of ours for a path, and would look for conftests there and nowhere else.
@@ -96,9 +96,9 @@ def _is_free(option: str, parser: pytest.Parser) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the subjects that were named, and see to it that their laws are collected."""
+    """Load the subjects that were named, and have their laws collected."""
     config.addinivalue_line(
-        "markers", "frostproof_laws: run the test once for every law (see frostproof.laws)"
+        "markers", "frostproof_laws: run the test once per law (see frostproof.laws)"
     )
     worker = getattr(config, "workerinput", None)
     config.stash[_SEED] = worker["frostproof_seed"] if worker else secrets.randbits(32)
@@ -119,7 +119,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _collect_the_suite(config: pytest.Config) -> None:
-    """Collect the laws only, if no path was given; else beside what was asked for."""
+    """Collect the laws alone, or beside the paths that were given."""
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = [str(SUITE)]
         return
@@ -131,7 +131,7 @@ def _collect_the_suite(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand an xdist worker what the controller drew and loaded, so that all collect the same."""
+    """Hand the seed and the subjects to an xdist worker, so that all workers collect the same."""
     session = node.config.stash.get(_SESSION, None)
     node.workerinput["frostproof_seed"] = node.config.stash[_SEED]
     node.workerinput["frostproof_subjects"] = session.named() if session else []
@@ -150,7 +150,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one item of every law that applies to a subject."""
+    """Make one item per law that applies to a subject."""
     marks = list(metafunc.definition.iter_markers("frostproof_laws"))
     if not marks:
         return
@@ -168,7 +168,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _handed_over(config: pytest.Config) -> list[Any]:
-    """Return the subjects of the conftests; our own conftest counts where there is no other."""
+    """Return the subjects of the conftests; ours counts only where no other has any."""
     manager = config.pluginmanager
     ours = [p for p in manager.get_plugins() if getattr(p, "__file__", "") == OUR_CONFTEST]
     name = "pytest_frostproof_subjects"
@@ -176,7 +176,9 @@ def _handed_over(config: pytest.Config) -> list[Any]:
         found = [value for values in hook(config=config) for value in values]
         if found:
             return found
-    raise ValueError("no subject: name one by --subject, or by pytest_frostproof_subjects")
+    raise ValueError(
+        "no subject is named: name one by --subject, or by the hook pytest_frostproof_subjects"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -185,7 +187,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Know what is going to be judged: a run that ends before has to name the rest."""
+    """Record the planned checks, so that a run that ends early can name the rest."""
     if _SESSION not in session.config.stash:
         return
     known = _session(session.config)
@@ -195,14 +197,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Count the laws that are not judged because others were asked for."""
+    """Count the laws that were deselected."""
     if laws := [item for item in items if _law(item)]:
         _session(laws[0].config).deselected += len(laws)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
-    """Attach the row to the report; the first of each process brings its plan with it."""
+    """Attach the row to the report; the first report of each process brings its plan too."""
     law = _law(item)
     if law and call.when == "setup":
         item.user_properties += [("subject", law.item.subject_name), ("law", law.item.law.id)]
@@ -220,14 +222,14 @@ def _law(item: pytest.Item) -> BoundLaw | None:
 
 
 class Rows:
-    """Gathers the rows of all workers where the run is controlled, and writes the report."""
+    """Gathers the rows of all workers in the controlling process, and writes the report."""
 
     def __init__(self, config: pytest.Config):
         self.config = config
         self._arrivals: Arrivals | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep a row as soon as its item is done."""
+        """Record a row as soon as its item is done."""
         if not self._controls:
             return
         if self._arrivals is None:
@@ -246,7 +248,7 @@ class Rows:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say how much ran: a green run that ran nothing is no good news."""
+        """Say how much ran: a green run may have run nothing."""
         if self._judges:
             for line in _session(self.config).closing_lines():
                 terminalreporter.write_line(line)

@@ -1,4 +1,4 @@
-"""What a pytest run knows of frostproof: its subjects, the settings of the run, the rows."""
+"""The state of a pytest run: its subjects, its settings, and the rows that come in."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Session:
         items, left_out = plan_checks(subjects, laws, promise or self.options.get("promise", ()))
         for law in sorted(set(expected) - {item.law.id for item in (*items, *left_out)}):
             names = ", ".join(subject.name for subject in subjects)
-            raise ValueError(f"`expected` names {law!r}, which is no law for {names}")
+            raise ValueError(f"`expected` names {law!r}, which does not apply to {names}")
         items, elsewhere = self._division.split(items)
         self._elsewhere |= {item.id for item in elsewhere}
         return items

@@ -14,21 +14,24 @@ from ...properties.laws.book import BOOK
 from ...properties.laws.law import Guarantee
 from .row import Row
 
-#: What is lost with a guarantee, and what is not.
+#: What follows for a user from a guarantee that is broken.
 FOLLOWS: Mapping[str, str] = {
-    "computes": "the program computes something else than it says: its other verdicts are about "
-    "that other thing",
-    "selected": "other leaves are frozen than those that were named, or fewer train",
-    "norm": "frozen leaves move, visibly in their norm",
-    "value": "frozen leaves move while their norms may stay: a check of norms does not see it",
-    "bits": "values stay, the bytes of frozen leaves may not (−0.0, subnormals, NaN payloads): "
+    "computes": "the program does not compute what it reports, and the other verdicts are about "
+    "what it computes",
+    "selected": "the frozen leaves are not those that were named, or another leaf does not train",
+    "norm": "frozen leaves move, and their norms show it",
+    "value": "frozen leaves move, and a check of their norms may miss it",
+    "bits": "frozen leaves keep their values but not their bytes (−0.0, subnormals, NaN payloads): "
     "hashes and exact checkpoints differ",
-    "inert": "frozen leaves stay while state that belongs to them does not: what is unfrozen "
-    "later, or served from averages, starts from something else",
-    "isolated": "frozen leaves stay, and their gradients still change how the others train",
+    "inert": "frozen leaves stay, but state that belongs to them changes: a leaf that is unfrozen "
+    "later, or served from an average, starts from other values",
+    "isolated": "frozen leaves stay, but their gradients change how the other leaves train",
 }
-NO_ANSWER = "it raises, hangs or ends its process on some problems: what it does there is unknown"
-#: Laws on other optimizers than a subject promises: they tell nothing of what it claims.
+NO_ANSWER = (
+    "the program raises, hangs or ends its process on some problems, and nothing is known about "
+    "its freeze there"
+)
+#: Laws on optimizers outside a subject's promise: their verdicts say nothing about its claims.
 _BEYOND = {law.id for law in BOOK if law.beyond}
 _DECISIVE = {law.id for law in BOOK if law.decisive}
 _GUARANTEE_OF = {law.id: law.guarantee for law in BOOK}
@@ -98,13 +101,13 @@ class Standing:
 
     @property
     def follows(self) -> str | None:
-        """Say what is lost with the weakest broken guarantee, None where nothing is."""
+        """What follows from the weakest broken guarantee; None where all guarantees held."""
         if self.weakest_broken is None:
             return None
         return FOLLOWS[self.weakest_broken] if self.answered else NO_ANSWER
 
     def to_json(self) -> dict[str, object]:
-        """Return what a report holds of it."""
+        """Return the fields that a report has for the subject."""
         return {
             "strongest_held": self.strongest_held,
             "weakest_broken": self.weakest_broken,

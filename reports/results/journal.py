@@ -1,4 +1,4 @@
-"""The journal of a run: what it gathers, an entry in a line, until its report is complete."""
+"""The journal of a run: one line per event, kept until the report is complete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JOURNAL = "report.jsonl"
 
 
 class Gathered:
-    """The rows of a run as the entries of its journal tell them, and what it is still to judge."""
+    """The rows that the journal of a run has so far, and the laws that are still to be judged."""
 
     def __init__(self, report: Report):
         self._report = report
@@ -33,7 +33,7 @@ class Gathered:
         return gathered
 
     def take(self, entry: Mapping[str, Any]) -> None:
-        """Learn what an entry tells; of two rows on one law and subject the worse one stands."""
+        """Add an entry; of two rows on one law and subject the worse one stands."""
         if "run" in entry:
             self._report = replace(self._report, **entry["run"])
         for fields in entry.get("expected", ()):
@@ -63,7 +63,7 @@ class Gathered:
         return replace(self._report, rows=[*self._rows.values(), *missing])
 
 
-#: What a journal says of its run in its first line.
+#: The fields of the first line, which describe the run.
 OF_RUN = ("profile", "seed", "versions", "started", "shard")
 
 
@@ -73,7 +73,7 @@ class Journal:
     def __init__(self, path: Path):
         self.path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
-        #: What the disk had no room for yet, perhaps from the middle of a line.
+        #: Bytes that the disk had no room for yet; they may begin in the middle of a line.
         self._waiting = b""
 
     def append(self, entry: Mapping[str, Any]) -> None:
@@ -96,7 +96,7 @@ class Journal:
 def journal_entries(text: str) -> Iterator[Any]:
     """Read the lines of a journal; the last one may be cut off, and is left out.
 
-    Raises `ValueError` where any other is no JSON.
+    Raises `ValueError` where another line is not JSON.
     """
     lines = text.splitlines()
     complete = lines if text.endswith("\n") else lines[:-1]

@@ -1,7 +1,7 @@
-"""Parts of one run become one report; the order and the number of times they come do not matter.
+"""Merges the parts of one run into one report: in any order, and however often each is given.
 
-A part may be some subjects, some laws, one Python or one release of Optax. Every part is kept in
-sight: its versions, its seed and what it found.
+A part may be some subjects, some laws, one Python or one release of Optax. The report keeps the
+versions, the seed and the verdicts of every part.
 """
 
 from __future__ import annotations
@@ -18,11 +18,17 @@ LEFT_OUT = "left out in every part"
 
 
 def merge(reports: Sequence[Report]) -> Report:
-    """Return one report of several, at least one.
+    """Merge reports into one.
 
-    Of rows on one law and subject a promised failure stands before others, then the worst verdict,
-    then the one on the fewest examples. Where versions differ all are named; of profiles, seeds and
-    times the first stands, and the parts tell them all.
+    Of several rows on one law and subject a promised failure stands before others, then the worst
+    verdict, then the one on the fewest examples.
+
+    Args:
+        reports: one or more reports, in any order.
+
+    Returns:
+        A report whose `parts` tell the profile, seed and versions of each. Its own versions name
+        all that occur; its own profile, seed and time are those of the first part.
     """
     parts = {as_json(part.to_json()): part for each in reports for part in parts_of(each)}
     ordered = [parts[text] for text in sorted(parts)]
@@ -59,7 +65,7 @@ def _asked(reports: Sequence[Report], rows: Iterable[Row]) -> dict[str, Asked]:
 
 
 def parts_of(report: Report) -> list[Part]:
-    """Return the parts of a merged report; any other is a part by itself."""
+    """Return the parts of a merged report; any other report is one part."""
     verdicts = {row.id: row.verdict for row in report.rows}
     elsewhere = report.left_out[ELSEWHERE]
     left_out = report.left_out.total() - elsewhere
@@ -86,14 +92,14 @@ def missing_shards(report: Report) -> list[Shard]:
 
 
 def _order(row: Row) -> tuple[bool, int, bool, int, int, str]:
-    """Sort what stands first; the last two settle what would else depend on the order of parts."""
+    """Return a row's place; its last two entries settle what else the parts' order would."""
     text = as_json(vars(row))
     worst = WORST.index(row.verdict)
     return not row.fails, worst, not row.promised, row.examples, len(text), text
 
 
 def _versions(parts: Sequence[Part]) -> dict[str, str]:
-    """Name all versions of each package; a merged report's own are already several."""
+    """Return all versions of each package; a merged report may name several already."""
     found: dict[str, set[str]] = defaultdict(set)
     for part in parts:
         for name, version in part.versions.items():

@@ -1,7 +1,7 @@
-"""Reads a report.json back, of this run or another, on whatever machine it was written.
+"""Reads a report.json that any run has written, on any machine.
 
-A report is data: nothing in it is evaluated or imported. `report.schema.json`, which is published
-with the package, says what one looks like.
+A report is data: nothing in it is evaluated or imported. `report.schema.json`, which the package
+ships, describes its form.
 """
 
 from __future__ import annotations
@@ -29,14 +29,21 @@ _FIELDS = {field.name for field in fields(Row)}
 
 
 class UnreadableReport(ValueError):
-    """A report.json is missing, is none, or is of another version: one line that says which."""
+    """A report.json is missing, is not a report, or has another version: one line says which."""
 
 
 def read_report(place: Path) -> Report:
-    """Return the report that lies at a path, or in a folder; raises `UnreadableReport`.
+    """Read a report.
 
-    Where a run was killed, the folder's journal tells more than its report.json. Fields that a
-    later frostproof adds are left aside.
+    Args:
+        place: a report.json, a journal, or a folder with either. Where a run was killed, the
+            journal tells more than the report.json beside it.
+
+    Returns:
+        The report, without fields that only a later frostproof knows.
+
+    Raises:
+        UnreadableReport: in one line that names the file.
     """
     path = place
     if place.is_dir():
@@ -48,9 +55,12 @@ def read_report(place: Path) -> Report:
     except OSError as error:
         raise UnreadableReport(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UnreadableReport(f"{path}: it is no report of frostproof: no UTF-8 text") from None
+        raise UnreadableReport(f"{path}: {_NOT_OURS}: the text is not UTF-8") from None
     except UnreadableReport as error:
         raise UnreadableReport(f"{path}: {error}") from None
+
+
+_NOT_OURS = "this file is not a report of frostproof"
 
 
 def _parsed(text: str) -> Any:
@@ -58,32 +68,31 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         where = f"broken JSON in line {error.lineno}: {error.msg}"
-        raise UnreadableReport(f"it is no report of frostproof: {where}") from None
+        raise UnreadableReport(f"{_NOT_OURS}: {where}") from None
     except RecursionError:
-        raise UnreadableReport("it is no report of frostproof: nested too deep") from None
+        raise UnreadableReport(f"{_NOT_OURS}: its JSON is nested too deep") from None
 
 
 def _of_journal(text: str) -> Report:
     try:
         gathered = Gathered.from_journal(journal_entries(text))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UnreadableReport(f"it is no journal of frostproof: {error!r}") from None
+        raise UnreadableReport(f"this file is not a journal of frostproof: {error!r}") from None
     return as_report(json.loads(gathered.report.to_json()))
 
 
 def as_report(content: Any) -> Report:
-    """Return the report that parsed JSON is; raises `UnreadableReport`."""
+    """Return parsed JSON as a report; raises `UnreadableReport`."""
     if not isinstance(content, dict) or "schema" not in content:
-        raise UnreadableReport("it is no report of frostproof")
+        raise UnreadableReport(f"{_NOT_OURS}: it has no `schema`")
     if content["schema"] != SCHEMA:
         raise UnreadableReport(
-            f"it is of version {content['schema']!r}, and this frostproof reads version {SCHEMA}"
+            f"the report has version {content['schema']!r}, expected version {SCHEMA}: read it "
+            "with the frostproof that wrote it"
         )
     fault = next(_validator().iter_errors(content), None)
     if fault is not None:
-        raise UnreadableReport(
-            f"it is no report of frostproof: {fault.json_path}: {_shortened(fault.message)}"
-        )
+        raise UnreadableReport(f"{_NOT_OURS}: {fault.json_path}: {_shortened(fault.message)}")
     rows = [_row(verdict) for verdict in content["verdicts"]]
     # What a summary counts beyond the rows never became one.
     not_run = Counter(row.reason for row in rows if row.verdict == "not-run")
@@ -136,5 +145,5 @@ def schema() -> dict[str, Any]:
 
 
 def _shortened(message: str) -> str:
-    """A message of jsonschema quotes the value, be it all of the report."""
+    """Cut a message of jsonschema short: it quotes the value, which may be the whole report."""
     return message if len(message) <= 200 else f"{message[:100]} … {message[-100:]}"

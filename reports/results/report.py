@@ -1,4 +1,4 @@
-"""A report: the rows of a run, what ran of what there was, on which versions, and how it ended."""
+"""A report: the rows of a run, how many laws ran, on which versions, and how the run ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VERSIONED = ("frostproof", "jax", "jaxlib", "flax", "optax", "hypothesis", "num
 
 @dataclass(frozen=True)
 class Part:
-    """What a merged report knows of one of its parts: what it ran on, and its verdicts by id."""
+    """One part of a merged report: its profile, seed and versions, and its verdicts by id."""
 
     profile: str
     seed: int
@@ -32,7 +32,7 @@ class Part:
     elsewhere: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a report holds of it, the same for equal parts."""
+        """Return the fields that a report has for the part, the same for equal parts."""
         return {
             "profile": self.profile,
             "seed": self.seed,
@@ -45,22 +45,26 @@ class Part:
 
 @dataclass
 class Report:
-    """All rows of a run. `left_out` counts laws that never became a row, by reason."""
+    """The rows of a run, and how it went.
+
+    Programs read `rows`, `exit_status` and `summary`, or the file that `to_json` writes.
+    """
 
     profile: str
     seed: int
     rows: list[Row] = field(default_factory=list)
+    #: The number of laws that never became a row, by reason.
     left_out: Counter[str] = field(default_factory=Counter)
     versions: dict[str, str] = field(default_factory=lambda: versions())
-    #: When it began, in UTC.
+    #: When the run began, in UTC, such as 2030-01-31T01:17:00Z.
     started: str | None = None
-    #: Not where some laws have no verdict because the run ended before.
+    #: Whether every planned law has its verdict.
     finished: bool = True
-    #: Why the files that were asked for are not all there, if they are not.
+    #: Why files of the report are missing, if any are.
     unwritten: str | None = None
     #: `I/N` where other runs judge the rest of the laws.
     shard: str | None = None
-    #: Of a report that `frostproof merge` made.
+    #: The parts that `frostproof merge` made the report of; else none.
     parts: list[Part] = field(default_factory=list)
     #: What was asked about each subject, beyond the rows.
     asked: dict[str, Asked] = field(default_factory=dict)
@@ -101,14 +105,14 @@ class Report:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """How many laws ran, of how many that apply, and why the others did not."""
+        """How many laws ran, how many apply, and why the others did not run."""
         not_run = Counter(row.reason or "" for row in self.rows if row.verdict == "not-run")
         not_run += self.left_out
         of = len(self.rows) + self.left_out.total()
         return {"ran": of - not_run.total(), "of": of, "not_run": dict(not_run)}
 
     def to_json(self) -> str:
-        """Write the whole report as JSON, a row in a line."""
+        """Return the whole report as JSON, one row per line."""
         rows = ",\n".join(as_json(vars(row)) for row in self.rows)
         other = {
             "summary": self.summary,
@@ -131,11 +135,11 @@ class Report:
 
 
 def as_json(value: Any) -> str:
-    """Write what a report holds in one line; raises `ValueError` for NaN, which JSON has not."""
+    """Return a value as JSON in one line; raises `ValueError` for NaN, which JSON cannot write."""
     return json.dumps(value, allow_nan=False)
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what the verdicts depend on."""
+    """Return the versions of Python and of the packages that verdicts depend on."""
     python = ".".join(map(str, sys.version_info[:3]))
     return {"python": python} | {name: version(name) for name in _VERSIONED}

@@ -1,4 +1,4 @@
-"""The file of a report, which is replaced as a whole or not at all."""
+"""Replaces a file of a report as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ REPORT = "report.json"
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Put a text in the place of a file, which is the old one or the new one at any moment."""
+    """Write a text to a file, which holds the old text or the new one at any moment.
+
+    Raises `OSError`, and leaves the old file then.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         # What a subject wrote may hold half a surrogate pair, which has no bytes.

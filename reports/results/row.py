@@ -10,15 +10,15 @@ from ...properties.engine.verdict import Verdict
 from ...properties.plan.checks import Check
 
 FAILING = ("refuted", "vacuous", "error")
-#: Of several verdicts on one law and subject the first in this order stands.
+#: All verdicts; of several on one law and subject the first in this order stands.
 WORST = ("refuted", "error", "vacuous", "held", "proved", "not-run")
-#: Why there is no verdict on a law that a run was to judge.
-UNREACHED = "the run ended before it was judged"
+#: The reason of a law that the run had planned and did not judge.
+UNREACHED = "the run ended before this law was judged"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One verdict as it is written: programs read these names."""
+    """One verdict as a report holds it: programs read these names."""
 
     id: str
     subject: str
@@ -32,12 +32,12 @@ class Row:
     reproduce: str | None = None
     labels: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
-    #: Why it is known to fail, where a test says so.
+    #: The reason of a known failure, where a test names one.
     expected: str | None = None
 
     @classmethod
     def of(cls, item: Check, verdict: Verdict) -> Row:
-        """Join an item of the agenda with its verdict."""
+        """Join a check with its verdict."""
         fields = asdict(verdict)
         return cls(
             item.id,
@@ -51,24 +51,24 @@ class Row:
 
     @classmethod
     def unreached(cls, item: Check) -> Row:
-        """Return the row of an item that is still to be judged, as it stands if that never is."""
+        """Return the row of a check that is still to be judged; it stands if that never happens."""
         return cls.of(item, Verdict("not-run", 0, reason=UNREACHED))
 
     @property
     def fails(self) -> bool:
-        """Whether this verdict breaks what was promised, and is not known to."""
+        """Whether this verdict breaks a promise, and is not a known failure."""
         return self.promised and self.verdict in FAILING and self.expected is None
 
     @property
     def words(self) -> str:
-        """The verdict in words: with what takes the edge off a bad one."""
+        """The verdict in words; a bad one that fails nothing says why."""
         if self.verdict not in FAILING or self.fails:
             return self.verdict
         return f"{self.verdict}, {'as expected' if self.promised else 'beyond the promise'}"
 
 
 def _plain(value: Any) -> Any:
-    """Replace what JSON has no word for: NaN and infinities become strings."""
+    """Return a value without floats that JSON cannot write: NaN and infinities become strings."""
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

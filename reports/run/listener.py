@@ -1,4 +1,4 @@
-"""What is told of a run while it goes on."""
+"""The callbacks of a run: what it tells while it goes on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ..results.row import Row
 
 
 class Listener:
-    """Is told what happens in a run as it happens; does nothing of it."""
+    """Receives the events of a run as they happen, and ignores them all."""
 
     def starts(self, report: Report) -> None:
-        """A run begins, with an empty report."""
+        """Receive the empty report with which a run begins."""
 
     def progresses(self, item: Check, examples: int) -> None:
-        """A law that takes long has judged this many examples."""
+        """Receive the number of examples that a long check has judged so far."""
 
     def finds(self, row: Row) -> None:
-        """A verdict was reached."""
+        """Receive the row of a verdict."""

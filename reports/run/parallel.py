@@ -1,4 +1,4 @@
-"""`frostproof verify -n N`: the same items, spread over N processes by pytest-xdist."""
+"""`frostproof verify -n N`: spreads the checks over N processes by pytest-xdist."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _settings_option(settings: dict[str, Any]) -> str:
 
 
 _SUITE = str(Path(__file__).parents[2] / "properties" / "test_laws.py")
-#: No setting, conftest or plugin of the folder that we happen to stand in.
+#: Options that keep out the settings, conftests and plugins of the current folder.
 _UNDISTURBED = (
     "-c", os.devnull, "--rootdir", os.getcwd(), "--noconftest", "--import-mode=importlib",
     "-p", "no:cacheprovider", "-p", "no:terminal",
@@ -53,15 +53,15 @@ _NO_AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 class _Rows:
     """A pytest plugin of this one run: passes the rows on, subject by subject.
 
-    Those of one subject as they come; of others, which another process judges meanwhile, when that
-    one is done.
+    Rows of one subject go on as they come. Rows of another one, which another process judges
+    meanwhile, wait until that subject is done.
     """
 
     def __init__(self, recorder: Recorder, listener: Listener, expected: Counter[str]):
         self.recorder = recorder
         self.listener = listener
         self.arrivals = Arrivals()
-        #: How many rows of each subject are still to come, and those that wait.
+        #: The number of rows of each subject that are still to come, and the rows that wait.
         self.expected = expected
         self.waiting: dict[str, list[Row]] = {}
         self.current: str | None = None
@@ -72,7 +72,7 @@ class _Rows:
             self._pass_on(row)
 
     def end(self) -> None:
-        """Pass on what waits for others that never came."""
+        """Pass on the rows that still wait for others."""
         for rows in self.waiting.values():
             self._show(rows)
 
@@ -95,7 +95,7 @@ class _Rows:
 
 @contextmanager
 def _without_other_plugins() -> Iterator[None]:
-    """Keep out what the environment adds to any run of pytest."""
+    """Keep out the options and plugins that the environment adds to every run of pytest."""
     unset = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", _NO_AUTOLOAD)
     kept = {name: os.environ.pop(name) for name in unset if name in os.environ}
     os.environ[_NO_AUTOLOAD] = "1"

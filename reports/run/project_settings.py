@@ -1,4 +1,4 @@
-"""The `[tool.frostproof]` table of a project's pyproject.toml: options that need not be typed."""
+"""Reads the `[tool.frostproof]` table of a project's pyproject.toml."""
 
 from __future__ import annotations
 
@@ -17,16 +17,23 @@ _KEYS: dict[str, tuple[str, type | tuple[type, ...]]] = {
 
 
 def project_settings(folder: Path) -> dict[str, Any]:
-    """Return what the pyproject.toml in a folder sets, by argument names; {} where there is none.
+    """Read the settings of a project.
 
-    Raises `ValueError`, which names the file, for a key or a type of value that is none of ours.
+    Args:
+        folder: the folder of the pyproject.toml.
+
+    Returns:
+        The settings by the argument names of `verify`; {} where the file or the table is missing.
+
+    Raises:
+        ValueError: which names the file, for an unknown key or a value of a wrong type.
     """
     path = folder / "pyproject.toml"
     try:
         tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:  # what is no TOML, or no UTF-8, is a `ValueError`
+    except (OSError, ValueError) as error:  # `ValueError`: it is not TOML, or not UTF-8
         raise ValueError(f"{path}: {error}") from None
     place = f"{path}: [tool.frostproof]"
     table = tools.get("frostproof", {}) if isinstance(tools, dict) else tools

@@ -1,8 +1,8 @@
-"""Gathers the rows of a run as they happen, and keeps its report on disk while it runs.
+"""Records the rows of a run, and keeps its report on disk while it runs.
 
-Each row is appended to a journal at once. Beside it lies a valid report.json, which says what is
-still to be judged: replaced as a whole, now and then, so that a run that is killed leaves what it
-found, and what it did not reach. At the end all files are written and the journal is gone.
+Each row is appended to a journal at once. Beside the journal lies a valid report.json, which is
+replaced as a whole now and then: a run that is killed leaves what it found and what it did not
+reach. At the end all files are written and the journal is removed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _SHARE = 0.05
 
 
 class Recorder:
-    """The rows of one run, and what it is still to judge; on disk where there is a folder.
+    """Keeps the rows of one run and the laws that are still to be judged, on disk if wanted.
 
-    A disk that is full costs no verdict: what could not be written is tried again with the next
-    row and at the end, and `Report.unwritten` says so if it is in vain.
+    A full disk costs no verdict: a failed write is tried again with the next row and at the end.
+    `Report.unwritten` tells if it never succeeded.
     """
 
     def __init__(
@@ -41,9 +41,17 @@ class Recorder:
         shard: str | None = None,
         found_on: Mapping[str, str] = MappingProxyType({}),
     ):
-        """Begin a report, and its files; `found_on` is named beside the versions.
+        """Begin a report.
 
-        Raises `OSError` where even an empty report cannot be written.
+        Args:
+            profile: the name of the profile.
+            seed: the seed that all problems are drawn from.
+            folder: an existing folder to write to; None keeps the report in memory.
+            shard: the part of the laws that this run judges, such as "2/4".
+            found_on: what the report names beside the versions, such as the device.
+
+        Raises:
+            OSError: where even an empty report cannot be written.
         """
         started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         report = Report(
@@ -61,17 +69,17 @@ class Recorder:
         self._journal: Journal | None = None
         if folder is not None:
             for name in FILES:
-                (folder / name).unlink(missing_ok=True)  # an earlier run's, which knows nothing
+                (folder / name).unlink(missing_ok=True)  # a file of an earlier run
             self._journal = Journal(folder / JOURNAL)
             self._journal.append({"run": {name: vars(report)[name] for name in OF_RUN}})
             self._keep()
 
     def expects(self, rows: Iterable[Row]) -> None:
-        """Know which laws are to be judged: rows that say there is no verdict, if none comes."""
+        """Plan the laws to judge: each row stands, as not run, until its verdict comes."""
         self._note({"expected": [vars(row) for row in rows if not self._gathered.expects(row.id)]})
 
     def leaves_out(self, reason: str, count: int) -> None:
-        """Know how many laws never become a row."""
+        """Count laws that never become a row, under the reason."""
         if count:
             self._note({"left out": {reason: count}})
 
@@ -80,12 +88,12 @@ class Recorder:
         self._note({"asked": {name: each.to_json() for name, each in asked.items()}})
 
     def records(self, row: Row) -> None:
-        """Keep a row: on disk before this returns, unless the disk is full."""
+        """Keep a row. It is on disk when this returns, unless the disk is full."""
         self._note({"verdict": vars(row)})
 
     @property
     def report(self) -> Report:
-        """All that is known so far."""
+        """The report as it stands now."""
         return self._gathered.report
 
     def close(self) -> Report:
@@ -96,7 +104,7 @@ class Recorder:
         try:
             write_report(report, self._folder)
         except OSError as error:
-            report.unwritten = f"{self._folder}: {error.strerror}: its report is not complete"
+            report.unwritten = f"{self._folder}: {error.strerror}: the report there is not complete"
         else:
             self._journal.remove()
         return report

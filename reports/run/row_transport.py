@@ -1,4 +1,4 @@
-"""Rows on their way through pytest: attached to the reports of tests, which xdist carries."""
+"""Carries rows through pytest: they are attached to the reports of tests, which xdist carries."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from ..results.row import Row
 
 
 def attach(report: pytest.TestReport, row: Row, plan: Mapping[str, Any]) -> None:
-    """Attach the row of a test to a report of it, and what its process is going to run.
+    """Attach its row to the report of a test, with the plan of its process.
 
-    Before the test runs the row says that there is no verdict: that stands if the process is lost.
+    Before the test runs, the row says that the verdict is missing. That row stands if the process
+    is lost.
     """
     if report.when == "setup" and report.skipped:
-        row = replace(row, verdict="not-run", reason="its test was skipped")
+        row = replace(row, verdict="not-run", reason="the test of this law was skipped")
     report.frostproof_row = json.dumps(vars(row))  # type: ignore[attr-defined]
     if plan:
         report.frostproof_plan = json.dumps(plan)  # type: ignore[attr-defined]
@@ -28,17 +29,17 @@ _PHASES = ("setup", "call", "teardown")
 
 
 class Arrivals:
-    """What reports of tests bring, where the run is controlled."""
+    """Receives the rows and plans that reports of tests bring to the controlling process."""
 
     def __init__(self) -> None:
         self._begun: dict[str, Row] = {}
 
     def plan(self, report: pytest.TestReport) -> dict[str, Any] | None:
-        """Return what the process of a test is going to judge, if this report brings it."""
+        """Return the plan of the test's process, if this report brings it."""
         return _brought(report, "frostproof_plan")
 
     def row(self, report: pytest.TestReport) -> Row | None:
-        """Return the row that a report settles: the verdict, or that a process died of its test."""
+        """Return the row that this report settles: a verdict, or that the process died."""
         fields = _brought(report, "frostproof_row")
         if fields is None:
             # A report of xdist's own, of no phase: the worker that ran this test crashed.

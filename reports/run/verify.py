@@ -38,7 +38,7 @@ def verify(
     device: str | None = None,
     allow_not_shown: bool = False,
 ) -> Report:
-    """Judge subjects and return the report; without a subject, the references.
+    """Judge subjects by the law book.
 
     A subject is one of the four kinds, a function of a known signature, or a string that names
     one (`pkg.mod:name`, `path/file.py:name`). Those given by name run in a process of their own,
@@ -52,8 +52,12 @@ def verify(
     about as long. A guarantee that `promise` names, or a subject beyond the usual ones, has to be
     shown, unless `allow_not_shown`.
 
-    Raises a `ValueError` before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
-    `UnknownGuarantee`, or one that names the argument.
+    Returns:
+        The report; its `exit_status` is that of `frostproof verify`.
+
+    Raises:
+        ValueError: before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
+            `UnknownGuarantee`, or one that names the argument.
     """
     told = listener or Listener()
     if workers is not None:
@@ -112,8 +116,8 @@ def _require_divisible(workers: int | str, subjects: Sequence[Any]) -> None:
     for subject in subjects:
         if not isinstance(subject, str):
             raise ValueError(
-                "workers= judges only what is given by name, such as `pkg.mod:name`: other "
-                f"processes do not have this {type(subject).__name__}"
+                "`workers` needs subjects given by name, such as `pkg.mod:name`, got a "
+                f"{type(subject).__name__}, which other processes do not have"
             )
 
 
@@ -149,7 +153,7 @@ def begin(
 
 
 def known_subject(judge: Judging, subject: Any, kind: str | None) -> NamedSubject:
-    """Return what the user handed over, an object or a target, as a subject of a known kind."""
+    """Return an object or a target of the user as a subject of a known kind."""
     if isinstance(subject, NamedSubject):
         return subject
     if isinstance(subject, str):
@@ -158,7 +162,7 @@ def known_subject(judge: Judging, subject: Any, kind: str | None) -> NamedSubjec
 
 
 def object_subject(value: Any, kind: str | None = None) -> NamedSubject:
-    """Take an object of this process for a subject, named by where a program holds it."""
+    """Return an object of this process as a subject, named by the module that holds it."""
     from ...reference.observation.probe import capabilities_of
     from ...reference.subjects.loading import as_subject
     from ...reference.subjects.naming import target_of
@@ -175,8 +179,10 @@ def object_subject(value: Any, kind: str | None = None) -> NamedSubject:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the report's folder before the run, which would be lost if it cannot be made after."""
+    """Make the report's folder before the run, whose results would be lost without it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"--report {folder}: {error.strerror}: it cannot be a folder") from None
+        raise ValueError(
+            f"--report {folder}: {error.strerror}: the folder cannot be made"
+        ) from None

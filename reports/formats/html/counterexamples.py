@@ -1,4 +1,4 @@
-"""A verdict that is not good, as a page shows it: words, the smallest problem, numbers, plots."""
+"""A failing verdict as a page shows it: words, the smallest problem, numbers, plots."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .plots import bound_plot, drift_plot
 
 @dataclass(frozen=True)
 class Found:
-    """A verdict that is not good, as the template `counterexample.html` shows it."""
+    """A failing verdict, as the template `counterexample.html` shows it."""
 
     row: Row
     place: str
@@ -33,7 +33,7 @@ class Found:
 
 
 def found_of(row: Row, *, plotted: bool) -> Found:
-    """Return what is shown of a row; plots only where they are wanted, since they take time."""
+    """Return what the page shows of a row; plots only where `plotted`, since they take time."""
     law = BY_ID.get(row.law)
     example = row.counterexample or {}
     runs = [
@@ -114,7 +114,7 @@ def _number(value: Any) -> str:
 
 
 def _float(value: Any) -> float:
-    """Return a recorded number; what is none, such as an interval, is NaN."""
+    """Return a recorded number; anything else, such as an interval, becomes NaN."""
     try:
         return float(value)
     except (TypeError, ValueError):

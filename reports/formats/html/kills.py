@@ -1,7 +1,7 @@
-"""The kill matrix in a report: how many examples it took each law to refute each faulty program.
+"""The kill matrix in a report: how many examples each law needed to refute each faulty program.
 
-Read from the `kill-matrix.json` that lies in the report's folder, if that was measured. A number is
-that of the first example that failed; nothing means that none did.
+It is read from a `kill-matrix.json` in the report's folder. A number is that of the first example
+that failed; an empty cell means that no example failed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KILLS = "kill-matrix.json"
 
 
 def read_kills(folder: Path) -> Mapping[str, Any] | None:
-    """Return what was measured; None where nothing was, or where it is no kill matrix."""
+    """Return the kill matrix of a folder; None where the file is missing or is something else."""
     try:
         content = json.loads((folder / KILLS).read_text(encoding="utf-8"))
         list(kill_matrices(content))
@@ -68,7 +68,7 @@ def kill_matrices(kills: Mapping[str, Any]) -> Iterator[Matrix]:
 
 
 def _specimens(names: Sequence[str]) -> tuple[list[Group], dict[str, int]]:
-    """Return specimens by the files in which they are, and the row of each."""
+    """Return specimens grouped by their files, and the row of each."""
     groups = [
         Group(file.rpartition("/")[2], [Head(name.rpartition("/")[2], name) for name in group])
         for file, group in groupby(names, lambda name: name.rpartition("/")[0])

@@ -1,4 +1,4 @@
-"""A matrix of outcomes, such as subjects × laws, as data: two axes in groups, and their cells."""
+"""A matrix of outcomes, such as subjects × laws, as data: two grouped axes, and their cells."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ....properties.laws.book import BY_ID
 from ....properties.laws.law import GUARANTEES
 from ...results.row import Row
 
-#: Up to so many subjects a matrix has laws as its rows, whose names are then read as they are.
+#: Up to so many subjects a matrix has laws as its rows, where their names are easy to read.
 _FEW = 8
 
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a row or a column: a short name, what it stands for, and where more is said."""
+    """The head of a row or a column: a short name, its meaning, and a link to more."""
 
     label: str
     title: str = ""
     href: str = ""
-    #: What stands behind the cells of a row, where there is room.
+    #: A remark behind the cells of a row.
     note: str = ""
 
 
@@ -38,7 +38,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Cell:
-    """An outcome: `kind` says how it is drawn (see `style.css`), `words` what it says."""
+    """An outcome: `kind` is the class that `style.css` draws, `words` is its text."""
 
     kind: str
     words: str
@@ -48,7 +48,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """What the template `matrix.html` shows; `cells` by the positions of row and column."""
+    """The data of the template `matrix.html`; `cells` are found by row and column."""
 
     name: str
     rows: Sequence[Group]
@@ -72,11 +72,11 @@ class Matrix:
 
     @cached_property
     def troubled(self) -> set[int]:
-        """The rows in which not all is well."""
+        """The rows with a failing verdict."""
         return {row for (row, _), cell in self.cells.items() if cell.href}
 
     def transposed(self) -> Matrix:
-        """Return the same with rows and columns exchanged."""
+        """Return the matrix with rows and columns exchanged."""
         cells = {(column, row): cell for (row, column), cell in self.cells.items()}
         return Matrix(self.name, self.columns, self.rows, cells)
 
@@ -109,7 +109,7 @@ def kind_of(row: Row) -> str:
 
 
 def law_groups(guarantees: Mapping[str, str]) -> tuple[list[Group], dict[str, int]]:
-    """Return laws in groups, one a guarantee in the order of the book, and the column of each."""
+    """Return laws grouped by guarantee, in the order of the book, and the column of each."""
     order = rank_of_guarantees()
     about = {str(name): words for name, words in GUARANTEES.items()}
     ranked = sorted(guarantees, key=lambda law: order.get(guarantees[law], len(order)))
@@ -131,7 +131,7 @@ def _head(law: str) -> Head:
 
 
 def short_names(names: Sequence[str] | Mapping[str, Any]) -> dict[str, str]:
-    """Return names without the folders and packages before them, where that tells them apart."""
+    """Return names without their folders and packages, where the rest tells them apart."""
     tails: dict[str, list[str]] = {}
     for name in names:
         place, colon, rest = name.partition(":")
@@ -143,7 +143,7 @@ def short_names(names: Sequence[str] | Mapping[str, Any]) -> dict[str, str]:
 
 
 def place_of(name: str) -> str:
-    """Return the address of something within a page: the same in every report."""
+    """Return the anchor of a name within a page, the same in every report."""
     from hashlib import sha256
 
     return f"s-{sha256(name.encode(errors='replace')).hexdigest()[:12]}"

@@ -29,15 +29,18 @@ if TYPE_CHECKING:
     from ....properties.laws.law import Law
 
 _TEMPLATES = Path(__file__).parent / "templates"
-#: A plot costs 50 ms and 8 KB: the first of a report have theirs, all have their numbers.
+#: A plot costs 50 ms and 8 KB: the first counterexamples have plots, all have numbers.
 _PLOTS = 30
-#: From so many verdicts, or sections, on what is not on the screen is not laid out.
+#: From so many verdicts, or sections, on a browser lays out only what is on the screen.
 _LARGE, _MANY = 2000, 60
 
 
 def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
-    """Return the page of a report, with a kill matrix if there is one; all that a subject wrote is
-    escaped.
+    """Return a report as a page, in which all texts of a subject are escaped.
+
+    Args:
+        report: the report.
+        kills: a kill matrix to show with it, as `read_kills` returns one.
     """
     order = rank_of_guarantees()
     bad = sorted(
@@ -89,7 +92,7 @@ def _environment() -> Environment:
 
 
 def _with_code(text: str) -> Markup:
-    """Escape a text, in which words between backticks are code."""
+    """Escape a text, and mark words between backticks as code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
@@ -99,7 +102,7 @@ def _text(name: str) -> str:
 
 
 def _laws(report: Report, kills: Mapping[str, Any] | None) -> list[Law]:
-    """Return the laws that the page names, as far as the book has them."""
+    """Return the laws that the page names and the book has."""
     named = {row.law for row in report.rows}
     for laws in kills["matrix"].values() if kills else ():
         named |= laws.keys()
@@ -107,7 +110,7 @@ def _laws(report: Report, kills: Mapping[str, Any] | None) -> list[Law]:
 
 
 def _counts(report: Report) -> list[dict[str, Any]]:
-    """Count what the matrix shows: what is good first, what fails nothing last."""
+    """Count the verdicts: good ones first, those that fail nothing last."""
     seen = Counter((row.words, kind_of(row)) for row in report.rows)
     order = ("held", "proved", "refuted", "error", "vacuous", "not-run")
     ranked = sorted(seen, key=lambda each: (", " in each[0], order.index(each[1].split()[0])))

@@ -27,14 +27,14 @@ _COLOURS = {
     "ice": "#010206",
     "bad": "#010207",
 }
-#: Of each figure another, so that no two on a page have the same ids.
+#: Another one for each figure, so that no two figures of a page share an id.
 _salts = itertools.count()
 #: Values of one trait that are shown; the others are counted together.
 _MOST = 12
 
 
 def drift_plot(drift: Mapping[str, Sequence[int | None]]) -> Markup | None:
-    """Show how far frozen leaves go on moving over the steps; None where no leaf has a distance."""
+    """Plot how far frozen leaves drift over the steps; None where no leaf moved over two steps."""
     leaves = {leaf: steps for leaf, steps in drift.items() if any(steps)}
     if not leaves or max(map(len, leaves.values())) < 2:
         return None
@@ -68,9 +68,7 @@ def _ulps(distance: int | None) -> str:
 
 
 def bound_plot(name: str, observed: float, expected: float, bound: float) -> Markup | None:
-    """Show a number beside what the oracle allows, in units of its bound; None where there is
-    nothing to measure by.
-    """
+    """Plot a number against the oracle's, in units of its bound; None without a positive bound."""
     if not (math.isfinite(observed) and math.isfinite(expected) and bound > 0):
         return None
     off = (observed - expected) / bound
@@ -98,7 +96,7 @@ def bound_plot(name: str, observed: float, expected: float, bound: float) -> Mar
 
 
 def drawn_plots(rows: Iterable[Row]) -> list[Markup]:
-    """Show what was drawn, trait by trait, summed over all rows."""
+    """Plot how often each value of each trait was drawn, summed over all rows."""
     counts: dict[str, Counter[str]] = {trait: Counter() for trait in TRAITS}
     for row in rows:
         for label, count in row.labels.items():
@@ -149,17 +147,23 @@ def _rank(value: str) -> float:
 def _figure(
     title: str, description: str, draw: Any, *, height: float = 2.0, told: bool = False
 ) -> Markup:
-    """Draw on axes without a frame, and return a figure that says in words what it shows: for all
-    to read if it is to be `told`.
+    """Return a figure drawn on axes without a frame.
+
+    Args:
+        title: the caption.
+        description: what the figure shows, in words.
+        draw: draws on the axes.
+        height: in inches.
+        told: show the description to everyone; else only screen readers have it.
     """
     with warnings.catch_warnings():
-        # Of glyphs that its font lacks, and the page's may have; of what it uses itself.
+        # It warns of glyphs that its font lacks and the page's may have, and of its own calls.
         warnings.simplefilter("ignore")
         import matplotlib
         from matplotlib.figure import Figure  # no pyplot: no state, no window
 
         with matplotlib.rc_context():
-            matplotlib.rcdefaults()  # whatever a user has settled for plots of their own
+            matplotlib.rcdefaults()  # not the settings of the user's own plots
             matplotlib.rcParams.update(_style())
             figure = Figure(figsize=(3.6, height), layout="constrained")
             figure.patch.set_alpha(0)
@@ -184,9 +188,9 @@ def _style() -> Any:
 
 
 def _inlined(svg: str, description: str) -> Markup:
-    """Make a file of SVG part of a page: its own head and style go, and it says what it shows.
+    """Make an SVG file part of a page: remove its head and style, and add a description.
 
-    What a subject wrote in it, such as the name of a leaf, matplotlib has escaped.
+    Texts of a subject in it, such as the name of a leaf, are escaped by matplotlib.
     """
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.S)

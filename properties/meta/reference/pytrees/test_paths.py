@@ -232,7 +232,7 @@ def test_a_long_list_of_paths_is_cut() -> None:
     """Twenty paths are shown, and the number of the others."""
     with pytest.raises(UnmatchedPattern, match=r"19, … and 3 more$"):
         select([(str(i),) for i in range(23)], ["encoder"])
-    with pytest.raises(UnmatchedPattern, match=r"there are none$"):
+    with pytest.raises(UnmatchedPattern, match=r"the tree is empty$"):
         select([], ["encoder"])
 
 

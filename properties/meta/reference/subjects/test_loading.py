@@ -59,9 +59,9 @@ def test_an_unusable_file_is_explained_in_one_line(file, fault):
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("no_such_module_at_all:fn", "no module 'no_such_module_at_all'"),
-        ("json.no_such_part:fn", "no module 'json.no_such_part'"),
-        ("no/such/file.py:fn", "no such file"),
+        ("no_such_module_at_all:fn", "the module 'no_such_module_at_all' does not exist"),
+        ("json.no_such_part:fn", "the module 'json.no_such_part' does not exist"),
+        ("no/such/file.py:fn", "the file does not exist"),
         ("json", "expected `package.module:name`"),
         ("json:", "expected `package.module:name`"),
         (":fn", "expected `package.module:name`"),

@@ -57,11 +57,17 @@ def none():
         (lambda: Exercise(two), "an exercise is called as fn(seed, x, y, lr): two(a, b) does not"),
         (lambda: Exercise(two), "take four positional arguments (too many positional arguments)"),
         (lambda: OptaxFreeze(none), "called as fn(optimizer, mask): none() does not take two"),
-        (lambda: OptaxFreeze(optax.sgd(0.1)), "is no function"),
+        (lambda: OptaxFreeze(optax.sgd(0.1)), "is not a function"),
         (lambda: linen(create=two), "`create` is called as create(seed, batch, optimizer): two(a"),
         (lambda: linen(train_step=step), "`train_step` is called as train_step(state, batch): st"),
-        (lambda: linen(train_step=None), "is called as train_step(state, batch): None is no func"),
-        (lambda: linen(predict="mse"), "`predict` is called as predict(state, x): 'mse' is no fu"),
+        (
+            lambda: linen(train_step=None),
+            "is called as train_step(state, batch): None is not a func",
+        ),
+        (
+            lambda: linen(predict="mse"),
+            "`predict` is called as predict(state, x): 'mse' is not a fu",
+        ),
         # Python says since 3.12 that the argument is keyword-only.
         (lambda: linen(predict=lambda s, x, *, t: x), "argument: 't')"),
         (lambda: linen(params=two), "`params` is called as params(state): two(a, b) does not take"),
@@ -79,10 +85,10 @@ def none():
         (lambda: nnx_trainer(predict=none), "`predict` is called as predict(model, x): none()"),
         (lambda: nnx_trainer(opt_state=two), "`opt_state` is called as opt_state(optimizer): "),
         (lambda: nnx_trainer(refreeze=none), "refreeze(model, frozen) or refreeze(model, optimiz"),
-        (lambda: as_subject(LinenTrainer), "it is the class LinenTrainer"),
+        (lambda: as_subject(LinenTrainer), "got the class LinenTrainer"),
         (
             lambda: as_subject(step),
-            "step(model, optimizer, batch) is of no known kind: an exercise",
+            "step(model, optimizer, batch) is not of a known kind: an exercise",
         ),
         (lambda: as_subject(step), "for a trainer name a frostproof.LinenTrainer(create, train_s"),
         (lambda: as_subject(step, "optax"), "called as fn(optimizer, mask): step(model, optimize"),

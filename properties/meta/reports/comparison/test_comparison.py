@@ -118,7 +118,7 @@ def test_a_run_that_broke_off_says_so():
 
     text = comparison_markdown(compare(before, after))
 
-    assert "now: ran 0 of 1 laws on 10 examples, and ended before all was judged" in text
+    assert "now: ran 0 of 1 laws on 10 examples, and ended before all laws were judged" in text
     assert f"held → not-run | {UNREACHED}" in text
 
 
@@ -182,13 +182,13 @@ def test_a_baseline_excuses_what_it_names_and_stale_entries_are_named(tmp_path):
     assert [change.id for change in found.alarms] == ["train.py:step::repeatable"]
     text = comparison_markdown(found)
     assert text.count("known until 2030-01-31: issue 12") == 2
-    assert "stale, since it fails no more: train.py:step::frozen-bits (issue 12)" in text
+    assert "stale, since nothing fails: train.py:step::frozen-bits (issue 12)" in text
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[[known]\n", "it is no TOML"),
+        ("[[known]\n", "this file is not TOML"),
         ("known = 3", "[[known]] tables alone"),
         ("[[knwon]]\nid = 'a'", "[[known]] tables alone"),
         ("[[known]]\nid = 'a'\nreason = 'b'", "entry 1 must have id, reason and expires"),

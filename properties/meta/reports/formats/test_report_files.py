@@ -241,4 +241,4 @@ def test_the_summary_of_a_job_stays_below_its_limit():
 
     assert len(text.encode()) < 1 << 20
     assert "…and 5000 more: see report.html." in text
-    assert re.search(r"\d+ more parts had no room here: see report.html.\n$", text)
+    assert re.search(r"\d+ more parts do not fit here: see report.html.\n$", text)

@@ -73,7 +73,11 @@ def test_a_good_night_is_no_alarm(nights):
             "linen did not run: it ran",
         ),
         ([], {}, "linen did not run: it ran no law"),
-        ([*GOOD], {"finished": False}, "linen did not run: it ended before all was judged"),
+        (
+            [*GOOD],
+            {"finished": False},
+            "linen did not run: the part ended before all laws were judged",
+        ),
     ],
 )
 def test_what_goes_wrong_is_an_alarm_that_names_it(nights, rows, fields, named, capsys):

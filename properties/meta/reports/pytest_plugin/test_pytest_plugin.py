@@ -107,8 +107,8 @@ def test_the_package_is_the_suite(foreign):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--subject=broken.py:step"], "broken.py:step: importing it raised ZeroDivisionError: "),
-        (["--subject=nowhere:step", "-n2"], "nowhere:step: there is no module 'nowhere'"),
+        (["--subject=broken.py:step"], "broken.py:step: the import raised ZeroDivisionError: "),
+        (["--subject=nowhere:step", "-n2"], "nowhere:step: the module 'nowhere' does not exist"),
         (["--report=test_own.py"], "--report test_own.py: "),
     ],
     ids=["raises", "missing", "no folder"],
@@ -204,9 +204,9 @@ def test_a_test_of_no_known_subject_is_an_error_of_collection(foreign):
     result.stdout.fnmatch_lines(
         [
             "test_one.py:2: in <module>",
-            "E   *UnusableSubject: len(obj, /) is of no known kind*",
+            "E   *UnusableSubject: len(obj, /) is not of a known kind*",
             "_* ERROR collecting test_two.py *_",
-            "train.py:sund: there is no 'sund' in it; did you mean sound?",
+            "train.py:sund: the module has no 'sund'; did you mean sound?",
         ]
     )
     assert rows(foreign.path / "out") == {}

@@ -63,8 +63,8 @@ def without(content, *names):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda c: [], "it is no report of frostproof"),
-        (lambda c: {}, "it is no report of frostproof"),
+        (lambda c: [], "this file is not a report of frostproof"),
+        (lambda c: {}, "this file is not a report of frostproof: it has no `schema`"),
         (lambda c: c | {"schema": 2}, "of version 2, and this frostproof reads version 1"),
         (lambda c: without(c, "seed"), "$: 'seed' is a required property"),
         (lambda c: c | {"verdicts": [1]}, "$.verdicts[0]: 1 is not of type 'object'"),
