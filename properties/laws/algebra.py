@@ -1,4 +1,4 @@
-"""The law book, algebra: to freeze nothing, everything, twice or in parts, and to unfreeze."""
+"""The law book, algebra: metamorphic relations between freezes of nothing, everything, or parts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from .requirements.training_law import moved, require_kept, training_law
 
 
 def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
-    """Leave out noise that depends on a leaf's place in the tree, which a freeze may change."""
+    """Leave out optimizers whose noise depends on the place of a leaf, which changes here."""
     return promised.filter(lambda optimizer: not optimizer.facts.stochastic)
 
 
 def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
-    """Leave out what moves leaves of zero gradient, by a decay or by 0/0 where all are zero: code
-    that zeroes gradients may be right and yet not hold those, and `frozen-value` says so.
+    """Leave out optimizers that move leaves of zero gradient, by a decay or by 0/0.
+
+    Correct code that zeroes gradients need not hold such leaves; `frozen-value` is about that.
     """
     return promised.filter(
         lambda optimizer: (
@@ -40,11 +41,11 @@ def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimize
     draws=lifecycle.applied("no freeze", "nothing", choose=_placeless),
     judges_malformed=True,
     evidence={IN_STEP: 0.3},
-    meaning="An empty mask is taken for a missing one, or inverted; or the wrapper scales, clips "
-    "or delays what it does not freeze.",
+    meaning="An empty mask is taken for a missing one, or is inverted; or the wrapper scales, "
+    "clips or delays the updates that it does not freeze.",
 )
 def to_freeze_nothing_changes_nothing(plain: Trajectory, frozen: Trajectory) -> None:
-    """Where no leaf is frozen, the optimizer trains as it does without the freeze."""
+    """A freeze of no leaf changes nothing: the optimizer trains as it does without the freeze."""
     require_runs(plain, frozen)
     require_agreement((plain, frozen), other="where the freeze is applied to no leaf")
 
@@ -55,14 +56,14 @@ def to_freeze_nothing_changes_nothing(plain: Trajectory, frozen: Trajectory) -> 
     needs=Capability.WRAPPER | Capability.REFREEZE,
     draws=lifecycle.applied("everything", preceded=(("freeze everything",),), choose=_still),
     judges_malformed=True,
-    meaning="A mask of nothing but frozen leaves is a special case that is forgotten, or the "
-    "freeze knows only the leaves it was written for.",
+    meaning="The program forgets the case of a mask with nothing but frozen leaves, or the freeze "
+    "knows only the leaves it was written for.",
 )
 def to_freeze_everything_moves_nothing(trajectory: Trajectory) -> None:
-    """Where all leaves are frozen, none moves, under optimizers that move nothing by themselves."""
-    if trajectory.raised is not None:  # many a correct program has no gradient of nothing
+    """A freeze of all leaves moves no leaf, under optimizers that move nothing by themselves."""
+    if trajectory.raised is not None:  # correct programs may need something to differentiate
         error = type(trajectory.raised).__name__
-        raise Inconclusive(f"all leaves frozen raises {error}", subject=True)
+        raise Inconclusive(f"a freeze of all leaves raises {error}", subject=True)
     require_runs(trajectory)
     require_kept(trajectory, "value")
 
@@ -76,10 +77,10 @@ def to_freeze_everything_moves_nothing(trajectory: Trajectory) -> None:
     ),
     judges_malformed=True,
     evidence={IN_STEP: 0.2},
-    meaning="The freeze toggles, counts, or compounds what it does to the other leaves.",
+    meaning="The freeze toggles, counts, or compounds its effect on the other leaves.",
 )
 def to_freeze_twice_is_to_freeze_once(once: Trajectory, twice: Trajectory) -> None:
-    """The same leaves frozen a second time stay frozen, and the others train as before."""
+    """Leaves that are frozen twice are frozen as by one freeze, and the others train the same."""
     require_runs(once, twice)
     require_agreement((once, twice), other="where they are frozen twice")
 
@@ -98,7 +99,9 @@ def to_freeze_twice_is_to_freeze_once(once: Trajectory, twice: Trajectory) -> No
 def leaves_are_frozen_in_any_order(
     once: Trajectory, parts: Trajectory, reversed_parts: Trajectory
 ) -> None:
-    """Leaves frozen by two masks, in either order, are frozen as by one mask; the others train."""
+    """Leaves that two masks freeze, in either order, are frozen as by one mask, and the others
+    train the same.
+    """
     runs = (once, parts, reversed_parts)
     require_runs(*runs)
     require_agreement(runs, (0, 1), "where they are frozen in two parts")
@@ -106,8 +109,9 @@ def leaves_are_frozen_in_any_order(
 
 
 def _stays_frozen(subject: Any, failure: Refutation) -> bool:
-    """Tell whether an unfrozen leaf that stayed stays again, on other data, and the loss depends on
-    it: the units behind it may have died while it was frozen, and then it has no gradient.
+    """Tell whether an unfrozen leaf stays still on other data too, although the loss depends on it.
+
+    The units behind it may have died while it was frozen; then it has no gradient.
     """
     # Here, since the law book is read without JAX.
     from ...reference.observation.relevance import matters
@@ -144,16 +148,16 @@ _AGAIN = 20
     judges_malformed=True,
     confirm=_stays_frozen,
     evidence={IN_STEP: 0.2},
-    meaning="An unfrozen leaf is still masked somewhere: in the optimizer that was built for the "
-    "frozen set, in a filter, or in a program that was compiled before.",
+    meaning="Something still masks an unfrozen leaf: the optimizer that was built for the frozen "
+    "set, a filter, or a program that was compiled before.",
 )
 def unfrozen_leaves_train_again(never: Trajectory, at_once: Trajectory, later: Trajectory) -> None:
     """Leaves that are frozen and unfrozen before the first step train as if they had never been
-    frozen; unfrozen later, each moves again at least once over the whole run, if it matters.
+    frozen. Each leaf that is unfrozen later and matters moves again at least once over the run.
     """
     require_runs(never, at_once, later)
     if not never.chosen:
-        raise Inconclusive("it freezes no leaf", subject=True)
+        raise Inconclusive("the subject freezes no leaf", subject=True)
     require_agreement((never, at_once, later), other="where they were frozen and unfrozen before")
     thawed = _thawed(later)
     for path in sorted(later.chosen & thawed[0].trainable):
@@ -191,11 +195,11 @@ def _moved(step: Step, path: Path) -> bool:
     guarantee="value",
     needs=Capability.REFREEZE,
     draws=lifecycle.warmed,
-    meaning="The optimizer's state outlives the gradient: momentum or Adam's first moment moves a "
-    "leaf for many steps after its gradient has become zero. Mask the update, not the gradient.",
+    meaning="The optimizer's state outlives the gradient: momentum, or Adam's first moment, moves "
+    "a leaf for many steps after its gradient has become zero. Mask the update, not the gradient.",
 )
 def leaves_frozen_later_stay(trajectory: Trajectory) -> None:
-    """A leaf that is frozen after some ordinary steps keeps its value from then on."""
+    """A leaf that is frozen after some ordinary steps keeps the value that it has then."""
     require_kept(trajectory, "value")
 
 

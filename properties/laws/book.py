@@ -46,7 +46,7 @@ class UnknownLaw(ValueError):
 def laws_matching(globs: Iterable[str]) -> tuple[Law, ...]:
     """Return the laws whose id matches any of the globs, in the order of the book.
 
-    Raises `UnknownLaw` for a glob that matches none: a check that selects nothing checks nothing.
+    Raises `UnknownLaw` for a glob that matches no law: it would judge nothing.
     """
     globs = tuple(globs)
     for glob in globs:

@@ -1,4 +1,4 @@
-"""The law book, repetition: the same again, compiled or not, from batches that stay."""
+"""The law book, determinism: a run repeats, compiled or not, and leaves its batches alone."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .requirements.training_law import training_law
     decisive=True,
     draws=lifecycle.repeated,
     fresh=True,
-    meaning="Something outlives a run: a global, a cache keyed by shape, a random number that "
-    "comes from no seed, a frozen set that an earlier run left behind.",
+    meaning="Something outlives a run: a global, a cache keyed by shape, a random number without a "
+    "seed, or a frozen set that an earlier run left behind.",
 )
 def the_same_problem_trains_the_same(
     first: Trajectory, between: Trajectory, again: Trajectory
 ) -> None:
-    """The same problem, trained twice from the start with another one in between, gives the same:
-    frozen leaves to the bit, and on CPU all leaves and losses.
+    """The same problem, trained twice from the start with another problem in between, ends in the
+    same frozen leaves to the bit, and on CPU in the same leaves and losses.
     """
     import jax  # here: a law book is read without it
 
@@ -42,8 +42,8 @@ def the_same_problem_trains_the_same(
             _require_same(one, two, moment, index, compared)
         if on_cpu and not np.array_equal(_loss(step), _loss(repeated), equal_nan=True):
             refute(
-                f"step {step.number} reports the loss {step.loss}, and {repeated.loss} when the "
-                "same problem is trained again",
+                f"the loss of step {step.number} is {step.loss}, and {repeated.loss} when the same "
+                "problem is trained again",
                 assertion=f"np.array_equal(losses[0][{index}], losses[2][{index}], equal_nan=True)",
                 leaf="loss",
                 step=step.number,
@@ -67,8 +67,8 @@ def _require_same(
             name = path_text(path)
             pair = ", ".join(f"{moment}[{run}][{index}].get({name!r})" for run in (0, 2))
             refute(
-                f"{name}: has other bits {moment} step {index + 1} when the same problem is "
-                "trained again",
+                f"{name}: the leaf has other bits {moment} step {index + 1} when the same problem "
+                "is trained again",
                 assertion=f"same_bits({pair})",
                 leaf=name,
                 step=index + 1,
@@ -80,11 +80,11 @@ def _require_same(
     guarantee="computes",
     needs=Capability.TRAINER,
     draws=training.single,
-    meaning="A step normalises, shuffles or augments its batch in place: the next epoch sees "
+    meaning="A step normalises, shuffles or augments its batch in place, and the next epoch sees "
     "other data.",
 )
 def batches_keep_their_bytes(trajectory: Trajectory) -> None:
-    """No step changes a batch that it is given."""
+    """A step does not change its batch: the batch keeps its bytes."""
     if not trajectory.batch_kept:
         refute("a step changed its batch in place", assertion="all(kept[0])", leaf="batch")
 
@@ -97,12 +97,13 @@ def batches_keep_their_bytes(trajectory: Trajectory) -> None:
     draws=lifecycle.compiled,
     judges_malformed=True,
     evidence={IN_STEP: 0.2},
-    meaning="Python decides while the program is traced what should be decided in each step: a "
-    "mask, a counter or a branch is the first step's for ever, or another one under a tracer.",
+    meaning="Python decides during tracing what each step should decide: a mask, a counter or a "
+    "branch stays that of the first step, or differs under a tracer.",
 )
 def compiled_and_not_they_agree(eager: Trajectory, compiled: Trajectory) -> None:
-    """Compiled as a whole or run operation by operation, the same leaves move: frozen ones are
-    equal by value, and the others within rounding as long as both are given the same gradients.
+    """A step that is compiled as a whole and one that runs operation by operation move the same
+    leaves. Frozen leaves are equal by value, and the others within rounding as long as both
+    optimizers are given the same gradients.
     """
     require_runs(eager, compiled)
     require_agreement((eager, compiled), other="where the step is compiled")
@@ -115,11 +116,12 @@ def compiled_and_not_they_agree(eager: Trajectory, compiled: Trajectory) -> None
     needs=Capability.TRAINER & Capability.ROWS,
     draws=lifecycle.compiling,
     meaning="Something that changes from step to step is static: a Python number, a fresh function "
-    "or optimizer. Each step then waits for the compiler, a hundred times its own time.",
+    "or a fresh optimizer. Each step then waits for the compiler, a hundred times as long as it "
+    "takes itself.",
 )
 def later_steps_compile_nothing(trajectory: Trajectory) -> None:
-    """Steps of one shape are compiled once: after the second, none compiles anything."""
-    # The second may: it is the first to get what a step returned, of other weak types.
+    """Steps of one shape are compiled once: after the second, no step compiles anything."""
+    # The second may: its state comes from a step, and may have other weak types.
     for index, compiled in enumerate(trajectory.compilations):
         if index > 1 and compiled:
             refute(

@@ -1,4 +1,4 @@
-"""The law book, exercises: what `fn(seed, x, y, lr) -> [loss, after, before]` has to answer."""
+"""The law book, exercises: the three numbers that `fn(seed, x, y, lr)` returns are right."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def answer_is_three_numbers(call: Call) -> None:
     decisive=True,
     draws=exercises.single_at_any_rate,
     budget={"the kernel would have moved": 0.3, "learning rate at least 1": 0.2},
-    meaning="The frozen kernel trains: the freeze names another layer, misses on some path, "
-    "comes after the optimizer's weight decay, or multiplies an overflowing gradient by 0.",
+    meaning="The frozen kernel trains: the freeze names another layer, misses some path, comes "
+    "after the optimizer's weight decay, or multiplies an overflowing gradient by 0.",
 )
 def norms_are_equal(call: Call) -> None:
-    """`after` equals `before`; where not identical, both lie within γ·‖k‖ of the float64 norm of
-    the initial kernel (one compiled program may sum the same bits in two orders).
+    """`after` equals `before`. Where they are not identical, both lie within γ·‖k‖ of the float64
+    norm of the initial kernel, since one compiled program may sum the same bits in two orders.
     """
     low, high = ORDINARY_RATES
     label("the kernel would have moved", oracle_of(call.problem).unfrozen_move >= 1)
@@ -102,12 +102,12 @@ def norms_are_equal(call: Call) -> None:
     "answer-norm-is-initial-norm",
     guarantee="computes",
     draws=exercises.single,
-    meaning="Another model, another initialisation, a seed that lost bits on its way, or the norm "
-    "of another leaf.",
+    meaning="Another model, another initialisation, a seed that lost bits in a conversion, or the "
+    "norm of another leaf.",
 )
 def norm_is_of_the_initial_kernel(call: Call) -> None:
-    """`before` lies within its bound of the norm of the kernel which the contract's model gets
-    from the seed.
+    """`before` lies within the oracle's bound of the norm of the initial kernel, which the seed
+    determines.
     """
     label("seed above 2**24", call.problem.seed > 2**24)
     require_within(
@@ -120,8 +120,8 @@ def norm_is_of_the_initial_kernel(call: Call) -> None:
     guarantee="computes",
     decisive=True,
     draws=exercises.single,
-    meaning="A sum for a mean, a factor, (N, 1) minus (N,) broadcast to (N, N), rows left out, "
-    "another activation, or a loss in half precision.",
+    meaning="A sum instead of a mean, a factor, (N, 1) minus (N,) broadcast to (N, N), missing "
+    "rows, another activation, or a loss in half precision.",
 )
 def loss_is_the_mean_squared_error(call: Call) -> None:
     """`loss` lies within the oracle's bound of the NumPy float64 MSE before the step."""
@@ -136,7 +136,7 @@ def loss_is_the_mean_squared_error(call: Call) -> None:
     meaning="The loss is evaluated again after the update.",
 )
 def loss_is_taken_before_the_step(call: Call, other_rate: Call) -> None:
-    """Another learning rate gives a loss within the same bound."""
+    """Another learning rate gives the same loss, within the sum of both oracle bounds."""
     rates = call.problem.learning_rate, other_rate.problem.learning_rate
     label("the rates differ", rates[0] != rates[1])
     _require_same_loss(call, other_rate, f"loss at lr {rates[1]:.9g}", same_batch=True)
@@ -150,7 +150,7 @@ def loss_is_taken_before_the_step(call: Call, other_rate: Call) -> None:
     meaning="Rows are weighted, skipped or treated by their position in the batch.",
 )
 def loss_ignores_the_order_of_rows(call: Call, permuted: Call) -> None:
-    """Permuted rows give a loss within the sum of both oracle bounds."""
+    """Permuted rows give the same loss, within the sum of both oracle bounds."""
     label("more than one row", call.problem.rows > 1)
     _require_same_loss(call, permuted, "loss of the permuted rows")
 
@@ -159,10 +159,10 @@ def loss_ignores_the_order_of_rows(call: Call, permuted: Call) -> None:
     "answer-repeated-rows",
     guarantee="computes",
     draws=exercises.with_repeated_rows,
-    meaning="The loss is a sum, or divided by something else than the number of rows.",
+    meaning="The loss is a sum, or is divided by something other than the number of rows.",
 )
 def loss_is_a_mean_over_rows(call: Call, repeated: Call) -> None:
-    """Every row k times gives a loss within the sum of both oracle bounds."""
+    """A batch with every row k times gives the same loss, within the sum of both oracle bounds."""
     _require_same_loss(call, repeated, f"loss of each row {repeated.problem.repeats} times")
 
 
@@ -174,8 +174,8 @@ def loss_is_a_mean_over_rows(call: Call, repeated: Call) -> None:
     meaning="State outlives a call: a cached result or model, a global counter or random stream.",
 )
 def each_problem_gets_its_first_answer(*calls: Call) -> None:
-    """Over a drawn sequence of calls each problem always gets its first answer: bit for bit on
-    CPU, within the oracle's bounds elsewhere.
+    """In a drawn sequence of calls, each problem always gets its first answer: bit for bit on CPU,
+    within the oracle's bounds elsewhere.
     """
     first: dict[Any, int] = {}
     for index, call in enumerate(calls):
@@ -184,8 +184,8 @@ def each_problem_gets_its_first_answer(*calls: Call) -> None:
             before, after = (float(_numbers(calls[i])[number]) for i in (earlier, index))
             if not (np.array_equal(before, after, equal_nan=True) or _may_differ(call, number)):
                 refute(
-                    f"{name} was {before:.9g} at call {earlier + 1} and is {after:.9g} at call "
-                    f"{index + 1}, of the same problem",
+                    f"{name} was {before:.9g} at call {earlier + 1}, and is {after:.9g} at call "
+                    f"{index + 1} of the same problem",
                     assertion=f"np.array_equal(answers[{earlier}], answers[{index}], "
                     "equal_nan=True)",
                     leaf=name,
@@ -201,9 +201,9 @@ def each_problem_gets_its_first_answer(*calls: Call) -> None:
     meaning="x or y is normalised, shuffled or sorted in place.",
 )
 def inputs_keep_their_bytes(call: Call) -> None:
-    """x and y keep their bytes."""
+    """A call does not change x and y: they keep their bytes."""
     if not call.inputs_kept:
-        refute("x or y was changed in place", assertion="inputs_kept[0]")
+        refute("the call changed x or y in place", assertion="inputs_kept[0]")
 
 
 def _numbers(call: Call) -> tuple[float, float, float]:
@@ -223,7 +223,7 @@ def _require_same_loss(call: Call, other: Call, name: str, *, same_batch: bool =
 
 
 def _may_differ(call: Call, number: int) -> bool:
-    """Off the CPU sums may take another order at each run: then both need only be correct."""
+    """Tell whether a number may differ: off the CPU, sums may take another order in each run."""
     import jax
 
     expected = oracle_of(call.problem).loss if number == 0 else oracle_of(call.problem).kernel_norm

@@ -1,7 +1,8 @@
-"""The law book, exercises under the x-ray: what the updates made during a call did to the leaves.
+"""The law book, exercises under the x-ray: the updates during a call do the right thing to leaves.
 
-Three returned numbers do not show the bias, or a kernel that turned around. Leaves are recognised
-by the contract's initial values and not by name, since a program may call its layers as it likes.
+The three returned numbers show neither the bias nor a kernel that changed its direction alone.
+Leaves are recognised by the contract's initial values and not by name, since a program may call its
+layers as it likes.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Layer(NamedTuple):
     meaning="The bias is not frozen, or the kernel moves in a way that a norm does not show.",
 )
 def first_layer_keeps_its_values(call: Call) -> None:
-    """In the updates observed during the call, every leaf of the first layer, bias included,
-    keeps its value.
+    """In the updates that are observed during the call, every leaf of the first layer keeps its
+    value, the bias included.
     """
     frozen, _ = recognise_layers(call)
     label("the kernel would have moved", oracle_of(call.problem).unfrozen_move >= 1)
@@ -72,17 +73,19 @@ def first_layer_keeps_its_values(call: Call) -> None:
     draws=exercises.single_compiled_anew,
     watched=True,
     budget={"the step exceeds its bound": 0.3},
-    meaning="Too much is frozen, the sign or the factor of the step is wrong, or the gradient is "
-    "changed on its way.",
+    meaning="Too much is frozen, the sign or the factor of the step is wrong, or something changes "
+    "the gradient.",
 )
 def other_leaves_take_the_gradient_step(call: Call) -> None:
-    """In them, every other leaf moves by −lr·gradient within the oracle's bound."""
+    """In the updates that are observed during the call, every leaf of the second layer moves by
+    −lr·gradient, within the oracle's bound.
+    """
     _, head = recognise_layers(call)
     oracle = oracle_of(call.problem)
     gradients = oracle.head_kernel_gradient, oracle.head_bias_gradient
     for path, gradient in zip(head, gradients, strict=True):
         if path is None:
-            raise Inconclusive("the head is in no update that was seen", subject=True)
+            raise Inconclusive("no update of the head was seen", subject=True)
         moved, rounding = observed_move(call, path)
         step = gradient.scaled(-call.problem.learning_rate, roundings=3)
         if step.may_overflow:
@@ -114,12 +117,12 @@ def recognise_layers(call: Call) -> tuple[Layer, Layer]:
     first = _find(call, weights.kernel, weights.bias)
     head = _find(call, weights.head_kernel, weights.head_bias)
     if first.kernel is None and head.kernel is None:
-        raise Inconclusive("the updates seen hold none of the contract's weights", subject=True)
+        raise Inconclusive("no update of the contract's weights was seen", subject=True)
     return first, head
 
 
 def _find(call: Call, kernel: np.ndarray, bias: np.ndarray) -> Layer:
-    """Find a kernel by its initial values, and its bias beside it, which all zeros do not tell."""
+    """Find a kernel by its initial values, and the bias beside it, whose zeros tell nothing."""
     for update in call.updates:
         for path, leaf in update.before.items():
             if leaf.shape == kernel.shape and np.allclose(
@@ -135,18 +138,18 @@ def _find(call: Call, kernel: np.ndarray, bias: np.ndarray) -> Layer:
 
 
 def observed_move(call: Call, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Add up a leaf's moves over all updates (float64), with what rounding each sum may lose."""
+    """Add up a leaf's moves over all updates, in float64, and the bound on their rounding."""
     seen = [
         (update.before[path].astype(np.float64), update.after[path].astype(np.float64))
         for update in call.updates
         if path in update.after
     ]
     if not seen:
-        raise Inconclusive("the head is in no update that was seen", subject=True)
+        raise Inconclusive("no update of the head was seen", subject=True)
     moved = np.sum([after - before for before, after in seen], axis=0)
     magnitudes = [np.maximum(np.abs(before), np.abs(after)) for before, after in seen]
-    # Twice: where weights are made in the same compiled function, the sum may start from a product
-    # that was never rounded to the `before` which is seen (a fused multiply-add on XLA's CPU).
+    # gamma(2): where weights are made in the same compiled function, the sum may start from a
+    # product that was never rounded to the `before` we see (a fused multiply-add on XLA's CPU).
     return moved, np.sum([gamma(2) * magnitude + FLUSHED for magnitude in magnitudes], axis=0)
 
 

@@ -1,4 +1,4 @@
-"""The law book, frozen leaves: they keep norm, value and bits, whatever they are and are given."""
+"""The law book, frozen leaves: they keep norm, value and bits, whatever they hold and are given."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _LEAK = (
     decisive=True,
     draws=training.single,
     judges_malformed=True,
-    meaning="An exception for some optimizer, shape or seed, or an answer of another form than "
-    "the contract's.",
+    meaning="An exception for some optimizer, shape or seed, or an answer whose form is not the "
+    "contract's.",
 )
 def training_runs_to_its_end(trajectory: Trajectory) -> None:
     """Every problem is trained to its last step, without an exception."""
@@ -46,7 +46,7 @@ def training_runs_to_its_end(trajectory: Trajectory) -> None:
 
 @training_law("frozen-norm", guarantee="norm", decisive=True, draws=training.single, meaning=_LEAK)
 def frozen_leaves_keep_their_norms(trajectory: Trajectory) -> None:
-    """After every step, each frozen leaf has the norm it had: one NumPy call on both, exactly."""
+    """After every step, each frozen leaf has exactly the norm it had, by one NumPy call on both."""
     label_freeze(trajectory)
     require_trained(trajectory)
     require_kept(trajectory, "norm")
@@ -72,7 +72,7 @@ def frozen_leaves_keep_their_values(trajectory: Trajectory) -> None:
     guarantee="bits",
     decisive=True,
     draws=training.single,
-    meaning=_LEAK + " Or a zero was added: −0.0 + 0.0 is +0.0, and p + 0 flushes a subnormal p.",
+    meaning=_LEAK + " Or it adds a zero: −0.0 + 0.0 is +0.0, and p + 0 flushes a subnormal p.",
 )
 def frozen_leaves_keep_their_bits(trajectory: Trajectory) -> None:
     """After every step, each frozen leaf has the bits it had."""
@@ -88,11 +88,14 @@ def frozen_leaves_keep_their_bits(trajectory: Trajectory) -> None:
     draws=training.with_regimes(
         weights=("special",), trees=(("two leaves",), ("two layers",), ("bfloat16",), ("float16",))
     ),
-    meaning="An update is added to frozen leaves, be it zero: −0.0 becomes +0.0 and a subnormal 0 "
-    "(`set_to_zero` outside jit), or an optimizer makes NaN of a half-precision leaf.",
+    meaning="Something adds an update to frozen leaves, even if it is zero: −0.0 becomes +0.0, and "
+    "a subnormal becomes 0 (`set_to_zero` outside jit). Or an optimizer turns a half-precision "
+    "leaf into NaN.",
 )
 def frozen_special_weights_keep_their_bits(trajectory: Trajectory) -> None:
-    """So do −0.0, subnormals, NaN payloads and infinities, and bfloat16 and float16 leaves."""
+    """After every step, each frozen leaf has the bits it had, also where it holds −0.0, subnormals,
+    NaN payloads and infinities, or is of bfloat16 or float16.
+    """
     require_trained(trajectory)
     require_kept(trajectory, "bits")
 
@@ -132,7 +135,9 @@ def frozen_leaves_survive_overflow(trajectory: Trajectory) -> None:
     "global norm: a NaN in one trainable gradient makes the norm NaN, and 0 · NaN is NaN.",
 )
 def frozen_leaves_survive_coupled_overflow(trajectory: Trajectory) -> None:
-    """…and under optimizers that couple leaves, by a norm of all gradients."""
+    """Frozen leaves keep their values also when losses and gradients reach inf or NaN, under
+    optimizers that couple leaves by a norm of all gradients.
+    """
     label("not finite", _not_finite(trajectory))
     require_kept(trajectory, "value")
 
@@ -150,11 +155,11 @@ def _not_finite(trajectory: Trajectory) -> bool:
     guarantee="value",
     needs=Capability.OPTIMIZER,
     draws=training.at_extreme_rates,
-    meaning="A leak that is proportional to the learning rate and invisible at ordinary ones, or "
+    meaning="A leak that is proportional to the learning rate and invisible at ordinary rates, or "
     "0 · inf where the rate overflows.",
 )
 def frozen_at_any_learning_rate(trajectory: Trajectory) -> None:
-    """Frozen leaves keep their values for zero, negative, tiny and huge finite rates."""
+    """Frozen leaves keep their values at learning rates that are zero, negative, tiny or huge."""
     require_kept(trajectory, "value")
 
 
@@ -164,7 +169,8 @@ def frozen_at_any_learning_rate(trajectory: Trajectory) -> None:
     needs=Capability.OPTIMIZER,
     draws=training.under(lambda promised: catalogue_for_zero_gradients()),
     beyond=True,
-    meaning="Outside the promise: the technique does not hold what this optimizer moves by itself.",
+    meaning="Outside the promise: this optimizer moves leaves by itself, and the technique does "
+    "not hold them.",
 )
 def frozen_under_any_optimizer(trajectory: Trajectory) -> None:
     """Frozen leaves keep their values under every optimizer of the catalogue, promised or not."""
@@ -178,10 +184,11 @@ def frozen_under_any_optimizer(trajectory: Trajectory) -> None:
     draws=training.with_regimes(
         trees=(("two layers",), ("sequences",), ("bfloat16",), ("float16",), ("scalar",))
     ),
-    meaning="A step rebuilds the tree: a leaf that is dropped, cast, or of another variable type.",
+    meaning="A step rebuilds the tree, and drops a leaf, casts it, or gives it another variable "
+    "type.",
 )
 def structure_stays(trajectory: Trajectory) -> None:
-    """Tree, shapes, dtypes and variable types of the parameters stay as they were."""
+    """The parameters keep their tree, their shapes, their dtypes and their variable types."""
     for step in trajectory.steps:
         before, after = step.before.params, step.after.params
         for path in sorted(set(before) | set(after)):
@@ -209,7 +216,7 @@ def _refute_structure(step: Step, path: Path, what: str) -> None:
 
 
 def label_freeze(trajectory: Trajectory) -> None:
-    """Count what an example exercises."""
+    """Count the features of an example that exercise the freeze."""
     label("more than one step", len(trajectory.steps) > 1)
     label("all leaves frozen", not trajectory.steps[0].trainable)
 

@@ -15,7 +15,7 @@ from .requirements.training_law import gradients_needed, training_law
 
 
 def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
-    """Leave out noise that depends on a leaf's place in the tree: alone it gets another place."""
+    """Leave out optimizers whose noise depends on the place of a leaf, which changes here."""
     return promised.filter(lambda optimizer: not optimizer.facts.stochastic)
 
 
@@ -27,11 +27,11 @@ def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Opti
     draws=training.under(_placeless),
     evidence={"trainable leaves beside frozen ones": 0.3},
     meaning="The optimizer sees the frozen gradients and couples them with the others, by a norm "
-    "or a count; an update is changed, delayed or mixed up after the optimizer made it.",
+    "or a count. Or something changes, delays or mixes up the updates of the optimizer.",
 )
 def trains_as_if_alone(trajectory: Trajectory) -> None:
-    """The trainable gradients that the optimizer was given, replayed through the same optimizer on
-    the trainable leaves alone, give the same new leaves within what rounding may change.
+    """The same optimizer, replayed on the trainable leaves alone with the gradients it was given,
+    makes the same leaves, within the bound on rounding.
     """
     from ...reference.oracles.isolated_replay import replay  # here: a law book is read without JAX
 
@@ -56,7 +56,7 @@ def _require_close(
     expected: np.ndarray,
     bound: np.ndarray,
 ) -> None:
-    """Require a leaf to lie within the bound; where the expected one is not finite, anything is."""
+    """Require a leaf to lie within the bound; any value does where the expected is not finite."""
     with np.errstate(invalid="ignore"):
         far = ~(np.abs(after - expected) <= bound) & np.isfinite(expected + bound)
     if not far.any():
@@ -67,11 +67,11 @@ def _require_close(
     disturbed = _DISTURBED.get(getattr(problem, "disturbed", ""))
     if disturbed is None:
         other, assertion = (
-            "alone it becomes",
+            "expected, if trained alone,",
             f"abs(float(after[0]{place}) - {wanted!r}) <= {off!r}",
         )
     else:
-        other = f"with frozen gradients {disturbed}; as they were it becomes"
+        other = f"with frozen gradients {disturbed}, expected, as without that,"
         assertion = f"abs(float(after[1]{place}) - float(after[0]{place})) <= {off!r}"
     refute(
         f"{name}: trainable leaf becomes {seen:.9g} at step {step.number}, {other} {wanted:.9g} "
@@ -96,8 +96,8 @@ def _require_close(
     "it inside the partition, or zero the gradients before it.",
 )
 def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) -> None:
-    """Frozen gradients that are scaled, flipped, made huge or NaN, only where they are not zero,
-    change no trainable leaf.
+    """A change of frozen gradients (scaled, negated, huge or NaN, only where they are not zero)
+    changes no trainable leaf.
     """
     label("frozen gradients reach the optimizer", _reach(trajectory))
     for step, other in zip(trajectory.steps, disturbed.steps, strict=True):
@@ -106,7 +106,7 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
                 snapshot[path].array.astype(np.float64)
                 for snapshot in (step.before.params, step.after.params, other.after.params)
             )
-            # Two programs, each compiled as a whole; what leaks is no matter of rounding.
+            # Two programs, each compiled as a whole, differ by rounding; a leak is far larger.
             bound = 1e-4 * np.abs(plain - before) + 1e-6 * np.abs(before)
             _require_close(disturbed, other, path, seen, plain, bound)
 

@@ -1,4 +1,4 @@
-"""Laws as values: an id, a statement, a guarantee, what it draws, what it checks, its budgets."""
+"""Laws as values: an id, a statement, a guarantee, a strategy, a check, and budgets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...reference.subjects.capability import Requirement
 
 Guarantee = Literal["computes", "selected", "norm", "value", "bits", "inert", "isolated", "advice"]
 
-#: What each guarantee is about, the one that everything rests on first.
+#: The meaning of each guarantee; the first one is what all others rest on.
 GUARANTEES: Mapping[Guarantee, str] = {
     "computes": "losses, answers and repeatability are right",
-    "selected": "exactly the promised leaves are frozen, all others train",
+    "selected": "exactly the promised leaves are frozen, and all others train",
     "norm": "frozen leaves keep their norm",
     "value": "frozen leaves keep their values",
     "bits": "frozen leaves keep their very bits",
-    "inert": "optimizer state, statistics and copies of frozen leaves stay put",
+    "inert": "optimizer state, statistics and copies of frozen leaves do not change",
     "isolated": "trainable leaves train as if the frozen part were a constant",
     "advice": "worth knowing, never promised",
 }
@@ -26,49 +26,53 @@ GUARANTEES: Mapping[Guarantee, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Law:
-    """A named statement about what a subject did, that holds for every correct freeze.
+    """A named statement about what a subject did, which holds for every correct freeze.
 
-    `check` takes the observed calls of one drawn example and returns, or raises `Refutation`,
-    or `Inconclusive` where the example says nothing. `budget` maps labels (see `label`) to the
-    least share of judged examples that must carry them; below it the law is vacuous. `evidence`
-    does so for labels that depend on the code under test too: a model of tokens never overflows,
-    whatever is drawn, and below the share the law has not run on it.
+    A safety law forbids an event in each example: a frozen leaf must not change. A liveness law
+    demands an event over the run: each trainable leaf must move at least once. A metamorphic
+    relation compares several runs of one example.
+
+    `check` takes the observed calls of one drawn example. It returns, or raises `Refutation`, or
+    `Inconclusive` where the example says nothing. `budget` guards against vacuity: it maps labels
+    (see `label`) to the least share of judged examples that must carry them, and below that share
+    the law is vacuous. `evidence` does the same for labels that the code under test decides as
+    well: a model of tokens never overflows, whatever is drawn. Below that share the law is not run.
     """
 
     id: str
     guarantee: Guarantee
     needs: Requirement
-    #: Strategy of one example's problems, for a subject and a pool of shapes.
+    #: Returns the strategy of one example's problems, for a subject and a pool of shapes.
     draws: Callable[..., Any]
     check: Callable[..., None]
-    #: What a failure usually means, for a person who has to find it.
+    #: The usual causes of a failure, for a person who has to find the fault.
     meaning: str
     budget: Mapping[str, float] = field(default_factory=dict)
     evidence: Mapping[str, float] = field(default_factory=dict)
     #: Observe the updates that the subject makes (x-ray).
     watched: bool = False
-    #: About hidden state: every call is really made, none is remembered from another law.
+    #: About hidden state: every call is made anew, and none is taken from another law's run.
     fresh: bool = False
-    #: Accepts calls that raised or answered in the wrong form; other laws leave those aside.
+    #: Judges calls that raised or answered in the wrong form; other laws leave those aside.
     judges_malformed: bool = False
-    #: The part of a run's examples that it gets, but for the first ten: less for a law of which
-    #: each example is a compilation, or goes to a disk.
+    #: The share of a run's examples that the law gets, beyond the first ten: less than 1 where each
+    #: example compiles a program or writes to a disk.
     share: float = 1.0
     #: Without its verdict nobody knows whether a subject keeps the guarantee.
     decisive: bool = False
     #: About what no subject promises, such as optimizers outside its promise.
     beyond: bool = False
-    #: Of a law that is judged over the run (see `observe`): whether a failure counts that nothing
-    #: in the run contradicts, given the subject and the refutation.
+    #: Only of a liveness law, which is judged over the run (see `observe`): given the subject and
+    #: the refutation, tells whether an event that never happened should have.
     confirm: Callable[[Any, Any], bool] | None = None
 
     @property
     def over_the_run(self) -> bool:
-        """Whether it is judged when a run is over, by what never happened in it."""
+        """Whether it is a liveness law, which is judged when the run is over."""
         return self.confirm is not None
 
     def examples(self, most: int) -> int:
-        """Return how many examples the law gets in a run of so many."""
+        """Return how many examples the law gets in a run with at most this many."""
         return max(min(10, most), round(most * self.share))
 
     @property
@@ -81,7 +85,7 @@ class Law:
 
 
 class Refutation(AssertionError):
-    """A law does not hold: what was seen, and the same as an assertion for a stand-alone script.
+    """A law does not hold: a message for people, and an assertion for the stand-alone script.
 
     `facts` are the numbers behind the message: leaf, before, after, expected, bound…
     """
@@ -90,7 +94,7 @@ class Refutation(AssertionError):
         super().__init__(message)
         self.assertion = assertion
         self.facts = facts
-        #: Runs of other subjects that it was compared with, for the script.
+        #: Runs of other subjects that the run was compared with, for the script.
         self.beside: tuple[Any, ...] = ()
 
 
@@ -99,10 +103,12 @@ class SubjectRaised(Refutation):
 
 
 class Inconclusive(Exception):
-    """This example neither supports nor refutes the law: the reason, the same for all alike.
+    """An example neither supports nor refutes the law.
 
-    `subject` tells that the reason lies in the code under test and not in the drawn problem:
-    where such examples prevail the law is `not-run`, and not `vacuous`.
+    Args:
+        reason: why; the same text for all examples with this reason, since they are counted by it.
+        subject: whether the code under test is the reason, and not the drawn problem. Where such
+            examples prevail, the law is `not-run` and not `vacuous`.
     """
 
     def __init__(self, reason: str, *, subject: bool = False):
@@ -116,15 +122,17 @@ _observations: ContextVar[dict[str, Refutation | None]] = ContextVar("what it sh
 
 
 def label(name: str, applies: bool = True) -> None:
-    """Count the example that is being judged under a label, if it applies."""
+    """Count the current example under a label, if the label applies."""
     if applies:
         _labels.get(set()).add(name)
 
 
 def observe(name: str, failure: Refutation | None) -> None:
-    """Note that something happened in this example (None), or that it did not although it should.
+    """Record for a liveness law whether an event happened in the current example.
 
-    A law that is judged over the run is refuted by what never happened, whenever it should have.
+    Args:
+        name: the event, such as the move of a leaf.
+        failure: None where it happened, else how to refute the law if it never happens in the run.
     """
     seen = _observations.get({})
     if seen.get(name, failure) is not None:
@@ -132,7 +140,7 @@ def observe(name: str, failure: Refutation | None) -> None:
 
 
 def collect(judge: Callable[[], None]) -> tuple[set[str], dict[str, Refutation | None]]:
-    """Run a check and return the labels that it gave, and what it observed."""
+    """Run a check, and return the labels and the observations that it recorded."""
     tokens = _labels.set(set()), _observations.set({})
     try:
         judge()

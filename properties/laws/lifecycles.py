@@ -24,13 +24,12 @@ from .requirements.training_law import require_complete, require_kept, training_
     guarantee="value",
     needs=Capability.REFREEZE,
     draws=lifecycle.lived,
-    meaning="What is frozen is not part of the state: a restore brings back the weights and not "
-    "the frozen set, or a refreeze knows only the leaves it was written for.",
+    meaning="The frozen set is not part of the state: a restore brings back the weights alone, or "
+    "a refreeze knows only the leaves it was written for.",
 )
 def frozen_leaves_live_on(trajectory: Trajectory) -> None:
-    """Whatever is done in whatever order (freeze the subject's leaves, the others, all or none,
-    train, change the optimizer, save, restore), what is frozen now has not moved since it was
-    frozen.
+    """A frozen leaf has not moved since it was frozen, after any sequence of actions: freeze the
+    subject's leaves, the others, all or none, train, change the optimizer, save, restore.
     """
     label("a restore after a save", _restored(trajectory.problem.actions))
     label("a change of optimizer", CHANGE in trajectory.problem.actions)
@@ -55,7 +54,7 @@ def _restored(actions: tuple[str, ...]) -> bool:
 
 
 def _require_found(step: Step, expected: Snapshot, place: str) -> None:
-    """Require frozen leaves to be before a step what they were after the last, or when saved."""
+    """Require frozen leaves to hold before a step what they held after the last, or when saved."""
     for change in changes(expected, step.before.params, step.frozen, "value"):
         name = path_text(change.path)
         found = f"before[0][{step.number - 1}].get({name!r})"
@@ -75,12 +74,12 @@ def _require_found(step: Step, expected: Snapshot, place: str) -> None:
     needs=Capability.TRAINER,
     draws=lifecycle.checkpointed,
     judges_malformed=True,
-    meaning="Part of the training is not in its state: weights in a closure, momentum in a global. "
-    "A checkpoint loses it, and training resumes as something else.",
+    meaning="Part of the training is outside its state, such as weights in a closure or momentum "
+    "in a global. A checkpoint loses that part, and training resumes as something else.",
 )
 def restored_states_equal_saved_ones(plain: Trajectory, restored: Trajectory) -> None:
-    """A state saved through Orbax, and restored into a training begun anew, equals what was saved,
-    parameters bit for bit; and its next step is the one that the saved state takes.
+    """A state that Orbax saves, and restores into a training begun anew, equals the saved one,
+    parameters bit for bit, and takes the same next step.
     """
     from ...reference.observation.checkpoint import (
         NotCheckpointable,
@@ -107,8 +106,9 @@ def _require_restored(saved: Snapshot, restored: Snapshot, path: Path, number: i
 
 
 def _require_carried(saved: Snapshot, restored: Snapshot, path: Path, number: int) -> None:
-    """Require the rest of the state, counters and keys, to have the same values: of a number that
-    was a Python one Orbax may make an array.
+    """Require the rest of the state, such as counters and keys, to have the same values.
+
+    Orbax may turn a Python number into an array.
     """
     one, two = saved.get(path), restored.get(path)
     if one and two and (same_bits(one.array, two.array) or np.array_equal(one.array, two.array)):
@@ -123,17 +123,17 @@ def _require_carried(saved: Snapshot, restored: Snapshot, path: Path, number: in
 
 def _refute_restored(name: str, change: Change, assertion: str) -> NoReturn:
     refute(
-        f"{name}: is not what was saved: {change.describe()}",
+        f"{name}: the restored leaf differs from the saved one: {change.describe()}",
         assertion=assertion,
         leaf=name,
     )
 
 
 def _require_resumed(plain: Step, resumed: Step) -> None:
-    """Require the step after the checkpoint to be the one that was taken without it.
+    """Require the step after the checkpoint to be the step that was taken without it.
 
-    Not to the bit: restored arrays are committed to their device, and a program compiled for such
-    is another one.
+    They need not agree to the bit: restored arrays are committed to their device, and XLA compiles
+    another program for those.
     """
     for path in sorted(plain.before.params.keys() & resumed.before.params.keys()):
         before, after = (m.params[path].array for m in (plain.before, plain.after))

@@ -1,4 +1,4 @@
-"""The law book, losses: what a trainer reports is the declared loss of its own prediction."""
+"""The law book, losses: a trainer reports the declared loss of its prediction."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .requirements.bounds import distance
 from .requirements.training_law import moved, training_law
 
 _WRONG = (
-    "A sum for a mean, a factor, a broadcast of (N, 1) against (N,), rows left out, or a loss of "
-    "another prediction than `predict` gives."
+    "A sum instead of a mean, a factor, a broadcast of (N, 1) against (N,), missing rows, or the "
+    "loss of a prediction that `predict` does not return."
 )
 
 
@@ -31,8 +31,8 @@ _WRONG = (
     meaning=_WRONG,
 )
 def loss_is_the_declared_one(trajectory: Trajectory) -> None:
-    """The reported loss equals the declared loss (mean squared error, or a NumPy callable) of the
-    prediction before the step, within what its rounding may change.
+    """The reported loss equals the declared loss (mean squared error, or a NumPy function) of the
+    prediction before the step, within the bound on its rounding.
     """
     _require_loss(trajectory)
 
@@ -46,7 +46,9 @@ def loss_is_the_declared_one(trajectory: Trajectory) -> None:
     meaning="The loss is evaluated again after the update.",
 )
 def loss_is_that_before_the_step(trajectory: Trajectory) -> None:
-    """So it does where the step changes the prediction beyond all rounding."""
+    """The reported loss equals the declared loss of the prediction before the step, also where the
+    step changes the prediction by more than rounding.
+    """
     step = trajectory.steps[0]
     params = step.before.params, step.after.params
     label("the step moves a leaf", any(moved(*params, path) for path in step.trainable))
@@ -54,7 +56,7 @@ def loss_is_that_before_the_step(trajectory: Trajectory) -> None:
 
 
 def _require_loss(trajectory: Trajectory) -> None:
-    """Require the loss of the first step; the others start from weights of its making."""
+    """Require the loss of the first step; later steps start from weights that it made."""
     value, bound = expected_loss(trajectory)
     loss = trajectory.steps[0].loss
     assert loss is not None
@@ -78,7 +80,7 @@ def _require_loss(trajectory: Trajectory) -> None:
     meaning="Rows are weighted, skipped or treated by their position in the batch.",
 )
 def loss_ignores_the_order_of_rows(trajectory: Trajectory, permuted: Trajectory) -> None:
-    """Permuted rows give the same loss, within the sum of both bounds."""
+    """Permuted rows give the same loss, within the sum of both bounds on rounding."""
     problem = permuted.problem
     label("more than one row", problem.rows > 1)
     order = another_order(problem.order, problem.rows)
@@ -90,10 +92,12 @@ def loss_ignores_the_order_of_rows(trajectory: Trajectory, permuted: Trajectory)
     guarantee="computes",
     needs=Capability.MSE & Capability.PREDICT & Capability.ROWS,
     draws=training.with_repeated_rows,
-    meaning="A sum for a mean, a division by n − 1, or a batch size that is taken from elsewhere.",
+    meaning="A sum instead of a mean, a division by n − 1, or a batch size from somewhere else.",
 )
 def loss_ignores_repeated_rows(trajectory: Trajectory, repeated: Trajectory) -> None:
-    """Every row k times gives the same loss, within the sum of both bounds."""
+    """A batch with every row k times gives the same loss, within the sum of both bounds on
+    rounding.
+    """
     rows = np.tile(np.arange(trajectory.problem.rows), repeated.problem.repeats)
     _require_same_loss(trajectory, repeated, rows, "of each row twice")
 
@@ -112,8 +116,8 @@ def _require_same_loss(
     off = bound + other_bound
     if not abs(first.loss - second.loss) <= off:
         refute(
-            f"loss is {first.loss:.9g}, loss {words} is {second.loss:.9g}: they may differ by "
-            f"{off:.2g} ({distance(second.loss, first.loss)})",
+            f"loss is {first.loss:.9g}, loss {words} is {second.loss:.9g}, expected a difference "
+            f"of at most {off:.2g} ({distance(second.loss, first.loss)})",
             assertion=f"abs(losses[0][0] - losses[1][0]) <= {off!r}",
             leaf="loss",
             before=first.loss,
@@ -123,33 +127,37 @@ def _require_same_loss(
 
 
 def expected_loss(trajectory: Trajectory) -> tuple[float, float]:
-    """Return the declared loss of the first step's prediction, and how far off is correct."""
+    """Return the declared loss of the first step's prediction, and the bound on its rounding."""
     step, declared = trajectory.steps[0], trajectory.declared_loss
     if step.loss is None:
-        refute("`train_step` reports no number as its loss", assertion="losses[0][0] == 0")
+        refute("`train_step` returned a loss that is not a number", assertion="losses[0][0] == 0")
     if step.noisy:
-        raise Inconclusive("statistics or noise: training computes no `predict`", subject=True)
+        raise Inconclusive(
+            "`train_step` uses batch statistics or noise, which `predict` does not", subject=True
+        )
     if step.prediction is None or step.half_precision:
-        raise Inconclusive("in half precision no bound is known", subject=True)
+        raise Inconclusive("predictions in half precision have no known bound", subject=True)
     if not all(np.isfinite(leaf).all() for leaf in _leaves(step.sensitivity)) and all(
         np.isfinite(leaf).all() for leaf in _leaves(step.prediction)
     ):
-        reason = "inputs are integers, and no parameters can be nudged: `with_params=`"
+        reason = "inputs are integers, and parameters cannot be perturbed: add `with_params=`"
         raise Inconclusive(reason, subject=True)
     value, bound = _mse(step) if declared == "mse" else _own_loss(declared, step)
     if not np.isfinite(value + bound) or value > 1e30:
         raise Inconclusive("a sum may overflow float32 in some order", subject=True)
     if not np.isfinite(step.loss):
-        raise Inconclusive("the reported loss is not finite, and the declared one is")
+        raise Inconclusive("the reported loss is not finite, and the declared loss is")
     return value, bound
 
 
 def _mse(step: Step) -> tuple[float, float]:
-    """Return the mean squared error in float64 and its bound: from how far two correct predictions
-    may differ, and from n + 8 roundings of the loss itself.
+    """Return the mean squared error in float64, and its bound.
+
+    The bound follows from how far two correct predictions may differ, and from n + 8 roundings of
+    the loss itself.
     """
     if len(_leaves(step.prediction)) != 1 or len(_leaves(step.targets)) != 1:
-        raise Inconclusive("`loss='mse'` is of one prediction and one target", subject=True)
+        raise Inconclusive("`loss='mse'` needs one prediction and one target", subject=True)
     (prediction,), (targets,) = _leaves(step.prediction), _leaves(step.targets)
     if prediction.size != targets.size:
         raise Inconclusive("prediction and targets differ in shape", subject=True)
@@ -162,8 +170,10 @@ def _mse(step: Step) -> tuple[float, float]:
 
 
 def _own_loss(declared: Any, step: Step) -> tuple[float, float]:
-    """Return the declared loss in float64 and its bound: from what it makes of predictions that are
-    as far off as correct ones may be, and from roundings of its own.
+    """Return the declared loss in float64, and its bound.
+
+    The bound follows from the losses of predictions that are as far off as correct ones may be, and
+    from the roundings of the loss itself.
     """
     from jax import tree  # here: a law book is read without JAX
 
@@ -184,7 +194,7 @@ def _own_loss(declared: Any, step: Step) -> tuple[float, float]:
             raise SubjectRaised(message, assertion="True", raised=raised) from None
 
     value = loss(False)
-    # Four times the largest of four: by chance all could hit where the loss is flat.
+    # Four times the largest of four: by chance all of them may lie where the loss is flat.
     spread = 4 * max(abs(loss(True) - value) for _ in range(4))
     rounding = sum(map(_rounding, _leaves(prediction)))
     return value, spread + 64 * rounding * max(abs(value), 1e-3)

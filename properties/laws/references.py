@@ -1,4 +1,4 @@
-"""The law book, reference trainers: what only code that freezes whatever is drawn is held to."""
+"""The law book, reference trainers: laws for code that can freeze any leaves of any network."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .requirements.training_law import recorder_needed, require_complete, requir
     needs=Capability.REFERENCE,
     draws=references.plain,
     budget={"a trainable layer lies before a frozen one": 0.2},
-    meaning="The freeze cuts the backward pass: `stop_gradient` on an activation also freezes "
-    "every layer before it.",
+    meaning="The freeze cuts the backward pass: `stop_gradient` on an activation also freezes all "
+    "layers before it.",
 )
 def layers_before_a_frozen_one_get_their_gradient(trajectory: Trajectory) -> None:
-    """A trainable layer gets its full gradient, within the bound of an independent NumPy
-    computation, also where it lies before a frozen one.
+    """A trainable layer gets its full gradient, also before a frozen layer: the gradient lies
+    within the bound of an independent NumPy computation.
     """
     from ...reference.oracles.network_oracle import (
         gradients,
@@ -68,10 +68,10 @@ def layers_before_a_frozen_one_get_their_gradient(trajectory: Trajectory) -> Non
     needs=Capability.REFERENCE,
     draws=references.misspelt,
     judges_malformed=True,
-    meaning="A mistyped name freezes nothing, silently.",
+    meaning="A mistyped name silently freezes nothing.",
 )
 def a_pattern_without_a_match_raises(trajectory: Trajectory) -> None:
-    """A pattern that names no leaf raises, and the message lists the paths there are."""
+    """A pattern that matches no leaf raises an error, and the message lists the existing paths."""
     error, paths = trajectory.raised, trajectory.problem.architecture.names
     if not isinstance(error, UnmatchedPattern):
         refute(
@@ -81,7 +81,7 @@ def a_pattern_without_a_match_raises(trajectory: Trajectory) -> None:
     names = [path_text(path) for path in list(paths)[:20]]
     if not all(name in str(error) for name in names):
         refute(
-            f"the message lists no paths: {error}",
+            f"the message does not list the paths: {error}",
             assertion=f"all(name in str(raised) for name in {names!r})",
         )
 
@@ -91,12 +91,12 @@ def a_pattern_without_a_match_raises(trajectory: Trajectory) -> None:
     guarantee="selected",
     needs=Capability.REFERENCE,
     draws=references.plain,
-    meaning="Paths of another form are spelt in another way (`['l1']`, `.l1`, a `.value` behind), "
-    "and a comparison of their text freezes something else, or nothing.",
+    meaning="Each form spells paths in its way (`['l1']`, `.l1`, with `.value` at the end), and a "
+    "comparison of their text freezes something else, or nothing.",
 )
 def every_representation_gives_the_same_selection(trajectory: Trajectory) -> None:
-    """dict, FrozenDict, nnx.State, pure dict and module, and the gradients that jax.grad and
-    nnx.grad take of them, have the same leaves frozen.
+    """The same leaves are frozen in a dict, a FrozenDict, an nnx.State, a pure dict and a module,
+    and in the gradients that jax.grad and nnx.grad take of them.
     """
     from ...reference.pytrees.paths import named_leaves
     from ...reference.pytrees.representations import representations
@@ -121,11 +121,12 @@ def every_representation_gives_the_same_selection(trajectory: Trajectory) -> Non
     needs=Capability.REFERENCE,
     draws=references.tied,
     judges_malformed=True,
-    meaning="The tree lists shared weights under one name: freezing the other is silently nothing.",
+    meaning="The tree lists shared weights under one name, and a freeze of the other name silently "
+    "does nothing.",
 )
 def tied_weights_freeze_under_either_name(trajectory: Trajectory) -> None:
-    """A tied weight that is frozen by either of its names keeps its value, or naming it raises an
-    error that says so.
+    """A tied weight that is frozen by either of its names keeps its value, or the program raises an
+    error that says that the weight is tied.
     """
     architecture, frozen = trajectory.problem.architecture, trajectory.problem.frozen
     if isinstance(trajectory.raised, ValueError) and "tied" in str(trajectory.raised):
@@ -141,11 +142,11 @@ def tied_weights_freeze_under_either_name(trajectory: Trajectory) -> None:
     guarantee="computes",
     needs=Capability.REFERENCE,
     draws=references.from_the_same_weights,
-    meaning="One technique does not train what another trains, or trains it by something else.",
+    meaning="Two techniques train different leaves, or the same leaves by different updates.",
 )
 def techniques_agree(trajectory: Trajectory) -> None:
-    """From the same weights, the technique trains as optimizing the trainable subset does: the
-    same leaves move, and they become the same but for rounding.
+    """From the same weights, the technique moves the same leaves as an optimizer of the trainable
+    subset alone, to the same values but for rounding.
     """
     from ...reference.correct.trainers.peers import subset_of
 
@@ -161,7 +162,7 @@ def techniques_agree(trajectory: Trajectory) -> None:
     meaning="One of the two APIs builds, freezes or trains another network.",
 )
 def linen_equals_nnx(trajectory: Trajectory) -> None:
-    """From the same weights, the technique in Linen and in NNX trains the same leaves to the same
+    """From the same weights, the technique moves the same leaves in Linen and in NNX, to the same
     values but for rounding.
     """
     from ...reference.correct.trainers.peers import counterpart_of

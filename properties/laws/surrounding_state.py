@@ -1,4 +1,4 @@
-"""The law book, what surrounds frozen leaves: optimizer state, statistics, copies stay put."""
+"""The law book, surrounding state: optimizer state, statistics and copies of frozen leaves stay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .requirements.training_law import training_law
 
 Leaves = Mapping[Path, Leaf]
 
-#: What the engine's own recorder keeps in the optimizer's state; not the subject's doing.
+#: The entries that the engine's recorder, and not the subject, adds to the optimizer's state.
 _RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
 
 
@@ -29,17 +29,19 @@ _RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
     decisive=True,
     needs=Capability.OPT_STATE,
     draws=training.single,
-    meaning="The optimizer sees the gradients of frozen leaves and collects them: after an "
-    "unfreeze its moments are those of another time, and memory is spent on them.",
+    meaning="The optimizer sees the gradients of frozen leaves and accumulates them: that costs "
+    "memory, and after an unfreeze its moments are out of date.",
 )
 def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
-    """Optimizer state that belongs to a frozen leaf does not exist, or its zeros stay zeros from a
-    fresh start. Counters and schedules are no leaf's.
+    """Optimizer state that belongs to a frozen leaf does not exist, or stays zero from a fresh
+    start. Counters and schedules belong to no leaf.
     """
     for step in trajectory.steps:
         before, after = step.before.opt_state, step.after.opt_state
         if before is None or after is None:
-            raise Inconclusive("there is no optimizer state to look at", subject=True)
+            raise Inconclusive(
+                "the optimizer's state cannot be seen: add `opt_state=`", subject=True
+            )
         for path, owner in belonging(after, step.before.params):
             if owner not in step.frozen or path not in before or before[path].array.any():
                 continue
@@ -54,15 +56,15 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
     guarantee="inert",
     needs=Capability.MODEL_STATE,
     draws=training.with_statistics,
-    meaning="BatchNorm of a frozen layer still runs in training mode, so that its running mean and "
-    "variance move and the frozen layer computes something else.",
+    meaning="BatchNorm of a frozen layer still runs in training mode: its running mean and "
+    "variance move, and the frozen layer computes something else.",
 )
 def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
-    """Statistics of a frozen layer stay as they are."""
+    """The statistics of a frozen layer, such as running means, keep their values."""
     for step in trajectory.steps:
         before, after = step.before.model_state, step.after.model_state
         if before is None or after is None:
-            raise Inconclusive("there are no statistics of layers", subject=True)
+            raise Inconclusive("the model has no statistics of layers", subject=True)
         for path in sorted(before.keys() & after.keys()):
             if not _in_frozen_layer(path, step):
                 continue
@@ -92,12 +94,12 @@ def _in_frozen_layer(path: Path, step: Step) -> bool:
     "frozen-copies",
     guarantee="inert",
     draws=training.single,
-    meaning="An averaged copy is computed as d·a + (1 − d)·p, which rounds although a equals p: in "
-    "bfloat16 it drifts until it sticks.",
+    meaning="An averaged copy is computed as d·a + (1 − d)·p, which rounds even where a equals p: "
+    "in bfloat16 the copy drifts until it sticks.",
 )
 def copies_of_frozen_leaves_equal_them(trajectory: Trajectory) -> None:
-    """Copies of a frozen leaf, such as moving averages and lookahead's slow weights, that equal it
-    at the start equal it ever after, in their own dtype.
+    """A copy of a frozen leaf, such as a moving average or lookahead's slow weights, that equals
+    the leaf at the start equals it after every step, in the copy's dtype.
     """
     found = False
     later = [_carried(step.after) for step in trajectory.steps]
@@ -114,11 +116,11 @@ def copies_of_frozen_leaves_equal_them(trajectory: Trajectory) -> None:
                 equal = f"same_copy({pair})"
                 _refute_state(trajectory, step, path, copy, "copy", f"{name} itself", equal)
     if not found:
-        raise Inconclusive("it keeps no copies of frozen leaves", subject=True)
+        raise Inconclusive("the program keeps no copies of frozen leaves", subject=True)
 
 
 def _copies(trajectory: Trajectory, later: list[Leaves]) -> Iterator[tuple[Path, Path]]:
-    """Find leaves beside the parameters that hold the same numbers as one of them at the start."""
+    """Yield leaves outside the parameters that hold the numbers of a parameter at the start."""
     params = trajectory.first.params
     carried = _carried(trajectory.first)
     for path, owner in belonging(carried, params):
@@ -138,7 +140,7 @@ def _copies(trajectory: Trajectory, later: list[Leaves]) -> Iterator[tuple[Path,
 
 
 def _holds_params(carried: Leaves, prefix: Path, params: Leaves) -> bool:
-    """Tell whether this is where the parameters themselves are kept: all of them."""
+    """Tell whether a prefix leads to all the parameters themselves."""
     return all(
         (path := prefix + each) in carried and same_bits(carried[path].array, leaf.array)
         for each, leaf in params.items()
@@ -151,8 +153,9 @@ def _carried(moment: Moment) -> Leaves:
 
 
 def belonging(state: Mapping[Path, Leaf], params: Mapping[Path, Leaf]) -> list[tuple[Path, Path]]:
-    """Pair state leaves with the parameter that they belong to: of their shape, and of the longest
-    path that theirs ends with.
+    """Pair each leaf of a state with the parameter that it belongs to.
+
+    That is the parameter of its shape whose path is the longest ending of the leaf's path.
     """
     pairs = []
     for path, leaf in state.items():
@@ -188,7 +191,7 @@ def _refute_state(
 
 
 def _shown(path: Path) -> str:
-    """Show the path as it is without the engine's recorder around the optimizer."""
+    """Show a path without the entry of the engine's recorder around the optimizer."""
     return path_text(tuple(segment for segment in path if segment != "frostproof_inner"))
 
 

@@ -1,4 +1,4 @@
-"""The law book, trainable leaves: they move, they alone, and by what the optimizer says."""
+"""The law book, trainable leaves: they and no others move, as the optimizer says."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from .requirements.training_law import (
 
 
 def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
-    """Keep optimizers that move nothing by themselves, since a decay would hide a missing gradient,
-    and move at once; and those of which nothing is known.
+    """Keep optimizers that move a leaf at once, and only by its gradient: a decay would hide that
+    the gradient is missing. Keep unknown ones, too.
     """
 
     def keeps(optimizer: Any) -> bool:
@@ -41,7 +41,7 @@ def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimize
 
 
 def should_have_moved(subject: Any, failure: Refutation) -> bool:
-    """Tell whether a leaf that never moved should have."""
+    """Tell whether a leaf that never moved should have moved."""
     from ...reference.observation.relevance import matters  # here: the book is read without JAX
 
     (trajectory,) = failure.facts["calls"]
@@ -54,13 +54,12 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
     decisive=True,
     draws=training.under(_still),
     confirm=should_have_moved,
-    meaning="The freeze catches too much: a prefix that also fits another layer, an inverted mask, "
-    "swapped arguments, an optimizer that never sees the leaf.",
+    meaning="The freeze catches too much: a prefix that also matches another layer, an inverted "
+    "mask, swapped arguments, or an optimizer that never sees the leaf.",
 )
 def trainable_leaves_move(trajectory: Trajectory) -> None:
-    """Over the whole run, each trainable leaf moves at least once, if it matters: its gradient is
-    not negligible, or perturbing it changes the loss. A leaf that never mattered is named and not
-    judged.
+    """Over the whole run, each trainable leaf that matters moves at least once. A leaf matters if
+    its gradient is not negligible, or if a perturbation of it changes the loss.
     """
     if not trajectory.steps[0].trainable:
         raise Inconclusive("nothing is left to train: all leaves are frozen")
@@ -74,11 +73,11 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
     draws=training.of_alike_names(_still),
     confirm=should_have_moved,
     meaning="Names are compared as text: `startswith('l1')` also catches `l11`, `'l1' in path` "
-    "also `head/l1`, a mask that looks at the last entry also another layer's.",
+    "also `head/l1`, and a mask that looks at the last entry also catches other layers.",
 )
 def names_are_told_apart(trajectory: Trajectory) -> None:
-    """Names that are prefixes, suffixes or repeats of each other are told apart: the frozen leaf
-    keeps its values, and over the run the one that resembles it moves.
+    """Where one name is a prefix, a suffix or a repeat of another, the frozen leaf keeps its
+    values, and over the run the trainable leaf with the similar name moves.
     """
     step = trajectory.steps[0]
     alike = [path for path in sorted(step.trainable) if resembles(path, step.frozen)]
@@ -101,7 +100,7 @@ def resembles(path: Path, frozen: Iterable[Path]) -> bool:
 
 
 def _observe_move(trajectory: Trajectory, path: Path) -> None:
-    """Note whether a trainable leaf moved in this example, or did not although it may matter."""
+    """Record whether a trainable leaf moved in this example."""
     name = path_text(path)
     steps = trajectory.steps
     if any(moved(step.before.params, step.after.params, path) for step in steps):
@@ -124,11 +123,11 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
     guarantee="selected",
     needs=Capability.OPTIMIZER,
     draws=training.at_rate_zero,
-    meaning="Something other than the optimizer moves parameters: a decay of its own, a cast, a "
-    "step that is applied elsewhere.",
+    meaning="Something other than the optimizer moves parameters: a decay in the program, a cast, "
+    "or a step that is applied elsewhere.",
 )
 def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
-    """Under SGD and momentum at learning rate zero no leaf moves, from a fresh state and under
+    """Under SGD and momentum at learning rate zero, no leaf moves, from a fresh state and with
     finite gradients.
     """
     for step in trajectory.steps:
@@ -145,10 +144,10 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
     draws=training.under(
         lambda promised: named("sgd", "momentum", "nesterov"), gradients=("zero",)
     ),
-    meaning="The wrapper itself adds something: a decay, a noise, the gradient of another step.",
+    meaning="The wrapper itself adds something: a decay, noise, or the gradient of another step.",
 )
 def gradient_zero_moves_nothing(trajectory: Trajectory) -> None:
-    """Under SGD and momentum zero gradients move no leaf, from a fresh state."""
+    """Under SGD and momentum, zero gradients move no leaf, from a fresh state."""
     require_kept(trajectory, "value", what="leaf", leaves=lambda step: step.before.params)
 
 
@@ -160,11 +159,11 @@ def gradient_zero_moves_nothing(trajectory: Trajectory) -> None:
         lambda promised: named("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "lion")
     ),
     evidence={"the oracle says something": 0.5},
-    meaning="An update that is applied twice, late, to another leaf, or with another's state.",
+    meaning="An update is applied twice, late, to another leaf, or with another leaf's state.",
 )
 def trainable_leaves_follow_the_oracle(trajectory: Trajectory) -> None:
-    """Under SGD, momentum, Nesterov, Adam, AdamW, RMSProp and Lion each new trainable leaf lies
-    within the interval of an independent NumPy optimizer, given the same gradients.
+    """Under SGD, momentum, Nesterov, Adam, AdamW, RMSProp and Lion, each trainable leaf ends every
+    step within the interval that an independent NumPy optimizer computes from the same gradients.
     """
     oracle = oracle_of(trajectory.problem.optimizer)
     states: dict[Path, Any] = {}

@@ -1,9 +1,9 @@
-"""Two runs that must agree: the same leaves stay, and the others become the same but for rounding.
+"""Requires two runs to agree: the same leaves stay, the others are the same but for rounding.
 
 Two correct programs need not agree to the bit. Compiled as a whole or operation by operation, they
-differ by ulps; a gradient that nearly cancels by far more, relative to itself, and Adam makes a
-whole step of it. So trainable leaves are compared only while both optimizers are given the same
-gradients, element by element; what both make of those differs by little.
+differ by ulps. A gradient that nearly cancels differs by far more, relative to itself, and Adam
+turns that into a whole step. So trainable leaves are compared only while both optimizers are given
+the same gradients, element by element: the updates that they make of those differ by little.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ....reference.pytrees.paths import Path, path_text
 from ..law import Inconclusive, label, refute
 from .training_law import moved, recorder_needed, require_complete
 
-#: How far a gradient may be off, relative to itself, to be called the same.
+#: The relative difference up to which two gradients count as the same.
 SAME_GRADIENT = 1e-4
-#: How far a leaf may be off, relative to all that it moved so far: ten times what such gradients
-#: make of it (Adam forgets at most nine tenths of one), and a thousand times the most that was
-#: measured between eager and compiled updates of the same gradients, over 400 runs.
+#: The difference that two leaves may have, relative to the way that they have moved: ten times the
+#: effect of such gradients (Adam forgets at most nine tenths of one), and a thousand times the most
+#: that was measured between eager and compiled updates of the same gradients, over 400 runs.
 SAME_UPDATE = 1e-3
-#: Ulps of the parameter, a step.
+#: Ulps of the parameter, per step.
 _ULPS = 8
-#: An update that depends on its gradient continuously, and not by a sign, which an ulp can turn.
+#: Optimizers whose update depends continuously on the gradient, not on a sign that an ulp can turn.
 _CONTINUOUS = frozenset(COMMON) - {"lion"}
 IN_STEP = "both runs are given the same gradients"
 
@@ -37,10 +37,14 @@ IN_STEP = "both runs are given the same gradients"
 def require_agreement(
     runs: Sequence[Trajectory], numbers: tuple[int, int] = (0, 1), other: str = "in the other run"
 ) -> None:
-    """Require two of the runs to keep the same frozen leaves, and to train the others alike.
+    """Require two runs to keep the same frozen leaves, and to train the others alike.
 
-    `other` says in a message how the first differs. A frozen leaf that moves in both is no matter
-    of agreement: other laws are about that.
+    A frozen leaf that moves in both runs is left to other laws.
+
+    Args:
+        runs: all runs of the example.
+        numbers: the two of them to compare.
+        other: what distinguishes the second run, for a message.
     """
     first, second = (runs[number] for number in numbers)
     in_step = _continuous(first)
@@ -63,12 +67,12 @@ def require_agreement(
 
 
 def require_runs(first: Trajectory, *others: Trajectory) -> None:
-    """Leave an example aside in which the subject raised, in the first run or only in another."""
+    """Leave an example aside in which the subject raised, in any of the runs."""
     require_complete(first)
     for trajectory in others:
         error = trajectory.raised
         if error is not None:
-            reason = f"this cannot be done with it: {type(error).__name__}"
+            reason = f"the subject cannot do this: it raises {type(error).__name__}"
             raise Inconclusive(reason, subject=True)
         require_complete(trajectory)
 
@@ -93,7 +97,7 @@ def _given_the_same(run: Trajectory, step: Step, counterpart: Step) -> bool:
 
 def _near(a: np.ndarray, b: np.ndarray) -> bool:
     a, b = a.astype(np.float64), b.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # what is not finite is near nothing
+    with np.errstate(invalid="ignore"):  # an infinity or a NaN is near nothing
         return a.shape == b.shape and bool((np.abs(a - b) <= SAME_GRADIENT * np.abs(a)).all())
 
 
@@ -107,7 +111,7 @@ def _require_same_fate(
         return
     if any(fates):
         place = numbers[fates.index(True)]
-        where = f"{other}, and not otherwise" if fates[1] else f"and not {other}"
+        where = f"{other} only" if fates[1] else f"but not {other}"
         refute(
             f"{name}: frozen leaf changed at step {step.number}, {where}",
             assertion=f"same_value(before[{place}][{index}].get({name!r}), "
@@ -118,7 +122,7 @@ def _require_same_fate(
     for change in changes(step.after.params, counterpart.after.params, [path], "value"):
         pair = ", ".join(f"after[{number}][{index}].get({name!r})" for number in numbers)
         refute(
-            f"{name}: frozen leaf has other values {other}, at step {step.number}: "
+            f"{name}: frozen leaf has other values at step {step.number} {other}: "
             f"{change.describe()}",
             assertion=f"same_value({pair})",
             leaf=name,
@@ -139,8 +143,10 @@ def require_close(
     numbers: tuple[int, int],
     other: str,
 ) -> None:
-    """Require a leaf to become the same in both runs, but for rounding: `length` is what it moved
-    so far. Half-precision leaves are left aside, whose every ulp is more than that.
+    """Require a leaf to become the same in both runs, but for rounding.
+
+    Half-precision leaves are left aside: one of their ulps is more than the bound. `length` is how
+    far the leaf has moved so far.
     """
     if counterpart.after.params.get(path) is None or step.after.params.get(path) is None:
         raise Inconclusive("see frozen-structure", subject=True)
@@ -157,8 +163,8 @@ def require_close(
     a, b = float(seen[index]), float(compared[index])
     name, place = path_text(path), f"[{step.number - 1}][{path_text(path)!r}][{index}]"
     refute(
-        f"{name}: becomes {a:.9g} at step {step.number}, and {b:.9g} {other}: they may differ by "
-        f"{bound:.2g}",
+        f"{name}: trainable leaf becomes {a:.9g} at step {step.number}, and {b:.9g} {other}, "
+        f"expected a difference of at most {bound:.2g}",
         assertion=f"abs(float(after[{numbers[0]}]{place}) - float(after[{numbers[1]}]{place})) "
         f"<= {bound!r}",
         leaf=name,

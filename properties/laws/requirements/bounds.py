@@ -1,7 +1,7 @@
-"""What laws are built of: requirements on observed numbers, each with its message and its script.
+"""Requirements on observed numbers, each with its message and its assertion.
 
-A requirement that is not met raises `Refutation` with a sentence for people and an assertion that
-the stand-alone script repeats; `where` is the Python expression of the number in that script.
+A requirement that is not met raises `Refutation` with a sentence for people and an assertion for
+the stand-alone script; `where` is the Python expression of the number in that script.
 """
 
 import math
@@ -13,7 +13,7 @@ from ..law import Inconclusive, refute
 
 
 def require_within(name: str, where: str, observed: float, expected: Bounded) -> None:
-    """Require a reported number to lie within the oracle's bound of what it expects."""
+    """Require a reported number to lie within the oracle's bound of the expected number."""
     if expected.may_overflow:
         raise Inconclusive("a sum may overflow float32 in some order")
     value, error = float(expected.value), float(expected.error)
@@ -32,12 +32,12 @@ def require_within(name: str, where: str, observed: float, expected: Bounded) ->
 def require_close(
     names: tuple[str, str], wheres: tuple[str, str], pair: tuple[float, float], bound: float
 ) -> None:
-    """Require two reported numbers to differ by no more than two correct ones may."""
+    """Require two reported numbers to differ by no more than two correct numbers may."""
     first, second = pair
     if not abs(first - second) <= bound:
         refute(
-            f"{names[0]} is {first:.9g}, {names[1]} is {second:.9g}: they may differ by {bound:.2g}"
-            f" ({distance(second, first)})",
+            f"{names[0]} is {first:.9g}, {names[1]} is {second:.9g}, expected a difference of at "
+            f"most {bound:.2g} ({distance(second, first)})",
             assertion=f"abs({wheres[0]} - {wheres[1]}) <= {bound!r}",
             leaf=names[1],
             before=first,
@@ -47,7 +47,7 @@ def require_close(
 
 
 def distance(observed: float, expected: float) -> str:
-    """Show how far two numbers lie apart, in ulps of float32 where that tells something."""
+    """Show how far two numbers lie apart, in ulps of float32 if those are few."""
     gap = abs(observed - expected)
     if not math.isfinite(gap):
         return "not finite"

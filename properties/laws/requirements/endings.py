@@ -1,4 +1,4 @@
-"""How a call ended that gave no answer to be judged, in words and as an assertion of a script."""
+"""Tells how a call ended that gave no answer, in words and as an assertion of a script."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ....reference.subjects.user_errors import error_text, own_line
 
 
 class Tampered(Exception):
-    """What a call did to that with which it is judged; `assertion` says it for a script."""
+    """A call replaced functions that judge it; `assertion` says so in a script."""
 
     def __init__(self, names: list[str]):
         super().__init__(f"replaced {', '.join(names)}, with which it is judged")
@@ -15,7 +15,7 @@ class Tampered(Exception):
 
 
 def ending(error: BaseException) -> str:
-    """Say how a call ended that gave no answer to be judged."""
+    """Say how a call ended that gave no answer."""
     if isinstance(error, Tampered):
         return str(error)
     place = own_line(error)
@@ -23,5 +23,5 @@ def ending(error: BaseException) -> str:
 
 
 def assertion_of(error: BaseException) -> str:
-    """Return what a script has to assert of calls that ended like this: nothing if they raise."""
+    """Return the assertion of a script about such a call; a call that raises needs none."""
     return error.assertion if isinstance(error, Tampered) else "True"

@@ -1,4 +1,4 @@
-"""Laws on trajectories: how one is made, and the requirements on leaves that they are built of."""
+"""Makes laws on trajectories, and the requirements on leaves that these laws consist of."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def require_complete(trajectory: Trajectory) -> None:
     if trajectory.raised is not None or trajectory.malformed:
         raise Inconclusive("see training-runs", subject=True)
     if not trajectory.steps:
-        raise Inconclusive("there is no step")
+        raise Inconclusive("the run has no step")
 
 
 def require_trained(trajectory: Trajectory) -> None:
-    """Leave an example aside in which no update happened: that frozen leaves stayed shows nothing.
+    """Leave an example aside without any update, where it means nothing that frozen leaves stayed.
 
     An accumulation of gradients, or a warm-up from zero, may wait for longer than the run.
     """
@@ -78,7 +78,15 @@ def require_kept(
     what: str = "frozen leaf",
     leaves: Callable[[Step], Iterable[Path]] = lambda step: step.frozen,
 ) -> None:
-    """Require leaves to be after every step what they were before it."""
+    """Require leaves to keep a promise at every step.
+
+    Args:
+        trajectory: the run.
+        promise: "norm", "value" or "bits".
+        run: the number of the run in the script.
+        what: the leaves in a message.
+        leaves: returns the paths of the leaves at a step; by default, the frozen ones.
+    """
     for step in trajectory.steps:
         for change in changes(step.before.params, step.after.params, leaves(step), promise):
             refute_change(trajectory, step, change, promise, run=run, what=what)
@@ -87,7 +95,7 @@ def require_kept(
 def refute_change(
     trajectory: Trajectory, step: Step, change: Change, promise: Promise, *, run: int, what: str
 ) -> None:
-    """Say which leaf changed, at which step, from what to what, under which optimizer."""
+    """Refute the law by a changed leaf: name the leaf, the step, the change and the optimizer."""
     name, index = path_text(change.path), step.number - 1
     pair = f"before[{run}][{index}].get({name!r}), after[{run}][{index}].get({name!r})"
     refute(
@@ -104,30 +112,33 @@ def refute_change(
 
 
 def number(element: np.generic | None) -> float | None:
-    """Return an element of a leaf as JSON can hold it."""
+    """Return an element of a leaf as a number that JSON can hold."""
     return None if element is None else float(np.real(element))
 
 
 def recorder_needed(step: Step) -> Any:
-    """Return what the engine's optimizer was given; where that is not found, none can say."""
+    """Return the gradients and parameters that the engine's optimizer was given at a step.
+
+    Raises `Inconclusive` where they are not found in the optimizer's state.
+    """
     if step.given is None:
-        reason = (
-            "the state of the optimizer that it is handed is not found: say where by `opt_state=`"
-        )
+        reason = "the state of the optimizer that `create` is handed is not found: add `opt_state=`"
         raise Inconclusive(reason, subject=True)
     return step.given
 
 
 def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
-    """Return the gradients that the engine's optimizer was given, of all trainable leaves at least;
-    a program may hand them over under other names.
+    """Return the gradients that the engine's optimizer was given.
+
+    Raises `Inconclusive` where some of the trainable leaves have none: a program may hand gradients
+    over under other names.
     """
     gradients: Mapping[Path, np.ndarray] = recorder_needed(step).gradients
     if not step.trainable <= gradients.keys():
-        raise Inconclusive("the optimizer is given leaves under other names", subject=True)
+        raise Inconclusive("the optimizer gets the leaves under other names", subject=True)
     return gradients
 
 
 def moved(before: Snapshot, after: Snapshot, path: Path) -> bool:
-    """Tell whether a leaf changed its value, or is there only once."""
+    """Tell whether a leaf changed its value, appeared or vanished."""
     return bool(changes(before, after, [path], "value"))

@@ -78,7 +78,7 @@ def test_weights_outside_of_the_state_are_lost_by_a_checkpoint():
     found = verdict("restored-equals-saved", lifecycles.head_outside_of_the_state)
 
     assert found.outcome == "refuted"
-    assert found.reason.startswith("head: is not what was saved")
+    assert found.reason.startswith("head: the restored leaf differs from the saved one")
 
 
 def test_gradient_zeroing_is_right_without_momentum():

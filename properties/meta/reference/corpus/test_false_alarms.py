@@ -47,7 +47,7 @@ TOO_SMALL = {
     "frozen": ("l1/dense",),
 }
 TOO_LITTLE = "the subject gives it too little to judge: "
-OTHER_NAMES = "the optimizer is given leaves under other names"
+OTHER_NAMES = "the optimizer gets the leaves under other names"
 
 
 @pytest.mark.parametrize("problem", [CANCELLED, TOO_SMALL], ids=["cancelled", "too small"])
