@@ -66,16 +66,14 @@ def _require_close(
     problem, place = trajectory.problem, f"[{step.number - 1}][{name!r}][{index}]"
     disturbed = _DISTURBED.get(getattr(problem, "disturbed", ""))
     if disturbed is None:
-        other, assertion = (
-            "expected, if trained alone,",
-            f"abs(float(after[0]{place}) - {wanted!r}) <= {off!r}",
-        )
+        change, otherwise = "", "as when it trains alone"
+        assertion = f"abs(float(after[0]{place}) - {wanted!r}) <= {off!r}"
     else:
-        other = f"with frozen gradients {disturbed}, expected, as without that,"
+        change, otherwise = f" with frozen gradients {disturbed}", "as without that change"
         assertion = f"abs(float(after[1]{place}) - float(after[0]{place})) <= {off!r}"
     refute(
-        f"{name}: trainable leaf becomes {seen:.9g} at step {step.number}, {other} {wanted:.9g} "
-        f"± {off:.2g}, under {problem.optimizer}",
+        f"{name}: trainable leaf becomes {seen:.9g} at step {step.number}{change}, expected "
+        f"{wanted:.9g} ± {off:.2g} {otherwise}, under {problem.optimizer}",
         assertion=assertion,
         leaf=name,
         step=step.number,

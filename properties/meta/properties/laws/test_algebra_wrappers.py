@@ -36,7 +36,10 @@ def test_what_cannot_be_done_twice_is_not_judged():
 
     found = verdict("freeze-twice", OptaxFreeze(once, optimizers=FEW))
 
-    assert (found.outcome, found.reason) == ("not-run", "the subject cannot do this: it raises TypeError")
+    assert (found.outcome, found.reason) == (
+        "not-run",
+        "the subject cannot do this: it raises TypeError",
+    )
 
 
 def test_no_update_is_compared_that_turns_on_a_sign():

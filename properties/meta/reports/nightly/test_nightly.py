@@ -70,9 +70,9 @@ def test_a_good_night_is_no_alarm(nights):
         (
             [("frozen-value", "not-run"), ("frozen-bits", "not-run")],
             {},
-            "linen did not run: it ran",
+            "linen did not run: the part ran",
         ),
-        ([], {}, "linen did not run: it ran no law"),
+        ([], {}, "linen did not run: the part ran no law"),
         (
             [*GOOD],
             {"finished": False},

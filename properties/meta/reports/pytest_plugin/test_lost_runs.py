@@ -60,7 +60,7 @@ def test_a_crashed_worker_costs_one_verdict(lose):
     assert verdicts(report) == {"held": 3, "error": 1}
     assert report.finished
     (lost,) = (row for row in report.rows if row.verdict == "error")
-    assert "no verdict" in lost.reason
+    assert "ended before there was a verdict" in lost.reason
 
 
 def test_what_no_worker_is_left_for_is_named(lose):

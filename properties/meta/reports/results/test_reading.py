@@ -65,7 +65,7 @@ def without(content, *names):
     [
         (lambda c: [], "this file is not a report of frostproof"),
         (lambda c: {}, "this file is not a report of frostproof: it has no `schema`"),
-        (lambda c: c | {"schema": 2}, "of version 2, and this frostproof reads version 1"),
+        (lambda c: c | {"schema": 2}, "the report has version 2, expected version 1"),
         (lambda c: without(c, "seed"), "$: 'seed' is a required property"),
         (lambda c: c | {"verdicts": [1]}, "$.verdicts[0]: 1 is not of type 'object'"),
         (
@@ -83,7 +83,7 @@ def test_what_is_no_report_is_said_in_a_line(report, tmp_path, change, expected)
     with pytest.raises(UnreadableReport) as refused:
         read_report(tmp_path)
 
-    assert str(refused.value).startswith(f"{path}: it is ")
+    assert str(refused.value).startswith(f"{path}: th")
     assert expected in str(refused.value)
     assert len(str(refused.value)) < 400
 
@@ -93,8 +93,8 @@ def test_what_is_no_report_is_said_in_a_line(report, tmp_path, change, expected)
     [
         (None, "No such file or directory"),
         (b'{"schema": 1,\n "verdicts": [', "broken JSON in line 2"),
-        (b"\xff\xfe", "no UTF-8 text"),
-        (b"[" * 200_000, "no report of frostproof"),
+        (b"\xff\xfe", "the text is not UTF-8"),
+        (b"[" * 200_000, "not a report of frostproof"),
     ],
     ids=["missing", "cut off", "binary", "deep"],
 )

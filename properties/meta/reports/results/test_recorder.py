@@ -75,7 +75,7 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path):
     assert read_report(tmp_path).summary["ran"] == 1
 
     journal.write_text(whole.replace("a.py:f", '"', 1))
-    with pytest.raises(UnreadableReport, match="no journal of frostproof"):
+    with pytest.raises(UnreadableReport, match="not a journal of frostproof"):
         read_report(tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_a_full_disk_costs_no_verdict(tmp_path, room):
             recorder.records(Row.of(item, HELD))
         report = recorder.close()
 
-        assert report.unwritten == f"{tmp_path}: File too large: its report is not complete"
+        assert report.unwritten == f"{tmp_path}: File too large: the report there is not complete"
         assert (report.exit_status, report.summary["ran"]) == (2, len(ITEMS))
         assert not on_disk(tmp_path)["finished"]
         assert read_report(tmp_path).summary["ran"] < len(ITEMS)

@@ -96,5 +96,5 @@ def test_a_replay_imports_what_the_user_names(bait, capsys):
 
     assert (replayed, refused) == (0, 2)
     assert "fixed  evil.py:fn::answer-shape" in printed
-    assert "its counterexample cannot be read" in capsys.readouterr().err
+    assert "the counterexample cannot be read" in capsys.readouterr().err
     assert not caught.exists()

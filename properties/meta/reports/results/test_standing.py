@@ -25,7 +25,9 @@ def test_the_strongest_held_and_the_weakest_broken():
     )
 
     assert (found.strongest_held, found.weakest_broken) == ("value", "bits")
-    assert found.sentence.startswith("holds value; breaks bits, inert: values stay")
+    assert found.sentence.startswith(
+        "holds value; breaks bits, inert: frozen leaves keep their values"
+    )
 
 
 def test_a_stronger_guarantee_is_not_held_above_a_broken_one():
@@ -53,10 +55,10 @@ def test_a_subject_that_gives_no_answer():
     rows = [row("answer-shape", "computes", "error"), row("answer-norms-equal", "norm", "held")]
     refuted = row("answer-loss-is-mse", "computes", "refuted")
 
-    ended = "breaks computes: it raises, hangs or ends its process on some problems"
+    ended = "breaks computes: the program raises, hangs or ends its process on some problems"
     assert ended in standing(*rows).sentence
     assert standing(*rows).to_json()["follows"] in standing(*rows).sentence
-    assert "computes something else" in standing(*rows, refuted).sentence
+    assert "does not compute what it reports" in standing(*rows, refuted).sentence
 
 
 def test_nothing_held():
