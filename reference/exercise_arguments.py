@@ -1,4 +1,4 @@
-"""What the two exercises accept: four arguments, checked and converted as NumPy users expect."""
+"""Checks and converts the four arguments of the two exercises, as NumPy users expect."""
 
 from typing import Any, NamedTuple
 
@@ -17,16 +17,23 @@ class Arguments(NamedTuple):
 
 
 def check_arguments(seed: Any, x: Any, y: Any, lr: Any, *, y_rank: int) -> Arguments:
-    """Convert the arguments of an exercise, or raise a `ValueError` that names the one at fault.
+    """Convert the arguments of an exercise.
 
-    `seed` is truncated to an integer in uint32, `lr` must stay finite in float32, and `x` (N, D)
-    and `y` (N,) or (N, out) must share a number of rows N of at least 1.
+    Args:
+        seed: a number that truncates to an integer in uint32.
+        x: inputs (N, D), with N at least 1.
+        y: targets (N,) or (N, out).
+        lr: the learning rate, finite in float32.
+        y_rank: the number of dimensions of `y`.
+
+    Raises:
+        ValueError: which names the wrong argument.
     """
     inputs = _array("x", x, rank=2)
     targets = _array("y", y, rank=y_rank)
     if len(inputs) != len(targets):
         raise ValueError(
-            f"`x` and `y` must have as many rows: x has {len(inputs)}, y has {len(targets)}"
+            f"`x` and `y` must have equally many rows, got {len(inputs)} and {len(targets)}"
         )
     return Arguments(_seed(seed), inputs, targets, _learning_rate(lr))
 

@@ -30,10 +30,20 @@ model = TwoLayer()
 
 
 def freeze_first_dense(seed: float, x: Any, y: Any, lr: float) -> jax.Array:
-    """Take one SGD step on x (N, D), y (N,) with every leaf under `Dense_0` frozen.
+    """Take one SGD step with every leaf under `Dense_0` frozen.
 
-    Returns float32 (3,): [loss before the step, frozen kernel's norm after, and before].
-    Raises `ValueError` naming the argument that is not as the exercise demands.
+    Args:
+        seed: of the initial weights, an integral number in uint32.
+        x: inputs (N, D).
+        y: targets (N,).
+        lr: the learning rate, finite in float32.
+
+    Returns:
+        float32 (3,): the loss before the step, the norm of the frozen kernel after the step, and
+        the norm before it.
+
+    Raises:
+        ValueError: which names the argument that is not as the exercise demands.
     """
     arguments = check_arguments(seed, x, y, lr, y_rank=1)
     # One row: weights depend on the width of x alone, and each number of rows would be compiled.

@@ -27,10 +27,20 @@ class TwoLayer(nnx.Module):
 
 
 def freeze_first_dense(seed: float, x: Any, y: Any, lr: float) -> jax.Array:
-    """Take one SGD step on x (N, in), y (N, out) with every leaf under `l1` frozen.
+    """Take one SGD step with every leaf under `l1` frozen.
 
-    Returns float32 (3,): [loss before the step, frozen kernel's norm after, and before].
-    Raises `ValueError` naming the argument that is not as the exercise demands.
+    Args:
+        seed: of the initial weights, an integral number in uint32.
+        x: inputs (N, in).
+        y: targets (N, out).
+        lr: the learning rate, finite in float32.
+
+    Returns:
+        float32 (3,): the loss before the step, the norm of the frozen kernel after the step, and
+        the norm before it.
+
+    Raises:
+        ValueError: which names the argument that is not as the exercise demands.
     """
     arguments = check_arguments(seed, x, y, lr, y_rank=2)
     # Apart from the step: drawing weights is most of what XLA would compile for each batch size.

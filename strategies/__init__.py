@@ -1,5 +1,5 @@
-"""Where problems come from: Hypothesis strategies for everything that a law draws.
+"""Hypothesis strategies for everything that a law draws.
 
-Structure is drawn, values are filled from a drawn seed: an array drawn element by element costs
+Structure is drawn, and values are filled from a drawn seed: an array drawn element by element takes
 twice the time and shrinks no better. Everything shrinks to the plainest problem.
 """

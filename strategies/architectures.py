@@ -1,4 +1,4 @@
-"""Where architectures come from, and the layers that are frozen in them."""
+"""Draws architectures, and the layers that are frozen in them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _network(architecture: Architecture) -> st.SearchStrategy[Drawn]:
 
 @functools.cache
 def frozen_layers(architecture: Architecture) -> st.SearchStrategy[tuple[str, ...]]:
-    """Draw some layers and blocks: never nothing, seldom everything; shrinks to the first alone."""
+    """Draw some layers and blocks, at least one and seldom all; shrinks to the first alone."""
     layers = [layer.name for layer in architecture.layers if layer.leaves or layer.shares]
     blocks = dict.fromkeys(name.rpartition("/")[0] for name in layers if "/" in name)
     first = st.just((layers[0],))

@@ -1,4 +1,4 @@
-"""Where optimizers come from: the common set, the whole catalogue, wrappers around them."""
+"""Draws optimizers: from the common set, from the whole catalogue, inside wrappers."""
 
 import functools
 from collections.abc import Callable
@@ -52,8 +52,9 @@ def catalogue() -> st.SearchStrategy[Optimizer]:
 
 @functools.cache
 def catalogue_for_zero_gradients() -> st.SearchStrategy[Optimizer]:
-    """Draw from the catalogue, every other time what moves a leaf although its gradient is zero:
-    of all there is these are few, and what promises less than the catalogue fails with them first.
+    """Draw from the catalogue, every other time an optimizer that moves leaves of zero gradient.
+
+    Those are few, and code that promises less than the catalogue fails under them first.
     """
     restless = [
         name
@@ -70,11 +71,15 @@ def behind_clipping() -> st.SearchStrategy[Optimizer]:
 
 
 def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
-    """Draw from what a subject's `optimizers=` says: "common", "all", or a strategy of its own.
+    """Draw the optimizers that a subject's `optimizers=` names.
 
-    A strategy of plain Optax transformations is as good as one of catalogue rows. Our references
-    may have a predicate on `Facts`: those of the common set for which it is true. Raises
-    `UnusableSubject` for anything else.
+    Args:
+        optimizers: "common", "all", `Optimizers`, or a strategy of catalogue rows or of Optax
+            transformations. Our references may have a predicate on `Facts`, which picks from the
+            common set.
+
+    Raises:
+        UnusableSubject: for anything else.
     """
     if isinstance(optimizers, Optimizers):
         rows = named(*optimizers.names, learning_rates=optimizers.rates)
@@ -94,7 +99,7 @@ def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
 
 
 def are_its_own(optimizers: Any) -> bool:
-    """Tell whether a subject's `optimizers=` names or draws its own, few as they may be."""
+    """Tell whether a subject's `optimizers=` names or draws particular ones."""
     return isinstance(optimizers, Optimizers | st.SearchStrategy)
 
 

@@ -165,7 +165,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     except Refutation as found:
         verdict = _refuted(law, subject, found, tally, target)
     except Unsatisfiable:
-        reason = "none of the subject's optimizers is one that this law is about"
+        reason = "the subject promises no optimizer that this law is about"
         verdict = Verdict("not-run", 0, reason=reason)
     except Flaky:  # an earlier failure passed when Hypothesis ran it again
         last = list(tally.failures.values())[-1]
@@ -293,9 +293,9 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
         outcome, reason = shortage
     elif cut:
         reason = f"stopped after {tally.seen} of {law.examples(effort.max_examples)} examples: " + (
-            f"they take over 100 ms each, and such a law has {effort.patience:g} s"
+            f"each takes over 100 ms, and the law has {effort.patience:g} s then"
             if tally.slow
-            else f"a law has {effort.seconds:g} s, half of it for drawing"
+            else f"the law has {effort.seconds:g} s, half of them for drawing"
         )
     return Verdict(outcome, tally.judged, reason=reason, labels=labels)  # type: ignore[arg-type]
 
@@ -314,6 +314,6 @@ def _shortage(law: Law, tally: Tally, *, cut: bool) -> tuple[str, str] | None:
     few = unmet(law.evidence, tally.labels, tally.judged)
     few = few or (absent(law.evidence, tally.labels, tally.judged) if cut else None)
     if few:
-        return "not-run", f"the subject gives it too little to judge: {few}"
+        return "not-run", f"the subject gives this law too little to judge: {few}"
     few = unmet(law.budget, tally.labels, tally.judged)
     return ("vacuous", few) if few else None

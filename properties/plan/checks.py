@@ -13,7 +13,7 @@ from ..laws.law import GUARANTEES, Law
 
 
 class UnknownGuarantee(ValueError):
-    """`--promise` names something that is no guarantee."""
+    """`--promise` names something that is not a guarantee."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def plan_checks(
     unknown = sorted({*promise, *claimed} - set(GUARANTEES))
     if unknown:
         raise UnknownGuarantee(
-            f"{unknown[0]!r} is no guarantee: choose from {', '.join(GUARANTEES)}"
+            f"{unknown[0]!r} is not a guarantee: choose from {', '.join(GUARANTEES)}"
         )
     chosen = laws_matching(laws)
     items = [

@@ -162,7 +162,8 @@ class Worker:
                     else:
                         return answer
                 elif _held(process) > (most := _memory_limit()):
-                    reason = f"it was ended when it held more than {most / 2**30:.1f} GiB of memory"
+                    held = f"more than {most / 2**30:.1f} GiB of memory"
+                    reason = f"the process was ended when it held {held}"
                     break
         except (EOFError, OSError, ValueError):
             reason = _epitaph(self._nursery.wait(process))

@@ -1,1 +1,1 @@
-"""How a subject is run and watched: what it did with a problem, as snapshots."""
+"""Runs a subject on a problem and observes it: trajectories of snapshots, and the x-ray's hooks."""

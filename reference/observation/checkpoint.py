@@ -11,23 +11,25 @@ from ..subjects.training import Training
 
 
 class NotCheckpointable(Exception):
-    """Orbax cannot hold the state of a training, or not restore it into a new one."""
+    """Orbax cannot save the state of a training, or cannot restore it into a new one."""
 
 
 def through_orbax(training: Training, fresh: Training) -> None:
-    """Put the state of one training, saved to disk and restored, into one that was just begun.
+    """Save the state of a training to disk, and restore it into one that has just begun.
 
-    Both must have been begun alike: what is static in the new state (a model's functions, the
-    optimizer) takes the place of what was static in the old, which no checkpoint holds.
+    Both must have begun alike: a checkpoint does not hold static parts of the state (a model's
+    functions, the optimizer), and those of the new state are used.
+
+    Raises `NotCheckpointable`.
     """
     import orbax.checkpoint as ocp  # takes a second, and no other law needs it
 
     if not training.carries_all():
-        raise NotCheckpointable("part of its state is in an object of its own")
+        raise NotCheckpointable("part of the state is in an object that Orbax does not see")
     state, target = training.everything(), fresh.everything()
     leaves = jax.tree.leaves(state)
     if len(leaves) != len(jax.tree.leaves(target)):
-        raise NotCheckpointable("a new training has a state of another structure")
+        raise NotCheckpointable("the state of a new training has another structure")
     try:
         # With the leaves that were saved: a `TrainState` starts with a Python 0 for its step, of
         # which the first compiled one makes an array, and Orbax restores the type of the target.
@@ -41,5 +43,5 @@ def through_orbax(training: Training, fresh: Training) -> None:
             checkpointer.wait_until_finished()
             restored = checkpointer.restore(f"{folder}/state", target)
     except Exception as error:
-        raise NotCheckpointable(f"Orbax cannot hold its state: {type(error).__name__}") from error
+        raise NotCheckpointable(f"Orbax cannot save the state: {type(error).__name__}") from error
     fresh.set_everything(restored)

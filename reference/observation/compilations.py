@@ -1,4 +1,4 @@
-"""Counts what XLA compiles in this process, and gives it back when it is too much."""
+"""Counts the programs that XLA compiles in this process, and frees them when they are too many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-#: JAX sends it for every program that it compiles, or loads from its cache on disk.
+#: JAX sends this event for every program that it compiles, or loads from its cache on disk.
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
@@ -35,7 +35,7 @@ _next_look = 0
 
 
 def forget_programs() -> None:
-    """Give all compiled programs back, if they hold a quarter of the maps that Linux allows."""
+    """Free all compiled programs, if they hold a quarter of the maps that Linux allows."""
     global _next_look
     if compilations() < _next_look:
         return
@@ -48,5 +48,5 @@ def forget_programs() -> None:
 
 
 def compilations() -> int:
-    """Return how many programs were compiled since this was first asked."""
+    """Return how many programs were compiled since the first call of this function."""
     return _counter()[0]

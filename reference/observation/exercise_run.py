@@ -1,4 +1,4 @@
-"""How an exercise is called, and what one call of it did."""
+"""Calls an exercise, and keeps the call: the answer, the inputs, the observed updates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .update_hooks import ObservedUpdate, watching_updates
 
 @dataclass
 class Call:
-    """What one call of an exercise did, and what the oracle says of it.
+    """One call of an exercise.
 
     `answer` is the returned value as a NumPy array, or None with the reason in `malformed`.
     """
@@ -27,7 +27,7 @@ class Call:
     raised: BaseException | None = None
     inputs_kept: bool = True
     updates: tuple[ObservedUpdate, ...] = ()
-    #: Makes the same call again, where a law has to look closer.
+    #: Repeats the call, for a law that has to look closer.
     again: Callable[[], Any] | None = field(default=None, repr=False)
 
     @property
@@ -59,12 +59,12 @@ class Call:
 
 
 def read_answer(returned: Any) -> tuple[np.ndarray | None, str | None]:
-    """Convert what an exercise returned to a real floating array (3,), or say why it is none."""
+    """Return the answer as a real floating array (3,) and None, or None and why it is not one."""
     try:
         answer = np.asarray(returned)
     except Exception as error:
         return None, f"a {type(returned).__name__} that NumPy cannot convert ({error_text(error)})"
-    # ml_dtypes' bfloat16 is no subtype of np.floating, but its finfo knows it.
+    # ml_dtypes' bfloat16 is not a subtype of np.floating, but its finfo knows it.
     if answer.dtype.kind != "f" and answer.dtype.name != "bfloat16":
         return None, f"{_shown(returned)}, of dtype {answer.dtype}"
     if answer.shape != (3,):
@@ -81,9 +81,15 @@ def _shown(value: Any) -> str:
 
 
 def call_exercise(exercise: Exercise, problem: ExerciseProblem, *, watched: bool = False) -> Call:
-    """Call an exercise on a problem's batch; with `watched`, observe the updates that it makes.
+    """Call an exercise on a problem's batch.
 
-    Whatever the exercise raises is kept in the call, which reports it.
+    Args:
+        exercise: the exercise.
+        problem: its arguments.
+        watched: observe the updates that the exercise makes.
+
+    Returns:
+        The call, which keeps an exception of the exercise.
     """
 
     def answer_to(batch: Batch) -> Any:

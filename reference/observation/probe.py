@@ -1,4 +1,4 @@
-"""What a trainer can do, found out by trying it once: which laws apply, which targets it takes."""
+"""Finds out by a trial what a trainer can do: which laws apply, and which targets it takes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..subjects.training import Training
 from ..subjects.user_errors import let_through
 from .trainer_run import reweigh
 
-#: Nothing moves under it: what then moves was put back, or never took the new weights.
+#: An optimizer that moves nothing: a leaf that moves all the same never took the new weights.
 _STILL = optimizer("sgd", learning_rate=0.0)
 #: Steps that a training is given until a leaf has to have moved.
 _PATIENCE = 64
@@ -36,7 +36,7 @@ _PATIENCE = 64
 
 @dataclass(frozen=True)
 class Probe:
-    """What laws may need that this trainer has, and the shape of one row of its predictions."""
+    """The capabilities of a trainer, and the shape of one row of its predictions."""
 
     capabilities: frozenset[Capability]
     outputs: tuple[int, ...] = (1,)
@@ -46,11 +46,13 @@ class Probe:
 
 @functools.cache
 def probe(trainer: Any) -> Probe:
-    """Create the trainer once, and train one step by rate zero.
+    """Begin a training once, and train for one step at rate zero.
 
-    Raises `UnusableSubject` for a pattern in `frozen` that matches no leaf. A trainer that raises
-    is left to the laws, which report it with the problem. A reference trainer is not tried: it says
-    what it can do, and trains what is drawn.
+    A trainer that raises is left to the laws, which report the exception with the problem. A
+    reference trainer is not tried: it declares its capabilities, and trains whatever is drawn.
+
+    Raises:
+        UnusableSubject: for a pattern in `frozen` that matches no leaf.
     """
     if not isinstance(trainer, Trainer):
         return Probe(trainer.declared)
@@ -110,9 +112,7 @@ def _first_move(trainer: Trainer, problem: TrainingProblem, chosen: frozenset[Pa
 
 
 def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
-    """Tell whether a trainer never uses the optimizer that it is handed, be it new to everything
-    that it compiled before.
-    """
+    """Tell whether a trainer never uses the optimizer that it is handed, even a new object."""
     before = calls()
     try:
         training = trainer.begin(0, problem.batch(1), recording.__wrapped__(_STILL.transformation))
@@ -124,10 +124,9 @@ def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
 
 
 def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:
-    """Tell whether parameters can be put in place from outside and stay there.
+    """Tell whether parameters that are put in place from outside stay there.
 
-    A program may keep a second copy of its weights, out of which it restores them: then they
-    cannot, and no law should try.
+    They do not where a program restores its weights from a second copy.
     """
     if training.trainer.params is not None:  # found by the user's own function: not put by ours
         return False
@@ -146,9 +145,9 @@ def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> 
 
 
 def _is_nearer(leaf: np.ndarray, original: np.ndarray, redrawn: np.ndarray) -> bool:
-    """Tell whether a leaf went back to what it was before other weights were put in its place.
+    """Tell whether a leaf went back to its old weights after others were put in their place.
 
-    It need not be either to the bit: a decay in the step moves it even at a rate of zero.
+    It need not equal either to the bit: a decay in the step moves it even at rate zero.
     """
     if leaf.shape != redrawn.shape or not is_float(leaf.dtype):
         return not same_value(leaf, redrawn)
@@ -157,9 +156,9 @@ def _is_nearer(leaf: np.ndarray, original: np.ndarray, redrawn: np.ndarray) -> b
 
 
 def _holds_copies(training: Training) -> bool:
-    """Tell whether the training carries a weight once more, outside of its parameters.
+    """Tell whether the training carries a copy of a weight outside its parameters.
 
-    Two parameters may well be equal, such as the scales of two fresh norms of one width.
+    Two parameters may be equal, such as the scales of two fresh norms of one width.
     """
     params = [leaf.array for leaf in snapshot(training.params()).values()]
     weights = Counter(each.tobytes() for each in params if each.any() and each.size > 1)
@@ -168,7 +167,7 @@ def _holds_copies(training: Training) -> bool:
 
 
 def _sample(trainer: Trainer) -> tuple[Drawn, ...] | None:
-    """Draw the simplest batch of a user's own strategy."""
+    """Draw the simplest batch of a user's strategy."""
     if trainer.batches is None:
         return None
     if not isinstance(trainer.batches, st.SearchStrategy):
@@ -199,5 +198,5 @@ def _sample(trainer: Trainer) -> tuple[Drawn, ...] | None:
 
 
 def capabilities_of(subject: Any) -> frozenset[Capability]:
-    """Return what laws may need that a subject of any kind has."""
+    """Return the capabilities of a subject of any kind."""
     return probe(subject).capabilities

@@ -1,4 +1,4 @@
-"""Whether a leaf that did not move should have."""
+"""Tells whether a leaf that did not move should have moved."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ..subjects.trainer import Trainer
 from .trainer_run import reweigh, run_trainer
 from .trajectory import Trajectory
 
-#: Steps after which a leaf moves if it ever does: behind `MultiSteps`, or a warm-up from zero.
+#: Steps after which a leaf has moved if it ever does, also behind `MultiSteps` or a warm-up.
 _PATIENCE = 40
-#: A gradient, or a relative change of the loss, that is no rounding.
+#: A gradient, or a relative change of the loss, that exceeds rounding.
 _TELLING = 1e-3
 
 
@@ -34,20 +34,20 @@ def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool:
 
 
 def _has_a_gradient(problem: TreeProblem, path: Path) -> bool:
-    """Tell whether the drawn gradients of a leaf are such that it has to move."""
+    """Tell whether the drawn gradients of a leaf are large enough to move it."""
     drawn = [named_leaves(problem.gradient(step + 1))[path] for step in range(problem.steps)]
     return problem.gradients == "ordinary" and any(leaf.any() for leaf in drawn)
 
 
 def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool:
-    """Tell whether many more steps do not move a leaf either, although its gradient is not
-    negligible or the loss depends on it.
+    """Tell whether a leaf matters and many more steps do not move it either.
 
-    Where parameters cannot be put in place from outside, only the gradient is looked at.
+    It matters if its gradient is not negligible, or if the loss depends on it. Where parameters
+    cannot be put in place from outside, only the gradient tells.
     """
     problem = trajectory.problem
-    # A leaf that was unfrozen is looked at unfrozen: a frozen norm takes its kept statistics,
-    # by which a bias before it matters that one row's own statistics cancel.
+    # A leaf that was unfrozen is examined unfrozen: a frozen norm uses kept statistics, and a bias
+    # before it matters then; the statistics of a single row cancel it.
     thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
     actions = (*thawed, *("step",) * _PATIENCE)
     # A wrapper may hold back for longer: `mechanize` learns its scale from 1e-6 up.
@@ -69,7 +69,7 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool:
 
 
 def _first_loss(trainer: Trainer, problem: TrainingProblem, path: Path, by: float) -> float | None:
-    """Return the loss of the first step with a leaf scaled and shifted by so much."""
+    """Return the loss of the first step after a leaf was scaled and shifted."""
 
     def shift(key_path: Any, leaf: Any) -> Any:
         return leaf * (1 + by) + by if normalise(key_path) == path else leaf

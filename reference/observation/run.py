@@ -1,4 +1,4 @@
-"""Runs a subject on a problem: what it did becomes a call of an exercise, or a trajectory."""
+"""Runs a subject of any kind on a problem; the result is a call or a trajectory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Observation = Call | Trajectory
 
 @singledispatch
 def run(subject: Any, problem: Any, *, watched: bool = False) -> Any:
-    """Run a subject on a problem and return what it did; its exceptions are kept in the answer.
+    """Run a subject on a problem; the result keeps exceptions of the subject.
 
     Args:
         subject: an exercise, a wrapper, or a source of trainers.

@@ -1,4 +1,4 @@
-"""A trainer's prediction before a step, and how far another correct one may lie from it."""
+"""Takes a trainer's prediction before a step, and how far another correct one may lie from it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..pytrees.snapshot import Snapshot
 from ..subjects.training import Training
 from ..subjects.user_errors import let_through
 
-#: Inputs are changed by 64 ulps: more than what some layers round, and what they then make of it
-#: tells how ill-conditioned the model is at this place.
+#: Inputs are changed by 64 ulps: more than the rounding of some layers. The change of the
+#: prediction tells how ill-conditioned the model is here.
 _NUDGE = 64 * 2 * UNIT
 
 
@@ -26,8 +26,9 @@ _HALF: WeakKeyDictionary[Any, dict[str, bool]] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class Prediction:
-    """What `predict` returned, an array or a pytree of arrays, and of each the most that its
-    elements moved when what they are computed of was nudged.
+    """The answer of `predict`, an array or a pytree of arrays, and its sensitivity.
+
+    The sensitivity of an element is the most by which it moved when its inputs were nudged.
     """
 
     value: Any
@@ -35,10 +36,10 @@ class Prediction:
 
 
 def predicted(training: Training, x: Any) -> Prediction | None:
-    """Predict on inputs as they are and nudged; None where `predict` answers None.
+    """Predict on inputs as they are, and nudged; None where `predict` answers None.
 
-    `x` is an array or a pytree of arrays. Integers, such as tokens, have no numbers beside them:
-    where there are any, the parameters are nudged, too.
+    `x` is an array or a pytree of arrays. Integers, such as tokens, cannot be nudged: where some
+    inputs are integers, the parameters are nudged, too.
     """
     value = training.predict(jax.tree.map(np.copy, x))
     if value is None:
@@ -53,7 +54,7 @@ def predicted(training: Training, x: Any) -> Prediction | None:
 def _moved(
     training: Training, x: Any, leaves: list[np.ndarray], generator: np.random.Generator
 ) -> list[np.ndarray]:
-    """Return by how much each element of a prediction moves when all is nudged once."""
+    """Return by how much each element of a prediction moves when all inputs are nudged once."""
     params = None
     if any(leaf.dtype.kind != "f" for leaf in jax.tree.leaves(x)):
         params = jax.tree.map(lambda leaf: leaf, training.params())  # a module's would change
@@ -75,7 +76,7 @@ def _moved(
 
 
 def _most(value: np.ndarray, moved: list[np.ndarray]) -> np.ndarray:
-    """Return how far another correct prediction may be off, element by element."""
+    """Return how far another correct prediction may lie from this one, element by element."""
     if value.dtype.itemsize < 4:
         return np.full(value.shape, np.inf)
     # The largest anywhere in a row's prediction: a single element may stay by chance.
@@ -87,7 +88,7 @@ def _most(value: np.ndarray, moved: list[np.ndarray]) -> np.ndarray:
 
 
 def _nudged(leaf: Any, generator: np.random.Generator) -> Any:
-    """Return a leaf of inputs or parameters with each number off; integers and keys as they are."""
+    """Return a leaf of inputs or parameters with all floats nudged; integers and keys stay."""
     if not hasattr(leaf, "dtype") or leaf.dtype not in (np.float32, np.float64):
         return np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf
     by = 1 + _NUDGE * generator.choice((-1.0, 1.0), leaf.shape)
@@ -95,9 +96,7 @@ def _nudged(leaf: Any, generator: np.random.Generator) -> Any:
 
 
 def noisy(carried: Snapshot | None) -> bool:
-    """Tell whether training carries random keys, as for Dropout: its loss is then of no prediction
-    that could be made again.
-    """
+    """Tell whether training carries random keys, as for Dropout, which `predict` cannot repeat."""
     return carried is not None and any(
         (leaf.kind or "").startswith("Rng")
         or (leaf.array.dtype == np.uint32 and leaf.array.shape[-1:] == (2,))
@@ -106,9 +105,9 @@ def noisy(carried: Snapshot | None) -> bool:
 
 
 def half_precision(trainer: Any, predict: Any, x: Any, params: Snapshot) -> bool:
-    """Tell whether a trainer predicts in bfloat16 or float16, as far as can be seen.
+    """Tell whether a trainer predicts in bfloat16 or float16, as far as a trace shows.
 
-    Tracing takes milliseconds, and shows the same for every run on inputs of one shape.
+    A trace takes milliseconds, and shows the same in every run on inputs of one shape.
     """
     if any(
         leaf.array.dtype.itemsize < 4 and is_float(leaf.array.dtype) for leaf in params.values()

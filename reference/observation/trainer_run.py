@@ -1,4 +1,4 @@
-"""How a trainer is run: a training is begun, and goes by the actions of a problem, one by one."""
+"""Runs a trainer: begins a training, and does the actions of a problem one by one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .trajectory import Step, Trajectory
 
 
 def run_trainer(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
-    """Begin a training and do what the problem says; an exception ends it, and is kept."""
+    """Begin a training and do the actions of a problem; an exception ends it, and is kept."""
     trajectory = Trajectory(problem, declared_loss=trainer.loss)
     try:
         life = _Life(trainer, problem, trajectory)
@@ -129,7 +129,7 @@ class _Life:
 
 
 def _as_number(reported: Any) -> float | None:
-    """Return what a step reported as its loss; None for what is not one number."""
+    """Return the loss that a step reported as a number; None where it is not one number."""
     loss = np.asarray(reported) if hasattr(reported, "dtype") else reported
     is_number = isinstance(loss, int | float) or getattr(loss, "shape", None) == ()
     return float(loss) if is_number else None

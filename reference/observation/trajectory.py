@@ -1,4 +1,4 @@
-"""Trajectories: what a subject did with a problem, as snapshots before and after each step."""
+"""Trajectories: the run of a subject on a problem, as snapshots before and after each step."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Arrays = Mapping[Path, np.ndarray]
 
 @dataclass
 class Step:
-    """One step: the moments around it, the leaves that are frozen in it, what it reported."""
+    """One step: the moments around it, the leaves that are frozen in it, and its loss."""
 
     before: Moment
     after: Moment
     frozen: frozenset[Path]
     #: Position among the steps of its trajectory, from 1.
     number: int
-    #: What the subject reported, converted; None where it reports none or nothing convertible.
+    #: The reported loss as a number; None where the subject reports none.
     loss: float | None = None
     #: The prediction before the first step on its own inputs, and the targets.
     prediction: Any = None
-    #: How far another correct prediction may lie from it, element by element.
+    #: How far another correct prediction may lie from the prediction, element by element.
     sensitivity: Any = field(default_factory=lambda: np.zeros(()))
     targets: Any = None
-    #: Training computes no prediction that could be made again: statistics of batches, Dropout.
+    #: Whether `predict` cannot repeat the prediction of training: batch statistics, Dropout.
     noisy: bool = False
     half_precision: bool = False
     #: The optimizer in force.
@@ -42,7 +42,7 @@ class Step:
 
     @cached_property
     def given(self) -> Recorded | None:
-        """What the engine's optimizer was given in this step, if it was called exactly once."""
+        """The arguments of the engine's optimizer in this step, if it was called exactly once."""
         if self.after.opt_state is None or self.before.opt_state is None:
             return None
         now, earlier = recorded(self.after.opt_state), recorded(self.before.opt_state)
@@ -57,7 +57,7 @@ class Step:
 
 @dataclass
 class Trajectory:
-    """What a subject did with one problem; its steps end where it raised."""
+    """The run of a subject on one problem; its steps end where the subject raised."""
 
     problem: Any
     steps: list[Step] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Trajectory:
     raised: BaseException | None = None
     #: Which part of the subject was at work last, such as "`create`" or "step 2".
     at_work: str = "step 1"
-    #: Why what it returned cannot be read, if it cannot.
+    #: Why the returned value cannot be read, if it cannot.
     malformed: str | None = None
     batch_kept: bool = True
     #: The leaves that the subject freezes, unless an action says otherwise.

@@ -20,15 +20,16 @@ import numpy as np
 from ..pytrees.paths import Path, named_leaves
 from .update_hooks import ObservedUpdate, watching_updates
 
-#: What these packages hold on their way through an update is no sign of what the program holds.
+#: What these packages hold during an update says nothing about what the program holds.
 _LIBRARIES = frozenset({"contextlib", "flax", "jax", "numpy", "optax"})
 
 
 def restores(call: Callable[[], Any], path: Path) -> bool:
-    """Run `call` and tell whether it holds the leaf at `path` as it was before the update that
-    moved it, together with another leaf as that update left it.
+    """Run a call, and tell whether it ever holds the restored parameters.
 
-    Also where that cannot be looked at: the call raises without compilation, or a profiler runs.
+    These are the leaf at `path` as it was before the update that moved it, together with another
+    leaf as that update left it. True also where nothing can be seen: where the call raises without
+    compilation, or a profiler runs.
     """
     with jax.disable_jit(), watching_updates() as updates:
         looking = _Looking(updates, path)
@@ -47,7 +48,7 @@ def restores(call: Callable[[], Any], path: Path) -> bool:
 
 
 class _Looking:
-    """A profile function: looks through what the program's own functions hold as they return."""
+    """A profile function that examines what the program's functions hold as they return."""
 
     def __init__(self, updates: list[ObservedUpdate], path: Path):
         self.updates = updates
@@ -69,7 +70,7 @@ class _Looking:
             (old,) = _bits([update.before[self.path]])
             (new,) = _bits([update.after[self.path]])
             others = _bits(update.after.values()) - _bits(update.before.values()) - {new}
-            # A pair (old params, new params) holds both versions: that is no restored tree.
+            # A pair (old params, new params) holds both versions, and is not a restored tree.
             if old in leaves and new not in leaves and leaves & others:
                 return True
         return False

@@ -1,4 +1,4 @@
-"""The x-ray: observes the updates that code under test makes, through Optax and NNX, as it runs.
+"""The hooks of the x-ray: observe the updates that code under test makes through Optax and NNX.
 
 `optax.apply_updates` and `nnx.Optimizer.update` are replaced by functions that pass everything
 through and, while somebody watches, record the parameters before and after. In a compiled step they
@@ -37,8 +37,9 @@ _originals: tuple[Any, Any] | None = None
 
 
 def install() -> None:
-    """Replace both functions for good; do it before code under test is imported, since
-    `from optax import apply_updates` binds what stands there at that moment.
+    """Install the hooks for good, before code under test is imported.
+
+    `from optax import apply_updates` binds the function that stands there at that moment.
     """
     global _originals
     if _originals is not None:
@@ -89,7 +90,7 @@ def uninstall() -> None:
 
 @contextmanager
 def watching_updates() -> Iterator[list[ObservedUpdate]]:
-    """Record the updates made inside the block; complete, in no particular order, at its end."""
+    """Record the updates inside the block; they are complete at its end, in any order."""
     global _observed
     import jax
     from jax.experimental.xla_metadata import set_xla_metadata
@@ -109,7 +110,7 @@ def watching_updates() -> Iterator[list[ObservedUpdate]]:
 
 
 def _observe(before: dict[tuple[str, ...], Any], after: dict[tuple[str, ...], Any]) -> None:
-    """Record two sets of leaves now, or, where they are tracers, at each run of what is traced."""
+    """Record two sets of leaves now, or, if they are tracers, at each run of the traced step."""
     import jax
 
     arrays = [

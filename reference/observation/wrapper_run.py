@@ -1,4 +1,4 @@
-"""How an Optax wrapper is run: it trains drawn parameters by drawn gradients."""
+"""Runs an Optax wrapper: its optimizer trains drawn parameters by drawn gradients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .trajectory import Step, Trajectory
 
 
 def run_wrapper(wrapper: OptaxFreeze, problem: TreeProblem) -> Trajectory:
-    """Train the drawn parameters with the optimizer that a wrapper makes; an exception is kept."""
+    """Train drawn parameters with the optimizer that a wrapper makes; an exception is kept."""
     trajectory = Trajectory(problem)
     try:
         trajectory.at_work = "the wrapper"
@@ -28,7 +28,7 @@ def run_wrapper(wrapper: OptaxFreeze, problem: TreeProblem) -> Trajectory:
         for mask in masks:
             optimizer = wrapper.fn(optimizer, mask)
         if not callable(getattr(optimizer, "update", None)):
-            trajectory.malformed = f"a {type(optimizer).__name__}, no optimizer"
+            trajectory.malformed = f"a {type(optimizer).__name__}, which is not an optimizer"
             return trajectory
         _train(problem, optimizer, frozen_by(masks), trajectory)
     except BaseException as error:

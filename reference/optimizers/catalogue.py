@@ -1,8 +1,8 @@
-"""What Optax offers as an optimizer, and what each does to a frozen leaf: one table.
+"""The optimizers of Optax, and what each does to a frozen leaf: one table.
 
-A row is a structure whose facts are the same for all of its hyperparameters, so that a law can read
-them without running anything: `sgd`, `momentum` and `nesterov` are three rows of one function. The
-suite's own tests measure every fact again on the Optax that is installed.
+The facts of a row hold for all of its hyperparameters, so that a law can read them without running
+anything: `sgd`, `momentum` and `nesterov` are three rows of one function. The tests measure every
+fact again on the installed Optax.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from .optax_releases import too_new
 Hyperparameter = float | int | bool
 Setting = tuple[tuple[str, Hyperparameter], ...]
 
-#: Few, since each makes an optimizer of its own for which a foreign trainer is traced. None below
-#: 1e-3: with the least weight decay, 1e-4, that moves a float32 by just over half an ulp, and less
-#: would hide the decay.
+#: Few, since a foreign trainer is traced again for each. The lowest is 1e-3: with the least weight
+#: decay, 1e-4, it moves a float32 by just over half an ulp, and a lower one would hide the decay.
 LEARNING_RATES = (1.0, 0.1, 0.001)
 
 
 @final
 @dataclass(frozen=True)
 class Facts:
-    """What befalls one leaf because of another, or although its own gradient is zero."""
+    """How an optimizer moves a leaf because of another leaf, or although its gradient is zero."""
 
     #: The gradient of one leaf, all of them finite, changes the update of another.
     couples_leaves: bool = False
@@ -81,17 +80,17 @@ class Entry:
     #: Keywords that `update` requires beside gradients, state and parameters: `value` (the loss),
     #: `grad` (its gradient), `value_fn` and `obj_fn` (both: from parameters to the loss).
     needs: tuple[str, ...] = ()
-    #: Why it can stand in for no other optimizer. Its facts are then unknown.
+    #: Why it cannot take the place of another optimizer. Its facts are then unknown.
     unfit: str = ""
 
     @property
     def wraps(self) -> bool:
-        """Whether it is a wrapper around another optimizer."""
+        """Whether it wraps another optimizer."""
         return "{inner}" in self.template
 
     @property
     def excluded(self) -> str:
-        """Why it is never drawn; empty when it is."""
+        """Why it is never drawn; empty if it is drawn."""
         extra = f"`update` needs {', '.join(self.needs)}" if self.needs else ""
         return too_new(self.name) or self.unfit or extra
 
@@ -112,7 +111,7 @@ def _row(
     unfit: str = "",
     **pools: tuple[Hyperparameter, ...],
 ) -> Entry:
-    """Fill in what most rows share: the call of the same name, and the common learning rates."""
+    """Make a row; by default it calls the function of its name at the common learning rates."""
     template = template or f"optax.{name}({{}})"
     if "{inner}" not in template and not any("learning_rate" in key for key in pools):
         pools = {"learning_rate": LEARNING_RATES, **pools}
@@ -158,7 +157,7 @@ _OPTIMIZERS = (
     _row("adamw_masked", DECAY | HALF, f"optax.adamw({{}}, mask={_MATRICES})", weight_decay=(0.1,)),
     _row("adan", WARM | HALF),
     _row("amsgrad", WARM | HALF),
-    # It rescales the parameters themselves, by 1/sqrt(1 + learning_rate^2) a step.
+    # It rescales the parameters themselves, by 1/sqrt(1 + learning_rate^2) per step.
     _row("fromage", DECAY | HALF),
     _row("lamb_decayed", DECAY, "optax.lamb({})", weight_decay=(1e-4, 0.1)),
     _row("lars", WARM, momentum=(0.9, 0.5)),
@@ -296,5 +295,5 @@ _WRAPPERS = (
 )
 
 CATALOGUE = {entry.name: entry for entry in _OPTIMIZERS + _WRAPPERS}
-#: What is drawn around the optimizers of the common set.
+#: The rows that are drawn around the optimizers of the common set.
 WRAPPERS = tuple(entry.name for entry in _WRAPPERS)

@@ -1,4 +1,4 @@
-"""An optimizer whose update is compiled as a whole where a program calls it outside of `jit`."""
+"""Makes an optimizer whose update is compiled as a whole where a program calls it outside `jit`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:  # a law book is read without loading JAX
 def compiled(
     optimizer: optax.GradientTransformation,
 ) -> optax.GradientTransformationExtraArgs:
-    """Return an optimizer that does the same, compiled once per structure of what it is given.
+    """Return an optimizer that does the same, compiled once per structure of its arguments.
 
-    Inside of a program that is itself traced it is the optimizer as it was; so it is for a tree
-    that holds anything but numbers, which cannot be handed to a compiled function.
+    It is the plain optimizer inside a program that is traced, and for a tree that does not hold
+    numbers alone, which a compiled function cannot take.
     """
     import jax
     import numpy as np

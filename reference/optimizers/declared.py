@@ -1,4 +1,4 @@
-"""Under which optimizers a subject promises to freeze, said by their names."""
+"""Names the optimizers under which a subject promises to freeze."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .catalogue import CATALOGUE
 @final
 @dataclass(frozen=True, init=False)
 class Optimizers:
-    """Rows of the catalogue of optimizers, as `optimizers=` of a subject takes them.
+    """Rows of the catalogue of optimizers, for `optimizers=` of a subject.
 
     `Optimizers("sgd", "adam")`, or at other learning rates: `Optimizers("sgd", rates=(0.1, 1.0))`.
     """
@@ -26,18 +26,20 @@ class Optimizers:
         """Name at least one row.
 
         Args:
-            names: rows of the catalogue, as `frostproof optimizers` lists them.
+            names: rows of the catalogue, such as "sgd" or "adamw".
             rates: learning rates to draw from, instead of those of each row.
             behind: a row that wraps another optimizer, such as "clip_by_global_norm".
 
         Raises:
-            ValueError: for no name at all, or one that is not in the catalogue.
+            ValueError: without a name, or for a name that is not in the catalogue.
         """
         wanted = [*names, *([behind] if behind is not None else [])]
         unknown = [name for name in wanted if name not in CATALOGUE]
         if unknown or not names:
-            said = f"{unknown[0]!r} is not in the catalogue" if unknown else "none is named"
-            raise ValueError(f"optimizers are named, such as Optimizers('sgd', 'adam'): {said}")
+            got = f"{unknown[0]!r}, which is not in the catalogue" if unknown else "no name"
+            raise ValueError(
+                f"Optimizers needs names of the catalogue, such as 'sgd' and 'adam', got {got}"
+            )
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "rates", rates)
         object.__setattr__(self, "behind", behind)

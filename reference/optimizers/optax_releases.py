@@ -1,4 +1,4 @@
-"""Which rows of the optimizer catalogue the installed Optax is too old for."""
+"""Tells which rows of the optimizer catalogue are newer than the installed Optax."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def _installed() -> Version:
 
 
 def too_new(name: str) -> str:
-    """Say that a row came after the installed Optax; empty where it is there."""
+    """Say that a row is newer than the installed Optax; empty where Optax has it."""
     since = SINCE.get(name, "0")
     return f"Optax has it since {since}" if _installed() < Version(since) else ""

@@ -1,4 +1,4 @@
-"""Optimizers as values: rows of the catalogue, compared, printed, recorded, built once for all."""
+"""Optimizers as values: rows of the catalogue that can be compared, printed, recorded and built."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _LARGEST = sys.float_info.max
 class Optimizer:
     """A row of the catalogue with its hyperparameters, around another one if it is a wrapper.
 
-    Its facts are those of the catalogue: true for the values that are drawn, and not for others,
-    such as `adamw` without weight decay.
+    Its facts are those of the catalogue. They hold for the values that are drawn, and may not for
+    others, such as `adamw` without weight decay.
     """
 
     name: str
@@ -32,32 +32,32 @@ class Optimizer:
 
     @property
     def entry(self) -> Entry:
-        """Its row."""
+        """The row of the catalogue."""
         return CATALOGUE[self.name]
 
     @property
     def facts(self) -> Facts:
-        """What it does to a leaf because of others, or although the leaf's gradient is zero."""
+        """The facts of the optimizer, those of the inner one included."""
         return self.entry.facts | self.inner.facts if self.inner else self.entry.facts
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Keywords that `update` requires, its own or the inner optimizer's."""
+        """The keywords that `update` requires, also for the inner optimizer."""
         return self.entry.needs + (self.inner.needs if self.inner else ())
 
     @property
     def source(self) -> str:
-        """Python source that builds it where `jax` and `optax` are imported."""
+        """The Python source that builds it, where `jax` and `optax` are imported."""
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.hyperparameters)
         return self.entry.template.format(arguments, inner=self.inner and self.inner.source)
 
     @property
     def transformation(self) -> optax.GradientTransformation:
-        """The Optax object: the same one for every equal optimizer."""
+        """The Optax object, the same one for all equal optimizers."""
         return _transformation(self)
 
     def at_rate(self, learning_rate: float) -> Optimizer:
-        """Return the same optimizer at another learning rate, where it has one by that name."""
+        """Return the optimizer at another learning rate, if it has a `learning_rate`."""
         if self.inner is not None:
             return replace(self, inner=self.inner.at_rate(learning_rate))
         rated = [
@@ -67,7 +67,7 @@ class Optimizer:
         return replace(self, hyperparameters=tuple(rated))
 
     def record(self) -> dict[str, Any]:
-        """Return what `read_optimizer` makes the same optimizer of: JSON, and no source."""
+        """Return a record for JSON, from which `read_optimizer` makes the optimizer again."""
         inner = self.inner and self.inner.record()
         return {"name": self.name, "hyperparameters": dict(self.hyperparameters), "inner": inner}
 
@@ -83,15 +83,15 @@ def _transformation(optimizer: Optimizer) -> optax.GradientTransformation:
     import jax
     import optax
 
-    # Interned, because a trainer compiles again for every optimizer object that is new to it:
-    # 170 to 210 ms against 5. Built from the very source that a reproduction script shows.
+    # Interned, because a trainer compiles again for every new optimizer object: 170 to 210 ms
+    # against 5. Built from the source that the script of a counterexample shows.
     made = eval(optimizer.source, {"jax": jax, "optax": optax})
     return compiled(made) if optimizer.name in _BRANCHING else made
 
 
-#: Rows whose update branches or loops within. Outside of `jit`, JAX traces and compiles that anew
-#: at each call: 13 to 60 ms, where a step of the others takes 6. Compiled as a whole it takes as
-#: long as that twice, but once.
+#: Rows whose update branches or loops inside. Outside `jit`, JAX traces and compiles that anew at
+#: each call: 13 to 60 ms, where a step of the others takes 6. To compile it as a whole takes twice
+#: as long, but only once.
 _BRANCHING = frozenset(
     {
         "apply_if_finite",
@@ -108,7 +108,16 @@ _BRANCHING = frozenset(
 def optimizer(
     name: str, inner: Optimizer | None = None, /, **hyperparameters: Hyperparameter
 ) -> Optimizer:
-    """Return a row of the catalogue with these hyperparameters, else the first of their pools."""
+    """Return a row of the catalogue as an optimizer.
+
+    Args:
+        name: the row.
+        inner: the optimizer inside, if the row is a wrapper.
+        hyperparameters: values; a missing one is the first of its pool.
+
+    Raises:
+        ValueError: for an unknown row or hyperparameter, and for a missing or useless `inner`.
+    """
     if name not in CATALOGUE:
         msg = f"`{name}` is not in the optimizer catalogue, which has: {', '.join(CATALOGUE)}"
         raise ValueError(msg)
@@ -126,16 +135,16 @@ def optimizer(
 def read_optimizer(fields: Any) -> Optimizer | OwnOptimizer:
     """Return the optimizer of a record; raises `ValueError` for what is not in the catalogue."""
     if not isinstance(fields, dict) or fields.keys() != {"name", "hyperparameters", "inner"}:
-        raise ValueError(f"{fields!r} is no record of an optimizer")
+        raise ValueError(f"{fields!r} is not a record of an optimizer")
     if fields == OWN.record():
         return OWN
     inner = None if fields["inner"] is None else read_optimizer(fields["inner"])
     if isinstance(inner, OwnOptimizer):
-        raise ValueError(f"{fields!r} is no record of an optimizer")
+        raise ValueError(f"{fields!r} is not a record of an optimizer")
     values = fields["hyperparameters"]
     numbers = [value for value in values.values() if isinstance(value, float | int)]
     if len(numbers) < len(values) or not all(abs(number) <= _LARGEST for number in numbers):
-        raise ValueError(f"{values!r}: hyperparameters are finite numbers")
+        raise ValueError(f"hyperparameters must be finite numbers, got {values!r}")
     return optimizer(fields["name"], inner, **values)
 
 
@@ -146,27 +155,27 @@ _ALL_BUT_PICKY = replace(_EVERYTHING, picky=False)
 @final
 @dataclass(frozen=True, repr=False)
 class ForeignOptimizer:
-    """A transformation that a subject's own strategy drew; nothing is known of it."""
+    """A transformation that a strategy of the user drew; nothing is known about it."""
 
     transformation: optax.GradientTransformation
     name: str = "an optimizer of the subject's own strategy"
     hyperparameters: Setting = ()
     inner: None = None
-    #: As if it did everything that some optimizer does.
+    #: The union of all facts: it may do everything that some optimizer does.
     facts: Facts = _EVERYTHING
 
     def at_rate(self, learning_rate: float) -> ForeignOptimizer:
-        """Return itself: its rate is out of reach."""
+        """Return itself: its rate cannot be changed."""
         del learning_rate
         return self
 
     def record(self) -> dict[str, Any]:
-        """Return what says that it cannot be had again from a record."""
+        """Return a record that says that the optimizer cannot be made again from it."""
         return {"name": self.name, "hyperparameters": {}, "inner": None}
 
     @property
     def source(self) -> str:
-        """Nothing that could be run."""
+        """A placeholder with the name, which does not run."""
         return f"...  # {self.name}"
 
     def __str__(self) -> str:
@@ -178,28 +187,28 @@ class ForeignOptimizer:
 @final
 @dataclass(frozen=True, repr=False)
 class OwnOptimizer:
-    """That of a program which never uses the one it is handed; nothing is known of it."""
+    """The optimizer of a program that ignores the one it is handed; nothing is known about it."""
 
     name: str = "its own optimizer"
     hyperparameters: Setting = ()
     inner: None = None
-    #: As if it did everything that some optimizer does, but for raising: that is the program's.
+    #: The union of all facts but `picky`: if it raises, the program does.
     facts: Facts = _ALL_BUT_PICKY
-    #: What the program is handed all the same.
+    #: The optimizer that the program is handed, and ignores.
     source: str = "optax.sgd(learning_rate=1.0)"
 
     @property
     def transformation(self) -> optax.GradientTransformation:
-        """The Optax object that it is handed, the same one at all times."""
+        """The Optax object that the program is handed, always the same one."""
         return optimizer("sgd", learning_rate=1.0).transformation
 
     def at_rate(self, learning_rate: float) -> OwnOptimizer:
-        """Return itself: its rate is out of reach."""
+        """Return itself: its rate cannot be changed."""
         del learning_rate
         return self
 
     def record(self) -> dict[str, Any]:
-        """Return what `read_optimizer` makes the same of."""
+        """Return a record for JSON, from which `read_optimizer` makes the optimizer again."""
         return {"name": self.name, "hyperparameters": {}, "inner": None}
 
     def __str__(self) -> str:
@@ -212,7 +221,7 @@ OWN = OwnOptimizer()
 
 
 def as_optimizer(value: Any) -> Any:
-    """Return a row of the catalogue as it is, and an Optax transformation as one of unknown facts.
+    """Return a row of the catalogue as it is, and an Optax transformation as a `ForeignOptimizer`.
 
     Raises `TypeError` for anything else.
     """

@@ -1,4 +1,4 @@
-"""An optimizer that gets other gradients of frozen leaves than its trainer computed."""
+"""Makes an optimizer that changes the gradients of frozen leaves before it uses them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .disturbances import DISTURBANCES
 
 
 class Freezing(Protocol):
-    """Whatever says which leaves it freezes, such as a trainer."""
+    """An object that says which leaves it freezes, such as a trainer."""
 
     @property
     def frozen(self) -> Frozen:

@@ -17,14 +17,14 @@ from ..problems.exercise_problem import ExerciseProblem
 
 @lru_cache(maxsize=4096)  # as many as calls are remembered
 def oracle_of(problem: ExerciseProblem) -> ExerciseOracle:
-    """Return the oracle of a problem, the same for all laws that ask."""
+    """Return the oracle of a problem, the same object for all laws."""
     return ExerciseOracle(problem)
 
 
 class ExerciseOracle:
-    """What a correct program may answer: loss, norm of the frozen kernel, and the head's step.
+    """The answers of a correct program: loss, norm of the frozen kernel, and the head's step.
 
-    Each part is computed when a law asks for it: most laws need one.
+    Each part is computed when a law asks for it: most laws need one part.
     """
 
     def __init__(self, problem: ExerciseProblem):
@@ -59,7 +59,7 @@ class ExerciseOracle:
 
     @cached_property
     def unfrozen_move(self) -> float:
-        """How far a step without a freeze would move the frozen kernel at most, in its ulps."""
+        """How far a step without a freeze would move the frozen kernel at most, in ulps."""
         weights = self.weights
         x, y = (array.astype(np.float64) for array in self.problem.batch())
         before_relu = x @ weights.kernel + weights.bias

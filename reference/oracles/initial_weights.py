@@ -1,7 +1,7 @@
-"""The weights from which a correct exercise starts, by models that state its contract once more.
+"""The weights from which a correct exercise starts, by models that state the contract once more.
 
-The oracle never imports the exercise that it judges. What it shares with it are Flax's own
-initialisers, since the contract defines the weights by JAX's random bits.
+The oracle never imports the exercise that it judges. They share Flax's initialisers, since the
+contract defines the weights by JAX's random bits.
 """
 
 from __future__ import annotations

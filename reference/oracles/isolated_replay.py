@@ -1,9 +1,9 @@
-"""The trainable leaves alone: the same optimizer on them and nothing else, given what it was given.
+"""Replays an optimizer on the trainable leaves alone, with the gradients that it was given.
 
 Two correct programs need not agree to the bit: one is compiled as a whole, the other runs operation
-by operation, and what an ulp at the start makes of an update depends on the optimizer. So the
-replay is made three times, with gradients as they were and with each of their elements off by up to
-two ulps in either direction: what that changes is what rounding may change.
+by operation, and the effect of one ulp on an update depends on the optimizer. So the replay is made
+three times, with gradients as they were and with each of their elements off by up to two ulps in
+either direction: the changes show how much rounding may change.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..pytrees.paths import Path, path_text
 
 #: Relative size of the changes to the gradients: two ulps of float32.
 _NUDGE = 2.0**-22
-#: How many times what a nudge changes a correct program may be off: it rounds many times.
+#: A correct program may be off by this many times the effect of one nudge: it rounds many times.
 _ROUNDINGS = 16
 #: Ulps of the parameter, or of the update where that is larger: the sum itself, and a decay's.
 _ULPS = 4
@@ -33,10 +33,10 @@ Leaves = Mapping[str, np.ndarray]
 def replay(
     optimizer: optax.GradientTransformation, steps: Iterable[Step], paths: Iterable[Path]
 ) -> Iterator[tuple[Step, dict[Path, np.ndarray], dict[Path, np.ndarray]]]:
-    """Yield for each step the leaves that the optimizer alone makes, and how far off is correct.
+    """Yield each step with the leaves that the isolated optimizer makes, and their bounds.
 
-    Both by path, in float64. Every step must have been recorded (`Step.given`), with gradients at
-    all of `paths`. The parameters of each step are those that were observed.
+    Leaves and bounds are float64 arrays by path. Every step must have been recorded (`Step.given`),
+    with gradients at all `paths`. The parameters of each step are those that were observed.
     """
     paths = sorted(paths)
     optimizer = optax.with_extra_args_support(optimizer)

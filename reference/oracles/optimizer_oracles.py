@@ -23,7 +23,7 @@ from ..optimizers.optimizer import Optimizer
 @final
 @dataclass(frozen=True)
 class State:
-    """What an optimizer remembers of one leaf: steps taken, running first and second moment."""
+    """The state of an optimizer for one leaf: steps taken, running first and second moment."""
 
     count: int
     first: Interval
@@ -61,7 +61,7 @@ class Oracle:
 
 
 def informative(before: Interval, after: Interval, share: float = 0.1) -> NDArray[np.bool_]:
-    """Where the bound on a new leaf is at most `share` of its step: bool, of the leaf's shape.
+    """Return where the bound on a new leaf is at most `share` of its step: bools of its shape.
 
     Elsewhere (no step, a step below the leaf's own rounding, a sign or a quotient that could be
     anything) the interval is sound and proves little: such elements are counted, not judged.
@@ -194,5 +194,5 @@ _BY_ROW: dict[str, Callable[..., Oracle]] = {
 
 
 def oracle_of(optimizer: Optimizer) -> Oracle:
-    """Return the oracle of a row of the catalogue; raises `KeyError` where there is none."""
+    """Return the oracle of a row of the catalogue; raises `KeyError` where it has none."""
     return _BY_ROW[optimizer.name](**dict(optimizer.hyperparameters))

@@ -1,1 +1,1 @@
-"""What a subject is given: problems as values that JSON can hold."""
+"""Problems: what a subject is given in one example, as values that JSON can hold."""

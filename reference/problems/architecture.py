@@ -10,16 +10,16 @@ from typing import Any, final
 
 from ..pytrees.paths import Frozen, Path, matches, path_text, select
 
-#: What a layer can be; "tied" is a dense layer that uses the weights of an earlier one.
+#: The kinds of layers; "tied" is a dense layer that uses the weights of an earlier one.
 KINDS = ("dense", "tied", "norm", "dropout")
-#: The names of each kind's parameters. A tied layer has none of its own.
+#: The names of each kind's parameters. A tied layer has no parameters itself.
 _PARAMETERS = {"dense": ("kernel", "bias"), "norm": ("scale", "bias")}
 
 
 @final
 @dataclass(frozen=True)
 class Layer:
-    """One layer: a path such as "encoder/block_1", what it is, and its width if it is dense."""
+    """One layer: a path such as "encoder/block_1", its kind, and its width if it is dense."""
 
     name: str
     kind: str = "dense"
@@ -29,12 +29,12 @@ class Layer:
 
     @property
     def path(self) -> Path:
-        """Its path from the root, in segments."""
+        """The path from the root, in segments."""
         return tuple(self.name.split("/"))
 
     @property
     def leaves(self) -> tuple[Path, ...]:
-        """The paths of its own parameters."""
+        """The paths of the layer's parameters."""
         return tuple((*self.path, name) for name in _PARAMETERS.get(self.kind, ()))
 
 
@@ -72,7 +72,7 @@ class Architecture:
         )
 
     def width_before(self, layer: Layer) -> int | None:
-        """Return the width of what a layer is given; None for the first, which takes the inputs."""
+        """Return the width of a layer's inputs; None for the first layer, which takes any."""
         before = self.layers[: self.layers.index(layer)]
         dense = sum(each.kind in ("dense", "tied") for each in before)
         return self.widths[dense - 1] if dense else None
@@ -150,7 +150,7 @@ class Architecture:
         return bool(self._of_kind("norm"))
 
     def record(self) -> dict[str, Any]:
-        """Return the architecture as JSON has words for it."""
+        """Return the architecture as a record for JSON."""
         layers = [
             {k: v for k, v in asdict(layer).items() if v is not None} for layer in self.layers
         ]
@@ -158,11 +158,11 @@ class Architecture:
 
     @classmethod
     def read(cls, record: Any) -> Architecture:
-        """Return the architecture of a record; raises `ValueError` for what is none."""
+        """Return the architecture of a record; raises `ValueError` for anything else."""
         try:
             return cls(tuple(Layer(**fields) for fields in record["layers"]))
         except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{record!r} is no record of an architecture: {error}") from None
+            raise ValueError(f"{record!r} is not a record of an architecture: {error}") from None
 
     def __str__(self) -> str:
         """Return the layers in a row: `l1(4) → l2(2)`."""
@@ -176,18 +176,18 @@ class Architecture:
         for number, layer in enumerate(self.layers):
             before = self.layers[:number]
             if layer.kind not in KINDS:
-                yield f"{layer.kind!r} is no kind of layer: {', '.join(KINDS)}"
+                yield f"{layer.kind!r} is not a kind of layer: {', '.join(KINDS)}"
             if (layer.kind == "dense") != isinstance(layer.width, int):
                 yield f"{layer.name}: dense layers, and only those, have a width"
             if not all(segment.isidentifier() for segment in layer.path):
-                yield f"{layer.name} is no path of identifiers"
+                yield f"{layer.name} is not a path of identifiers"
             for other in before:
                 if matches(layer.path, [other.name]) or matches(other.path, [layer.name]):
                     yield f"{layer.name} would lie inside {other.name}, or be it"
             if layer.kind == "tied":
                 yield from self._wrongly_tied(layer, before)
         if not 2 <= len(self.widths) <= 12 or self.layers[0].kind != "dense":
-            yield "there are 2 to 12 dense layers, one of them first"
+            yield "the network must have 2 to 12 dense layers, one of them first"
         for block in {layer.path[:depth] for layer in self.layers for depth in range(9)}:
             inside = [layer.path[: len(block)] == block for layer in self.layers]
             if [together for together, _ in groupby(inside)].count(True) > 1:
@@ -197,7 +197,7 @@ class Architecture:
         dense = [each for each in before if each.kind in ("dense", "tied")]
         names = [each.name for each in dense]
         if layer.shares not in names[1:] or self.layer(layer.shares).kind != "dense":
-            yield f"{layer.name} shares no dense layer before it, beside the first"
+            yield f"{layer.name} must share a dense layer before it, other than the first"
             return
         source = self.layer(layer.shares)
         if source.path[:-1] != layer.path[:-1] or source.name > layer.name:

@@ -1,4 +1,4 @@
-"""The architectures that are drawn: few, for each is a compilation for every shape of a batch."""
+"""The architectures that are drawn: few, since each is compiled for every shape of a batch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NORMALISED = Architecture(
     )
 )
 
-#: Layers that leave out other units in every step.
+#: Layers that drop other units in every step.
 DROPPING = Architecture(
     (
         Layer("l1/dense", width=4),
@@ -54,5 +54,5 @@ DROPPING = Architecture(
     )
 )
 
-#: All that there is.
+#: All architectures.
 EVERY = (*PLAIN, TIED, NORMALISED, DROPPING)

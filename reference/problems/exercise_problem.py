@@ -1,4 +1,4 @@
-"""What an exercise is given: a drawn problem, and the batch that it stands for."""
+"""Problems of exercises: drawn arguments, and the batch that is made from them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class ExerciseProblem:
-    """One call's arguments, as few numbers: the batch is filled from `fill` when it is needed."""
+    """The arguments of one call, as few numbers: the batch is filled from `fill` when needed."""
 
     api: Api
     seed: int
@@ -49,7 +49,7 @@ class ExerciseProblem:
     repeats: int = 1
 
     def record(self) -> dict[str, Any]:
-        """Return the problem as JSON has words for it."""
+        """Return the problem as a record for JSON."""
         return asdict(self)
 
     def batch(self) -> Batch:

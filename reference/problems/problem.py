@@ -1,4 +1,4 @@
-"""What all problems share: values that JSON can hold, which are drawn, run and recorded."""
+"""The protocol of problems: values that JSON can hold, which are drawn, run and recorded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Problem(Protocol):
-    """What a subject is given in one example: an immutable, hashable value."""
+    """The input of a subject in one example: an immutable, hashable value."""
 
     def record(self) -> dict[str, Any]:
-        """Return the problem as JSON has words for it."""
+        """Return the problem as a record for JSON."""

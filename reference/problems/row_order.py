@@ -1,4 +1,4 @@
-"""The order in which the rows of a batch are given: as they are, or another one."""
+"""Draws another order for the rows of a batch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 
 def another_order(seed: int, rows: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the indices (rows,) of an order that is not the given one, if there are two rows.
+    """Return the indices (rows,) of another order, if there are at least two rows.
 
-    Seed 0 turns the rows round: the plainest there is, and one that two rows show.
+    Seed 0 reverses the rows: the plainest order, which two rows show.
     """
     given = np.arange(rows)
     drawn = np.random.default_rng(seed).permutation(rows) if seed else given[::-1]

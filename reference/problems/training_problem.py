@@ -1,4 +1,4 @@
-"""What a trainer is given: seed, optimizer, batches, weights, and what is done in which order."""
+"""Problems of trainers: seed, optimizer, batches, weights, and a sequence of actions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Batch(NamedTuple):
 
 
 class Drawn:
-    """A batch of a user's own strategy, in the form in which it was drawn.
+    """A batch from a user's strategy, in the form in which it was drawn.
 
-    It may be any pytree of arrays: a dict, a tuple, a named tuple, an object with `.x` and `.y`
-    that JAX does not know. It is compared and recorded by what it holds.
+    It may be any pytree of arrays: a dict, a tuple, a named tuple, or an object with `.x` and `.y`
+    that JAX does not know. It is compared and recorded by its contents.
     """
 
     def __init__(self, batch: Any):
@@ -60,14 +60,14 @@ class TrainingProblem:
     rows: int
     features: int
     fill: int
-    #: What is done, in order (see `actions`); "step" trains on the next batch.
+    #: The actions in their order (see `actions`); "step" trains on the next batch.
     actions: tuple[str, ...] = ("step",)
     next_optimizer: Optimizer | None = None
     numbers: str = "ordinary"
-    #: "initialised" as the trainer does it, or "redrawn": no zero biases, which hide a decay; or
-    #: "special": redrawn, and frozen leaves hold −0, subnormals, NaNs and infinities.
+    #: "initialised" by the trainer; "redrawn", without zero biases, which would hide a decay; or
+    #: "special": redrawn, with −0, subnormals, NaNs and infinities in frozen leaves.
     weights: str = "initialised"
-    #: What becomes of the gradients of frozen leaves on their way to the optimizer.
+    #: The change of the gradients of frozen leaves before the optimizer gets them; empty for none.
     disturbed: str = ""
     #: The shape of a target row: that of the prediction, where it is known.
     outputs: tuple[int, ...] = (1,)
@@ -75,14 +75,14 @@ class TrainingProblem:
     order: int | None = None
     #: All rows stand this many times.
     repeats: int = 1
-    #: Batches that a user's own strategy drew, one for each step.
+    #: Batches that a user's strategy drew, one per step.
     batches: tuple[Drawn, ...] | None = None
     #: For subjects that train any architecture and freeze any leaves of it.
     architecture: Any = None
     frozen: tuple[str, ...] | None = None
     #: Not compiled: the steps of a reference trainer run operation by operation.
     eager: bool = False
-    #: By an optimizer object of its own, for which a trainer compiles its step again.
+    #: Use a new optimizer object, for which a trainer compiles its step again.
     anew: bool = False
 
     @property
@@ -108,7 +108,7 @@ class TrainingProblem:
         return Batch(*(np.concatenate([part] * self.repeats) for part in (x, y)))
 
     def reweighted(self, path: str, leaf: np.ndarray, frozen: bool) -> np.ndarray:
-        """Return other weights for a leaf, of its shape and dtype; what is no float stays."""
+        """Return other weights for a leaf, of its shape and dtype; only floats change."""
         if not is_float(leaf.dtype):
             return leaf
         named = [int(letter) for letter in path.encode()]
@@ -120,7 +120,7 @@ class TrainingProblem:
         return fresh
 
     def record(self) -> dict[str, Any]:
-        """Return the problem as JSON has words for it, without what is as usual."""
+        """Return the problem as a record for JSON, without the usual values."""
         plain = {each.name: each.default for each in fields(self)}
         values = {name: value for name, value in vars(self).items() if value != plain[name]}
         values["optimizer"] = self.optimizer.record()
@@ -149,7 +149,7 @@ class TrainingProblem:
 
 
 def _as_tree(batch: Any) -> Any:
-    """Return a batch as a pytree of arrays; an object that is none is taken by its `.x` and `.y`.
+    """Return a batch as a pytree of arrays; another object gives its `.x` and `.y`.
 
     Raises `TypeError`, which says what `batches=` has to draw.
     """

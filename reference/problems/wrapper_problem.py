@@ -1,4 +1,4 @@
-"""What an Optax wrapper is given: a drawn tree of parameters, a mask, an optimizer, gradients."""
+"""Problems of Optax wrappers: a drawn tree of parameters, a mask, an optimizer, gradients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _F32, _F16, _BF16 = np.dtype("float32"), np.dtype("float16"), np.dtype(ml_dtypes
 
 
 class Shaped(tuple[int, ...]):
-    """The shape of a leaf, with its dtype; no pytree node, as a plain tuple would be."""
+    """The shape of a leaf, with its dtype; unlike a plain tuple, it is not a pytree node."""
 
     dtype: np.dtype[Any]
 
@@ -82,7 +82,7 @@ class TreeProblem:
     jitted: bool = False
 
     def params(self) -> Any:
-        """Return NumPy parameters; none is zero unless the weights are special."""
+        """Return NumPy parameters, without zeros unless the weights are special."""
         return self._filled(0, self.weights)
 
     def masks(self) -> list[Any]:
@@ -109,7 +109,7 @@ class TreeProblem:
         return tree_unflatten(form, imposed)
 
     def record(self) -> dict[str, Any]:
-        """Return the problem as JSON has words for it."""
+        """Return the problem as a record for JSON."""
         return vars(self) | {"optimizer": self.optimizer.record(), "frozen": list(self.frozen)}
 
     @classmethod
@@ -117,7 +117,7 @@ class TreeProblem:
         """Return the problem of a record; raises `ValueError`, `TypeError` or `KeyError`."""
         names = {each.name for each in fields(cls)}
         if record.keys() - names or record["tree"] not in TREES:
-            raise ValueError(f"{record!r} is no record of a tree problem")
+            raise ValueError(f"{record!r} is not a record of a tree problem")
         values = dict(record) | {
             "optimizer": read_optimizer(record["optimizer"]),
             "frozen": tuple(record["frozen"]),
@@ -158,8 +158,9 @@ def leaf_paths(tree: str) -> tuple[str, ...]:
 
 
 def make_special(leaf: np.ndarray, generator: np.random.Generator) -> None:
-    """Put what arithmetic does not keep into half of a leaf, in place: −0, subnormals, infinities
-    and NaNs with a payload.
+    """Put numbers that arithmetic does not keep into half of a leaf, in place.
+
+    These are −0, subnormals, infinities and NaNs with a payload.
     """
     flat = leaf.reshape(-1)
     for index in range(len(flat)):
@@ -168,7 +169,7 @@ def make_special(leaf: np.ndarray, generator: np.random.Generator) -> None:
             with np.errstate(over="ignore", under="ignore"):
                 flat[index] = _SPECIAL[choice]
             if _SPECIAL[choice] and np.isfinite(_SPECIAL[choice]):
-                # The smallest subnormal of the dtype: what is subnormal depends on it.
+                # The smallest subnormal of the dtype, which determines what is subnormal.
                 flat[index : index + 1].view(f"u{leaf.itemsize}")[0] = 1
         elif choice == len(_SPECIAL):
             flat[index] = np.nan

@@ -1,1 +1,1 @@
-"""Where problems come from: one strategy for each way in which a law draws them."""
+"""Draws problems: one strategy per way in which laws draw them."""

@@ -1,1 +1,1 @@
-"""The networks that the reference trainers train, the same in both APIs."""
+"""The networks that the reference trainers train; both APIs build the same ones."""

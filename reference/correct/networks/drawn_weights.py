@@ -1,4 +1,4 @@
-"""What the reference networks start from, the same in both APIs: drawn by NumPy, from a seed."""
+"""Draws the initial weights of the reference networks by NumPy, the same for both APIs."""
 
 from __future__ import annotations
 

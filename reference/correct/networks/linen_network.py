@@ -47,7 +47,7 @@ class Network(nn.Module):
 
 
 class Differentiated(NamedTuple):
-    """What one pass forth and back gives."""
+    """The results of one forward and backward pass."""
 
     loss: Any
     gradients: Tree

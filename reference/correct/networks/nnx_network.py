@@ -16,7 +16,7 @@ from .drawn_weights import drawn_weights
 
 
 class NoiseState(nnx.Variable[jax.Array]):
-    """What dropout depends on: no parameter, and no statistic."""
+    """The state of dropout, which is neither a parameter nor a statistic."""
 
 
 class Network(nnx.Module):
@@ -105,7 +105,7 @@ def initialise(architecture: Architecture, features: int, seed: int) -> Model:
 
 
 def mean_squared_error(model: Model, stopped: Mapping[Path, Any], x: Any, y: Any) -> Any:
-    """Return the loss on a batch, for which parameters that are `stopped` are constants.
+    """Return the loss on a batch; parameters that are `stopped` are constants in it.
 
     `stopped` has a bool for every path. They are values, not structure, so that one compiled
     function serves all techniques and whatever they freeze.

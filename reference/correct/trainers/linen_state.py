@@ -1,4 +1,4 @@
-"""The state of a Linen reference trainer: parameters, optimizer, statistics, and what is frozen."""
+"""The state of a Linen reference trainer: parameters, optimizer, statistics and the frozen set."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..networks.drawn_weights import drawn_weights
 
 
 class State(TrainState):
-    """A train state that knows its architecture and what is frozen in it."""
+    """A train state that knows its architecture and its frozen leaves."""
 
-    #: Running means and variances of the norm layers, None where there are none.
+    #: Running means and variances of the norm layers; None without norm layers.
     batch_stats: Any
     #: uint32 (): with the number of the step, all that dropout depends on.
     seed: Any
@@ -75,7 +75,7 @@ def loss_and_gradients(
 
 
 def predict(state: State, x: Any) -> Any:
-    """Return the prediction (N, outputs) of which the loss of the next step would be taken."""
+    """Return the prediction (N, outputs) whose loss the next step would report."""
     forward = network.compiled_forward if state.compiled else network.forward
     prediction, _ = forward(
         state.architecture,

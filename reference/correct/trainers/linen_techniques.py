@@ -1,4 +1,4 @@
-"""The freezing techniques in Flax Linen, each as it would be taught: correct, and the reference.
+"""The freezing techniques in Flax Linen, each correct and written as it would be taught.
 
 All train the same networks by the same loss; they differ in what happens between the gradients and
 the next parameters. A frozen leaf is named in `state.frozen` by its path.
@@ -33,7 +33,7 @@ Frozen = frozenset[Path]
 
 
 def zero_frozen_gradients(state: State, batch: Batch) -> tuple[State, Any]:
-    """Train by gradients of which those of frozen leaves are replaced by zeros."""
+    """Train by the gradients, with zeros in place of those of frozen leaves."""
     state, loss, gradients = loss_and_gradients(state, batch)
 
     def zero_if_frozen(path: Any, gradient: Any) -> Any:
@@ -69,7 +69,7 @@ def labelled(optimizer: Any, params: Tree, frozen: Frozen) -> Any:
 
 
 def frozen_behind(optimizer: Any, params: Tree, frozen: Frozen) -> Any:
-    """Return the optimizer, and behind it what sets the updates of frozen leaves to zero."""
+    """Return the optimizer in a chain that then sets the updates of frozen leaves to zero."""
     return optax.chain(optimizer, optax.freeze(mask(params, frozen)))
 
 
@@ -82,7 +82,7 @@ def mask(params: Tree, frozen: Frozen) -> Tree:
 
 
 def train_trainable_part(state: State, batch: Batch) -> tuple[State, Any]:
-    """Train the trainable leaves, which are all that the optimizer is given."""
+    """Train the trainable leaves; the optimizer is given no others."""
     # The gradient of a part is a part of the gradient: taken of all, one compiled function serves
     # whatever is frozen.
     state, loss, gradients = loss_and_gradients(state, batch)

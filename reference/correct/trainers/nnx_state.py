@@ -1,4 +1,4 @@
-"""What an NNX reference trainer trains with: an optimizer that knows what is frozen."""
+"""The optimizer of an NNX reference trainer, which knows the frozen leaves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Optimizer(nnx.Optimizer[Model]):
 def loss_and_gradients(
     model: Model, optimizer: Optimizer, batch: Batch, stopped: frozenset[Path] = frozenset()
 ) -> tuple[Any, nnx.State[Any, Any]]:
-    """Return the loss on a batch and its gradients: statistics of layers move on the way.
+    """Return the loss on a batch and its gradients, and update the statistics of layers.
 
     The gradients are those of all parameters, zero for leaves in `stopped`.
     """
@@ -64,7 +64,7 @@ def loss_and_trainable_gradients(
 
 
 def predict(model: Model, x: Any) -> Any:
-    """Return the prediction (N, outputs) of which the loss of the next step would be taken."""
+    """Return the prediction (N, outputs) whose loss the next step would report."""
     graph, state = nnx.split(model)  # so that statistics and the number of the step stay
     return network.compiled_forward(graph, state, x)
 

@@ -1,4 +1,4 @@
-"""The freezing techniques in Flax NNX, each as it would be taught: correct, and the reference.
+"""The freezing techniques in Flax NNX, each correct and written as it would be taught.
 
 All train the same networks by the same loss; they differ in what happens between the gradients and
 the next parameters. A frozen leaf is named in `optimizer.frozen` by its path.
@@ -33,7 +33,7 @@ Frozen = frozenset[Path]
 
 
 def zero_frozen_gradients(model: Model, optimizer: Optimizer, batch: Batch) -> Any:
-    """Train by gradients of which those of frozen leaves are replaced by zeros."""
+    """Train by the gradients, with zeros in place of those of frozen leaves."""
     loss, gradients = loss_and_gradients(model, optimizer, batch)
 
     def zero_if_frozen(path: Any, gradient: Any) -> Any:
@@ -74,7 +74,7 @@ def labelled(optimizer: Any, frozen: Frozen) -> Any:
 
 
 def frozen_behind(optimizer: Any, frozen: Frozen) -> Any:
-    """Return the optimizer, and behind it what sets the updates of frozen leaves to zero."""
+    """Return the optimizer in a chain that then sets the updates of frozen leaves to zero."""
     return optax.chain(optimizer, optax.freeze(lambda params: mask(params, frozen)))
 
 
@@ -93,7 +93,7 @@ def mask(params: Any, frozen: Frozen) -> Any:
 
 
 def train_trainable_part(model: Model, optimizer: Optimizer, batch: Batch) -> Any:
-    """Train the trainable leaves, which are all that the optimizer is given."""
+    """Train the trainable leaves; the optimizer is given no others."""
     loss, gradients = loss_and_trainable_gradients(model, optimizer, batch)
     optimizer.update(model, gradients)
     return loss

@@ -1,4 +1,4 @@
-"""The reference trainers beside one another: which ones a law compares with each other."""
+"""The peers of a reference trainer, with which laws compare it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ Build = Callable[[Architecture, frozenset[Path], bool], AnyTrainer]
 @final
 @dataclass(frozen=True)
 class ReferenceTrainer:
-    """A correct trainer, which freezes by one technique whatever a problem asks for."""
+    """A correct trainer, which freezes by one technique any leaves that a problem names."""
 
     technique: Technique
     api: str
@@ -37,7 +37,7 @@ class ReferenceTrainer:
 
     @property
     def name(self) -> str:
-        """API and technique."""
+        """The API and the technique."""
         return f"{self.api} {self.technique.name}"
 
     @property
@@ -47,7 +47,7 @@ class ReferenceTrainer:
 
     @property
     def optimizers(self) -> Any:
-        """Under which optimizers it keeps them: "all", or a predicate on their facts."""
+        """The optimizers under which it keeps them: "all", or a predicate on their facts."""
         return self.technique.optimizers
 
     def read_problem(self, record: Any) -> TrainingProblem:

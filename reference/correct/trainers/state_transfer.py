@@ -1,4 +1,4 @@
-"""What becomes of an optimizer's state when other leaves are frozen in the middle of a training."""
+"""Carries an optimizer's state over when other leaves are frozen in the middle of a training."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ...pytrees.paths import Path, normalise
 
 
 def carried_over(fresh: Any, old: Any, leaves: Collection[Path], frozen: Collection[Path]) -> Any:
-    """Return a fresh optimizer state with what the old one holds, but for newly frozen leaves.
+    """Return a fresh optimizer state with the old one's values, except for newly frozen leaves.
 
-    Their part starts afresh, because a momentum would carry a leaf on although its gradient is zero
-    from now on. Both states may hold parts for other parameters: what was not there is fresh, what
-    is not there any more is dropped. `leaves` are the paths of all parameters.
+    Their part starts afresh, because a momentum would move a leaf on although its gradient is zero
+    from now on. Parts of the fresh state that the old one lacks stay fresh, and parts that only the
+    old one has are dropped. `leaves` are the paths of all parameters.
     """
     remembered = {
         normalise(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(old)[0]

@@ -1,7 +1,7 @@
 """The freezing techniques: what each one does, what it promises, and under which optimizers.
 
-`computes` and `selected` go without saying. What a technique does not promise it does not keep:
-for each there is an optimizer, or a weight, under which it can be seen to fail.
+All of them promise `computes` and `selected`. A technique does not keep a guarantee that it does
+not promise: under some optimizer, or with some weight, it fails.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ gradient_zeroing = Technique(
 # For the optimizer the same as zeros, which is what a stopped gradient is.
 stop_gradient = Technique(
     "stop gradient",
-    "the loss takes a frozen leaf for a constant",
+    "a frozen leaf is a constant for the loss",
     promise=("selected", "value", "inert"),
     optimizers=rests_without_gradient,
 )
@@ -62,7 +62,7 @@ multi_transform = Technique(
 # enters every norm that is taken of all.
 freeze_in_chain = Technique(
     "freeze in chain",
-    "whatever the optimizer wants to do to a frozen leaf is set to zero behind it",
+    "the optimizer's update of a frozen leaf is set to zero",
     promise=("selected", "value"),
     optimizers="all",
 )
@@ -78,7 +78,7 @@ trainable_subset = Technique(
 # Neither `inert` nor `isolated`, as `freeze_in_chain`; `bits`, since the old leaf itself is kept.
 restore_after_update = Technique(
     "restore after update",
-    "everything is trained, and then the frozen leaves are put back",
+    "all leaves are trained, and then the frozen leaves are put back",
     promise=("selected", "bits"),
     optimizers="all",
 )

@@ -150,4 +150,4 @@ def test_a_state_that_orbax_cannot_hold_is_not_judged():
     found = verdict("restored-equals-saved", trainer(with_name, named_step))
 
     assert found.outcome == "not-run"
-    assert found.reason.startswith("Orbax cannot hold its state")
+    assert found.reason.startswith("Orbax cannot save the state")

@@ -46,7 +46,7 @@ TOO_SMALL = {
     "architecture": layers("dropout"),
     "frozen": ("l1/dense",),
 }
-TOO_LITTLE = "the subject gives it too little to judge: "
+TOO_LITTLE = "the subject gives this law too little to judge: "
 OTHER_NAMES = "the optimizer gets the leaves under other names"
 
 

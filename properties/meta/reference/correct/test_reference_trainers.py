@@ -243,7 +243,7 @@ def test_what_is_drawn_can_be_recorded():
     for architecture in EVERY:
         asked = problem(architecture, (architecture.first,))
         assert TrainingProblem.read(asked.record()) == asked
-    with pytest.raises(ValueError, match="no record of an architecture"):
+    with pytest.raises(ValueError, match="not a record of an architecture"):
         Architecture.read({"layers": [{"nam": "l1"}]})
 
 
@@ -254,8 +254,8 @@ def test_what_is_drawn_can_be_recorded():
         ([Layer("a", width=2), Layer("a", width=2)], "inside a, or be it"),
         ([Layer("a", width=2), Layer("a/b", width=2)], "a/b would lie inside a"),
         ([Layer("a", width=2), Layer("b")], "have a width"),
-        ([Layer("a", width=2), Layer("b.c", width=2)], "no path of identifiers"),
-        ([Layer("a", width=2), Layer("b", "tied", shares="a")], "beside the first"),
+        ([Layer("a", width=2), Layer("b.c", width=2)], "not a path of identifiers"),
+        ([Layer("a", width=2), Layer("b", "tied", shares="a")], "other than the first"),
         (
             [Layer("a", width=3), Layer("b", width=2), Layer("c", "tied", shares="b")],
             "inputs of another width",
