@@ -40,7 +40,7 @@ counterexample |
 class _Progress(Listener):
     """Prints verdicts on standard error as they come, since a run takes minutes."""
 
-    def finds(self, row: Row) -> None:
+    def on_row(self, row: Row) -> None:
         print(f"{row.verdict:8} {row.id.removeprefix(PACKAGE + '.')}", file=sys.stderr)
 
 

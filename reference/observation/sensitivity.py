@@ -35,7 +35,7 @@ class Prediction:
     sensitivity: Any
 
 
-def predicted(training: Training, x: Any) -> Prediction | None:
+def predict_before_step(training: Training, x: Any) -> Prediction | None:
     """Predict on inputs as they are, and nudged; None where `predict` answers None.
 
     `x` is an array or a pytree of arrays. Integers, such as tokens, cannot be nudged: where some
@@ -95,7 +95,7 @@ def _nudged(leaf: Any, generator: np.random.Generator) -> Any:
     return (leaf * by).astype(leaf.dtype)
 
 
-def noisy(carried: Snapshot | None) -> bool:
+def is_noisy(carried: Snapshot | None) -> bool:
     """Tell whether training carries random keys, as for Dropout, which `predict` cannot repeat."""
     return carried is not None and any(
         (leaf.kind or "").startswith("Rng")
@@ -104,7 +104,7 @@ def noisy(carried: Snapshot | None) -> bool:
     )
 
 
-def half_precision(trainer: Any, predict: Any, x: Any, params: Snapshot) -> bool:
+def is_half_precision(trainer: Any, predict: Any, x: Any, params: Snapshot) -> bool:
     """Tell whether a trainer predicts in bfloat16 or float16, as far as a trace shows.
 
     A trace takes milliseconds, and shows the same in every run on inputs of one shape.

@@ -19,7 +19,7 @@ from ..subjects.training import Training, copy_arrays
 from ..subjects.user_errors import let_through
 from .checkpoint import through_orbax
 from .compilations import compilations
-from .sensitivity import half_precision, noisy, predicted
+from .sensitivity import is_half_precision, is_noisy, predict_before_step
 from .trajectory import Step, Trajectory
 
 
@@ -67,7 +67,7 @@ class _Life:
         # Only before the first step: the others start from weights of the program's own making.
         asked = number == 1 and hasattr(batch, "x")
         self.trajectory.at_work = "`predict`"
-        prediction = predicted(self.training, batch.x) if asked else None
+        prediction = predict_before_step(self.training, batch.x) if asked else None
         self.trajectory.at_work = f"step {number}"
         compiled = compilations()
         reported = self.training.step(batch)
@@ -79,8 +79,8 @@ class _Life:
         step.targets, step.optimizer = getattr(untouched, "y", None), self.optimizer
         if prediction is not None:
             step.prediction, step.sensitivity = prediction.value, prediction.sensitivity
-            step.noisy = before.model_state is not None or noisy(before.rest)
-            step.half_precision = half_precision(
+            step.noisy = before.model_state is not None or is_noisy(before.rest)
+            step.half_precision = is_half_precision(
                 self.trainer, self.training.traceable(), batch.x, before.params
             )
         self.trajectory.steps.append(step)

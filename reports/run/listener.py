@@ -10,11 +10,11 @@ from ..results.row import Row
 class Listener:
     """Receives the events of a run as they happen, and ignores them all."""
 
-    def starts(self, report: Report) -> None:
+    def on_start(self, report: Report) -> None:
         """Receive the empty report with which a run begins."""
 
-    def progresses(self, item: Check, examples: int) -> None:
+    def on_progress(self, item: Check, examples: int) -> None:
         """Receive the number of examples that a long check has judged so far."""
 
-    def finds(self, row: Row) -> None:
+    def on_row(self, row: Row) -> None:
         """Receive the row of a verdict."""

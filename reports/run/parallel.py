@@ -90,7 +90,7 @@ class _Rows:
 
     def _show(self, rows: list[Row]) -> None:
         for row in rows:
-            self.listener.finds(row)
+            self.listener.on_row(row)
 
 
 @contextmanager

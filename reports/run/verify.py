@@ -81,12 +81,12 @@ def verify(
         recorder.leaves_out(ELSEWHERE, len(elsewhere))
         recorder.expects(map(Row.unreached, items))
         try:
-            told.starts(recorder.report)
+            told.on_start(recorder.report)
             if workers is None:
                 for item in items:
-                    row = Row.of(item, judge(item, partial(told.progresses, item)))
+                    row = Row.of(item, judge(item, partial(told.on_progress, item)))
                     recorder.records(row)
-                    told.finds(row)
+                    told.on_row(row)
             else:
                 from .parallel import judge_in_parallel  # here: pytest takes half a second
 

@@ -149,7 +149,7 @@ class LinenTechnique:
             chosen = architecture.select(frozen)
             state = self.freeze(old, chosen)
             newly_frozen = chosen - old.frozen
-            kept = carried_over(state.opt_state, old.opt_state, architecture.leaves, newly_frozen)
+            kept = carry_over(state.opt_state, old.opt_state, architecture.leaves, newly_frozen)
             return state.replace(opt_state=kept)
 
         return LinenTrainer(

@@ -152,7 +152,7 @@ class NnxTechnique:
             optimizer = self.freeze(model, old.plain, chosen, compiled)
             fresh, known = nnx.state(optimizer), nnx.state(old)
             newly_frozen = chosen - old.frozen
-            nnx.update(optimizer, carried_over(fresh, known, architecture.leaves, newly_frozen))
+            nnx.update(optimizer, carry_over(fresh, known, architecture.leaves, newly_frozen))
             return model, optimizer
 
         return NnxTrainer(

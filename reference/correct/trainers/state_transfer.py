@@ -11,7 +11,7 @@ import numpy as np
 from ...pytrees.paths import Path, normalise
 
 
-def carried_over(fresh: Any, old: Any, leaves: Collection[Path], frozen: Collection[Path]) -> Any:
+def carry_over(fresh: Any, old: Any, leaves: Collection[Path], frozen: Collection[Path]) -> Any:
     """Return a fresh optimizer state with the old one's values, except for newly frozen leaves.
 
     Their part starts afresh, because a momentum would move a leaf on although its gradient is zero

@@ -14,7 +14,7 @@ from ....properties.laws.book import BY_ID
 from ...results.row import Row
 from ..wording import problem_parts
 from .matrix import place_of
-from .plots import bound_plot, drift_plot
+from .plots import plot_bound, plot_drift
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Found:
     replay: str
 
 
-def found_of(row: Row, *, plotted: bool) -> Found:
+def show_verdict(row: Row, *, plotted: bool) -> Found:
     """Return what the page shows of a row; plots only where `plotted`, since they take time."""
     law = BY_ID.get(row.law)
     example = row.counterexample or {}
@@ -99,8 +99,8 @@ def _plots(row: Row, example: Mapping[str, Any]) -> Iterator[Markup]:
     facts = example.get("facts", {})
     numbers = [_float(facts.get(name)) for name in ("observed", "expected", "bound")]
     for plot in (
-        drift_plot(example.get("drift", {})),
-        bound_plot(str(facts.get("leaf", "it")), *numbers),
+        plot_drift(example.get("drift", {})),
+        plot_bound(str(facts.get("leaf", "it")), *numbers),
     ):
         if plot is not None:
             yield plot

@@ -18,10 +18,10 @@ from ...results.report import Report
 from ...results.row import FAILING, Row
 from ..disagreement import disagreements
 from ..wording import conclusion
-from .counterexamples import found_of
+from .counterexamples import show_verdict
 from .kills import kill_matrices
 from .matrix import kind_of, place_of, rank_of_guarantees, verdict_matrix
-from .plots import drawn_plots
+from .plots import plot_draws
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -48,7 +48,7 @@ def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
         key=lambda row: (not row.fails, order.get(row.guarantee, len(order))),
     )
     places = {row.id: f"#{place_of(row.id)}" for row in bad}
-    found = [found_of(row, plotted=number < _PLOTS) for number, row in enumerate(bad)]
+    found = [show_verdict(row, plotted=number < _PLOTS) for number, row in enumerate(bad)]
     script = _text("script.js")
     ended = conclusion(report)
     return _environment().get_template("report.html").render(
@@ -65,7 +65,7 @@ def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
         beyond=[each for each in found if not each.row.promised],
         subjects=_subjects(report),
         places=places,
-        drawn=drawn_plots(report.rows),
+        drawn=plot_draws(report.rows),
         disagreements=disagreements(report),
         kills=kills,
         kill_matrices=list(kill_matrices(kills)) if kills else [],

@@ -33,7 +33,7 @@ _salts = itertools.count()
 _MOST = 12
 
 
-def drift_plot(drift: Mapping[str, Sequence[int | None]]) -> Markup | None:
+def plot_drift(drift: Mapping[str, Sequence[int | None]]) -> Markup | None:
     """Plot how far frozen leaves drift over the steps; None where no leaf moved over two steps."""
     leaves = {leaf: steps for leaf, steps in drift.items() if any(steps)}
     if not leaves or max(map(len, leaves.values())) < 2:
@@ -67,7 +67,7 @@ def _ulps(distance: int | None) -> str:
     return "NaN" if distance is None else f"{distance:,}"
 
 
-def bound_plot(name: str, observed: float, expected: float, bound: float) -> Markup | None:
+def plot_bound(name: str, observed: float, expected: float, bound: float) -> Markup | None:
     """Plot a number against the oracle's, in units of its bound; None without a positive bound."""
     if not (math.isfinite(observed) and math.isfinite(expected) and bound > 0):
         return None
@@ -95,7 +95,7 @@ def bound_plot(name: str, observed: float, expected: float, bound: float) -> Mar
     )
 
 
-def drawn_plots(rows: Iterable[Row]) -> list[Markup]:
+def plot_draws(rows: Iterable[Row]) -> list[Markup]:
     """Plot how often each value of each trait was drawn, summed over all rows."""
     counts: dict[str, Counter[str]] = {trait: Counter() for trait in TRAITS}
     for row in rows:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from frostproof.reference.correct.trainers.state_transfer import carried_over, owner
+from frostproof.reference.correct.trainers.state_transfer import carry_over, owner
 
 #: With neighbours that sort before and after every part of a path, and are longer.
 LEAVES = [
@@ -38,7 +38,7 @@ def test_what_is_newly_frozen_starts_afresh():
     fresh = {"count": np.zeros(()), "mu": {"l1": {"kernel": np.zeros(2), "bias": np.zeros(2)}}}
     old = {"count": np.ones(()), "mu": {"l1": {"kernel": np.ones(2), "bias": np.ones(2)}}}
 
-    carried = carried_over(fresh, old, LEAVES, [("l1", "bias")])
+    carried = carry_over(fresh, old, LEAVES, [("l1", "bias")])
 
     assert carried["count"] == 1
     assert carried["mu"]["l1"]["kernel"].tolist() == [1, 1]
@@ -48,13 +48,13 @@ def test_what_is_newly_frozen_starts_afresh():
 @pytest.mark.parametrize("size", [2, 4])
 def test_what_has_another_shape_starts_afresh(size):
     """As the one vector of `optax.flatten`, which grows and shrinks with what is trained."""
-    carried = carried_over({"mu": np.zeros(3)}, {"mu": np.ones(size)}, LEAVES, [])
+    carried = carry_over({"mu": np.zeros(3)}, {"mu": np.ones(size)}, LEAVES, [])
 
     assert carried["mu"].tolist() == [0, 0, 0]
 
 
 def test_what_was_not_there_starts_afresh():
     """And what is not there any more is dropped."""
-    carried = carried_over({"count": np.zeros(())}, {"other": np.ones(())}, LEAVES, [])
+    carried = carry_over({"count": np.zeros(())}, {"other": np.ones(())}, LEAVES, [])
 
     assert carried == {"count": 0}
