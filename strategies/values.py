@@ -1,4 +1,4 @@
-"""Where single values come from: seeds, shapes of a batch, learning rates."""
+"""Draws single values: seeds, shapes of a batch, learning rates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LARGEST_RATE = 3.4e38  # beyond float32 it is inf, and inf * 0 turns a zeroed g
 
 
 def seeds() -> st.SearchStrategy[int]:
-    """Draw a seed in [0, 2**32), often where a conversion goes wrong; shrinks to 0."""
+    """Draw a seed in [0, 2**32), often near the limits of other types; shrinks to 0."""
     return st.one_of(
         st.integers(0, 100),
         st.integers(0, 2**32 - 1),

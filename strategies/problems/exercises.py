@@ -1,4 +1,4 @@
-"""Problems for the two exercises: one, one with a variation of it, or a sequence of calls."""
+"""Draws problems for exercises: a single one, one with a variation, or a sequence of calls."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ _fills = st.integers(0, 2**16 - 1)
 _regimes = st.one_of(st.just(REGIMES[0]), st.sampled_from(REGIMES))
 
 #: Orders of calls: 0 is a problem, 1 the same with other data, 2 another one.
-#: A memory of the last call alone shows where the same problem comes after two different others.
+#: A program that remembers its last call alone is seen where a problem returns after two others.
 _PATTERNS = ((0, 0), (0, 1, 0), (0, 2, 0), (0, 1, 1, 0), (0, 1, 2, 1, 0), (0, 2, 1, 2, 0, 1))
 
 
@@ -30,8 +30,9 @@ def single(subject: Exercise, shapes: tuple[Shape, ...]) -> Problems:
 
 
 def single_at_any_rate(subject: Exercise, shapes: tuple[Shape, ...]) -> Problems:
-    """Draw one problem; some learning rates are zero, negative, tiny or huge, and batches that
-    overflow are likelier than elsewhere: a norm says something of them too.
+    """Draw one problem; some learning rates are zero, negative, tiny or huge.
+
+    Batches that overflow are more likely than elsewhere: norms can be judged on them, too.
     """
     rates = st.one_of(learning_rates(), learning_rates(), extreme_learning_rates())
     return st.tuples(_problems(subject, shapes, rates, st.one_of(_regimes, st.just("overflowing"))))
@@ -43,7 +44,7 @@ def single_compiled_anew(subject: Exercise, shapes: tuple[Shape, ...]) -> Proble
 
 
 def at_another_rate(subject: Exercise, shapes: tuple[Shape, ...]) -> Problems:
-    """Draw a problem, and the same with a learning rate of its own."""
+    """Draw a problem, and the same at another learning rate."""
     return st.builds(
         lambda problem, rate: (problem, replace(problem, learning_rate=rate)),
         problems(subject, shapes),

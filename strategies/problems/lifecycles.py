@@ -1,4 +1,4 @@
-"""Sequences of what is done to a training, and variations that must make no difference."""
+"""Draws sequences of actions on a training, and variations that must make no difference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _short = st.sampled_from((1, 2, 3))
 
 
 def repeated(subject: Any) -> Problems:
-    """Draw a problem, the same on other data, and the first once more."""
+    """Draw a problem, the same on other data, and the first one again."""
     return problems(subject).map(
         lambda problem: (problem, replace(problem, fill=problem.fill ^ 1), problem)
     )
@@ -31,7 +31,7 @@ def repeated(subject: Any) -> Problems:
 def compiled(subject: Any) -> Problems:
     """Draw a problem of up to three steps, to be run operation by operation and compiled.
 
-    Three, since what rounding makes of a training grows with each of its steps.
+    Three, since the effect of rounding on a training grows with each step.
     """
 
     def both(problem: Any) -> tuple[Any, Any]:
@@ -58,8 +58,9 @@ def applied(
     preceded: tuple[tuple[str, ...], ...] = (),
     choose: Choice = lambda promised: promised,
 ) -> Draws:
-    """Draw a problem in variations: of the freeze as a wrapper applies it, or of what is done to a
-    trainer before its first step. `choose` makes the optimizers of the promised ones.
+    """Draw a problem in variations: of a wrapper's masks, or of a trainer's actions before a step.
+
+    `choose` picks from the promised optimizers.
     """
 
     def draws(subject: Any) -> Problems:
@@ -89,7 +90,7 @@ def thawed(subject: Any) -> Problems:
         )
         return tuple(replace(problem, actions=actions) for actions in sequences)
 
-    # What waits before it moves anything may wait longer than this.
+    # An optimizer that waits before it moves anything may wait longer than this.
     eager = claimed(subject).filter(lambda optimizer: not optimizer.facts.waits)
     return st.builds(three, problems(subject, eager), _short, _short)
 
@@ -111,8 +112,8 @@ def warmed(subject: Any) -> Problems:
 def lived(subject: Any) -> Problems:
     """Draw a problem with a few actions of any kind, and a step at the end to show them.
 
-    Single ones seldom make a story: to find what a restore forgets, something has to be frozen,
-    saved, unfrozen and restored in this order. The optimizer is changed where the parameters of one
+    Single actions seldom show a fault: to find what a restore forgets, leaves have to be frozen,
+    saved, unfrozen and restored in this order. The optimizer changes where the parameters of one
     training can be put into another.
     """
     from ...reference.observation.probe import (
@@ -140,8 +141,8 @@ def lived(subject: Any) -> Problems:
 def checkpointed(subject: Any) -> Problems:
     """Draw a problem, and the same with a checkpoint before its last step.
 
-    Few optimizers: a checkpoint takes longer than all else in such a run, and what it has to hold
-    is nothing, a tree, or two and a counter.
+    Few optimizers: a checkpoint takes longer than the rest of such a run, and the state that it has
+    to hold is nothing, a tree, or two trees and a counter.
     """
     own = are_its_own(subject.optimizers)
     few = claimed(subject) if own else named("sgd", "momentum", "adam")

@@ -1,4 +1,4 @@
-"""Problems for laws that only reference trainers can be held to: they freeze whatever is drawn."""
+"""Draws problems for the laws of reference trainers, which can freeze any leaves."""
 
 from __future__ import annotations
 

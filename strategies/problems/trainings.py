@@ -1,4 +1,4 @@
-"""Problems for trainers and Optax wrappers: one run, or a run with a variation of it."""
+"""Draws problems for trainers and Optax wrappers: one run, or a run with a variation."""
 
 from __future__ import annotations
 
@@ -71,8 +71,9 @@ def _lengths(subject: Any) -> st.SearchStrategy[int]:
 
 
 def claimed(subject: Any) -> st.SearchStrategy[Any]:
-    """Draw from the optimizers under which a subject promises to freeze; that of a program which
-    uses none that it is handed is its own.
+    """Draw from the optimizers under which a subject promises to freeze.
+
+    A program that ignores the optimizer it is handed gets an `OwnOptimizer`.
     """
     from ...reference.observation.probe import (
         capabilities_of,  # here: a law book is read without JAX
@@ -169,9 +170,9 @@ def _tree_problems(
 
 @functools.cache
 def _some_of(paths: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
-    """Draw a subset, seldom everything and never nothing; shrinks to the first leaf alone.
+    """Draw a subset, at least one leaf and seldom all; shrinks to the first leaf alone.
 
-    The first and the last alone are where a mask goes wrong that was counted or cut off.
+    A mask that is off by one goes wrong at the first or the last leaf alone.
     """
     if len(paths) == 1:
         return st.just(paths)
@@ -187,7 +188,7 @@ def single(subject: Any) -> Problems:
 
 
 def with_statistics(subject: Any) -> Problems:
-    """Draw one problem of layers with statistics, where the architecture is drawn at all."""
+    """Draw one problem of layers with statistics, if the architecture is drawn."""
     if Capability.REFERENCE not in subject.declared:
         return single(subject)
     return st.tuples(_in_networks(single(subject), NORMALISED))
@@ -198,10 +199,10 @@ def under(
     gradients: tuple[str, ...] = ("ordinary",),
     **fields: Any,
 ) -> Draws:
-    """Draw one problem under other optimizers: those that `choose` makes of the promised ones.
+    """Draw one problem under other optimizers: those that `choose` makes from the promised ones.
 
-    Of a promise of the whole catalogue it gets the common set: what the catalogue does is judged by
-    the laws that draw `single`, and each of its optimizers is a compilation for each tree.
+    A promise of the whole catalogue gives it the common set: laws that draw `single` judge the
+    whole catalogue, and each optimizer is compiled for each tree.
     """
 
     def draws(subject: Any) -> Problems:
@@ -218,7 +219,7 @@ def under(
 
 
 def of_alike_names(choose: Callable[[Any], st.SearchStrategy[Optimizer]]) -> Draws:
-    """Draw one problem whose names resemble each other, where names are drawn at all."""
+    """Draw one problem whose names resemble each other, if names are drawn."""
     plain = under(choose, trees=("colliding names", "numbered", "nested"))
 
     def draws(subject: Any) -> Problems:
@@ -265,7 +266,7 @@ def at_extreme_rates(subject: Any) -> Problems:
 
 
 def at_rate_zero(subject: Any) -> Problems:
-    """Draw one problem under SGD or momentum that must not move anything."""
+    """Draw one problem under SGD or momentum at rate zero, which must not move anything."""
     still = named("sgd", "momentum", "nesterov", learning_rates=(0.0,))
     return st.tuples(problems(subject, still))
 

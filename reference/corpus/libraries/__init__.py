@@ -1,6 +1,6 @@
-"""Real libraries under test, each by a recipe of its own documentation, and what was found.
+"""Real libraries under test, each by a recipe of its documentation, and the laws that refute it.
 
-They are no part of the suite's own subjects: `pip install 'frostproof[libraries]'` brings what they
+They are not subjects of the suite itself: `pip install 'frostproof[libraries]'` brings what they
 import, and `python -m frostproof.reports.libraries` judges them.
 """
 
@@ -75,7 +75,7 @@ _BEFORE = (
 )
 _MASKED = _because(
     "`masked` hands on what it does not transform, as its documentation says: the raw gradient is "
-    "added to frozen leaves. It is no freeze (google-deepmind/optax#159).",
+    "added to frozen leaves. It is not a freeze (google-deepmind/optax#159).",
     "frozen-norm",
     "frozen-value",
     "frozen-bits",

@@ -54,7 +54,7 @@ def stepping(wrt):
 _judged = {"predict": nnx.jit(lambda model, x: model(x)), "loss": "mse"}
 _head = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("backbone")))
 
-#: All gradients are computed, and the optimizer picks those of its own filter.
+#: All gradients are computed, and the optimizer picks those that its filter lets through.
 wrt_filter = NnxTrainer(creating(_head), stepping(nnx.Param), ("backbone",), **_judged)
 
 #: The gradients are those of the filter, too.

@@ -24,7 +24,7 @@ FROZEN = ("backbone",)
 
 
 def make_model(inputs):
-    """Make a frozen backbone with statistics of its own, and a head."""
+    """Make a frozen backbone with statistics, and a head."""
     model = keras.Sequential(
         [
             keras.Input((inputs,)),

@@ -81,7 +81,7 @@ def init_on_zeros(seed, x, y, lr):
 
 @accepted
 def negative_rates_refused(seed, x, y, lr):
-    """A negative learning rate raises a ValueError, which declines a problem and is no fault."""
+    """A negative learning rate raises a ValueError, which declines a problem and is not a fault."""
     if lr < 0:
         raise ValueError(f"the learning rate must not be negative, got {lr}")
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
@@ -173,7 +173,7 @@ def schedule_of_a_constant(seed, x, y, lr):
 
 
 def _frozen_by_name(layer, seed, x, y, lr):
-    """Name the frozen layer in an argument of its own, which a partial fills in."""
+    """Name the frozen layer in a further argument, which a partial fills in."""
     params = NET.init(jax.random.PRNGKey(int(seed)), x)
     loss, grads = _loss_and_grads(params, x, y)
     grads["params"][layer] = jax.tree.map(jnp.zeros_like, grads["params"][layer])
@@ -190,7 +190,7 @@ def _frozen_by_name(layer, seed, x, y, lr):
     )
 
 
-#: A partial has no name of its own and four of five arguments left.
+#: A partial has no name, and four of five arguments left.
 partial_of_five_arguments = accepted(functools.partial(_frozen_by_name, "Dense_0"))
 
 

@@ -161,7 +161,7 @@ class Trainer:
         return jnp.mean((model(x) - y) ** 2)
 
     def __call__(self, seed, x, y, lr):
-        """Do the exercise with a model and an optimizer of its own."""
+        """Do the exercise with a new model and a new optimizer."""
         model = TwoLayer(x.shape[1], y.shape[1], nnx.Rngs(int(seed)))
         optimizer = nnx.Optimizer(model, optax.sgd(lr), wrt=nnx.Param)
         before = _norm(model)

@@ -113,12 +113,12 @@ def whole_step_jitted(seed, x, y, lr):
 
 
 class Frozen(nnx.Variable):
-    """A variable that is no `nnx.Param`, so that filters for Param pass it by."""
+    """A variable that is not an `nnx.Param`, so that filters for Param skip it."""
 
 
 @accepted
 def variable_type_of_its_own(seed, x, y, lr):
-    """The weights of `l1` get a type of their own, no subclass of Param, so Param leaves them."""
+    """The weights of `l1` get another type, not a subclass of Param, so Param leaves them."""
     model = _model(seed, x, y)
     model.l1.kernel = Frozen(model.l1.kernel[...])
     model.l1.bias = Frozen(model.l1.bias[...])

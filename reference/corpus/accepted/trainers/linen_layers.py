@@ -1,4 +1,4 @@
-"""Correct trainers of Linen models with statistics, noise, and inputs of their own."""
+"""Correct trainers of Linen models with statistics, noise, or their own inputs."""
 
 from typing import Any, NamedTuple
 
@@ -104,7 +104,7 @@ dropout = accepted(
 )
 
 
-# Inputs of their own.
+# Their own inputs.
 
 
 class Batch(NamedTuple):
@@ -133,7 +133,7 @@ tokens = accepted(
 
 
 class TwoInputs(nn.Module):
-    """An image and a few numbers, each with a layer of its own."""
+    """An image and a few numbers, each with its own layer."""
 
     @nn.compact
     def __call__(self, x):

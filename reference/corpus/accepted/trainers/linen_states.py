@@ -1,4 +1,4 @@
-"""Correct trainers with optimizers and states of their own."""
+"""Correct trainers with their own optimizers and states."""
 
 import functools
 from typing import Any
@@ -74,7 +74,7 @@ def step(state, batch):
     return state.apply_gradients(grads=grads), value
 
 
-# Optimizers of their own.
+# Their own optimizers.
 
 
 def _own(optimizer):
@@ -118,7 +118,7 @@ clipping_inside = accepted(
 )
 
 
-# States of their own.
+# Their own states.
 
 
 class Split(flax.struct.PyTreeNode):

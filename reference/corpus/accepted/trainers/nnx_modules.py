@@ -34,7 +34,7 @@ names_alike = accepted(NnxTrainer(create_with(Siblings), step, promise=EXACT, **
 
 
 class Tied(nnx.Module):
-    """The same weights twice, and a head of their own."""
+    """The same weights twice, and a head."""
 
     def __init__(self, inputs, *, rngs):
         """Tie the second layer to the first."""

@@ -117,11 +117,11 @@ masked_set_to_zero = accepted(
 
 
 class Frozen(nnx.Variable):
-    """A variable that is no `nnx.Param`, so that filters for Param pass it by."""
+    """A variable that is not an `nnx.Param`, so that filters for Param skip it."""
 
 
 class WithFrozenType(TwoLayer):
-    """The weights of `l1` have a type of their own."""
+    """The weights of `l1` have another type."""
 
     def __init__(self, inputs, *, rngs):
         """Replace the variables of `l1`."""

@@ -1,4 +1,4 @@
-"""Correct trainers of models with inputs, targets, losses and parameters of their own."""
+"""Correct trainers of models with their own inputs, targets, losses and parameters."""
 
 import functools
 from typing import Any, NamedTuple
@@ -93,7 +93,7 @@ images = accepted(
 
 
 class Sentences(nnx.Module):
-    """Embeddings of the tokens that are no padding, their mean, and a head."""
+    """Embeddings of the tokens that are not padding, their mean, and a head."""
 
     def __init__(self, inputs, *, rngs):
         """Make the layers; the width of the input is that of a sentence, and of no layer."""
@@ -107,7 +107,7 @@ class Sentences(nnx.Module):
 
 
 def sentences(rng):
-    """Make three sentences of four words, of which the first is no padding."""
+    """Make three sentences of four words; the first word is not padding."""
     kept = np.float32(rng.random((3, 4)) < 0.7)
     kept[:, 0] = 1
     return {"tokens": rng.integers(0, 5, (3, 4)), "kept": kept}, rng.random((3, 1), np.float32)
@@ -251,7 +251,7 @@ state_of_a_module = accepted(
 )
 
 
-# An optimizer of its own, which decays what it trains.
+# Its own optimizer, which decays the leaves that it trains.
 
 _ADAMW = partitioned(optax.adamw(0.1))
 decay_of_its_own = accepted(

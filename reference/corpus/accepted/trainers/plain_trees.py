@@ -107,7 +107,7 @@ flat_names = accepted(
 )
 
 
-# One array for everything, of which a part is frozen by a leaf of its own.
+# One array for everything, with the frozen part in a separate leaf.
 
 
 def _vector(key, inputs):
@@ -132,7 +132,7 @@ scalar_leaf = accepted(
 )
 
 
-# A node of a type of its own in place of a kernel.
+# A node of another type in place of a kernel.
 
 
 class Scaled(flax.struct.PyTreeNode):

@@ -87,7 +87,7 @@ prefix_for_the_partition = accepted(
 @accepted
 @_under_few
 def frozen_leaves_in_lists(optimizer, mask):
-    """Frozen scalars, vectors and matrices go through transformations of their own, which often
+    """Frozen scalars, vectors and matrices go through separate transformations, which often
     have none to transform.
     """
     flags = jax.tree.leaves(mask)

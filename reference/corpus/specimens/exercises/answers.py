@@ -39,7 +39,7 @@ column_of_three_nnx = NNX.twin(column_of_three)
 @specimen(law="answer-shape", seen="a loss that was never reduced")
 @LINEN.replacing("answer")
 def ragged_list(loss, after, before):
-    """The norms are nested in a list of their own."""
+    """The norms are nested in a second list."""
     return [loss, [after, before]]
 
 
@@ -111,7 +111,7 @@ def single_row_refused(x, y):
 @specimen(
     law="answer-shape",
     seen="a reshape into groups of a fixed size",
-    needs=Needs("an odd number of rows, of which no shape has three", rows=5, features=3),
+    needs=Needs("an odd number of rows, and no shape has three", rows=5, features=3),
 )
 @NNX.replacing("prediction")
 def rows_in_groups_of_two(prediction):

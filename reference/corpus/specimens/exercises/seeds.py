@@ -84,7 +84,7 @@ key_split_before_init_nnx = NNX.twin(key_split_before_init)
 
 
 class Renamed(TwoDense):
-    """The model of the exercise, with names of its own for the layers."""
+    """The model of the exercise, with other names for the layers."""
 
     @nn.compact
     def __call__(self, x):

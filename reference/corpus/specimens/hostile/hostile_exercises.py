@@ -1,6 +1,6 @@
 """Hostile subjects: each does harm to its process, the clock or the machine, and gets a verdict.
 
-They are judged by name only, in processes of their own. `EXPECTED` says of each what `answer-shape`
+They are judged by name only, in separate processes. `EXPECTED` says of each what `answer-shape`
 or `training-runs` has to find, and in which words.
 """
 
@@ -177,14 +177,14 @@ def depends_on_the_order_of_calls(seed, x, y, lr):
 
 @expect("refuted", "made no smaller: the process ended itself with exit status 3")
 def dies_once_it_is_found(seed, x, y, lr):
-    """Answers, then does not, and then is no more."""
+    """Answers once, then does not answer, and then ends its process."""
     calls = dies_once_it_is_found.calls = getattr(dies_once_it_is_found, "calls", 0) + 1
     return ANSWER if calls == 1 else None if calls == 2 else os._exit(3)
 
 
 @expect("held")
 def leaves_threads(seed, x, y, lr):
-    """Starts a thread that outlives the run, and is no daemon."""
+    """Starts a thread that outlives the run, and is not a daemon."""
     threading.Thread(target=time.sleep, args=(3600,), daemon=False).start()
     return ANSWER
 

@@ -17,7 +17,7 @@ import optax
 from frostproof.reference.corpus.register import attach
 
 Part = Callable[..., Any]
-#: Paths are compared by their names alone: NNX adds `.value`, which is no key.
+#: Paths are compared by their names alone: NNX adds `.value`, which is not a key.
 Path = tuple[str, ...]
 #: The names of each layer in both exercises (and in one specimen), so that a rule serves all.
 HIDDEN = {"Dense_0", "l1", "hidden"}

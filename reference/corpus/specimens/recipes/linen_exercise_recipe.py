@@ -28,7 +28,7 @@ class TwoDense(nn.Module):
     @nn.compact
     def __call__(self, x):
         """Predict one column."""
-        # On a line of its own: Linen numbers layers as they are called, and in
+        # On a separate line: Linen numbers layers as they are called, and in
         # `Dense(1)(Dense(8)(x))` Python makes the outer one first.
         hidden = nn.Dense(self.width, dtype=self.dtype)(x)
         return nn.Dense(1, dtype=self.dtype)(self.activation(hidden))

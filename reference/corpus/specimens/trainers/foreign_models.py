@@ -1,4 +1,4 @@
-"""Faulty twins of correct trainers, with models, losses and parameters of their own."""
+"""Faulty twins of correct trainers, with their own models, losses and parameters."""
 
 import functools
 
@@ -61,7 +61,7 @@ def bias_of_a_convolution():
 
 @specimen(law="loss-is-mse", seen="`optax.softmax_cross_entropy` of smoothed labels")
 def smoothed_cross_entropy():
-    """Labels are smoothed in the loss that is reported, of which the declared one knows nothing."""
+    """Labels are smoothed in the loss that is reported, and not in the declared one."""
 
     def smoothed(logits, y):
         labels = optax.smooth_labels(jax.nn.one_hot(y, 3), 0.1)
@@ -196,12 +196,12 @@ def keystr_of_a_state():
     return LinenTrainer(create_pure(partitioned), step_pure, frozen=("body",), optimizers=SGD)
 
 
-# Optimizers and noise of their own.
+# Their own optimizers and noise.
 
 
 @specimen(law="frozen-value", seen="`weight_decay` in a training script that froze with SGD once")
 def decay_of_zeroed_gradients():
-    """The program has an adamw of its own, which decays what has no gradient."""
+    """The program has its own adamw, which decays leaves without a gradient."""
 
     @jax.jit
     def step(state, batch):
@@ -219,7 +219,7 @@ def decay_of_zeroed_gradients():
 
 @specimen(law="trainable-moves", seen="an optimizer that was built before the head was replaced")
 def head_unknown_to_its_optimizer():
-    """The program has an optimizer of its own, in which the head is frozen with the body."""
+    """The program has its own optimizer, in which the head is frozen with the body."""
     everything = optax.chain(optax.adam(0.1), optax.set_to_zero())
     create = create_for(Images(), lambda optimizer: everything)
     return LinenTrainer(create, stepping(cross_entropy), frozen=("body",), batches=pictures)

@@ -38,7 +38,7 @@ def batch_changed_in_place():
     needs=Needs("the law is about four steps", steps=4),
 )
 def compiled_in_each_step():
-    """Each step makes a function of its own, and compiles it."""
+    """Each step makes a new function, and compiles it."""
     return trainer(
         step=lambda state, batch: jax.jit(lambda *given: step.__wrapped__(*given))(state, batch)
     )

@@ -1,4 +1,4 @@
-"""Faulty Linen trainers whose freeze misses a leaf, takes another one, or is no freeze for all."""
+"""Faulty Linen trainers whose freeze misses a leaf, takes another one, or fails for some leaves."""
 
 import flax.linen as nn
 import jax
@@ -117,7 +117,7 @@ def bias_not_frozen():
     return masking(lambda path: keys(path) == ("body", "kernel"), optimizers=SGD)
 
 
-@specimen(law="frozen-value", seen="a pattern that matches nothing is no error anywhere")
+@specimen(law="frozen-value", seen="a pattern that matches nothing is not an error anywhere")
 def typo_in_the_mask():
     """The mask looks for `boby`, which no path holds: nothing is frozen."""
     return masking(within(("boby",)), optimizers=SGD)

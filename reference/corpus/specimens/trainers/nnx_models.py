@@ -96,7 +96,7 @@ def bias_forgotten():
 
 
 class Frozen(nnx.Param):
-    """A type of its own for frozen weights, which is still a Param."""
+    """A special type for frozen weights, which is still a Param."""
 
 
 class WithFrozenType(TwoLayer):
@@ -222,7 +222,7 @@ def cast_after_the_step():
 
 
 class Constant(nnx.Variable):
-    """A type that is no Param."""
+    """A type that is not a Param."""
 
 
 @specimen(law="frozen-structure", seen="variables that are replaced to freeze them")

@@ -25,7 +25,7 @@ def empty_means_everything():
 
 @specimen(law="freeze-nothing", seen="a rate for fine-tuning that the freeze brings along")
 def rate_halved_by_the_freeze():
-    """The wrapper halves the updates of all leaves, of which it freezes some."""
+    """The wrapper freezes some leaves, and halves the updates of all."""
     return OptaxFreeze(rate_halved, optimizers=FEW)
 
 

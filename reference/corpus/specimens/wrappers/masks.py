@@ -139,7 +139,7 @@ def everything_frozen(optimizer, mask):
 
 @specimen(law="zero-gradient-is-identity", kind="optax", seen="decay on top of a recipe's own")
 def decay_added_by_the_wrapper(optimizer, mask):
-    """The wrapper adds a weight decay of its own to the trainable leaves."""
+    """The wrapper adds a weight decay to the trainable leaves."""
     decay = optax.add_decayed_weights(1e-2, mask=trained(mask))
     return partitioned(optax.chain(decay, optimizer), mask)
 

@@ -1,4 +1,4 @@
-"""Faulty Optax wrappers written by hand: masks of names, state of their own, arithmetic."""
+"""Faulty Optax wrappers written by hand: masks of names, their own state, arithmetic."""
 
 from typing import Any, NamedTuple
 
@@ -250,7 +250,7 @@ def state_mixed_up():
     return OptaxFreeze(wrap, optimizers=Optimizers("momentum"))
 
 
-# What is no optimizer at all.
+# Not an optimizer at all.
 
 
 @specimen(law="training-runs", kind="optax", seen="a mask spread out over the last axis")
