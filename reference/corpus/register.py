@@ -1,4 +1,4 @@
-"""The registers of the corpora: each program says of itself what it is, where it is defined.
+"""The registers of the corpora: each program registers itself where it is defined.
 
 All modules of a corpus are imported to find its programs, so that no list of them can be out of
 date: a module that registers nothing is an error, and so is a program that is not registered.
@@ -23,12 +23,12 @@ TRAININGS = ("optax", "trainer")
 KINDS = EXERCISES + TRAININGS
 #: The arguments of programs that are plain functions.
 _CALLED_WITH = (["seed", "x", "y", "lr"], ["optimizer", "mask"])
-#: The folders of a corpus that hold no programs of its own.
+#: The folders of a corpus without programs that register.
 _NO_PROGRAMS = ("recipes", "hostile")
 
 
-#: What a counterexample may be made of that is as small as they get: a batch of an exercise or a
-#: trainer, a training, the network or the tree of parameters.
+#: The sizes of the smallest counterexample: of a batch, a training, a network, or a tree of
+#: parameters.
 SMALLEST: Mapping[str, int] = {
     "rows": 2,
     "features": 3,  # of three sizes, the first that a trainer is given
@@ -42,7 +42,7 @@ SMALLEST: Mapping[str, int] = {
 
 
 class Needs:
-    """What a fault does not show without, beyond the smallest problem, and why."""
+    """The sizes without which a fault does not show, beyond the smallest problem, and why."""
 
     def __init__(self, because: str, **sizes: int):
         self.because = because
@@ -56,7 +56,7 @@ NOTHING = Needs("the plainest problem shows it")
 
 @dataclass(frozen=True)
 class Specimen:
-    """What is known about one faulty subject, attached to it as ``fn.specimen``."""
+    """The description of one faulty subject, attached to it as ``fn.specimen``."""
 
     subject_name: str
     #: As `--as` has it: an exercise of "linen" or "nnx", an "optax" wrapper, a "trainer".
@@ -77,7 +77,7 @@ class Specimen:
         return corpus_target("specimen", self.module, self.subject_name)
 
     def too_large(self, size: Mapping[str, int]) -> dict[str, int]:
-        """Return of what a shrunk counterexample has more than the fault needs."""
+        """Return the sizes of a shrunk counterexample that exceed those which the fault needs."""
         allowed = {**SMALLEST, **self.needs.sizes}
         return {name: size[name] for name in allowed if size.get(name, 0) > allowed[name]}
 
@@ -99,9 +99,14 @@ def specimen(
 ) -> Callable[[Callable[..., Any]], Any]:
     """Register a faulty subject; the first paragraph of its docstring is the fault.
 
-    An exercise made from a recipe knows its kind, a function written out says it here. One without
-    arguments makes the subject, such as a `LinenTrainer`, and is replaced by it. `needs` is for a
-    fault that a plain problem does not show.
+    A function without arguments makes the subject, such as a `LinenTrainer`, and is replaced by it.
+
+    Args:
+        law: the id of the law that must refute it; None for a fault that no law can see.
+        seen: where such a fault was met: an issue, or a short phrase.
+        kind: "linen", "nnx", "optax" or "trainer", for a plain function; an exercise made from a
+            recipe knows its kind.
+        needs: the sizes that the fault needs, if a plain problem does not show it.
     """
 
     def mark(fn: Any) -> Any:
