@@ -44,7 +44,7 @@ def test_laws_about_other_optimizers_say_why_they_do_not_run():
         [NamedSubject("own", "trainer", value, capabilities=capabilities_of(value))]
     )
 
-    unable = {item.law.id for item in items if "which it is handed" in (item.unable or "")}
+    unable = {item.law.id for item in items if "the optimizer it is handed" in (item.unable or "")}
 
     assert unable >= {
         "frozen-any-learning-rate",
