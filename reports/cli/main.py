@@ -178,7 +178,7 @@ def _verify(options: argparse.Namespace) -> int:
     allowed = options.allow_not_shown
     report = verify(*options.targets, workers=workers, allow_not_shown=allowed, **settings)
     folder = DEFAULT if options.report is None else options.report / "scripts"
-    terminal.ends(report, write_scripts(report.rows, folder))
+    terminal.on_end(report, write_scripts(report.rows, folder))
     if report.unwritten is not None:
         print(f"frostproof: --report {report.unwritten}", file=sys.stderr)
     elif options.report is not None:

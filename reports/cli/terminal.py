@@ -53,17 +53,18 @@ class Terminal(Listener):
         self._rows: defaultdict[str, list[Row]] = defaultdict(list)
         self._report: Report | None = None
 
-    def starts(self, report: Report) -> None:
+    def on_start(self, report: Report) -> None:
         """Say by which profile and seed the problems are drawn, and how many laws judge."""
         self._report = report
         self._due = Counter(row.subject for row in report.rows)
         if not self.quiet:
+            many = f"{len(self._due)} subject{'s' * (len(self._due) != 1)}"
             self.console.print(
                 f"[dim]profile {report.profile}, seed {report.seed}: "
-                f"{len(report.rows)} laws on {len(self._due)} subject{'s' * (len(self._due) != 1)}[/]"
+                f"{len(report.rows)} laws on {many}[/]"
             )
 
-    def progresses(self, item: Check, examples: int) -> None:
+    def on_progress(self, item: Check, examples: int) -> None:
         """Show on a live terminal what is judged now, and how long all may still take."""
         if self.quiet or not self.console.is_terminal:
             return
@@ -76,7 +77,7 @@ class Terminal(Listener):
             f"{escape(item.subject_name)} {escape(item.law.id)}, {examples} examples"
         )
 
-    def finds(self, row: Row) -> None:
+    def on_row(self, row: Row) -> None:
         """Print a verdict, or a subject of which it was the last one."""
         if self._status is not None:
             self._status.stop()
@@ -87,7 +88,7 @@ class Terminal(Listener):
         elif not self.quiet and len(self._rows[row.subject]) == self._due[row.subject]:
             self._line(row.subject)
 
-    def ends(self, report: Report, scripts: Mapping[str, Path] = {}) -> None:
+    def on_end(self, report: Report, scripts: Mapping[str, Path] = {}) -> None:
         """Print each promised failure, how much ran, and the conclusion.
 
         `scripts` are the files in which the scripts of counterexamples lie, by the id of the row.
@@ -148,9 +149,8 @@ class Terminal(Listener):
         )
         if not many:
             for row in beyond:
-                self.console.print(
-                    f"  [dim]beyond the promise:[/] {row.law} {row.verdict}: {escape(row.reason or '')}"
-                )
+                seen = escape(row.reason or "")
+                self.console.print(f"  [dim]beyond the promise:[/] {row.law} {row.verdict}: {seen}")
 
     def _counterexample(self, row: Row, script: Path | None) -> None:
         self.console.print()

@@ -22,7 +22,7 @@ from ...subjects.linen_trainer import LinenTrainer
 from . import techniques
 from .linen_state import State, begin, loss_and_gradients, predict
 from .reference_trainer import ReferenceTrainer
-from .state_transfer import carried_over
+from .state_transfer import carry_over
 from .techniques import Technique
 
 Tree = Any

@@ -23,7 +23,7 @@ from ..networks.nnx_network import Model, initialise
 from . import techniques
 from .nnx_state import Optimizer, inside, loss_and_gradients, loss_and_trainable_gradients, predict
 from .reference_trainer import ReferenceTrainer
-from .state_transfer import carried_over
+from .state_transfer import carry_over
 from .techniques import Technique
 
 Frozen = frozenset[Path]
