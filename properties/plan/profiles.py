@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
+
+from ..engine.shared_database import URL, SharedDatabase
 
 #: The project's own folder for compiled programs and failing examples.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostproof"
@@ -54,6 +57,10 @@ def keep_compiled_programs() -> None:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
+@cache
 def open_database(name: str | None) -> ExampleDatabase | None:
-    """Open a named example database in the project's folder."""
-    return DirectoryBasedExampleDatabase(CACHE / name) if name else None
+    """Open a named example database: shared by many machines, or in the project's folder."""
+    if name is None:
+        return None
+    url = os.environ.get(URL)
+    return SharedDatabase(url, name) if url else DirectoryBasedExampleDatabase(CACHE / name)

@@ -10,6 +10,7 @@ from typing import Any
 from ...reference.subjects.targets import TRAINERS, WRAPPERS, canonical
 from ...strategies.values import pool
 from ..engine.judge import Effort
+from ..engine.shared_database import require_server
 from ..laws.law import Refutation
 from .profiles import PROFILES, Profile, current_profile, open_database
 
@@ -43,6 +44,8 @@ class RunSettings:
         Raises `ValueError` for a number of examples or seconds that allows no verdict.
         """
         profile = profile or current_profile()
+        if profile.database is not None:
+            require_server()
         examples = profile.max_examples if max_examples is None else max_examples
         if examples < 1:
             raise ValueError(f"`max_examples` must be at least 1, got {examples}")

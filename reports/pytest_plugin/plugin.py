@@ -5,6 +5,7 @@ Every pytest run of the environment loads it: it registers little and imports no
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Generator, Iterator
@@ -42,6 +43,10 @@ _LONG_OPTIONS: dict[str, dict[str, Any]] = {
     "shard": {"metavar": "I/N", "help": "a part of the laws, of N such runs"},
     "balance": {"metavar": "REPORT", "help": "even shards, by what an earlier run took"},
 }
+#: All of them as they may be typed before a value.
+_VALUED = frozenset(
+    f"--{prefix}{name}" for name in (*_OPTIONS, *_LONG_OPTIONS) for prefix in ("", "frostproof-")
+)
 
 
 class Hooks:
@@ -101,8 +106,17 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "frostproof_laws: run the test once per law (see frostproof.laws)"
     )
     worker = getattr(config, "workerinput", None)
+    os.environ.update(worker["frostproof_environment"] if worker else {})
     config.stash[_SEED] = worker["frostproof_seed"] if worker else secrets.randbits(32)
     config.pluginmanager.register(Rows(config), "frostproof-rows")
+    if any("ssh=" in place for place in config.getoption("tx", None) or ()):
+        from .remote_hosts import RemoteHosts, joined
+
+        config.pluginmanager.register(RemoteHosts(), "frostproof-remote-hosts")
+        given = config.invocation_params
+        config.invocation_params = type(given)(
+            args=joined(tuple(map(str, given.args)), _VALUED), plugins=given.plugins, dir=given.dir
+        )
     targets = config.getoption("frostproof_subject") or []
     folder = config.getoption("frostproof_report")
     if worker and worker["frostproof_subjects"]:
@@ -135,6 +149,11 @@ def pytest_configure_node(node: Any) -> None:
     session = node.config.stash.get(_SESSION, None)
     node.workerinput["frostproof_seed"] = node.config.stash[_SEED]
     node.workerinput["frostproof_subjects"] = session.named() if session else []
+    # A worker on another machine has an environment of its own.
+    shared = ("FROSTPROOF_PROFILE", "FROSTPROOF_DATABASE")
+    node.workerinput["frostproof_environment"] = {
+        name: os.environ[name] for name in shared if name in os.environ
+    }
 
 
 @pytest.hookimpl(optionalhook=True)
