@@ -21,11 +21,11 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
 from ..plan.profiles import keep_compiled_programs
+from .process import MOMENT, Process, limit_messages
 
 #: Tells the processes that a run starts where its nursery is: the address of a socket.
 ADDRESS = "FROSTPROOF_FORK_SERVER"
@@ -34,20 +34,8 @@ _SOCKET = "nursery"
 #: which pytest imports, tells what it starts of its terminal.
 _OF_ONE_PROCESS = re.compile(f"{ADDRESS}|PYTEST_.*|LINES|COLUMNS")
 _NUMBER = struct.Struct("!i")
-#: Seconds that a process may take to be gone, once its connection is closed or it is killed.
-_MOMENT = 2.0
 #: Seconds between two looks at whether a process, or the run, has ended.
 _WATCH = 0.05
-
-
-@dataclass
-class Process:
-    """A process that answers on a connection; it leads a process group of its own number."""
-
-    pid: int
-    connection: Connection
-    #: How it ended: its exit status, or minus the signal that killed it.
-    status: int | None = None
 
 
 class ForkServer:
@@ -62,9 +50,7 @@ class ForkServer:
     def start(self) -> Process:
         """Return a fresh process; the first one of a run takes the seconds of importing JAX."""
         ours, theirs = Pipe()
-        with socket.socket(fileno=os.dup(ours.fileno())) as stream:
-            # A message that a subject began to write by itself would have no end.
-            stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 2, 0))
+        limit_messages(ours)
         with theirs:
             # Twice: what a subject has left behind may have killed the process that forks.
             pid = self._fork(theirs) or self._fork(theirs)
@@ -75,7 +61,7 @@ class ForkServer:
     def wait(self, process: Process) -> int | None:
         """Return how a process ended, or None if it has not within a moment."""
         if process.status is None:
-            process.status = self._read(_MOMENT)
+            process.status = self._read(MOMENT)
         return process.status
 
     def end(self, process: Process) -> None:

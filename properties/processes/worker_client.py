@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +16,7 @@ import psutil
 from ...reference.subjects.targets import UnusableTarget
 from ..engine.verdict import Counterexample, Verdict
 from ..plan.run_settings import RunSettings
-from .fork_server import ForkServer, Process
+from .process import Process, process_server
 
 #: Our own references leave a process as it was, and share what they have compiled.
 _OURS = re.compile(r"frostproof\.reference\.\w+:")
@@ -49,7 +48,7 @@ class Worker:
 
     def __init__(self, timeout: float):
         self.timeout = timeout
-        self._nursery = ForkServer()
+        self._processes = process_server()
         self._process: Process | None = None
         self._target = ""
 
@@ -129,13 +128,13 @@ class Worker:
     def rest(self) -> None:
         """End the process of a target, which may hold a GPU that others want."""
         if self._process is not None:
-            self._nursery.end(self._process)
+            self._processes.end(self._process)
         self._process = None
 
     def close(self) -> None:
         """End all processes."""
         self.rest()
-        self._nursery.close()
+        self._processes.close()
 
     def __enter__(self) -> Worker:
         return self
@@ -166,7 +165,7 @@ class Worker:
                     reason = f"the process was ended when it held {held}"
                     break
         except (EOFError, OSError, ValueError):
-            reason = _epitaph(self._nursery.wait(process))
+            reason = _epitaph(self._processes.wait(process))
         self.rest()
         death = WorkerDied(reason, examples, problems, monotonic() - asked)
         death.failed = failed
@@ -177,7 +176,7 @@ class Worker:
         if target != self._target and not ours:
             self.rest()
         if self._process is None:
-            self._process = self._nursery.start()
+            self._process = self._processes.start()
         self._target = target
         return self._process
 
@@ -196,8 +195,12 @@ def _memory_limit() -> int:
     Limits on the address space, which a system would enforce by itself, say nothing here: XLA
     reserves far more than it ever uses.
     """
-    soft, _ = resource.getrlimit(resource.RLIMIT_RSS)
     quarter: int = psutil.virtual_memory().total // 4
+    try:
+        import resource
+    except ImportError:  # Windows
+        return quarter
+    soft, _ = resource.getrlimit(resource.RLIMIT_RSS)
     return quarter if soft == resource.RLIM_INFINITY else soft
 
 

@@ -43,7 +43,7 @@ def one_nursery():
     """JAX is imported once for all runs here: that is most of what a small one takes."""
     nursery = ForkServer()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(isolation, "ForkServer", lambda: nursery)
+        patched.setattr(isolation, "process_server", lambda: nursery)
         patched.setattr(nursery, "close", lambda: None)
         yield
     nursery.close()

@@ -4,9 +4,11 @@ They share the machine's files and processors; a host has a folder of its own, a
 is pinned to one. Needs root, and the commands `ip`, `sshd`, `ssh` and `rsync`.
 """
 
+import itertools
 import os
 import shutil
 import signal
+import string
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -23,6 +25,9 @@ MISSING = (
     if os.geteuid()
     else next((f"needs {name}" for name in COMMANDS if shutil.which(name) is None), None)
 )
+
+
+_LETTERS = itertools.cycle(string.ascii_lowercase)
 
 
 def run(*words):
@@ -69,7 +74,8 @@ class Host:
 def network(folder, cores):
     """Make a host for each core (None: any) on a network of their own, and take them down again."""
     with ExitStack() as stack:
-        mark = f"fp{os.getpid() % 10000}"  # the name of an interface has at most 15 characters
+        # The name of an interface has at most 15 characters; and one that is taken down goes late.
+        mark = f"fp{os.getpid() % 10000}{next(_LETTERS)}"
         subnet = f"10.{os.getpid() % 200 + 20}.77"
         for name in ("client", "host"):
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name)
