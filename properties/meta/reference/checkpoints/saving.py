@@ -74,7 +74,7 @@ def _npz_compressed(tree, place):
 def _safetensors(tree, place):
     from safetensors.numpy import save_file
 
-    save_file({".".join(path): np.array(array) for path, array in tree.items()}, place)
+    save_file({".".join(path): np.asarray(array) for path, array in tree.items()}, place)
 
 
 def _safetensors_sharded(tree, place):
