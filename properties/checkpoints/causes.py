@@ -12,7 +12,7 @@ import numpy as np
 from ...reference.checkpoints.stored_leaf import StoredLeaf
 from ...reference.pytrees.dtypes import is_float
 from ...reference.pytrees.snapshot import Array
-from .difference import Difference, differing, multiset, together, widened
+from .difference import Difference, differing, multiset, widened
 from .low_rank import adapter_rank
 
 #: The part of a movement (of its squared length) that a cause has to explain. Rounding takes up to
@@ -33,9 +33,11 @@ def cause_of(before: StoredLeaf, after: StoredLeaf, found: Difference) -> str | 
         return _kept_values(before, after)
     if not is_float(before.dtype):
         return None
+    # Where pieces have the same bits they say nothing: one element in a large leaf is soon told.
     seen = _Movement()
-    for _, x, y in together(before, after):
+    for _, x, y in differing(before, after):
         seen.add(x, y)
+    seen.which = "all elements" if seen.size == before.size else "all elements where it moved"
     return (
         seen.not_finite()
         or seen.flipped()
@@ -43,7 +45,7 @@ def cause_of(before: StoredLeaf, after: StoredLeaf, found: Difference) -> str | 
         or seen.permuted()
         or seen.scaled()
         or seen.averaged()
-        or _merged_adapter(before, after)
+        or _merged_adapter(before, after, found)
     )
 
 
@@ -62,8 +64,10 @@ def _kept_values(before: StoredLeaf, after: StoredLeaf) -> str:
     return f"only {' and '.join(told)} changed: something was added to it, be it zero"
 
 
-def _merged_adapter(before: StoredLeaf, after: StoredLeaf) -> str | None:
-    rank = adapter_rank(before, after)
+def _merged_adapter(before: StoredLeaf, after: StoredLeaf, found: Difference) -> str | None:
+    # A product of two matrices leaves hardly an element where it is.
+    few = found.change is None or 2 * found.change.count < before.size
+    rank = None if few else adapter_rank(before, after)
     if rank is None:
         return None
     return f"the difference has rank {rank}, to within rounding: an adapter was merged into it"
@@ -72,8 +76,9 @@ def _merged_adapter(before: StoredLeaf, after: StoredLeaf) -> str | None:
 @final
 @dataclass
 class _Movement:
-    """Sums over all elements of a leaf, before and after."""
+    """Sums over the pieces of a leaf that moved, before and after."""
 
+    which: str = "all elements"
     size: int = 0
     #: Σ before², Σ movement², Σ before · movement.
     weights: float = 0.0
@@ -113,7 +118,7 @@ class _Movement:
     def not_finite(self) -> str | None:
         if self.ended:
             return f"{self.ended:,} elements became NaN or infinite"
-        return "all elements are zero now" if self.zeroed else None
+        return f"{self.which} are zero now" if self.zeroed else None
 
     def flipped(self) -> str | None:
         return "only signs are flipped" if self.magnitudes_kept else None
@@ -121,7 +126,7 @@ class _Movement:
     def cast(self) -> str | None:
         for name, applies in self.casts.items():
             if applies and not self.was_half[name]:
-                return f"all elements were cast to {name} and back"
+                return f"{self.which} were cast to {name} and back"
         return None
 
     def permuted(self) -> str | None:
@@ -141,13 +146,13 @@ class _Movement:
         # Of a factor near 1 the digits that tell it from 1.
         near = f"1 {'−' if excess < 0 else '+'} {abs(excess):.3g}"
         factor = near if abs(excess) < 0.5 else f"{1 + excess:.6g}"
-        return f"all elements are multiplied by {factor}, to within rounding: {kind}"
+        return f"{self.which} are multiplied by {factor}, to within rounding: {kind}"
 
     def averaged(self) -> str | None:
         for name, applies in self.of_half.items():
             if applies and not self.was_half[name]:
                 return (
-                    f"all elements are {name} numbers now: an average, or weights, kept in {name}"
+                    f"{self.which} are {name} numbers now: an average, or weights, kept in {name}"
                 )
         return None
 

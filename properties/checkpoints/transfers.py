@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ...reference.checkpoints.stored_leaf import StoredLeaf
 from ...reference.pytrees.paths import Path, path_text
@@ -14,38 +14,56 @@ _DIGEST = 16
 
 
 def transfers(
-    pairs: Sequence[Pair], moved: Iterable[Path], map_leaves: Callable[..., Iterable[bytes]] = map
+    pairs: Sequence[Pair],
+    moved: Collection[Path],
+    accused: Collection[Path],
+    map_leaves: Callable[..., Iterable[bytes]] = map,
 ) -> Mapping[Path, str]:
-    """Tell of each leaf that moved, vanished or appeared whether its content was, or is, that of
-    another one.
+    """Tell of each accused leaf whether its content was, or is, that of another one that moved.
 
-    Only leaves of the shape and dtype of another such leaf are read.
+    Only leaves of the shape and dtype of an accused one are read.
     """
-    changed = set(moved)
-    lost = [pair for pair in pairs if pair.before is not None and _concerns(pair, changed)]
-    new = [pair for pair in pairs if pair.after is not None and _concerns(pair, changed)]
-    lost = [pair for pair in lost if _form(pair.before) in {_form(each.after) for each in new}]
-    new = [pair for pair in new if _form(pair.after) in {_form(each.before) for each in lost}]
-    if len(lost) < 1 or len({pair.path for pair in (*lost, *new)}) < 2:
-        return {}
-    digests = [*map_leaves(digest, [pair.before for pair in lost] + [pair.after for pair in new])]
-    held = dict(zip((pair.path for pair in lost), digests, strict=False))
-    holds = dict(zip((pair.path for pair in new), digests[len(lost) :], strict=True))
-    return {path: text for path in {*held, *holds} if (text := _told(path, pairs, held, holds))}
-
-
-def _concerns(pair: Pair, changed: set[Path]) -> bool:
-    leaf = pair.before or pair.after
-    # All leaves of zeros are alike, and so are scalars of one value.
-    return (
-        leaf is not None
-        and leaf.size > 1
-        and (pair.path in changed or None in (pair.before, pair.after))
+    blamed = [pair for pair in pairs if pair.path in accused]
+    forms = {_form(leaf) for pair in blamed for leaf in (pair.before, pair.after) if leaf}
+    lost, new = (
+        {
+            pair.path: leaf
+            for pair in pairs
+            if pair.path in moved and (leaf := getattr(pair, side)) and _form(leaf) in forms
+        }
+        for side in ("before", "after")
     )
+    if len(lost.keys() | new.keys()) < 2:
+        return {}
+    digests = [*map_leaves(digest, [*lost.values(), *new.values()])]
+    held = dict(zip(lost, digests[: len(lost)], strict=True))
+    holds = dict(zip(new, digests[len(lost) :], strict=True))
+    source, target = ({each: path for path, each in by.items() if each} for by in (held, holds))
+    told = {path: _told(path, held, holds, source, target) for path in accused}
+    return {path: text for path, text in told.items() if text}
 
 
-def _form(leaf: StoredLeaf | None) -> object:
-    return None if leaf is None else (leaf.shape, leaf.dtype)
+def _form(leaf: StoredLeaf) -> object:
+    return leaf.shape, leaf.dtype
+
+
+def _told(
+    path: Path,
+    held: Mapping[Path, bytes],
+    holds: Mapping[Path, bytes],
+    sources: Mapping[bytes, Path],
+    targets: Mapping[bytes, Path],
+) -> str | None:
+    source = sources.get(holds.get(path, b""))
+    target = targets.get(held.get(path, b""))
+    if path not in held:
+        return f"it was {path_text(source)} before: renamed" if source else None
+    if path not in holds:
+        return f"it is {path_text(target)} now: renamed (see --map)" if target else None
+    if source is None or source == path:
+        return None
+    swapped = "it was swapped with" if source == target else "it holds the content of"
+    return f"{swapped} {path_text(source)}"
 
 
 def digest(leaf: StoredLeaf) -> bytes:
@@ -59,20 +77,3 @@ def digest(leaf: StoredLeaf) -> bytes:
             constant = data.tobytes() == first * piece.size
         found.update(data.data)
     return b"" if constant else found.digest()
-
-
-def _told(
-    path: Path, pairs: Sequence[Pair], held: Mapping[Path, bytes], holds: Mapping[Path, bytes]
-) -> str | None:
-    now, was = holds.get(path), held.get(path)
-    source = next((other for other, each in held.items() if now and each == now), None)
-    target = next((other for other, each in holds.items() if was and each == was), None)
-    if source is not None and source == target and source != path:
-        return f"it was swapped with {path_text(source)}"
-    if path not in held and source is not None:
-        return f"it was {path_text(source)} before: renamed"
-    if path not in holds and target is not None:
-        return f"it is {path_text(target)} now: renamed (see --map)"
-    if source is not None and source != path:
-        return f"it holds what {path_text(source)} held"
-    return None

@@ -21,13 +21,11 @@ from ...properties.plan.checks import Check, NamedSubject, UnknownGuarantee, clo
 from ...properties.plan.profiles import current_profile
 from ...reference.checkpoints.formats import open_checkpoint
 from ...reference.checkpoints.stored_leaf import Checkpoint
-from ...reference.subjects.loading import load_object
 from ..results.journal import Journal
 from ..results.report import Report
-from ..results.report_file import replace_file
+from ..results.report_file import make_folder, replace_file
 from ..results.row import Row
 from ..run.recorder import Recorder
-from ..run.verify import make_folder
 from .entries import entry_of
 from .page import tree_page
 from .text import print_judged, print_listed
@@ -43,7 +41,7 @@ def diff(options: argparse.Namespace) -> int:
     `ValueError`s that name the option.
     """
     promise = _promise(options.promise)
-    skeleton = load_object(options.skeleton)[1] if options.skeleton else None
+    skeleton = _skeleton(options.skeleton) if options.skeleton else None
     with ExitStack() as opened:
         before = opened.enter_context(open_checkpoint(options.before, skeleton))
         after = opened.enter_context(open_checkpoint(options.after, skeleton))
@@ -100,6 +98,13 @@ def _judge(
     elif options.report is not None and not options.json:
         print(f"report: {options.report / 'report.html'}")
     return report.exit_status
+
+
+def _skeleton(target: str) -> Any:
+    # Imported where it is needed: it brings JAX, which takes a second and 100 MB.
+    from ...reference.subjects.loading import load_object
+
+    return load_object(target)[1]
 
 
 def _promise(text: str) -> set[str]:

@@ -44,7 +44,8 @@ def print_judged(
     for row in report.rows:
         beyond = "" if row.promised else "  [dim]beyond the promise[/]"
         style = _STYLES.get(row.verdict, "")
-        told = f"{row.verdict:8}[/] {row.law:18} [dim]{row.guarantee:9}{row.examples:6} leaves[/]"
+        count = f"{row.examples:6} lea{'f  ' if row.examples == 1 else 'ves'}"
+        told = f"{row.verdict:8}[/] {row.law:18} [dim]{row.guarantee:9}{count}[/]"
         console.print(f"  [{style}]{told}{beyond}")
     style = {0: "bold green", 1: "bold red"}.get(report.exit_status, "bold yellow")
     laws = ", ".join(row.law for row in report.rows if row.fails)

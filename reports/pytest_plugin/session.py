@@ -15,11 +15,12 @@ from ...properties.plan.checks import Check, NamedSubject, plan_checks
 from ...properties.plan.run_settings import RunSettings
 from ...properties.processes.judging import Judging
 from ..results.report import ELSEWHERE
+from ..results.report_file import make_folder
 from ..results.row import Row
 from ..run.division import Division
 from ..run.project_settings import project_settings
 from ..run.recorder import Recorder
-from ..run.verify import begin, known_subject, make_folder
+from ..run.verify import begin, known_subject
 from .laws import BoundLaw
 
 

@@ -8,6 +8,14 @@ from pathlib import Path
 REPORT = "report.json"
 
 
+def make_folder(folder: Path) -> None:
+    """Make the report's folder before the run, which would be lost if it cannot be made after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--report {folder}: {error.strerror}: it cannot be a folder") from None
+
+
 def replace_file(path: Path, text: str) -> None:
     """Write a text to a file, which holds the old text or the new one at any moment.
 

@@ -16,6 +16,7 @@ from ...properties.processes.judging import Judging
 from ...reference.subjects.targets import DEFAULT_PROMISE, REFERENCES
 from ..results.guarantees import Asked
 from ..results.report import ELSEWHERE, Report
+from ..results.report_file import make_folder
 from ..results.row import Row
 from .division import Division
 from .listener import Listener
@@ -176,13 +177,3 @@ def object_subject(value: Any, kind: str | None = None) -> NamedSubject:
         capabilities=capabilities_of(found),
         promise=tuple(found.promise),
     )
-
-
-def make_folder(folder: Path) -> None:
-    """Make the report's folder before the run, whose results would be lost without it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"--report {folder}: {error.strerror}: the folder cannot be made"
-        ) from None
