@@ -1,0 +1,1 @@
+"""Proofs: what a traced step keeps for every input, by abstract interpretation of its jaxpr."""

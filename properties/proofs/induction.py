@@ -1,0 +1,177 @@
+"""Induction over steps: what holds before every step, for any number of them.
+
+It starts from what creating the training gives and applies the step until nothing new comes. In
+every step each leaf is compared with what it was before that step, and with the leaves that it was
+a copy of from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+from ...reference.paths import Path, path_text
+from .domain import NOTHING, Inputs, Level, Range, Same, Source, Value, anything
+from .interpreter import Interpreter
+from .loops import alike, join
+from .program import NotTraced, Program
+
+#: Rounds in which ranges grow as they like.
+_PATIENCE = 2
+
+
+@final
+@dataclass(frozen=True)
+class Invariant:
+    """What is known of a step that any number of steps went before."""
+
+    program: Program
+    #: The leaves of the state before the step.
+    before: Sequence[Value]
+    #: Those after it.
+    after: Sequence[Value]
+    #: Parameters after the step, and the leaf of the state that each of them was before.
+    params: Mapping[Path, Value]
+    places: Mapping[Path, int]
+    opt_state: Mapping[Path, Value]
+    opt_state_before: Mapping[Path, Value]
+    #: The bit of each parameter's gradient, as the optimizer is given it.
+    gradients: Mapping[str, Inputs]
+    #: The bit of gradients that have another name than any parameter.
+    unnamed: Inputs
+
+    def level(self, path: Path) -> Level | None:
+        """Return what a parameter after the step has in common with itself before it."""
+        place = self.places[path]
+        value = self.params[path]
+        return value.same.get(Source(place, self.before[place].dtype))
+
+    def leaks(self, path: Path) -> Inputs:
+        """Return the gradients of frozen leaves that a parameter depends on."""
+        frozen = self.unnamed
+        for each in self.program.frozen:
+            frozen |= self.gradients[path_text(each)]
+        return self.params[path].reads & frozen
+
+
+def hold(
+    program: Program, *, rates: Range | None = None, finite_gradients: bool = False
+) -> Invariant:
+    """Return what holds before every step, and what comes of it.
+
+    `rates` are the learning rates that are meant, where the program keeps its rate open;
+    `finite_gradients` are assumed to be handed to the optimizer.
+    """
+    count = len(program.inputs)
+    gradients = {path_text(path): 1 << (count + n) for n, path in enumerate(program.params)}
+    unnamed = 1 << (count + len(program.params))
+    interpreter = Interpreter(gradients, unnamed, finite_gradients=finite_gradients)
+    kept = unnamed
+    for bit in gradients.values():
+        kept |= bit
+    given = _given(program)
+    places = _places(program, interpreter, given)
+    entry = [
+        anything(each.shape, each.dtype) if place in places.values() else each
+        for place, each in enumerate(program.initial)
+    ]
+    if program.rate is not None and rates is not None:
+        entry[program.rate] = replace(entry[program.rate], range=rates)
+    rounds = 0
+    while True:
+        before = [named(place, value) for place, value in enumerate(entry)]
+        outputs = interpreter.run(program.step, [*before, *given])
+        after = outputs[: len(entry)]
+        grown = [
+            join(old, new, widening=rounds >= _PATIENCE)
+            for old, new in zip(entry, _carried(after, kept), strict=True)
+        ]
+        if all(map(alike, entry, grown)):
+            break
+        entry, rounds = grown, rounds + 1
+    parts = _split(program, outputs)
+    return Invariant(
+        program,
+        before,
+        after,
+        dict(zip(program.params, parts.params, strict=True)),
+        places,
+        dict(zip(program.opt_state, parts.opt_state, strict=True)),
+        dict(zip(program.opt_state, parts.opt_state_before, strict=True)),
+        gradients,
+        unnamed,
+    )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    params_before: Sequence[Value]
+    params: Sequence[Value]
+    opt_state_before: Sequence[Value]
+    opt_state: Sequence[Value]
+
+
+def _split(program: Program, outputs: Sequence[Value]) -> _Parts:
+    start, parts = len(program.state), []
+    for paths in (program.params, program.params, program.opt_state, program.opt_state):
+        parts.append(outputs[start : start + len(paths)])
+        start += len(paths)
+    return _Parts(*parts)
+
+
+def _given(program: Program) -> list[Value]:
+    variables = program.step.jaxpr.invars[len(program.state) :]
+    first = len(program.state)
+    return [
+        anything(each.aval.shape, each.aval.dtype, 1 << (first + n))
+        for n, each in enumerate(variables)
+    ]
+
+
+def _places(
+    program: Program, interpreter: Interpreter, given: Sequence[Value]
+) -> Mapping[Path, int]:
+    """Return where in the state each parameter is kept; raises `NotTraced` for one that is not."""
+    unknown = [
+        named(place, anything(each.shape, each.dtype))
+        for place, each in enumerate(program.initial)
+    ]
+    outputs = interpreter.run(program.step, [*unknown, *given])
+    places = {}
+    for path, value in zip(program.params, _split(program, outputs).params_before, strict=True):
+        found = [source.number for source, level in value.same.items() if level is Level.BITS]
+        if not found:
+            raise NotTraced(f"{path_text(path)} is not a leaf of the state but computed from it")
+        places[path] = found[0]
+    return places
+
+
+def named(place: int, value: Value) -> Value:
+    """Return an input of a step: it equals and reads itself."""
+    own = {Source(place, value.dtype): Level.BITS}
+    reads = value.reads | 1 << place
+    return Value(value.shape, value.dtype, value.range, {**value.same, **own}, reads)
+
+
+def _carried(after: Sequence[Value], kept: Inputs) -> list[Value]:
+    """Return leaves after a step as they stand before the next one, of which only what is said of
+    leaves at the same time, and of gradients, still makes sense.
+    """
+    return [
+        replace(
+            value, same=_still(place, value.same, after), reads=value.reads & kept, origin=None
+        )
+        for place, value in enumerate(after)
+    ]
+
+
+def _still(place: int, same: Same, after: Sequence[Value]) -> Same:
+    """Return the other leaves that a leaf equals after the step because both stayed."""
+    found: dict[Source, Level] = {}
+    for source, level in same.items():
+        if source.number != place and 0 <= source.number < len(after):
+            other = after[source.number].same.get(source)
+            if other is not None:
+                found[source] = min(level, other)
+    return found or NOTHING

@@ -1,0 +1,104 @@
+"""Marks in a traced program: where gradients enter the optimizer, and a learning rate kept open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import optax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from ...reference.optimizer import Optimizer
+from ...reference.paths import normalise, path_text
+
+#: The identity; an equation of it says that this array is the gradient of a leaf.
+gradient_p = Primitive("frostproof_gradient")
+
+
+def _identity(gradient: Any, *, leaf: str) -> Any:
+    del leaf
+    return gradient
+
+
+gradient_p.def_impl(_identity)
+gradient_p.def_abstract_eval(_identity)
+mlir.register_lowering(gradient_p, mlir.lower_fun(_identity, multiple_results=False))
+ad.deflinear2(gradient_p, lambda cotangent, _, *, leaf: [cotangent])
+batching.defvectorized(gradient_p)
+
+
+def mark(gradients: Any) -> Any:
+    """Mark every leaf of a tree as the gradient of the parameter that has its path."""
+
+    def marked(key_path: Any, leaf: Any) -> Any:
+        if not hasattr(leaf, "dtype"):
+            return leaf
+        return gradient_p.bind(leaf, leaf=path_text(normalise(key_path)))
+
+    return jax.tree_util.tree_map_with_path(marked, gradients)
+
+
+class RatedState(NamedTuple):
+    """The state of an optimizer whose learning rate is one of the inputs."""
+
+    #: A Python float, so that it is as weakly typed as one that a program writes down.
+    frostproof_rate: Any
+    frostproof_rated: Any
+
+
+def watched(
+    optimizer: Any, rate: Any = None, *, marked: bool = True
+) -> optax.GradientTransformationExtraArgs:
+    """Return an optimizer that marks the gradients which it is given.
+
+    With a rate, a row of the catalogue keeps its learning rate in the state, starting with this
+    one, and can be traced for all rates at once.
+    """
+    see: Callable[[Any], Any] = mark if marked else lambda gradients: gradients
+    if rate is None:
+        plain = optax.with_extra_args_support(optimizer.transformation)
+
+        def update(gradients: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+            return plain.update(see(gradients), state, params, **extra)
+
+        return optax.GradientTransformationExtraArgs(plain.init, update)
+
+    def init(params: Any) -> RatedState:
+        return RatedState(rate, at_rate(optimizer, rate).init(params))
+
+    def rated_update(
+        gradients: Any, state: RatedState, params: Any = None, **extra: Any
+    ) -> tuple[Any, RatedState]:
+        at = optax.with_extra_args_support(at_rate(optimizer, state.frostproof_rate))
+        updates, inner = at.update(see(gradients), state.frostproof_rated, params, **extra)
+        return updates, RatedState(state.frostproof_rate, inner)
+
+    return optax.GradientTransformationExtraArgs(init, rated_update)
+
+
+def at_rate(optimizer: Optimizer, rate: Any) -> Any:
+    """Build a row of the catalogue with a rate that may be traced."""
+    build: Callable[[Any], Any] = eval(f"lambda rate: {_source(optimizer)}", _NAMES)
+    return build(rate)
+
+
+_NAMES = {"jax": jax, "optax": optax}
+
+
+def _source(optimizer: Optimizer) -> str:
+    arguments = ", ".join(
+        f"{key}=rate" if key == "learning_rate" else f"{key}={value!r}"
+        for key, value in optimizer.hyperparameters
+    )
+    inner = optimizer.inner and _source(optimizer.inner)
+    return optimizer.entry.template.format(arguments, inner=inner)
+
+
+def has_rate(optimizer: Any) -> bool:
+    """Tell whether an optimizer is a row of the catalogue that has a learning rate."""
+    if not isinstance(optimizer, Optimizer):
+        return False
+    own = any(key == "learning_rate" for key, _ in optimizer.hyperparameters)
+    return own or has_rate(optimizer.inner)

@@ -1,0 +1,1 @@
+"""What each primitive does to what is known of its operands: one table, `table.RULES`."""

@@ -1,0 +1,259 @@
+"""Tracing: a step of a wrapper, a Linen trainer or an NNX trainer as a jaxpr, with its leaves found.
+
+A program is run once or twice to create what it trains, and its step is traced once: what it does
+besides computing (printing, counting in an object of its own) is seen at that time only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from flax import nnx
+
+from ...reference.ended import error_text, let_through
+from ...reference.linen_trainer import LinenTrainer
+from ...reference.nnx_trainer import NnxTrainer
+from ...reference.optax_freeze import OptaxFreeze
+from ...reference.paths import Path, named_leaves, normalise, path_text, select
+from ...reference.training_problem import Batch
+from ...reference.tree_problem import TreeProblem
+from .domain import Same, Source, Value, anything, constant
+from .induction import named
+from .interpreter import Interpreter, NotInterpreted
+from .marks import mark, watched
+from .program import NotTraced, Program, shape_text
+
+#: The rates and seeds with which a training is created: what differs depends on them.
+_RATES = (0.125, 0.25)
+_SEEDS = (0, 1)
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """How a program hands on what it carries: a pytree, and what can be seen in it."""
+
+    #: An example, of arrays or of their shapes.
+    example: Any
+    step: Callable[[Any, Any], Any]
+    params: Callable[[Any], Any]
+    opt_state: Callable[[Any], Any]
+
+
+def trace_wrapper(subject: OptaxFreeze, problem: TreeProblem, *, open_rate: bool) -> Program:
+    """Trace a wrapper on the tree, mask and optimizer of a problem, for all params and gradients.
+
+    Raises `NotTraced` with the reason where that cannot be done.
+    """
+    params, mask = jax.tree.map(jax.numpy.asarray, problem.params()), problem.mask()
+
+    def frozen(rate: Any) -> Any:
+        inner = watched(problem.optimizer, rate if open_rate else None, marked=False)
+        return subject.fn(inner, mask)
+
+    def create(rate: Any, params: Any) -> Any:
+        return params, frozen(rate).init(params)
+
+    def step(state: Any, gradients: Any) -> Any:
+        params, opt_state = state
+        updates, opt_state = frozen(_RATES[0]).update(mark(gradients), opt_state, params)
+        return optax.apply_updates(params, updates), opt_state
+
+    init, made = _traced(create, _RATES[0], params)
+    leaves = [_RATES[0], *jax.tree.leaves(params)]
+    arguments = [named(place, anything(*_form(leaf))) for place, leaf in enumerate(leaves)]
+    initial = [_since_init(value) for value in _interpreted(init, arguments)]
+    chosen = frozenset(path for path, is_frozen in named_leaves(mask).items() if is_frozen)
+    carried = _Carried(made, step, lambda state: state[0], lambda state: state[1])
+    return _program(carried, params, initial, lambda params: chosen, f"tree {problem.tree!r}")
+
+
+def _since_init(value: Value) -> Value:
+    """Return a leaf of the first state: the parameters, input 1 and so on of `init`, are its first
+    leaves.
+    """
+    same: Same = {
+        Source(source.number - 1, source.dtype): level
+        for source, level in value.same.items()
+        if source.number > 0
+    }
+    return Value(value.shape, value.dtype, value.range, same)
+
+
+def trace_trainer(
+    trainer: LinenTrainer | NnxTrainer,
+    optimizer: Any,
+    batches: Sequence[Batch],
+    *,
+    open_rate: bool,
+) -> Program:
+    """Trace a trainer under an optimizer, for all weights and for all batches of the form of these.
+
+    What two created states have in common is taken for what all have; parameters may be anything.
+    Raises `NotTraced` with the reason where that cannot be done.
+    """
+    states = []
+    for seed, rate in zip(_SEEDS, _RATES, strict=True):
+        batch = batches[seed % len(batches)]
+        handed = watched(optimizer, rate if open_rate else None)
+        training: Any = _attempt(trainer.begin, seed, batch, handed)
+        if not training.carries_all():
+            raise NotTraced("it trains with an object that NNX cannot look into")
+        states.append(_take(training))
+    (state, graph), (other, _) = states
+    if jax.tree.structure(state) != jax.tree.structure(other):
+        raise NotTraced("what `create` makes differs in structure from seed to seed")
+    first, second = jax.tree.leaves(state), jax.tree.leaves(other)
+    initial = [_common(a, b) for a, b in zip(first, second, strict=True)]
+
+    def put(state: Any) -> Any:
+        if isinstance(trainer, NnxTrainer):
+            training.model, training.optimizer = nnx.merge(graph, state)
+        else:
+            training.set_everything(state)
+        return training
+
+    def step(state: Any, batch: Batch) -> Any:
+        put(state).step(batch)
+        after, grown = _take(training)
+        if grown != graph:
+            raise NotTraced("a step changes the structure of the model or its optimizer")
+        return after
+
+    carried = _Carried(
+        state, step, lambda state: put(state).params(), lambda state: put(state).opt_state()
+    )
+    kept = _take_whole(training)
+    try:
+        return _program(
+            carried, batches[0], initial, lambda params: select(params, trainer.frozen), "batch"
+        )
+    finally:
+        _put_whole(training, kept)
+
+
+def _take(training: Any) -> tuple[Any, Any]:
+    """Return what a training carries as a pytree of arrays, and what else it takes to go on."""
+    if hasattr(training, "model"):
+        graph, state = nnx.split((training.model, training.optimizer))
+        return state, graph
+    return training.everything(), None
+
+
+def _take_whole(training: Any) -> Any:
+    return dict(vars(training))
+
+
+def _put_whole(training: Any, kept: Any) -> None:
+    for name, value in kept.items():
+        setattr(training, name, value)
+
+
+def _common(first: Any, second: Any) -> Value:
+    """Return what is known of a leaf that is made alike, or differently, from two seeds."""
+    shape, dtype = _form(first)
+    if not isinstance(dtype, np.dtype):
+        return anything(shape, dtype)
+    a, b = np.asarray(first), np.asarray(second)
+    alike = a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    return replace(constant(np.asarray(a, dtype)), shape=shape) if alike else anything(shape, dtype)
+
+
+# What all of them share
+
+
+def _program(
+    carried: _Carried,
+    given: Any,
+    initial: Sequence[Value],
+    frozen: Callable[[Any], frozenset[Path]],
+    shown: str,
+) -> Program:
+    form = jax.tree.structure(carried.example)
+    paths: list[tuple[Path, ...]] = []
+
+    def seen(state: Any) -> tuple[list[Any], list[Any]]:
+        params, opt_state = named_leaves(carried.params(state)), carried.opt_state(state)
+        states = {} if opt_state is None else _numbers(opt_state)
+        paths.extend((tuple(params), tuple(states)))
+        return list(params.values()), list(states.values())
+
+    def whole_step(state: Any, given: Any) -> Any:
+        params_before, opt_state_before = seen(state)
+        after = carried.step(state, given)
+        if jax.tree.structure(after) != form:
+            raise NotTraced("the state has another structure after a step")
+        params, opt_state = seen(after)
+        return jax.tree.leaves(after), params_before, params, opt_state_before, opt_state
+
+    step, _ = _traced(whole_step, carried.example, given)
+    if paths[0] != paths[2] or paths[1] != paths[3]:
+        raise NotTraced("the parameters have other paths after a step")
+    entries = jax.tree_util.tree_flatten_with_path(carried.example)[0]
+    names = [path_text(normalise(path)) for path, _ in entries]
+    _require_same_forms(step, names)
+    rates = [place for place, name in enumerate(names) if name.endswith("frostproof_rate")]
+    inputs = jax.tree_util.tree_flatten_with_path(given)[0]
+    return Program(
+        step,
+        initial,
+        names,
+        [path_text(normalise(path)) for path, _ in inputs],
+        paths[0],
+        paths[1],
+        frozen(dict.fromkeys(paths[0])),
+        rates[0] if rates else None,
+        ", ".join(
+            [shown, *(shape_text(path_text(normalise(p)), np.asarray(leaf)) for p, leaf in inputs)]
+        ),
+    )
+
+
+def _require_same_forms(step: Any, names: Sequence[str]) -> None:
+    """Raise `NotTraced` where a leaf of the state has another shape or dtype after the step."""
+    for name, before, after in zip(names, step.in_avals, step.out_avals, strict=False):
+        if (before.shape, before.dtype) != (after.shape, after.dtype):
+            raise NotTraced(f"{name} changes its shape or dtype in a step")
+
+
+def _numbers(tree: Any) -> dict[Path, Any]:
+    return {path: leaf for path, leaf in named_leaves(tree).items() if _is_number(leaf)}
+
+
+def _is_number(leaf: Any) -> bool:
+    return hasattr(leaf, "dtype") or isinstance(leaf, bool | int | float | complex)
+
+
+def _form(leaf: Any) -> tuple[tuple[int, ...], Any]:
+    return tuple(np.shape(leaf)), jax.numpy.result_type(leaf)
+
+
+def _traced(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
+    return _attempt(jax.make_jaxpr(function, return_shape=True), *arguments)
+
+
+def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except NotTraced:
+        raise
+    except BaseException as error:
+        let_through(error)
+        raise NotTraced(_reason(error)) from None
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, jax.errors.TracerArrayConversionError | jax.errors.ConcretizationTypeError):
+        return f"it looks at numbers that are not there while it is traced ({type(error).__name__})"
+    return f"it raised while it was traced: {error_text(error).splitlines()[0]}"
+
+
+def _interpreted(jaxpr: Any, arguments: Sequence[Value]) -> list[Value]:
+    try:
+        return Interpreter().run(jaxpr, arguments)
+    except NotInterpreted as reason:
+        raise NotTraced(str(reason)) from None
