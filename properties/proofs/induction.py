@@ -40,6 +40,8 @@ class Invariant:
     gradients: Mapping[str, Inputs]
     #: The bit of gradients that have another name than any parameter.
     unnamed: Inputs
+    #: Whether the step hands gradients to the optimizer at all.
+    trains: bool
 
     def level(self, path: Path) -> Level | None:
         """Return what a parameter after the step has in common with itself before it."""
@@ -101,6 +103,7 @@ def hold(
         dict(zip(program.opt_state, parts.opt_state_before, strict=True)),
         gradients,
         unnamed,
+        interpreter.marked,
     )
 
 

@@ -104,11 +104,12 @@ def trace_trainer(
         if not training.carries_all():
             raise NotTraced("it trains with an object that NNX cannot look into")
         states.append(_take(training))
-    (state, graph), (other, _) = states
-    if jax.tree.structure(state) != jax.tree.structure(other):
+    (other, _), (state, graph) = states
+    # By paths: functions and optimizers inside are other objects each time.
+    first, second = (jax.tree.leaves_with_path(each) for each in (state, other))
+    if [path for path, _ in first] != [path for path, _ in second]:
         raise NotTraced("what `create` makes differs in structure from seed to seed")
-    first, second = jax.tree.leaves(state), jax.tree.leaves(other)
-    initial = [_common(a, b) for a, b in zip(first, second, strict=True)]
+    initial = [_common(a, b) for (_, a), (_, b) in zip(first, second, strict=True)]
 
     def put(state: Any) -> Any:
         if isinstance(trainer, NnxTrainer):

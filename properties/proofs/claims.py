@@ -1,0 +1,218 @@
+"""What of the law book a proof can show, and under which assumptions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+
+from ...reference.paths import Path
+from .domain import Level, Range
+from .explanation import Explanation, explain_leak, explain_moved, explain_state
+from .induction import Invariant, hold
+from .interpreter import NotInterpreted
+from .program import NotTraced, Program
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+FINITE_RATE = "the learning rate is finite"
+POSITIVE_RATE = "the learning rate is positive"
+FINITE_GRADIENTS = "the gradients that the optimizer is given are finite"
+NO_FLUSH = "arithmetic keeps subnormals and the payloads of NaN as they are"
+#: Of a trainer, whose `create` is run and not traced.
+CREATED = "what `create` makes alike of two seeds it makes alike of all"
+
+
+@final
+@dataclass(frozen=True)
+class Proof:
+    """A law that holds for every input of a traced program, and what this rests on."""
+
+    law: str
+    assumptions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.law}: proved" + "".join(f", if {each}" for each in self.assumptions)
+
+
+@final
+@dataclass(frozen=True)
+class Proofs:
+    """What was tried on one program under one optimizer."""
+
+    optimizer: str
+    #: What was traced.
+    shapes: str = ""
+    proved: Mapping[str, Proof] = field(default_factory=dict)
+    #: What is not proved, and the equation that is in the way.
+    unproved: Mapping[str, Explanation] = field(default_factory=dict)
+    #: Why nothing was tried, if nothing was.
+    not_traced: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Circumstances:
+    """Under which rates a step is looked at, and whether gradients are taken for finite."""
+
+    positive_rate: bool
+    finite_gradients: bool
+
+    @property
+    def rates(self) -> Range:
+        """The learning rates that are meant."""
+        low = float(np.finfo(np.float32).tiny) if self.positive_rate else -_LARGEST
+        zeros = not self.positive_rate
+        return Range(low, _LARGEST, False, zeros, zeros)
+
+
+#: From the fewest assumptions to the most.
+ALL = tuple(Circumstances(rate, finite) for rate in (False, True) for finite in (False, True))
+_WHATEVER_GRADIENTS = tuple(each for each in ALL if not each.finite_gradients)
+_WHATEVER_RATE = tuple(each for each in ALL if not each.positive_rate)
+
+Fault = Callable[[], Explanation]
+
+
+@final
+@dataclass(frozen=True)
+class Claim:
+    """A law as a statement about what holds in every step."""
+
+    law: str
+    #: What it may assume.
+    circumstances: Sequence[Circumstances]
+    #: Returns what is in the way; nothing if the law is proved.
+    fault: Callable[[Invariant], Fault | None]
+    #: Whether arithmetic on the frozen leaves themselves counts as keeping them.
+    exact: bool = False
+
+
+def _moved(wanted: Level) -> Callable[[Invariant], Fault | None]:
+    def fault(invariant: Invariant) -> Fault | None:
+        for path in sorted(invariant.program.frozen):
+            level = invariant.level(path)
+            if level is None or level < wanted:
+                return functools.partial(explain_moved, invariant, path, wanted)
+        return None
+
+    return fault
+
+
+def _state_grew(invariant: Invariant) -> Fault | None:
+    before, after = invariant.opt_state_before, invariant.opt_state
+    for path in belonging(invariant):
+        # What never is zero as a whole, or stays as it is, does not leave zero either.
+        old, new = before[path].range, after[path].range
+        kept = set(before[path].same) & set(after[path].same)
+        if kept or new is None or old is None or not old.has_zero or new.is_zero:
+            continue
+        return functools.partial(explain_state, invariant, path)
+    return None
+
+
+def belonging(invariant: Invariant) -> Sequence[Path]:
+    """Return the optimizer's state of frozen leaves: of their shape, and under their path."""
+    found = []
+    for path, value in invariant.opt_state.items():
+        endings = (path[start:] for start in range(len(path)))
+        owner = next((each for each in endings if each in invariant.params), None)
+        if owner in invariant.program.frozen and value.range is not None:
+            assert owner is not None
+            if invariant.params[owner].shape == value.shape:
+                found.append(path)
+    return found
+
+
+def _leaked(invariant: Invariant) -> Fault | None:
+    for path in invariant.params:
+        if path not in invariant.program.frozen and invariant.leaks(path):
+            return functools.partial(explain_leak, invariant, path)
+    return None
+
+
+CLAIMS = (
+    Claim("frozen-norm", ALL, _moved(Level.VALUE)),
+    Claim("frozen-value", ALL, _moved(Level.VALUE)),
+    Claim("frozen-bits", ALL, _moved(Level.SIGNED), exact=True),
+    Claim("frozen-under-overflow", _WHATEVER_GRADIENTS, _moved(Level.VALUE)),
+    Claim("frozen-any-learning-rate", _WHATEVER_RATE, _moved(Level.VALUE)),
+    Claim("frozen-optimizer-state", ALL, _state_grew),
+    Claim("frozen-gradients-do-not-leak", _WHATEVER_GRADIENTS, _leaked),
+)
+
+
+def settle_claims(program: Program, optimizer: Any, *, created: bool) -> Proofs:
+    """Try every claim on a traced program, from the fewest assumptions to the most.
+
+    `created` says that the program's first state was made by running it.
+    """
+    known: dict[Circumstances, Invariant] = {}
+
+    def under(circumstances: Circumstances) -> Invariant:
+        if program.rate is None:  # one rate, whatever is assumed of it
+            circumstances = Circumstances(False, circumstances.finite_gradients)
+        if circumstances not in known:
+            known[circumstances] = hold(
+                program,
+                rates=circumstances.rates,
+                finite_gradients=circumstances.finite_gradients,
+            )
+        return known[circumstances]
+
+    proved: dict[str, Proof] = {}
+    unproved: dict[str, Explanation] = {}
+    try:
+        for claim in CLAIMS:
+            outcome = _settle(claim, program, under, created)
+            if isinstance(outcome, Proof):
+                proved[claim.law] = outcome
+            else:
+                unproved[claim.law] = outcome
+    except (NotTraced, NotInterpreted) as reason:
+        return Proofs(str(optimizer), program.shapes, not_traced=str(reason))
+    return Proofs(str(optimizer), program.shapes, proved, unproved)
+
+
+def _settle(
+    claim: Claim,
+    program: Program,
+    under: Callable[[Circumstances], Invariant],
+    created: bool,
+) -> Proof | Explanation:
+    if not program.frozen:
+        return Explanation("nothing", "is frozen")
+    if claim.law == "frozen-any-learning-rate" and program.rate is None:
+        return Explanation("the learning rate", "is written into the program")
+    fault: Fault | None = None
+    for circumstances in claim.circumstances:
+        invariant = under(circumstances)
+        if claim.law == "frozen-gradients-do-not-leak" and not invariant.trains:
+            return Explanation("no gradient", "is handed to the optimizer")
+        found = claim.fault(invariant)
+        if found is None:
+            return Proof(claim.law, _assumptions(claim, circumstances, invariant, created))
+        fault = found  # under the most assumptions: the fewest equations are in the way
+    assert fault is not None, "every claim has circumstances"
+    return fault()
+
+
+def _assumptions(
+    claim: Claim, circumstances: Circumstances, invariant: Invariant, created: bool
+) -> tuple[str, ...]:
+    assumed = []
+    if invariant.program.rate is not None:
+        assumed.append(FINITE_RATE)
+        if circumstances.positive_rate:
+            assumed.append(POSITIVE_RATE)
+    if circumstances.finite_gradients:
+        assumed.append(FINITE_GRADIENTS)
+    levels = [invariant.level(path) for path in invariant.program.frozen]
+    if claim.exact and Level.SIGNED in levels:
+        assumed.append(NO_FLUSH)
+    if created:
+        assumed.append(CREATED)
+    return tuple(assumed)

@@ -1,0 +1,260 @@
+"""Explanations: the equation that lost a property, with its line in the user's file or in Optax."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any, final
+
+import jax
+
+from ...reference.paths import Path, path_text
+from .domain import Level, Source, Value
+from .induction import Invariant
+from .marks import gradient_p
+
+
+@final
+@dataclass(frozen=True)
+class Explanation:
+    """Why something is not proved: in words, with the equation and where it was written."""
+
+    #: The leaf that it is about.
+    leaf: str
+    #: What happens to it.
+    what: str
+    #: The equation, such as `mul 0.0001 l1/kernel:float32[3,4]`; empty where there is none.
+    equation: str = ""
+    #: The function and line that made the equation: `optax/_src/transform.py:612 update_fn`.
+    where: str = ""
+
+    def __str__(self) -> str:
+        place = ", ".join(filter(None, (self.where, self.equation)))
+        return f"{self.leaf} {self.what}" + (f": {place}" if place else "")
+
+
+def explain_moved(invariant: Invariant, path: Path, wanted: Level) -> Explanation:
+    """Say which equation lost what a frozen leaf has in common with itself before the step."""
+    place = invariant.places[path]
+    own = Source(place, invariant.before[place].dtype)
+    lost = _loser(invariant.params[path], own, wanted)
+    name = path_text(path)
+    if lost is None:
+        return Explanation(name, "is replaced by something else")
+    walk = _Walk(invariant, place)
+    others = [each for each in _operands(lost) if each.same.get(own, 0) < wanted]
+    bad = walk.worst(others)
+    if bad is None:
+        what = "is computed with, and rounds or changes the sign of its zeros"
+        return Explanation(name, what, walk.text(lost), where(lost))
+    cause = walk.cause(bad)
+    if cause is None:  # an input itself
+        return Explanation(
+            name, f"is moved by {walk.name(bad)}", walk.text(lost), where(lost)
+        )
+    return Explanation(name, walk.what(cause), walk.text(cause), where(cause))
+
+
+def explain_state(invariant: Invariant, path: Path) -> Explanation:
+    """Say which equation makes the optimizer's state of a frozen leaf other than zero."""
+    walk = _Walk(invariant, None)
+    cause = walk.cause(invariant.opt_state[path])
+    name = path_text(tuple(each for each in path if not each.startswith("frostproof_")))
+    if cause is None:
+        return Explanation(name, "is not zero from the start")
+    return Explanation(name, walk.what(cause), walk.text(cause), where(cause))
+
+
+def explain_leak(invariant: Invariant, path: Path) -> Explanation:
+    """Say which equation brings the gradient of a frozen leaf into a trainable one."""
+    leaked = invariant.leaks(path)
+    value, came = invariant.params[path], ""
+    walk = _Walk(invariant, None)
+    last = value
+    seen: set[int] = set()
+    while value.origin is not None and id(value) not in seen:
+        seen.add(id(value))
+        if value.origin.primitive == gradient_p.name:
+            came = str(value.origin.params["leaf"])
+            break
+        reading = [each for each in value.origin.operands if each.reads & leaked]
+        if not reading:
+            break
+        # Where what reads it meets what does not, the last time on the way back to the gradient.
+        if len(reading) < len(value.origin.operands):
+            last = value
+        value = reading[0]
+    came = came or next(
+        (name for name, bit in invariant.gradients.items() if bit & leaked), "a frozen leaf"
+    )
+    what = f"is updated by a number that depends on the gradient of {came}"
+    return Explanation(path_text(path), what, walk.text(last), where(last))
+
+
+def _operands(value: Value) -> list[Value]:
+    return list(value.origin.operands) if value.origin is not None else []
+
+
+def _loser(value: Value, own: Source, wanted: Level) -> Value | None:
+    """Return the value whose equation has an operand that equals the leaf, but does not itself."""
+    seen: set[int] = set()
+    bit = 1 << own.number
+    while value.origin is not None and id(value) not in seen:
+        seen.add(id(value))
+        operands = _operands(value)
+        if any(each.same.get(own, 0) >= wanted for each in operands):
+            inside = [each for each in operands if each.same.get(own, 0) < wanted]
+            chosen = value.origin.primitive in ("select_n", "cond", "scan", "while")
+            deeper = [each for each in inside if each.reads & bit and each.origin is not None]
+            if not (chosen and deeper):
+                return value
+            value = deeper[-1]
+            continue
+        reading = [each for each in operands if each.reads & bit]
+        if not reading:
+            return None
+        value = reading[0]
+    return None
+
+
+class _Walk:
+    """The way back from a number that should be zero to the equation that made it something else."""
+
+    def __init__(self, invariant: Invariant, place: int | None) -> None:
+        self._invariant = invariant
+        self._bit = 0 if place is None else 1 << place
+        self._inputs = {
+            next(iter(_own(each, number))): number for number, each in enumerate(invariant.before)
+        }
+
+    def worst(self, values: list[Value]) -> Value | None:
+        """Return the one to blame of the operands of an equation; None if all are zero."""
+        bad = [each for each in values if not each.is_zero and not each.is_constant]
+        own = [each for each in bad if each.reads & self._bit]
+        return (own or bad or [None])[0]  # type: ignore[list-item]
+
+    def cause(self, value: Value) -> Value | None:
+        """Return the value whose equation made something of zeros; None for an input."""
+        seen: set[int] = set()
+        found: Value | None = None
+        while id(value) not in seen:
+            seen.add(id(value))
+            if value.origin is None:
+                before = self._grown(value)
+                if before is None:
+                    return found
+                value = before
+                continue
+            found = value
+            operands = value.origin.operands
+            if value.origin.primitive in ("mul", "div") and any(each.is_zero for each in operands):
+                return found
+            if value.origin.primitive == gradient_p.name:
+                return found
+            cases = operands[1:] if value.origin.primitive == "select_n" else operands
+            bad = self.worst(list(cases))
+            if bad is None:
+                return found
+            value = bad
+        return found
+
+    def _grown(self, value: Value) -> Value | None:
+        """Return what a leaf of the state becomes in a step, if it is zero at first."""
+        number = self.number(value)
+        if number is None or number >= len(self._invariant.before):
+            return None
+        if not self._invariant.program.initial[number].is_zero:
+            return None
+        return self._invariant.after[number]
+
+    def number(self, value: Value) -> int | None:
+        """Return the number of the input that a value is."""
+        return next(
+            (source.number for source, level in value.same.items() if level is Level.BITS), None
+        )
+
+    def name(self, value: Value) -> str:
+        """Name a value: a number, an input, or its dtype and shape."""
+        if value.is_constant and value.range is not None:
+            return f"{value.range.constant:.6g}"
+        shape = f"{getattr(value.dtype, 'name', value.dtype)}{list(value.shape)}".replace(" ", "")
+        number = self.number(value)
+        names = self._invariant.program.inputs
+        if number is not None and 0 <= number < len(names):
+            return f"{_plain(names[number])}:{shape}"
+        if value.is_zero:
+            return f"0:{shape}"
+        return shape
+
+    def text(self, value: Value) -> str:
+        """Show the equation that made a value, with names for its operands."""
+        if value.origin is None:
+            return ""
+        if value.origin.primitive == gradient_p.name:
+            return f"the gradient of {value.origin.params['leaf']}"
+        return " ".join([value.origin.primitive, *map(self.name, value.origin.operands)])
+
+    def what(self, cause: Value) -> str:
+        """Say in words what an equation does to a leaf that should stay."""
+        assert cause.origin is not None, "the cause is an equation"
+        operands = cause.origin.operands
+        primitive = cause.origin.primitive
+        if primitive == gradient_p.name:
+            return "is moved by its own gradient"
+        if primitive == "mul" and any(each.is_zero for each in operands):
+            return "is moved where 0 · x is NaN, since x may be infinite or NaN"
+        if primitive == "div" and any(each.is_zero for each in operands):
+            return "is moved where 0 / x is NaN, since x may be zero or NaN"
+        if primitive.startswith("random"):
+            return "is moved by noise"
+        if any(self.number(each) is not None and each.reads & self._bit for each in operands):
+            return "is moved by its own value, as a decay does"
+        states = [
+            name
+            for each in operands
+            if (number := self.number(each)) is not None
+            and 0 <= number < len(names := self._invariant.program.state)
+            and (name := names[number])
+        ]
+        if states:
+            return f"is moved by {_plain(states[0])}, which is not zero"
+        return "is moved by what is not zero"
+
+
+def _own(value: Value, number: int) -> Iterator[Source]:
+    yield Source(number, value.dtype)
+
+
+def _plain(name: str) -> str:
+    """Leave out what only the prover put around the optimizer."""
+    return "/".join(each for each in name.split("/") if not each.startswith("frostproof_rate"))
+
+
+# Where it was written
+
+_JAX = str(File(jax.__file__).parent)
+_HERE = str(File(__file__).parent)
+
+
+def where(value: Value) -> str:
+    """Return file, line and function of what made an equation, the innermost outside of JAX."""
+    equation = value.origin.equation if value.origin is not None else None
+    traceback = getattr(getattr(equation, "source_info", None), "traceback", None)
+    frames: list[Any] = list(traceback.frames) if traceback is not None else []
+    for frame in frames:
+        if not frame.file_name.startswith((_JAX, _HERE, "<")):
+            function = frame.function_name.replace(".<locals>", "")
+            return f"{_short(frame.file_name)}:{frame.line_num} {function}"
+    return ""
+
+
+def _short(file: str) -> str:
+    """Return a path from below `site-packages`, or from the current folder."""
+    _, found, inside = file.rpartition("site-packages/")
+    if found:
+        return inside
+    try:
+        return str(File(file).relative_to(File.cwd()))
+    except ValueError:
+        return file
