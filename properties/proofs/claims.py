@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
@@ -58,8 +58,10 @@ class Proofs:
 class Circumstances:
     """Under which rates a step is looked at, and whether gradients are taken for finite."""
 
-    positive_rate: bool
-    finite_gradients: bool
+    positive_rate: bool = False
+    finite_gradients: bool = False
+    #: Whether a training begins as `create` makes it, and not in whatever state.
+    created: bool = True
 
     @property
     def rates(self) -> Range:
@@ -70,7 +72,10 @@ class Circumstances:
 
 
 #: From the fewest assumptions to the most.
-ALL = tuple(Circumstances(rate, finite) for rate in (False, True) for finite in (False, True))
+ALL = (
+    Circumstances(created=False),
+    *(Circumstances(rate, finite) for rate in (False, True) for finite in (False, True)),
+)
 _WHATEVER_GRADIENTS = tuple(each for each in ALL if not each.finite_gradients)
 _WHATEVER_RATE = tuple(each for each in ALL if not each.positive_rate)
 
@@ -154,12 +159,13 @@ def settle_claims(program: Program, optimizer: Any, *, created: bool) -> Proofs:
 
     def under(circumstances: Circumstances) -> Invariant:
         if program.rate is None:  # one rate, whatever is assumed of it
-            circumstances = Circumstances(False, circumstances.finite_gradients)
+            circumstances = replace(circumstances, positive_rate=False)
         if circumstances not in known:
             known[circumstances] = hold(
                 program,
                 rates=circumstances.rates,
                 finite_gradients=circumstances.finite_gradients,
+                created=circumstances.created,
             )
         return known[circumstances]
 
@@ -213,6 +219,6 @@ def _assumptions(
     levels = [invariant.level(path) for path in invariant.program.frozen]
     if claim.exact and Level.SIGNED in levels:
         assumed.append(NO_FLUSH)
-    if created:
+    if created and circumstances.created:
         assumed.append(CREATED)
     return tuple(assumed)

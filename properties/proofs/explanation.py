@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, final
@@ -124,13 +123,16 @@ class _Walk:
     def __init__(self, invariant: Invariant, place: int | None) -> None:
         self._invariant = invariant
         self._bit = 0 if place is None else 1 << place
-        self._inputs = {
-            next(iter(_own(each, number))): number for number, each in enumerate(invariant.before)
-        }
+        # Any rate is meant: that it is not zero is nobody's fault.
+        self._rate = -1 if invariant.program.rate is None else invariant.program.rate
 
     def worst(self, values: list[Value]) -> Value | None:
         """Return the one to blame of the operands of an equation; None if all are zero."""
-        bad = [each for each in values if not each.is_zero and not each.is_constant]
+        bad = [
+            each
+            for each in values
+            if not (each.is_zero or each.is_constant or self.number(each) == self._rate)
+        ]
         own = [each for each in bad if each.reads & self._bit]
         return (own or bad or [None])[0]  # type: ignore[list-item]
 
@@ -162,7 +164,9 @@ class _Walk:
     def _grown(self, value: Value) -> Value | None:
         """Return what a leaf of the state becomes in a step, if it is zero at first."""
         number = self.number(value)
-        if number is None or number >= len(self._invariant.before):
+        if number is None or not 0 <= number < len(self._invariant.before):
+            return None
+        if number in self._invariant.places.values():  # any weights are meant, too
             return None
         if not self._invariant.program.initial[number].is_zero:
             return None
@@ -222,13 +226,12 @@ class _Walk:
         return "is moved by what is not zero"
 
 
-def _own(value: Value, number: int) -> Iterator[Source]:
-    yield Source(number, value.dtype)
-
-
 def _plain(name: str) -> str:
-    """Leave out what only the prover put around the optimizer."""
-    return "/".join(each for each in name.split("/") if not each.startswith("frostproof_rate"))
+    """Leave out what only the prover put around the optimizer, and around the parameters."""
+    own = [each for each in name.split("/") if each != "frostproof_rated"]
+    if own[-1] == "frostproof_rate":
+        return "the learning rate"
+    return "/".join(own)
 
 
 # Where it was written

@@ -58,12 +58,17 @@ class Invariant:
 
 
 def hold(
-    program: Program, *, rates: Range | None = None, finite_gradients: bool = False
+    program: Program,
+    *,
+    rates: Range | None = None,
+    finite_gradients: bool = False,
+    created: bool = True,
 ) -> Invariant:
     """Return what holds before every step, and what comes of it.
 
     `rates` are the learning rates that are meant, where the program keeps its rate open;
-    `finite_gradients` are assumed to be handed to the optimizer.
+    `finite_gradients` are assumed to be handed to the optimizer; unless the training begins as it
+    was `created`, its state may be anything.
     """
     count = len(program.inputs)
     gradients = {path_text(path): 1 << (count + n) for n, path in enumerate(program.params)}
@@ -75,7 +80,7 @@ def hold(
     given = _given(program)
     places = _places(program, interpreter, given)
     entry = [
-        anything(each.shape, each.dtype) if place in places.values() else each
+        anything(each.shape, each.dtype) if place in places.values() or not created else each
         for place, each in enumerate(program.initial)
     ]
     if program.rate is not None and rates is not None:
