@@ -9,7 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
-from ...reference.paths import Path
+from ...reference.pytrees.paths import Path
 from .domain import Level, Range
 from .explanation import Explanation, explain_leak, explain_moved, explain_state
 from .induction import Invariant, hold
@@ -22,6 +22,8 @@ FINITE_RATE = "the learning rate is finite"
 POSITIVE_RATE = "the learning rate is positive"
 FINITE_GRADIENTS = "the gradients that the optimizer is given are finite"
 NO_FLUSH = "arithmetic keeps subnormals and the payloads of NaN as they are"
+#: Of everything: Python code that looks at a clock or counts its calls does not show in a jaxpr.
+PURE = "a step does what it did when it was traced"
 #: Of a trainer, whose `create` is run and not traced.
 CREATED = "what `create` makes alike of two seeds it makes alike of all"
 
@@ -35,7 +37,7 @@ class Proof:
     assumptions: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.law}: proved" + "".join(f", if {each}" for each in self.assumptions)
+        return f"{self.law}: proved, if " + "; ".join(self.assumptions)
 
 
 @final
@@ -209,7 +211,7 @@ def _settle(
 def _assumptions(
     claim: Claim, circumstances: Circumstances, invariant: Invariant, created: bool
 ) -> tuple[str, ...]:
-    assumed = []
+    assumed = [PURE]
     if invariant.program.rate is not None:
         assumed.append(FINITE_RATE)
         if circumstances.positive_rate:

@@ -35,7 +35,12 @@ def evaluate(
 
 
 def made(
-    shape: tuple[int, ...], dtype: Any, bounds: Range | None, same: Same, reads: Inputs, origin: Origin
+    shape: tuple[int, ...],
+    dtype: Any,
+    bounds: Range | None,
+    same: Same,
+    reads: Inputs,
+    origin: Origin,
 ) -> Value:
     """Return a value; what is one number, or the bits of an input, depends on nothing else."""
     if bounds is not None and bounds.constant is not None:

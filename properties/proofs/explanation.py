@@ -8,7 +8,7 @@ from typing import Any, final
 
 import jax
 
-from ...reference.paths import Path, path_text
+from ...reference.pytrees.paths import Path, path_text
 from .domain import Level, Source, Value
 from .induction import Invariant
 from .marks import gradient_p
@@ -49,9 +49,7 @@ def explain_moved(invariant: Invariant, path: Path, wanted: Level) -> Explanatio
         return Explanation(name, what, walk.text(lost), where(lost))
     cause = walk.cause(bad)
     if cause is None:  # an input itself
-        return Explanation(
-            name, f"is moved by {walk.name(bad)}", walk.text(lost), where(lost)
-        )
+        return Explanation(name, f"is moved by {walk.name(bad)}", walk.text(lost), where(lost))
     return Explanation(name, walk.what(cause), walk.text(cause), where(cause))
 
 

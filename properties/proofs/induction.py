@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
-from ...reference.paths import Path, path_text
+from ...reference.pytrees.paths import Path, path_text
 from .domain import NOTHING, Inputs, Level, Range, Same, Source, Value, anything
 from .interpreter import Interpreter
 from .loops import alike, join
@@ -142,8 +142,7 @@ def _places(
 ) -> Mapping[Path, int]:
     """Return where in the state each parameter is kept; raises `NotTraced` for one that is not."""
     unknown = [
-        named(place, anything(each.shape, each.dtype))
-        for place, each in enumerate(program.initial)
+        named(place, anything(each.shape, each.dtype)) for place, each in enumerate(program.initial)
     ]
     outputs = interpreter.run(program.step, [*unknown, *given])
     places = {}
@@ -167,9 +166,7 @@ def _carried(after: Sequence[Value], kept: Inputs) -> list[Value]:
     leaves at the same time, and of gradients, still makes sense.
     """
     return [
-        replace(
-            value, same=_still(place, value.same, after), reads=value.reads & kept, origin=None
-        )
+        replace(value, same=_still(place, value.same, after), reads=value.reads & kept, origin=None)
         for place, value in enumerate(after)
     ]
 

@@ -54,6 +54,4 @@ def _joined(before: Value, after: Value, widening: bool) -> Range | None:
 
 def alike(first: Value, second: Value) -> bool:
     """Tell whether the same is known of two values."""
-    return (
-        first.range == second.range and first.same == second.same and first.reads == second.reads
-    )
+    return first.range == second.range and first.same == second.same and first.reads == second.reads

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from jax.extend.core import ClosedJaxpr
 
-from ...reference.paths import Path
+from ...reference.pytrees.paths import Path
 from .domain import Value
 
 

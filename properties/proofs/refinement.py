@@ -27,9 +27,7 @@ from .rules.table import RULES
 
 #: What takes each element of its output from the elements in the same place.
 _ELEMENTWISE = frozenset(
-    "add sub mul div neg square integer_pow abs sign max min eq ne lt le gt ge is_finite and or not "
-    "sqrt rsqrt pow exp exp2 expm1 log log1p tanh logistic erf sin cos floor ceil select_n "
-    "convert_element_type copy".split()
+    ["add", "sub", "mul", "div", "neg", "square", "integer_pow", "abs", "sign", "max", "min", "eq", "ne", "lt", "le", "gt", "ge", "is_finite", "and", "or", "not", "sqrt", "rsqrt", "pow", "exp", "exp2", "expm1", "log", "log1p", "tanh", "logistic", "erf", "sin", "cos", "floor", "ceil", "select_n", "convert_element_type", "copy"]
 )
 #: Steps that are looked at again; what is further away stays as it was.
 _MOST_STEPS = 200
@@ -119,9 +117,7 @@ class _Again:
         again = value
         if any(new is not old for new, old in zip(operands, origin.operands, strict=True)):
             if origin.primitive == "select_n":
-                again = choose(
-                    operands[0], operands[1:], value.shape, value.dtype, origin.equation
-                )
+                again = choose(operands[0], operands[1:], value.shape, value.dtype, origin.equation)
             else:
                 output = [(value.shape, value.dtype)]
                 again = evaluate(
@@ -154,14 +150,14 @@ def _collect(predicate: Value, holds: bool, facts: Facts, depth: int) -> None:
                     _collect(each, holds, facts, depth - 1)
         case "not", _:
             _collect(origin.operands[0], not holds, facts, depth - 1)
-        case ("convert_element_type" | "broadcast_in_dim" | "squeeze" | "reshape" | "copy"), _:
+        case (("convert_element_type" | "broadcast_in_dim" | "squeeze" | "reshape" | "copy"), _):
             inner = origin.operands[0]
             if inner.dtype.kind == "b" and inner.shape in ((), predicate.shape):
                 _collect(inner, holds, facts, depth - 1)
         case "is_finite", True:
             (x,) = origin.operands
             _note(facts, x, _finite(x))
-        case (("lt" | "le" | "gt" | "ge" | "eq" | "ne") as relation), _:
+        case ((("lt" | "le" | "gt" | "ge" | "eq" | "ne") as relation), _):
             x, y = origin.operands
             _compare(facts, relation, x, y, holds)
             _compare(facts, _MIRRORED[relation], y, x, holds)
@@ -233,4 +229,3 @@ def _compare(facts: Facts, relation: str, x: Value, y: Value, holds: bool) -> No
 
 def _without(number: Number, low: Number, high: Number) -> tuple[Number, Number]:
     return (low + 1 if low == number else low), (high - 1 if high == number else high)
-

@@ -15,13 +15,13 @@ import numpy as np
 import optax
 from flax import nnx
 
-from ...reference.ended import error_text, let_through
-from ...reference.linen_trainer import LinenTrainer
-from ...reference.nnx_trainer import NnxTrainer
-from ...reference.optax_freeze import OptaxFreeze
-from ...reference.paths import Path, named_leaves, normalise, path_text, select
-from ...reference.training_problem import Batch
-from ...reference.tree_problem import TreeProblem
+from ...reference.problems.training_problem import Batch
+from ...reference.problems.wrapper_problem import TreeProblem
+from ...reference.pytrees.paths import Path, named_leaves, normalise, path_text, select
+from ...reference.subjects.linen_trainer import LinenTrainer
+from ...reference.subjects.nnx_trainer import NnxTrainer
+from ...reference.subjects.optax_wrapper import OptaxFreeze
+from ...reference.subjects.user_errors import error_text, let_through
 from .domain import Same, Source, Value, anything, constant
 from .induction import named
 from .interpreter import Interpreter, NotInterpreted
@@ -248,7 +248,9 @@ def _attempt(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, jax.errors.TracerArrayConversionError | jax.errors.ConcretizationTypeError):
+    if isinstance(
+        error, jax.errors.TracerArrayConversionError | jax.errors.ConcretizationTypeError
+    ):
         return f"it looks at numbers that are not there while it is traced ({type(error).__name__})"
     return f"it raised while it was traced: {error_text(error).splitlines()[0]}"
 

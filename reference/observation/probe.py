@@ -58,7 +58,7 @@ def probe(trainer: Any) -> Probe:
         return Probe(trainer.declared)
     found = set(trainer.declared)
     # The plainest size that is drawn: what it compiles serves the first examples.
-    problem = TrainingProblem(0, _STILL, 2, 3, 0, batches=_sample(trainer))
+    problem = TrainingProblem(0, _STILL, 2, 3, 0, batches=simplest_batches(trainer))
     before = calls()
     try:
         training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
@@ -166,7 +166,7 @@ def _holds_copies(training: Training) -> bool:
     return any(carried[weight] > count for weight, count in weights.items())
 
 
-def _sample(trainer: Trainer) -> tuple[Drawn, ...] | None:
+def simplest_batches(trainer: Trainer) -> tuple[Drawn, ...] | None:
     """Draw the simplest batch of a user's strategy."""
     if trainer.batches is None:
         return None

@@ -208,8 +208,8 @@ def _round(name: str) -> Callable[[Any], Any]:
 
 
 _UNARY: Sequence[tuple[str, Callable[[Any], Any]]] = (
-    *((name, _round(name)) for name in "neg abs sign square sqrt rsqrt exp exp2 expm1".split()),
-    *((name, _round(name)) for name in "log log1p tanh logistic erf sin cos floor ceil".split()),
+    *((name, _round(name)) for name in ["neg", "abs", "sign", "square", "sqrt", "rsqrt", "exp", "exp2", "expm1"]),
+    *((name, _round(name)) for name in ["log", "log1p", "tanh", "logistic", "erf", "sin", "cos", "floor", "ceil"]),
     ("integer_pow 1", lambda x: lax.integer_pow(x, 1)),
     ("integer_pow 2", lambda x: lax.integer_pow(x, 2)),
     ("integer_pow 3", lambda x: lax.integer_pow(x, 3)),
@@ -327,9 +327,7 @@ def _constant(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
     number = (0, 1, -0.0, 0.5, 2, 1e-8, 0.999)[choose(7)]
     array = np.asarray(number).astype(dtype)
     shape = (SIZE,) if choose(2) else ()
-    _add(
-        drawn, kinds, lambda known: jnp.full(shape, array), (shape, dtype), f"{number} of {dtype}"
-    )
+    _add(drawn, kinds, lambda known: jnp.full(shape, array), (shape, dtype), f"{number} of {dtype}")
 
 
 def _movement(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
@@ -416,9 +414,7 @@ def _body(choose: Choose, kinds: Kinds, depth: int, results: Kinds) -> tuple[Dra
 
 def _results(inner: Drawn, places: Sequence[int], results: Kinds, known: list[Any]) -> list[Any]:
     everything = [*known, *inner(*known)]
-    return [
-        _like(everything[place], *kind) for place, kind in zip(places, results, strict=True)
-    ]
+    return [_like(everything[place], *kind) for place, kind in zip(places, results, strict=True)]
 
 
 def _said(inner: Drawn, places: Sequence[int]) -> str:
@@ -435,8 +431,11 @@ def _branch(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
         return lax.cond(
             predicate,
             *(
-                partial(lambda known, inner, places: _results(inner, places, [result], known)[0],
-                        inner=inner, places=places)
+                partial(
+                    lambda known, inner, places: _results(inner, places, [result], known)[0],
+                    inner=inner,
+                    places=places,
+                )
                 for inner, places in (first, second)
             ),
             known,
@@ -468,7 +467,9 @@ def _scan(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
     carried, stacked = choose(len(kinds)), choose(len(kinds))
     result = kinds[carried]
     dtype = kinds[stacked][1]
-    scalars: Kinds = [(shape if n != stacked else (), kind) for n, (shape, kind) in enumerate(kinds)]
+    scalars: Kinds = [
+        (shape if n != stacked else (), kind) for n, (shape, kind) in enumerate(kinds)
+    ]
     inner, places = _body(choose, scalars, depth, [result, ((), dtype)])
     taken = bool(choose(2))
     if carried == stacked:

@@ -10,11 +10,10 @@ import ml_dtypes
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
+from frostproof.properties.meta.proofs.random_programs import Drawn
 from frostproof.properties.proofs.domain import Level, Range, Value
 from frostproof.properties.proofs.floats import is_float
 from frostproof.properties.proofs.interpreter import Interpreter
-
-from frostproof.properties.meta.proofs.random_programs import Drawn
 
 
 def unsound_claims(drawn: Sequence[Drawn], *, jitted: bool = True) -> Iterator[str]:
@@ -108,8 +107,9 @@ def _equal(output: np.ndarray, source: np.ndarray, level: Level) -> bool:
         return output.dtype == source.dtype and output.tobytes() == source.tobytes()
     if not is_float(source.dtype):
         return bool((output.astype(np.float64) == source.astype(np.float64)).all())
-    tiny = max(float(ml_dtypes.finfo(each.dtype).tiny) for each in (output, source)
-               if is_float(each.dtype))
+    tiny = max(
+        float(ml_dtypes.finfo(each.dtype).tiny) for each in (output, source) if is_float(each.dtype)
+    )
     a, b = output.astype(np.float64), source.astype(np.float64)
     nan = np.isnan(a) & np.isnan(b)
     subnormal = (np.abs(a) < tiny) & (np.abs(b) < tiny)

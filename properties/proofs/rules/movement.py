@@ -101,9 +101,7 @@ def kept_by_convert(call: Call) -> Same:
     operand = call.operands[0]
     if operand.shape != call.shape:
         return NOTHING
-    fitting = {
-        each: level for each, level in operand.same.items() if holds(call.dtype, each.dtype)
-    }
+    fitting = {each: level for each, level in operand.same.items() if holds(call.dtype, each.dtype)}
     unchanged = operand.dtype == call.dtype
     return cap(fitting, Level.BITS if unchanged else Level.SIGNED)
 

@@ -34,9 +34,7 @@ def _summed(call: Call, count: int) -> Range | None:
     low = a.low if a.low >= 0 else a.low * count * growth
     high = a.high if a.high <= 0 else a.high * count * growth
     overflows = low < known.lowest and high > known.highest
-    return outward(
-        call, low, high, nan=a.nan or overflows, minus_zero=a.minus_zero, plus_zero=True
-    )
+    return outward(call, low, high, nan=a.nan or overflows, minus_zero=a.minus_zero, plus_zero=True)
 
 
 def extreme(call: Call) -> Range | None:
@@ -73,7 +71,5 @@ def added_in_places(call: Call) -> Range | None:
     operand, _, updates = call.ranges
     if updates.is_zero:
         zeros = operand.minus_zero or operand.plus_zero
-        return ranged(
-            operand.low, operand.high, call.dtype, operand.nan, operand.minus_zero, zeros
-        )
+        return ranged(operand.low, operand.high, call.dtype, operand.nan, operand.minus_zero, zeros)
     return call.unknown
