@@ -115,6 +115,10 @@ def _loser(value: Value, own: Source, wanted: Level) -> Value | None:
     return None
 
 
+def _is_zero_or_nan(value: Value) -> bool:
+    return value.range is not None and value.range.low == value.range.high == 0
+
+
 class _Walk:
     """The way back from a number that should be zero to the equation that made it something else."""
 
@@ -122,17 +126,22 @@ class _Walk:
         self._invariant = invariant
         self._bit = 0 if place is None else 1 << place
         # Any rate is meant: that it is not zero is nobody's fault.
-        self._rate = -1 if invariant.program.rate is None else invariant.program.rate
+        self._rate = -1 if invariant.program.rate is None else 1 << invariant.program.rate
 
     def worst(self, values: list[Value]) -> Value | None:
         """Return the one to blame of the operands of an equation; None if all are zero."""
-        bad = [
-            each
-            for each in values
-            if not (each.is_zero or each.is_constant or self.number(each) == self._rate)
-        ]
-        own = [each for each in bad if each.reads & self._bit]
-        return (own or bad or [None])[0]  # type: ignore[list-item]
+        bad = [each for each in values if not (each.is_zero or each.is_constant)]
+
+        def blame(value: Value) -> tuple[bool, bool, bool]:
+            # Sooner what is not zero than what may be NaN, and sooner what the leaf itself is in.
+            # That a rate is not zero is nobody's fault.
+            return (
+                value.reads != self._rate,
+                not _is_zero_or_nan(value),
+                bool(value.reads & self._bit),
+            )
+
+        return max(bad, key=blame, default=None)
 
     def cause(self, value: Value) -> Value | None:
         """Return the value whose equation made something of zeros; None for an input."""
@@ -150,7 +159,7 @@ class _Walk:
             operands = value.origin.operands
             if value.origin.primitive in ("mul", "div") and any(each.is_zero for each in operands):
                 return found
-            if value.origin.primitive == gradient_p.name:
+            if value.origin.primitive == gradient_p.name and not _is_zero_or_nan(operands[0]):
                 return found
             cases = operands[1:] if value.origin.primitive == "select_n" else operands
             bad = self.worst(list(cases))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
@@ -55,6 +57,8 @@ class Interpreter:
         self._unnamed = unnamed
         #: Whether a gradient was handed to the optimizer at all.
         self.marked = False
+        #: The call of a helper of JAX's own that is being looked into.
+        self._site: JaxprEqn | None = None
         self._finite_gradients = finite_gradients
         self._tokens = itertools.count(-1, -1)
         self._control: dict[str, Callable[[JaxprEqn, Values], Values]] = {
@@ -93,13 +97,26 @@ class Interpreter:
         name = equation.primitive.name
         if name == "select_n":
             (output,) = _outputs(equation)
-            return [choose(operands[0], operands[1:], *output, equation)]
+            return [choose(operands[0], operands[1:], *output, self._site or equation)]
         if name in self._control:
             return self._control[name](equation, operands)
         inner = _called(equation)
         if inner is not None and len(_jaxpr(inner).invars) == len(operands):
+            return self._called_by(equation, inner, operands)
+        site = self._site or equation
+        return evaluate(name, equation.params, operands, _outputs(equation), site)
+
+    def _called_by(self, equation: JaxprEqn, inner: Any, operands: Values) -> Values:
+        """What JAX's own helpers compute, such as `where`, was written where they are called: they
+        are traced once, wherever that was, for all their calls.
+        """
+        outer = self._site
+        if outer is None and _is_of_jax(inner):
+            self._site = equation
+        try:
             return self._call(inner, operands)
-        return evaluate(name, equation.params, operands, _outputs(equation), equation)
+        finally:
+            self._site = outer
 
     def _call(self, inner: Any, operands: Sequence[Value]) -> Values:
         if isinstance(inner, ClosedJaxpr):
@@ -263,6 +280,15 @@ def _called(equation: JaxprEqn) -> Any:
 _CALLS = frozenset(
     ["jit", "pjit", "closed_call", "core_call", "core_closed_call", "remat", "remat2", "checkpoint", "custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr", "custom_lin"]
 )
+
+
+def _is_of_jax(inner: Any) -> bool:
+    """Tell whether a function that is called was written by JAX."""
+    written = getattr(_jaxpr(inner).debug_info, "func_filename", None) or ""
+    return str(written).startswith(_JAX)
+
+
+_JAX = str(Path(jax.__file__).parent)
 
 
 def _jaxpr(inner: Any) -> Any:

@@ -58,7 +58,7 @@ class Drawn:
         return "\n".join(self.words)
 
 
-def draw_program(choose: Choose, length: int = 6) -> Drawn:
+def draw_program(choose: Choose, length: int = 8) -> Drawn:
     """Draw inputs, and steps each of which takes what was there before it."""
     drawn = Drawn()
     kinds = []
