@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic  # by itself: a subject may replace `time.monotonic`
 from typing import Any
@@ -16,6 +16,7 @@ from hypothesis.errors import Flaky, Unsatisfiable
 
 from ...strategies.values import Shape, pool
 from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
+from ..proofs.provable import CHECKED, EXPLAINED, PROVABLE
 from ..scripts.script import script
 from .call_cache import CallCache
 from .coverage import absent, unmet
@@ -45,6 +46,8 @@ class Effort:
     #: Seconds for making a counterexample smaller; 0 leaves the first as it is.
     shrinking: float = SHRINKING_SECONDS
     database: ExampleDatabase | None = None
+    #: Ask the prover first: a law that it shows for all inputs is drawn only a little.
+    proofs: bool = False
     #: Told the problems of an example before it runs: a process may die of them.
     begins: Callable[[tuple[Any, ...]], None] = lambda problems: None
     #: Told a failure as it is found: the process may die while it is made smaller.
@@ -144,6 +147,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         tally.times.append(monotonic())
         effort.progress(tally.seen)
 
+    proof = _proof(law, subject) if effort.proofs else None
     strategy = law.draws(subject, effort.shapes)
     quietly = hypothesis.settings(
         database=effort.database and NamespacedDatabase(effort.database, f"{target}::{law.id}"),
@@ -156,6 +160,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     )
     try:
         most = law.examples(effort.max_examples)
+        most = most if proof is None else min(most, CHECKED)
         for number, start in enumerate(range(0, most, ROUND)):
             examples = min(ROUND, most - start)
             given = hypothesis.seed(f"{effort.seed}/{number}")(hypothesis.given(strategy)(example))
@@ -180,8 +185,33 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
             verdict = _refuted(law, subject, never, tally, target)
         else:
             verdict = _unrefuted(law, tally, effort, cut=tally.seen < most and out_of_time())
-    seconds = monotonic() - started
-    return Verdict(**{**vars(verdict), "seconds": round(seconds, 3)})
+    if proof is not None and verdict.outcome in ("held", "vacuous"):
+        verdict = replace(verdict, outcome="proved", reason=proof.sentence)
+    if effort.proofs and verdict.counterexample is not None:
+        _explain(law, subject, verdict)
+    return replace(verdict, seconds=round(monotonic() - started, 3))
+
+
+def _proof(law: Law, subject: Any) -> Any:
+    """Return the proof that a law holds for all inputs of a subject, if there is one."""
+    if law.id not in PROVABLE:
+        return None
+    from ..proofs.judging import proved_laws  # here: a law book is read without JAX
+
+    return proved_laws(subject).get(law.id)
+
+
+def _explain(law: Law, subject: Any, verdict: Verdict) -> None:
+    """Add to a counterexample the equation of the program that is to blame, if one is found."""
+    assert verdict.counterexample is not None, "only what was refuted is explained"
+    if law.id not in EXPLAINED or not verdict.counterexample.problems:
+        return
+    from ..proofs.judging import explanation_of
+
+    problem = subject.read_problem(verdict.counterexample.problems[0])
+    equation = explanation_of(law.id, subject, problem.optimizer)
+    if equation is not None:
+        verdict.counterexample.facts["equation"] = equation
 
 
 def examine(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Outcome = Literal["held", "refuted", "vacuous", "not-run", "error"]
+Outcome = Literal["held", "proved", "refuted", "vacuous", "not-run", "error"]
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class RunSettings:
     timeout: float
     rotation: int
     database: str | None
+    #: Whether the prover is asked before a law is sampled.
+    proofs: bool = True
 
     @classmethod
     def of(
@@ -38,6 +40,7 @@ class RunSettings:
         seed: int | None = None,
         timeout: float = TIMEOUT,
         profile: Profile | None = None,
+        proofs: bool = True,
     ) -> RunSettings:
         """Fill in what the profile says, and draw the seed where nothing fixes it.
 
@@ -57,7 +60,14 @@ class RunSettings:
         # A night that draws its own seed also turns the pool of shapes by it.
         rotation = drawn if profile.name == "nightly" else 0
         return cls(
-            profile.name, examples, for_references, drawn, timeout, rotation, profile.database
+            profile.name,
+            examples,
+            for_references,
+            drawn,
+            timeout,
+            rotation,
+            profile.database,
+            proofs,
         )
 
     def drawn_from(self, seed: int) -> RunSettings:
@@ -85,4 +95,5 @@ class RunSettings:
             begins=begins,
             fails=fails,
             progress=progress,
+            proofs=self.proofs,
         )

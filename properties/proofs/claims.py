@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
@@ -14,6 +14,7 @@ from .domain import Level, Range
 from .explanation import Explanation, explain_leak, explain_moved, explain_state
 from .induction import Invariant, hold
 from .interpreter import NotInterpreted
+from .marks import ANY_OPTIMIZER
 from .program import NotTraced, Program
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -36,8 +37,17 @@ class Proof:
     law: str
     assumptions: tuple[str, ...]
 
+    def and_also(self, other: Proof) -> Proof:
+        """Return the proof that holds where both do."""
+        return Proof(self.law, tuple(dict.fromkeys(self.assumptions + other.assumptions)))
+
+    @property
+    def sentence(self) -> str:
+        """What the proof is of, and what it rests on."""
+        return f"for every input, if {'; '.join(self.assumptions)}"
+
     def __str__(self) -> str:
-        return f"{self.law}: proved, if " + "; ".join(self.assumptions)
+        return f"{self.law}: proved {self.sentence}"
 
 
 @final
@@ -152,8 +162,10 @@ CLAIMS = (
 )
 
 
-def settle_claims(program: Program, optimizer: Any, *, created: bool) -> Proofs:
-    """Try every claim on a traced program, from the fewest assumptions to the most.
+def settle_claims(
+    program: Program, optimizer: Any, laws: Collection[str], *, created: bool
+) -> Proofs:
+    """Try the claims of some laws on a traced program, from the fewest assumptions to the most.
 
     `created` says that the program's first state was made by running it.
     """
@@ -175,7 +187,9 @@ def settle_claims(program: Program, optimizer: Any, *, created: bool) -> Proofs:
     unproved: dict[str, Explanation] = {}
     try:
         for claim in CLAIMS:
-            outcome = _settle(claim, program, under, created)
+            if claim.law not in laws:
+                continue
+            outcome = _settle(claim, program, under, created, optimizer is ANY_OPTIMIZER)
             if isinstance(outcome, Proof):
                 proved[claim.law] = outcome
             else:
@@ -190,10 +204,11 @@ def _settle(
     program: Program,
     under: Callable[[Circumstances], Invariant],
     created: bool,
+    whatever: bool,
 ) -> Proof | Explanation:
     if not program.frozen:
         return Explanation("nothing", "is frozen")
-    if claim.law == "frozen-any-learning-rate" and program.rate is None:
+    if claim.law == "frozen-any-learning-rate" and program.rate is None and not whatever:
         return Explanation("the learning rate", "is written into the program")
     fault: Fault | None = None
     for circumstances in claim.circumstances:

@@ -40,6 +40,45 @@ def mark(gradients: Any) -> Any:
     return jax.tree_util.tree_map_with_path(marked, gradients)
 
 
+#: An array of which nothing is known, except that it depends on the operands.
+anything_p = Primitive("frostproof_anything")
+
+
+@anything_p.def_abstract_eval
+def _like(like: Any, *others: Any) -> Any:
+    del others
+    return like
+
+
+class _AnyOptimizer:
+    """Stands for every optimizer that answers in the form of the gradients which it is given."""
+
+    transformation = optax.GradientTransformation(
+        init=lambda params: jax.tree.map(jax.numpy.zeros_like, params),
+        update=lambda gradients, state, params=None: _anything(gradients, state, params),
+    )
+
+    def __str__(self) -> str:
+        return "any optimizer"
+
+
+ANY_OPTIMIZER = _AnyOptimizer()
+
+
+def _anything(gradients: Any, state: Any, params: Any) -> tuple[Any, Any]:
+    """Return updates and a state that may be anything made of all that the optimizer is given."""
+    leaves = [leaf for leaf in jax.tree.leaves((gradients, state, params)) if _is_array(leaf)]
+
+    def any_like(leaf: Any) -> Any:
+        return anything_p.bind(leaf, *leaves) if _is_array(leaf) else leaf
+
+    return jax.tree.map(any_like, gradients), jax.tree.map(any_like, state)
+
+
+def _is_array(leaf: Any) -> bool:
+    return hasattr(leaf, "dtype")
+
+
 class RatedState(NamedTuple):
     """The state of an optimizer whose learning rate is one of the inputs."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from ...reference.correct.trainers.reference_trainer import ReferenceTrainer
@@ -19,27 +19,25 @@ from ...reference.subjects.linen_trainer import LinenTrainer
 from ...reference.subjects.nnx_trainer import NnxTrainer
 from ...reference.subjects.optax_wrapper import OptaxFreeze
 from ...reference.subjects.signatures import UnusableSubject
-from .claims import CLAIMS, Proof, Proofs, settle_claims
+from .claims import Proof, Proofs, settle_claims
 from .explanation import Explanation
-from .marks import has_rate
+from .marks import ANY_OPTIMIZER, has_rate
 from .program import NotTraced, Program
+from .provable import PROVABLE
 from .tracing import trace_trainer, trace_wrapper
 
 _ROWS, _FEATURES = 4, 3
 #: Trees whose leaves are all float32, as the laws draw them.
 _TREES = tuple(name for name in TREES if name not in ("bfloat16", "float16"))
-#: What laws about other optimizers than the promised ones leave out of those.
-_ELIGIBLE: Mapping[str, Callable[[Facts], bool]] = {
-    "frozen-under-overflow": lambda facts: not (facts.couples_leaves or facts.spreads_nan),
-}
 
 
-def prove(subject: Any, under: Any, *, place: int = 0) -> Proofs:
+def prove(subject: Any, under: Any, laws: Collection[str] = PROVABLE, *, place: int = 0) -> Proofs:
     """Prove what can be proved of a subject under one optimizer.
 
     Args:
         subject: an `OptaxFreeze`, a `LinenTrainer`, an `NnxTrainer` or a reference trainer.
-        under: a row of the catalogue, or what stands for another optimizer.
+        under: a row of the catalogue, or `ANY_OPTIMIZER`.
+        laws: those to prove.
         place: which tree and mask, or which architecture, a subject that takes any is traced on.
 
     Returns:
@@ -57,7 +55,8 @@ def prove(subject: Any, under: Any, *, place: int = 0) -> Proofs:
             program = _traced(subject, under, place, False)
     except NotTraced as reason:
         return Proofs(str(under), not_traced=str(reason))
-    return settle_claims(program, under, created=not isinstance(subject, OptaxFreeze))
+    created = not isinstance(subject, OptaxFreeze)
+    return settle_claims(program, under, laws, created=created)
 
 
 def _traced(subject: Any, under: Any, place: int, open_rate: bool) -> Program:
@@ -123,64 +122,107 @@ class Standing:
 
 
 def prove_promised(subject: Any) -> Standing:
-    """Prove the laws of a subject under all optimizers under which it promises to freeze."""
+    """Prove the laws of a subject under all optimizers under which it promises to freeze.
+
+    First for any optimizer at once, of which nothing is known: most techniques need to know none.
+    What does is proved for one optimizer of the promise after the other.
+    """
+    if subject.kind not in ("optax", "trainer"):
+        return Standing(not_traced="it is an exercise, whose step is not apart from its set-up")
     try:
-        each_proved = list(_every_program(subject))
-    except NotTraced as reason:
+        own = Capability.OPTIMIZER not in probe(subject).capabilities
+    except UnusableSubject as reason:
         return Standing(not_traced=str(reason))
-    for facts, proofs in each_proved:
-        del facts
-        if proofs.not_traced:
-            return Standing(not_traced=f"under {proofs.optimizer}: {proofs.not_traced}")
+    general = Standing() if own else _under_any_optimizer(subject)
+    left = [law for law in PROVABLE if law not in general.proved]
+    if not left:
+        return general
+    try:
+        chosen = [OWN] if own else promised(subject)
+    except NotTraced as reason:
+        here = "its optimizers", Explanation("nothing", f"was tried: {reason}")
+        return replace(general, unproved=dict.fromkeys(left, here))
+    special = _under_each(subject, chosen, left)
+    if special.not_traced:
+        return special
+    proved = {**general.proved, **special.proved}
+    return Standing(
+        {law: proved[law] for law in PROVABLE if law in proved},
+        special.unproved,
+        programs=general.programs + special.programs,
+    )
+
+
+def _under_any_optimizer(subject: Any) -> Standing:
+    proved: dict[str, Proof] = {}
+    for place in range(_places(subject)):
+        laws = proved if place else PROVABLE
+        here = prove(subject, ANY_OPTIMIZER, laws, place=place).proved
+        if place:
+            here = {law: proved[law].and_also(here[law]) for law in proved if law in here}
+        proved = dict(here)
+        if not proved:
+            break
+    return Standing(proved, programs=place + 1)
+
+
+def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> Standing:
     proved: dict[str, Proof] = {}
     unproved: dict[str, tuple[str, Explanation]] = {}
-    for claim in CLAIMS:
-        eligible = _ELIGIBLE.get(claim.law, lambda facts: True)
-        tried = [proofs for facts, proofs in each_proved if eligible(facts)]
-        failed = [each for each in tried if claim.law not in each.proved]
-        if failed:
-            unproved[claim.law] = failed[0].optimizer, failed[0].unproved[claim.law]
-        elif tried:
-            assumed = [a for each in tried for a in each.proved[claim.law].assumptions]
-            proved[claim.law] = Proof(claim.law, tuple(dict.fromkeys(assumed)))
-    return Standing(proved, unproved, programs=len(each_proved))
+    programs = 0
+    for place in range(max(len(chosen), _places(subject))):
+        # The plainest optimizer on everything else that the subject can take.
+        under = chosen[place] if place < len(chosen) else chosen[0]
+        left = [law for law in laws if law not in unproved and _is_about(law, under.facts)]
+        if not left:
+            continue
+        proofs = prove(subject, under, left, place=place)
+        programs += 1
+        if proofs.not_traced and place == 0:  # most likely under no other one either
+            return Standing(not_traced=proofs.not_traced)
+        for law in left:
+            if law in proofs.proved:
+                known = proved.get(law, proofs.proved[law])
+                proved[law] = known.and_also(proofs.proved[law])
+            else:
+                unproved[law] = proofs.optimizer, _in_the_way(proofs, law)
+    proved = {law: proof for law, proof in proved.items() if law not in unproved}
+    return Standing(proved, unproved, programs=programs)
 
 
-def _every_program(subject: Any) -> Iterator[tuple[Facts, Proofs]]:
-    """Prove under each optimizer; the plainest one on everything that the subject can take."""
-    chosen = promised(subject)
-    for place, each in enumerate(chosen):
-        proofs = prove(subject, each, place=place)
-        yield each.facts, proofs
-        if proofs.not_traced:
-            return
-    takes = len(_masks()) if isinstance(subject, OptaxFreeze) else 0
-    takes = len(PLAIN) if isinstance(subject, ReferenceTrainer) else takes
-    for place in range(len(chosen), takes):
-        yield chosen[0].facts, prove(subject, chosen[0], place=place)
+def _is_about(law: str, facts: Facts) -> bool:
+    """Tell whether a law is about an optimizer: that on overflow leaves out those that couple."""
+    return law != "frozen-under-overflow" or not (facts.couples_leaves or facts.spreads_nan)
 
 
-def promised(subject: Any) -> Sequence[Any]:
+def _in_the_way(proofs: Proofs, law: str) -> Explanation:
+    if proofs.not_traced:
+        return Explanation("a step", f"is not traced: {proofs.not_traced}")
+    return proofs.unproved[law]
+
+
+def _places(subject: Any) -> int:
+    """Return on how many trees and masks, or architectures, a subject is traced."""
+    if isinstance(subject, OptaxFreeze):
+        return len(_masks())
+    return len(PLAIN) if isinstance(subject, ReferenceTrainer) else 1
+
+
+def promised(subject: Any) -> Sequence[Optimizer]:
     """Return the optimizers under which a subject promises to freeze, each at one learning rate.
 
     Raises `NotTraced` where they are drawn by a strategy of the subject's own.
     """
-    if subject.kind not in ("optax", "trainer"):
-        raise NotTraced("it is an exercise, whose step cannot be had apart from its set-up")
-    try:
-        if Capability.OPTIMIZER not in probe(subject).capabilities:
-            return [OWN]
-    except UnusableSubject as reason:
-        raise NotTraced(str(reason)) from None
     chosen = subject.optimizers
     if isinstance(chosen, Optimizers):
         rows = _rows(chosen.names)
         return rows if chosen.behind is None else _around((chosen.behind,), rows)
+    common = [*_rows(COMMON), *_around(("clip_by_global_norm",), _rows(COMMON))]
     if chosen == "all":
         # As the laws draw: wrappers around optimizers of the common set.
         beyond = [name for name in CATALOGUE if name not in (*COMMON, *WRAPPERS)]
-        return [*_rows(COMMON), *_rows(beyond), *_around(WRAPPERS, _rows(COMMON))]
-    common = [*_rows(COMMON), *_around(("clip_by_global_norm",), _rows(COMMON))]
+        wrapped = [name for name in WRAPPERS if name != "clip_by_global_norm"]
+        return [*common, *_rows(beyond), *_around(wrapped, _rows(COMMON))]
     if chosen == "common":
         return common
     if callable(chosen) and not hasattr(chosen, "map"):

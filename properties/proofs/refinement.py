@@ -27,7 +27,47 @@ from .rules.table import RULES
 
 #: What takes each element of its output from the elements in the same place.
 _ELEMENTWISE = frozenset(
-    ["add", "sub", "mul", "div", "neg", "square", "integer_pow", "abs", "sign", "max", "min", "eq", "ne", "lt", "le", "gt", "ge", "is_finite", "and", "or", "not", "sqrt", "rsqrt", "pow", "exp", "exp2", "expm1", "log", "log1p", "tanh", "logistic", "erf", "sin", "cos", "floor", "ceil", "select_n", "convert_element_type", "copy"]
+    [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "neg",
+        "square",
+        "integer_pow",
+        "abs",
+        "sign",
+        "max",
+        "min",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "is_finite",
+        "and",
+        "or",
+        "not",
+        "sqrt",
+        "rsqrt",
+        "pow",
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log1p",
+        "tanh",
+        "logistic",
+        "erf",
+        "sin",
+        "cos",
+        "floor",
+        "ceil",
+        "select_n",
+        "convert_element_type",
+        "copy",
+    ]
 )
 #: Steps that are looked at again; what is further away stays as it was.
 _MOST_STEPS = 200

@@ -1,4 +1,4 @@
-"""Tracing: a step of a wrapper, a Linen trainer or an NNX trainer as a jaxpr, with its leaves found.
+"""Tracing: a step of a wrapper, a Linen or an NNX trainer as a jaxpr, with its leaves found.
 
 A program is run once or twice to create what it trains, and its step is traced once: what it does
 besides computing (printing, counting in an object of its own) is seen at that time only.
@@ -49,7 +49,7 @@ def trace_wrapper(subject: OptaxFreeze, problem: TreeProblem, *, open_rate: bool
 
     Raises `NotTraced` with the reason where that cannot be done.
     """
-    params, mask = jax.tree.map(jax.numpy.asarray, problem.params()), problem.mask()
+    params, (mask,) = jax.tree.map(jax.numpy.asarray, problem.params()), problem.masks()
 
     def frozen(rate: Any) -> Any:
         inner = watched(problem.optimizer, rate if open_rate else None, marked=False)
@@ -174,8 +174,9 @@ def _program(
     frozen: Callable[[Any], frozenset[Path]],
     shown: str,
 ) -> Program:
-    form = jax.tree.structure(carried.example)
     paths: list[tuple[Path, ...]] = []
+
+    later: list[Any] = []
 
     def seen(state: Any) -> tuple[list[Any], list[Any]]:
         params, opt_state = named_leaves(carried.params(state)), carried.opt_state(state)
@@ -186,12 +187,13 @@ def _program(
     def whole_step(state: Any, given: Any) -> Any:
         params_before, opt_state_before = seen(state)
         after = carried.step(state, given)
-        if jax.tree.structure(after) != form:
-            raise NotTraced("the state has another structure after a step")
+        later.append(jax.tree.structure(after))
         params, opt_state = seen(after)
         return jax.tree.leaves(after), params_before, params, opt_state_before, opt_state
 
     step, _ = _traced(whole_step, carried.example, given)
+    if later[0] != jax.tree.structure(carried.example):
+        _require_same_step(step, whole_step, later[0], given)
     if paths[0] != paths[2] or paths[1] != paths[3]:
         raise NotTraced("the parameters have other paths after a step")
     entries = jax.tree_util.tree_flatten_with_path(carried.example)[0]
@@ -212,6 +214,18 @@ def _program(
             [shown, *(shape_text(path_text(normalise(p)), np.asarray(leaf)) for p, leaf in inputs)]
         ),
     )
+
+
+def _require_same_step(step: Any, whole_step: Any, form: Any, given: Any) -> None:
+    """Raise `NotTraced` unless the step does the same with a state of the form that it made itself,
+    such as a list where there was a tuple.
+    """
+    leaves = [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in step.out_avals]
+    if form.num_leaves != len(step.in_avals) - len(jax.tree.leaves(given)):
+        raise NotTraced("the state has another structure after a step")
+    again, _ = _traced(whole_step, jax.tree.unflatten(form, leaves[: form.num_leaves]), given)
+    if str(again.jaxpr) != str(step.jaxpr):
+        raise NotTraced("the first step is another one than those after it")
 
 
 def _require_same_forms(step: Any, names: Sequence[str]) -> None:

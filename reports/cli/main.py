@@ -13,6 +13,7 @@ from typing import NoReturn
 from ...properties.processes.device import DEVICES
 from ...reference.subjects.targets import KINDS
 from ..diff.arguments import add_diff
+from .prove import add_prove
 
 UNJUDGED = 2
 
@@ -102,6 +103,9 @@ def _parser() -> Parser:
         "--show-script", action="store_true", help="print the scripts of counterexamples, too"
     )
     verify.add_argument("--device", choices=DEVICES, help="judge on this device of JAX")
+    verify.add_argument(
+        "--no-proofs", action="store_true", help="sample every law, also those that can be proved"
+    )
     verify.add_argument("--timeout", type=float, metavar="S", help="seconds per law")
     verify.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html and .json, and more"
@@ -111,6 +115,8 @@ def _parser() -> Parser:
     verify.add_argument(
         "--balance", type=Path, metavar="REPORT", help="even shards, by what an earlier run took"
     )
+
+    add_prove(commands)
 
     laws = commands.add_parser("laws", help="show the law book")
     laws.set_defaults(run=_laws)
@@ -171,6 +177,7 @@ def _verify(options: argparse.Namespace) -> int:
         "device": options.device,
     }
     settings = {"kind": options.kind, "report": options.report, "listener": terminal}
+    settings["proofs"] = not options.no_proofs
     settings |= {"laws": ("*",), "promise": ()} | project_settings(Path.cwd())
     settings |= {name: value for name, value in typed.items() if value not in (None, [])}
     # The references are many: where nothing is named, all processors judge them.

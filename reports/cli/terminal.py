@@ -19,7 +19,7 @@ from ..run.listener import Listener
 
 _STYLES = {
     "held": "green",
-    "proved": "green",
+    "proved": "bold green",
     "refuted": "bold red",
     "vacuous": "yellow",
     "error": "bold red",

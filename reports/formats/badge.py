@@ -11,7 +11,7 @@ from .wording import conclusion
 
 def badge(report: Report) -> str:
     """Return the answer that shields.io expects of an endpoint: label, message and colour."""
-    held = sum(row.verdict == "held" for row in report.rows)
+    held = sum(row.verdict in ("held", "proved") for row in report.rows)
     if report.exit_status == 0:
         message, colour = f"{held} laws held", "brightgreen"
     else:

@@ -66,8 +66,10 @@ def story(row: Row) -> list[tuple[str, str]]:
     cause = row.counterexample.get("cause")
     because = [("because", cause)] if cause else []
     usually = [("usually", BY_ID[row.law].meaning)] if row.law in BY_ID else []
+    equation = row.counterexample["facts"].get("equation")
+    by = [("by", equation)] if equation else []
     seen = ("seen", row.reason or "")
-    return [("law", row.counterexample["law"]), seen, *because, *usually, *problems]
+    return [("law", row.counterexample["law"]), seen, *because, *by, *usually, *problems]
 
 
 def explain(row: Row) -> str:

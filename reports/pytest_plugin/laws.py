@@ -91,7 +91,7 @@ class BoundLaw:
             pytest.fail(explain(row), pytrace=False)
         if row.verdict == "not-run":
             pytest.skip(row.reason or "")
-        if row.verdict != "held":
+        if row.verdict not in ("held", "proved"):
             pytest.xfail(f"beyond the promise: {row.reason}")
 
     def _compared(self, row: Row, expected: str) -> Row:
@@ -100,7 +100,7 @@ class BoundLaw:
         if row.verdict in FAILING:
             self.frostproof_row = row = replace(row, reason=reason, expected=expected)
             pytest.xfail(reason)  # to no effect under `--runxfail`
-        if row.verdict == "held":
+        if row.verdict in ("held", "proved"):
             self.frostproof_row = replace(row, reason=f"expected to fail: {expected}")
             pytest.fail(
                 f"{row.subject}: {row.law} held on {row.examples} examples, expected a failure "

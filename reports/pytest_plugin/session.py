@@ -29,7 +29,9 @@ class Session:
 
     def __init__(self, seed: int, settings: str | None, project: Path, division: Division):
         self.options = json.loads(settings) if settings else project_settings(project)
-        chosen = {name: self.options.get(name) for name in ("max_examples", "timeout", "seed")}
+        chosen = {
+            name: self.options.get(name) for name in ("max_examples", "timeout", "seed", "proofs")
+        }
         fixed = RunSettings.of(
             **{name: value for name, value in chosen.items() if value is not None}
         )

@@ -38,6 +38,7 @@ def verify(
     balance: str | Path | None = None,
     device: str | None = None,
     allow_not_shown: bool = False,
+    proofs: bool = True,
 ) -> Report:
     """Judge subjects by the law book.
 
@@ -51,7 +52,8 @@ def verify(
     "gpu" or "tpu": on which to judge, named in the report; without it JAX chooses. `shard`, such as
     "2/4", leaves the rest to the other shards; by `balance`, an earlier report, all of them take
     about as long. A guarantee that `promise` names, or a subject beyond the usual ones, has to be
-    shown, unless `allow_not_shown`.
+    shown, unless `allow_not_shown`. Without `proofs` every law is sampled, also one that can be
+    proved for all inputs.
 
     Returns:
         The report; its `exit_status` is that of `frostproof verify`.
@@ -63,7 +65,7 @@ def verify(
     told = listener or Listener()
     if workers is not None:
         _require_divisible(workers, subjects)
-    settings = RunSettings.of(max_examples=max_examples, seed=seed, timeout=timeout)
+    settings = RunSettings.of(max_examples=max_examples, seed=seed, timeout=timeout, proofs=proofs)
     division = Division.read(shard, balance)
     folder = None if report is None else Path(report)
     if folder is not None:
@@ -98,6 +100,7 @@ def verify(
                     "timeout": settings.timeout,
                     "laws": list(laws),
                     "promise": list(promise),
+                    "proofs": proofs,
                     "subjects": [subject.to_wire() for subject in known],
                     "division": division.to_wire(),
                 }

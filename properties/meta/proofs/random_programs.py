@@ -208,8 +208,14 @@ def _round(name: str) -> Callable[[Any], Any]:
 
 
 _UNARY: Sequence[tuple[str, Callable[[Any], Any]]] = (
-    *((name, _round(name)) for name in ["neg", "abs", "sign", "square", "sqrt", "rsqrt", "exp", "exp2", "expm1"]),
-    *((name, _round(name)) for name in ["log", "log1p", "tanh", "logistic", "erf", "sin", "cos", "floor", "ceil"]),
+    *(
+        (name, _round(name))
+        for name in ["neg", "abs", "sign", "square", "sqrt", "rsqrt", "exp", "exp2", "expm1"]
+    ),
+    *(
+        (name, _round(name))
+        for name in ["log", "log1p", "tanh", "logistic", "erf", "sin", "cos", "floor", "ceil"]
+    ),
     ("integer_pow 1", lambda x: lax.integer_pow(x, 1)),
     ("integer_pow 2", lambda x: lax.integer_pow(x, 2)),
     ("integer_pow 3", lambda x: lax.integer_pow(x, 3)),

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from frostproof.properties.meta.measurements.resumed import going_on, rows_of
 from frostproof.properties.meta.proofs.random_programs import Drawn, draw_program
 from frostproof.properties.meta.proofs.unsound import unsound_claims
-from frostproof.properties.meta.measurements.resumed import going_on, rows_of
 
 #: Programs in a row of the file, and those of them that are compiled, together: to compile one
 #: takes as long as to evaluate ten equation by equation.

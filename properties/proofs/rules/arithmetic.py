@@ -1,4 +1,4 @@
-"""Addition, multiplication and their like: exact in their bounds, careful with zeros and infinity."""
+"""Addition, multiplication and their like: careful with zeros, infinity and NaN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moves elements without computing: ranges stay, and identities where nothing changes place."""
+"""What moves elements without computing: ranges stay, identities where no place changes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,52 @@
+"""The one place where judging asks for proofs: what is proved of a subject, and why what is not.
+
+What goes wrong in here costs a proof and no verdict: sampling goes on as if nobody had asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...reference.subjects.user_errors import error_text, let_through
+from .claims import Proof
+from .provable import EXPLAINED_BY, PROVABLE
+from .proving import Standing, prove, prove_promised
+
+_known: dict[int, tuple[Any, Standing]] = {}
+#: Subjects whose standing is remembered: a process judges one after the other.
+_MOST = 8
+
+
+def standing_of(subject: Any) -> Standing:
+    """Return what is proved of a subject, found out once; it never raises."""
+    known = _known.get(id(subject))
+    if known is not None and known[0] is subject:
+        return known[1]
+    try:
+        standing = prove_promised(subject)
+    except BaseException as error:
+        let_through(error)
+        standing = Standing(not_traced=f"the prover raised {error_text(error)}")
+    while len(_known) >= _MOST:
+        del _known[next(iter(_known))]
+    _known[id(subject)] = subject, standing
+    return standing
+
+
+def proved_laws(subject: Any) -> Mapping[str, Proof]:
+    """Return the laws that hold for every input of a subject, with what their proofs assume."""
+    return standing_of(subject).proved
+
+
+def explanation_of(law: str, subject: Any, optimizer: Any) -> str | None:
+    """Return the equation by which a law is lost under an optimizer, if the prover finds one."""
+    law = EXPLAINED_BY.get(law, law)
+    if law not in PROVABLE:
+        return None
+    try:
+        found = prove(subject, optimizer).unproved.get(law)
+    except BaseException as error:
+        let_through(error)
+        return None
+    return str(found) if found is not None and found.equation else None

@@ -1,0 +1,81 @@
+"""The command `frostproof prove`: what is proved of targets, and what is in the way of the rest."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from ...properties.laws.book import BY_ID
+from ...properties.plan.checks import closed
+from ...reference.subjects.targets import KINDS, resolved
+
+if TYPE_CHECKING:  # the prover, and JAX with it, is loaded when it is asked
+    from ...properties.proofs.proving import Standing
+
+
+def add_prove(commands: Any) -> None:
+    """Add the subcommand to those of `frostproof`."""
+    prove = commands.add_parser(
+        "prove",
+        help="say which laws of freezing hold for every input",
+        description="Trace the steps of a trainer or wrapper and say which laws hold for every "
+        "input, under which assumptions. Exit status: 0 every promised law that can be proved is; "
+        "1 one is not; 2 the code cannot be traced.",
+    )
+    prove.set_defaults(run=_run)
+    prove.add_argument("targets", nargs="+", metavar="TARGET", help="as for verify")
+    prove.add_argument("--as", dest="kind", choices=KINDS, help="the kind of all targets")
+    prove.add_argument(
+        "--explain", action="store_true", help="name the equation by which a law is lost"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    return print_proofs(options.targets, options.kind, explain=options.explain)
+
+
+def print_proofs(targets: Sequence[str], kind: str | None, *, explain: bool) -> int:
+    """Prove the laws of each target, all of which are loaded first, and return the exit status.
+
+    Raises `UnusableTarget`.
+    """
+    from ...reference.subjects.loading import load
+
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
+    subjects = [(target, load(resolved(target), kind)) for target in targets]
+    return max(_print(console, *each, explain=explain) for each in subjects)
+
+
+def _print(console: Console, target: str, subject: Any, *, explain: bool) -> int:
+    from ...properties.proofs.judging import standing_of
+
+    standing = standing_of(subject)
+    console.print(f"[bold]{escape(target)}[/]")
+    if standing.not_traced:
+        console.print(f"  [yellow]not traced[/]  {escape(standing.not_traced)}")
+        return 2
+    for proof in standing.proved.values():
+        console.print(f"  [bold green]proved[/]      {proof.law}")
+    for assumption in _assumptions(standing):
+        console.print(f"              [dim]if {escape(assumption)}[/]")
+    promised, missing = closed(subject.promise), False
+    for law, (optimizer, explanation) in standing.unproved.items():
+        is_promised = BY_ID[law].guarantee in promised
+        missing |= is_promised
+        beyond = "" if is_promised else "  [dim]beyond the promise[/]"
+        console.print(
+            f"  [yellow]not proved[/]  {law:28} [dim]under {escape(optimizer)}[/]{beyond}"
+        )
+        if explain:
+            console.print(f"              {escape(str(explanation))}")
+    console.print(f"[dim]{standing.programs} programs were traced[/]")
+    return int(missing)
+
+
+def _assumptions(standing: Standing) -> Sequence[str]:
+    assumed = [each for proof in standing.proved.values() for each in proof.assumptions]
+    return list(dict.fromkeys(assumed))
