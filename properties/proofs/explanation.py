@@ -120,7 +120,7 @@ def _is_zero_or_nan(value: Value) -> bool:
 
 
 class _Walk:
-    """The way back from a number that should be zero to the equation that made it something else."""
+    """The way back from what should be zero to the equation that made it something else."""
 
     def __init__(self, invariant: Invariant, place: int | None) -> None:
         self._invariant = invariant

@@ -1,4 +1,4 @@
-"""A program that was traced: its step as a jaxpr, and what stands where among inputs and outputs."""
+"""A program that was traced: its step as a jaxpr, and what stands where in it."""
 
 from __future__ import annotations
 

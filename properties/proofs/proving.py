@@ -79,6 +79,7 @@ def _traced(subject: Any, under: Any, place: int, open_rate: bool) -> Program:
 
 def _masks() -> Sequence[tuple[str, tuple[str, ...]]]:
     """Return trees with what is frozen in them: the first leaf, the last, and every other one."""
+    found: list[tuple[str, tuple[str, ...]]]
     found = [("two layers", ("Dense_0/kernel", "Dense_0/bias"))]
     for tree in _TREES:
         paths = leaf_paths(tree)

@@ -22,7 +22,7 @@ from .domain import (
     unknown,
 )
 from .evaluation import evaluate, made, read_by
-from .floats import is_float, limits
+from .floats import Number, is_float, limits
 from .rules.table import RULES
 
 #: What takes each element of its output from the elements in the same place.
@@ -267,5 +267,5 @@ def _compare(facts: Facts, relation: str, x: Value, y: Value, holds: bool) -> No
     _note(facts, x, ranged(low, high, x.dtype, nan, a.minus_zero, a.plus_zero))
 
 
-def _without(number: Number, low: Number, high: Number) -> tuple[Number, Number]:
+def _without(number: low: Number, high: Number) -> tuple[Number, Number]:
     return (low + 1 if low == number else low), (high - 1 if high == number else high)

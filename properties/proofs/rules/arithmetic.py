@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..domain import NOTHING, Level, Number, Range, Same, Value, join_same, ranged
-from ..floats import above, below
+from ..domain import NOTHING, Level, Range, Same, Value, join_same, ranged
+from ..floats import Number, above, below
 from .rule import Call, kept, together
 
 

@@ -12,10 +12,10 @@ from ..domain import Range, ranged
 from .arithmetic import slack
 from .rule import Call
 
-_QUIET = {"over": "ignore", "under": "ignore", "invalid": "ignore", "divide": "ignore"}
+Bounds = Callable[[Call], Range | None]
 
 
-def increasing(function: Callable[[np.float64], np.float64], least: float = -math.inf) -> object:
+def increasing(function: Callable[[np.float64], np.float64], least: float = -math.inf) -> Bounds:
     """Return the bounds of an increasing function, which is NaN below its domain."""
 
     def bounds(call: Call) -> Range | None:
@@ -38,7 +38,7 @@ def increasing(function: Callable[[np.float64], np.float64], least: float = -mat
 
 
 def _at(function: Callable[[np.float64], np.float64], x: float) -> float:
-    with np.errstate(**_QUIET):  # type: ignore[call-overload]
+    with np.errstate(all="ignore"):
         return float(function(np.float64(x)))
 
 
@@ -76,16 +76,21 @@ def power(call: Call) -> Range | None:
     a, b = call.ranges
     if not call.is_float or a.may_be_negative:
         return call.unknown
-    corners = [_at(lambda x, y=y: np.power(x, y), x) for x in _ends(a) for y in _ends(b)]
+    corners = [_raised(x, y) for x in _ends(a) for y in _ends(b)]
     low, high = min(corners), max(corners)
     return slack(call, low, high, logarithm=_size(low, high), nan=a.nan or b.nan, plus_zero=True)
+
+
+def _raised(base: float, exponent: float) -> float:
+    with np.errstate(all="ignore"):
+        return float(np.power(np.float64(base), np.float64(exponent)))
 
 
 def _ends(a: Range) -> tuple[float, float]:
     return float(a.low), float(a.high)
 
 
-def between(low: float, high: float) -> object:
+def between(low: float, high: float) -> Bounds:
     """Return the bounds of a function that lies between two numbers, and is NaN at infinity."""
 
     def bounds(call: Call) -> Range | None:
@@ -98,7 +103,7 @@ def between(low: float, high: float) -> object:
     return bounds
 
 
-def whole(function: Callable[[float], float]) -> object:
+def whole(function: Callable[[float], float]) -> Bounds:
     """Return the bounds of rounding to whole numbers, which is exact and keeps the sign of zero."""
 
     def bounds(call: Call) -> Range | None:
