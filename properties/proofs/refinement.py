@@ -12,7 +12,6 @@ from typing import Any
 
 from .domain import (
     NOTHING,
-    Number,
     Origin,
     Range,
     Value,
@@ -267,5 +266,5 @@ def _compare(facts: Facts, relation: str, x: Value, y: Value, holds: bool) -> No
     _note(facts, x, ranged(low, high, x.dtype, nan, a.minus_zero, a.plus_zero))
 
 
-def _without(number: low: Number, high: Number) -> tuple[Number, Number]:
+def _without(number: Number, low: Number, high: Number) -> tuple[Number, Number]:
     return (low + 1 if low == number else low), (high - 1 if high == number else high)

@@ -23,14 +23,14 @@ def unsound_claims(drawn: Sequence[Drawn], *, jitted: int | None = None) -> Iter
     compiled, together.
     """
     count = len(drawn) if jitted is None else jitted
-    traced = [jax.make_jaxpr(each)(*_arrays(each, 0)) for each in drawn]
+    traced = [jax.make_jaxpr(each)(*arrays(each, 0)) for each in drawn]
     claims = [
         Interpreter().run(jaxpr, [each.value for each in program.inputs])
         for jaxpr, program in zip(traced, drawn, strict=True)
     ]
     compiled = _together([jaxpr_as_fun(jaxpr) for jaxpr in traced[:count]])
     for changed in range(-1, 3):
-        arguments = [_changed(each, changed) for each in drawn]
+        arguments = [changed_arrays(each, changed) for each in drawn]
         with jax.disable_jit():  # loops and branches, too, equation by equation
             answers = {"eager": [f(*a) for f, a in zip(drawn, arguments, strict=True)]}
         if count:
@@ -42,16 +42,16 @@ def unsound_claims(drawn: Sequence[Drawn], *, jitted: int | None = None) -> Iter
                 drawn, claims, answer, plain[how], arguments, strict=False
             ):
                 for number, (value, output) in enumerate(zip(values, outputs, strict=True)):
-                    wrong = _wrong(value, np.asarray(output), inputs)
+                    found = wrong(value, np.asarray(output), inputs)
                     bytes_now, bytes_then = (
                         np.asarray(each).tobytes() for each in (output, before[number])
                     )
                     independent = changed >= 0 and not value.reads & (1 << changed)
                     if independent and bytes_now != bytes_then:
-                        wrong = f"it depends on input {changed}"
-                    if wrong:
+                        found = f"it depends on input {changed}"
+                    if found:
                         place = number + len(program.inputs)
-                        yield f"{how}, {place}: {wrong}\n{_shown(program, inputs)}"
+                        yield f"{how}, {place}: {found}\n{_shown(program, inputs)}"
 
 
 def _together(functions: Sequence[Any]) -> Any:
@@ -61,14 +61,15 @@ def _together(functions: Sequence[Any]) -> Any:
     )
 
 
-def _arrays(program: Drawn, which: int) -> list[Any]:
+def arrays(program: Drawn, which: int) -> list[Any]:
+    """Return the inputs of a program, in one of two fillings."""
     return [jax.numpy.asarray(each.arrays[which]) for each in program.inputs]
 
 
-def _changed(program: Drawn, changed: int) -> list[Any]:
+def changed_arrays(program: Drawn, changed: int) -> list[Any]:
     """Return the inputs, one of them filled with other numbers."""
-    arrays = [each.arrays[number == changed] for number, each in enumerate(program.inputs)]
-    return [jax.numpy.asarray(each) for each in arrays]
+    filled = [each.arrays[number == changed] for number, each in enumerate(program.inputs)]
+    return [jax.numpy.asarray(each) for each in filled]
 
 
 def _shown(program: Drawn, inputs: Sequence[Any]) -> str:
@@ -79,11 +80,12 @@ def _shown(program: Drawn, inputs: Sequence[Any]) -> str:
     return "\n".join([*given, str(program)])
 
 
-def _wrong(value: Value, output: np.ndarray, inputs: Sequence[Any]) -> str:
+def wrong(value: Value, output: np.ndarray, inputs: Sequence[Any]) -> str:
+    """Say which claim about a value is not true of what was computed; empty if all are."""
     if value.shape != output.shape or value.dtype != output.dtype:
         return f"it is {output.dtype}{output.shape}, not {value.dtype}{value.shape}"
-    if value.range is not None and (wrong := _outside(value.range, output)):
-        return f"{wrong} is not in {value.range}"
+    if value.range is not None and (outside := _outside(value.range, output)):
+        return f"{outside} is not in {value.range}"
     for source, level in value.same.items():
         if source.number >= 0 and not _equal(output, np.asarray(inputs[source.number]), level):
             return f"it is not {level.name} of input {source.number}: {output.tolist()}"

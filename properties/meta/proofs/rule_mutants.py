@@ -1,0 +1,167 @@
+"""Breaks every rule of the prover on purpose and counts what random programs do not notice.
+
+`python rule_mutants.py [--programs N]`: a change of a rule claims more than the rule does, such as
+that there is no NaN, no −0, a narrower range, or the same bits as an operand. It is killed by a
+program of which the claim is not true. Ends with 1 if a change survives that is not in SURVIVORS,
+which says of each why it is no fault.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+
+from frostproof.properties.meta.proofs.random_programs import Drawn
+from frostproof.properties.meta.proofs.soundness import program
+from frostproof.properties.meta.proofs.unsound import arrays, changed_arrays, wrong
+from frostproof.properties.proofs.domain import Level, Range
+from frostproof.properties.proofs.interpreter import Interpreter
+from frostproof.properties.proofs.rules.rule import Call, Rule, kept
+from frostproof.properties.proofs.rules.table import RULES
+
+
+@dataclass
+class Evaluated:
+    """A program with what it computes of several inputs, equation by equation."""
+
+    drawn: Drawn
+    jaxpr: object
+    inputs: list[list[np.ndarray]]
+    outputs: list[list[np.ndarray]]
+    primitives: frozenset[str]
+
+
+def evaluated(most: int, wanted: int) -> Iterator[Evaluated]:
+    """Evaluate programs, of so many, that hold a primitive which fewer than `wanted` had so far."""
+    seen: Counter[str] = Counter()
+    for number in range(most):
+        drawn = program(number)
+        jaxpr = jax.make_jaxpr(drawn)(*arrays(drawn, 0))
+        primitives = frozenset(_primitives(jaxpr.jaxpr)) & RULES.keys()
+        if all(seen[each] >= wanted for each in primitives):
+            continue
+        seen.update(primitives)
+        inputs = [changed_arrays(drawn, changed) for changed in range(-1, 3)]
+        inputs.append(arrays(drawn, 1))
+        with jax.disable_jit():
+            outputs = [[np.asarray(each) for each in drawn(*given)] for given in inputs]
+        given = [[np.asarray(each) for each in row] for row in inputs]
+        yield Evaluated(drawn, jaxpr, given, outputs, primitives)
+
+
+def _primitives(jaxpr) -> Iterator[str]:
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for inner in jax.extend.core.jaxprs_in_params(equation.params):
+            yield from _primitives(getattr(inner, "jaxpr", inner))
+
+
+# Changes, each of which claims more than the rule
+
+
+def _narrowed(change: Callable[[Range], Range]) -> Callable[[Rule], Rule]:
+    def mutate(rule: Rule) -> Rule:
+        def bounds(call: Call) -> Range | None:
+            found = rule.bounds(call)
+            return found if found is None else change(found)
+
+        return replace(rule, bounds=bounds)
+
+    return mutate
+
+
+def _equal_to(place: int) -> Callable[[Rule], Rule]:
+    def mutate(rule: Rule) -> Rule:
+        def keeps(call: Call):
+            if place >= len(call.operands) or call.operands[place].dtype != call.dtype:
+                return rule.keeps(call)
+            return kept(call, call.operands[place], Level.BITS)
+
+        return replace(rule, keeps=keeps)
+
+    return mutate
+
+
+def _raised(rule: Rule) -> Rule:
+    def keeps(call: Call):
+        return dict.fromkeys(rule.keeps(call), Level.BITS)
+
+    return replace(rule, keeps=keeps)
+
+
+CHANGES: Mapping[str, Callable[[Rule], Rule]] = {
+    "no NaN": _narrowed(lambda a: replace(a, nan=False)),
+    "no −0": _narrowed(lambda a: replace(a, minus_zero=False)),
+    "no +0": _narrowed(lambda a: replace(a, plus_zero=False)),
+    "the lowest alone": _narrowed(lambda a: replace(a, high=a.low)),
+    "the highest alone": _narrowed(lambda a: replace(a, low=a.high)),
+    "the bits of the first operand": _equal_to(0),
+    "the bits of the second operand": _equal_to(1),
+    "bits where it keeps less": _raised,
+}
+
+#: Changes that no program can show, and why: the rule allows for what the machine at hand spares.
+SURVIVORS: Mapping[str, str] = {}
+
+
+def survives(name: str, change: Callable[[Rule], Rule], bank: list[Evaluated]) -> bool | None:
+    """Tell whether no program shows that a changed rule is false; None if it never says more."""
+    original = RULES[name]
+    plain = [_claims(each) for each in bank if name in each.primitives]
+    RULES[name] = change(original)  # type: ignore[index]
+    try:
+        differs = False
+        for each, before in zip(
+            (each for each in bank if name in each.primitives), plain, strict=True
+        ):
+            values = _claims(each)
+            if [(v.range, v.same) for v in values] == [(v.range, v.same) for v in before]:
+                continue
+            differs = True
+            for given, outputs in zip(each.inputs, each.outputs, strict=True):
+                if any(
+                    wrong(value, output, given)
+                    for value, output in zip(values, outputs, strict=True)
+                ):
+                    return False
+        return True if differs else None
+    finally:
+        RULES[name] = original  # type: ignore[index]
+
+
+def _claims(each: Evaluated):
+    return Interpreter().run(each.jaxpr, [given.value for given in each.drawn.inputs])
+
+
+def main() -> int:
+    """Print each change that survives, and how many died."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--programs", type=int, default=20_000)
+    parser.add_argument("--each", type=int, default=60, help="programs for each primitive")
+    options = parser.parse_args()
+    bank = list(evaluated(options.programs, options.each))
+    seen = Counter(name for each in bank for name in each.primitives)
+    print(f"{len(bank)} programs; least often: {seen.most_common()[:-9:-1]}")
+    dead, equivalent, alive = 0, 0, []
+    for name in RULES:
+        if not seen[name]:
+            print(f"never drawn: {name}")
+            continue
+        for words, change in CHANGES.items():
+            outcome = survives(name, change, bank)
+            dead += outcome is False
+            equivalent += outcome is None
+            if outcome:
+                alive.append(f"{name}: {words}")
+                known = SURVIVORS.get(alive[-1])
+                print(f"survives: {alive[-1]}" + (f" ({known})" if known else ""), flush=True)
+    print(f"{dead} dead, {equivalent} change nothing, {len(alive)} survive")
+    return bool(set(alive) - SURVIVORS.keys())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

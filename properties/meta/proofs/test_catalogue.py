@@ -1,0 +1,69 @@
+"""What is proved, and what is not, under the optimizers of the catalogue."""
+
+import pytest
+
+from frostproof.properties.proofs.marks import ANY_OPTIMIZER
+from frostproof.properties.proofs.proving import prove
+from frostproof.reference.correct import wrappers
+from frostproof.reference.correct.trainers import linen_techniques, nnx_techniques
+from frostproof.reference.optimizers.catalogue import CATALOGUE
+from frostproof.reference.optimizers.optimizer import optimizer
+
+APIS = {"linen": linen_techniques, "nnx": nnx_techniques}
+ROWS = [
+    optimizer(name)
+    for name, row in CATALOGUE.items()
+    if not (row.excluded or row.wraps or row.facts.stochastic)
+]
+#: Under which a leaf of zero gradient is shown to stay, whatever all numbers are.
+STILL = (
+    *("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad", "lamb", "adabelief"),
+    *("adadelta", "adamax", "adan", "amsgrad", "lars", "nadam", "optimistic_adam_v2"),
+    *("optimistic_gradient_descent", "radam", "rmsprop_centered", "rmsprop_momentum"),
+    *("sign_sgd", "signum", "sm3", "acprop", "ademamix", "adopt", "muon", "simplified_ademamix"),
+)
+
+
+def proved(subject, law):
+    return {row.name for row in ROWS if law in prove(subject, row, [law]).proved}
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_zeroed_gradient_is_shown_to_move_nothing_under_most_optimizers(api):
+    """Those that move a leaf without a gradient are found without reading that they do."""
+    found = proved(APIS[api].gradient_zeroing, "frozen-value")
+
+    assert len(STILL) >= 22
+    assert found >= set(STILL)
+    assert not any(row.facts.moves_on_zero_gradient for row in ROWS if row.name in found)
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize(
+    ("technique", "law"),
+    [("trainable_subset", "frozen-bits"), ("multi_transform", "frozen-value")],
+)
+def test_what_no_optimizer_sees_is_kept_under_all(api, technique, law):
+    """One proof for any optimizer at once, and the same for each row that can be traced."""
+    subject = getattr(APIS[api], technique)
+
+    assert law in prove(subject, ANY_OPTIMIZER, [law]).proved
+    assert proved(subject, law) == {row.name for row in ROWS}
+
+
+def test_a_rate_of_either_sign_keeps_values_and_a_positive_one_bits():
+    """p + (−0) keeps the bits of p; −lr · 0 is −0 only where lr is positive."""
+    proofs = prove(linen_techniques.gradient_zeroing, optimizer("sgd")).proved
+
+    assert "the learning rate is positive" in proofs["frozen-bits"].assumptions
+    assert "the learning rate is positive" not in proofs["frozen-any-learning-rate"].assumptions
+
+
+def test_clipping_by_the_norm_of_all_needs_finite_gradients():
+    """NaN in a trainable gradient makes the norm NaN, and 0 · NaN is NaN."""
+    clipped = optimizer("clip_by_global_norm", optimizer("adam"))
+    proofs = prove(wrappers.freeze_before_optimizer, clipped)
+
+    finite = "the gradients that the optimizer is given are finite"
+    assert finite in proofs.proved["frozen-value"].assumptions
+    assert "clip_by_global_norm" in str(proofs.unproved["frozen-under-overflow"])

@@ -1,0 +1,50 @@
+"""Proofs of the programs of third parties: most correct ones, and no faulty one."""
+
+import importlib
+
+import pytest
+
+from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.plan.checks import closed
+from frostproof.properties.proofs.provable import PROVABLE
+from frostproof.properties.proofs.proving import prove_promised
+from frostproof.reference.corpus import accepted, specimens
+from frostproof.reference.corpus.specimens.specimen import specimens_of
+from frostproof.reference.subjects.loading import as_subject, load
+
+#: Faulty programs whose own law can be proved: of no other one there is anything to contradict.
+FAULTY = [
+    pytest.param(subject, id=name)
+    for module in specimens.TRAINING_MODULES
+    for name, subject in specimens_of(importlib.import_module(module)).items()
+    if subject.specimen.law in PROVABLE
+]
+
+
+@pytest.mark.parametrize("subject", FAULTY)
+def test_a_law_that_refutes_a_specimen_is_not_proved_of_it(subject):
+    """The prover finds the fault, or cannot trace the program; it shows no falsehood."""
+    standing = prove_promised(as_subject(subject, subject.specimen.kind))
+
+    assert subject.specimen.law not in standing.proved
+
+
+def test_most_promised_laws_of_correct_programs_are_proved():
+    """At least 70 % of them; the list with the reason of each other one is printed."""
+    proved, rest = 0, []
+    for target, kind in accepted.TRAINERS:
+        subject = load(target, kind)
+        standing = prove_promised(subject)
+        promised = closed(subject.promise)
+        for law in (law for law in PROVABLE if BY_ID[law].guarantee in promised):
+            if law in standing.proved:
+                proved += 1
+            elif standing.not_traced:
+                rest.append(f"{target} {law}: not traced: {standing.not_traced}")
+            else:
+                rest.append(
+                    f"{target} {law}: {' under '.join(map(str, standing.unproved[law][::-1]))}"
+                )
+    print(f"{proved} of {proved + len(rest)} promised laws are proved", *rest, sep="\n")
+
+    assert proved >= 0.7 * (proved + len(rest))

@@ -1,0 +1,73 @@
+"""Where a proof fails it names the equation that lost the law, where its user or Optax wrote it."""
+
+import jax
+import optax
+import pytest
+
+from frostproof import OptaxFreeze
+from frostproof.properties.proofs.proving import prove
+from frostproof.reference.corpus.specimens.trainers import linen_models
+from frostproof.reference.correct import wrappers
+from frostproof.reference.optimizers.optimizer import optimizer
+
+
+def explained(subject, name, law="frozen-value"):
+    return str(prove(subject, optimizer(name), [law]).unproved[law])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("adamw", "moved by its own value, as a decay does: optax/transforms/_adding.py"),
+        ("adamaxw", "moved by its own value, as a decay does: optax/transforms/_adding.py"),
+        ("nadamw", "moved by its own value, as a decay does: optax/transforms/_adding.py"),
+        ("lion", "moved by its own value, as a decay does: optax/transforms/_adding.py"),
+        ("lamb_decayed", "moved by its own value, as a decay does: optax/transforms/_adding.py"),
+        ("fromage", "moved by its own value, as a decay does: optax/transforms/_adding.py"),
+        ("madgrad", "moved by its own value, as a decay does: optax/contrib/_madgrad.py"),
+        ("schedule_free_sgd", "its own value, as a decay does: optax/contrib/_schedule_free.py"),
+        ("yogi", "mu/Dense_0/bias, which is not zero: optax/tree_utils/_tree_math.py"),
+        ("noisy_sgd", "count, which is not zero: optax/_src/numerics.py"),
+    ],
+)
+def test_what_moves_a_leaf_without_a_gradient_is_named(name, told):
+    """File, function and equation of Optax."""
+    assert told in explained(wrappers.freeze_before_optimizer, name)
+
+
+def test_the_equation_is_shown_with_the_leaf_in_it():
+    """A decay is a product with the leaf itself."""
+    told = explained(wrappers.freeze_before_optimizer, "adamw")
+
+    assert told.startswith("Dense_0/bias is moved by its own value")
+    assert told.endswith("mul 0.0001 0/Dense_0/bias:float32[4]")
+
+
+def test_masked_alone_hands_the_gradient_on():
+    """What `masked` leaves out it returns as it came."""
+    masked = OptaxFreeze(
+        lambda tx, mask: optax.masked(tx, jax.tree.map(lambda frozen: not frozen, mask))
+    )
+
+    assert "moved by its own gradient" in explained(masked, "sgd")
+
+
+def test_a_gradient_times_a_mask_is_no_zero_where_it_is_infinite():
+    """The line is that of the program under test."""
+    told = explained(linen_models.gradient_times_mask, "sgd", "frozen-under-overflow")
+
+    assert "0 · x is NaN, since x may be infinite or NaN" in told
+    assert "linen_models.py" in told
+
+
+def test_clipping_outside_the_partition_leaks():
+    """A trainable leaf is updated by a norm in which the frozen gradients are."""
+
+    def freeze(tx, mask):
+        labels = jax.tree.map(lambda frozen: "frozen" if frozen else "trained", mask)
+        parts = optax.partition({"trained": tx, "frozen": optax.set_to_zero()}, labels)
+        return optax.chain(optax.clip_by_global_norm(1.0), parts)
+
+    told = explained(OptaxFreeze(freeze), "sgd", "frozen-gradients-do-not-leak")
+
+    assert "depends on the gradient of Dense_0/bias" in told
