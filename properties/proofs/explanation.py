@@ -128,9 +128,14 @@ class _Walk:
         # Any rate is meant: that it is not zero is nobody's fault.
         self._rate = -1 if invariant.program.rate is None else 1 << invariant.program.rate
 
-    def worst(self, values: list[Value]) -> Value | None:
-        """Return the one to blame of the operands of an equation; None if all are zero."""
+    def worst(self, values: list[Value], made: Value | None = None) -> Value | None:
+        """Return the one to blame of the operands of an equation; None if none is.
+
+        Where what they `made` is zero unless it is NaN, only what may be NaN is to blame.
+        """
         bad = [each for each in values if not (each.is_zero or each.is_constant)]
+        if made is not None and _is_zero_or_nan(made):
+            bad = [each for each in bad if each.range is None or each.range.nan]
 
         def blame(value: Value) -> tuple[bool, bool, bool]:
             # Sooner what is not zero than what may be NaN, and sooner what the leaf itself is in.
@@ -162,7 +167,7 @@ class _Walk:
             if value.origin.primitive == gradient_p.name and not _is_zero_or_nan(operands[0]):
                 return found
             cases = operands[1:] if value.origin.primitive == "select_n" else operands
-            bad = self.worst(list(cases))
+            bad = self.worst(list(cases), value)
             if bad is None:
                 return found
             value = bad

@@ -188,6 +188,10 @@ def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> S
             else:
                 unproved[law] = proofs.optimizer, _in_the_way(proofs, law)
     proved = {law: proof for law, proof in proved.items() if law not in unproved}
+    for law in laws:
+        if law not in proved and law not in unproved:
+            nothing = Explanation("no optimizer of the promise", "is one that this law is about")
+            unproved[law] = "any optimizer", nothing
     return Standing(proved, unproved, programs=programs)
 
 
