@@ -196,12 +196,20 @@ class _Walk:
             return f"{value.range.constant:.6g}"
         shape = f"{getattr(value.dtype, 'name', value.dtype)}{list(value.shape)}".replace(" ", "")
         number = self.number(value)
-        names = self._invariant.program.inputs
-        if number is not None and 0 <= number < len(names):
-            return f"{_plain(names[number])}:{shape}"
+        name = None if number is None else self.input_name(number)
+        if name is not None:
+            return f"{name}:{shape}"
         if value.is_zero:
             return f"0:{shape}"
         return shape
+
+    def input_name(self, number: int) -> str | None:
+        """Name an input: a parameter by its path, and what else there is by where it is kept."""
+        for path, place in self._invariant.places.items():
+            if place == number:
+                return path_text(path)
+        names = self._invariant.program.inputs
+        return _plain(names[number]) if 0 <= number < len(names) else None
 
     def text(self, value: Value) -> str:
         """Show the equation that made a value, with names for its operands."""
@@ -229,12 +237,10 @@ class _Walk:
         states = [
             name
             for each in operands
-            if (number := self.number(each)) is not None
-            and 0 <= number < len(names := self._invariant.program.state)
-            and (name := names[number])
+            if (number := self.number(each)) is not None and (name := self.input_name(number))
         ]
         if states:
-            return f"is moved by {_plain(states[0])}, which is not zero"
+            return f"is moved by {states[0]}, which is not zero"
         return "is moved by what is not zero"
 
 
