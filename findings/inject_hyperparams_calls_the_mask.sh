@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Optax 0.2.8: under `inject_hyperparams` a mask that is a function is called with the step count.
 #
-# Expected: `optax.freeze(mask)` takes a tree of booleans or a function that makes one of the
-# parameters, and goes on doing so when the chain around it is built by `inject_hyperparams`.
+# Expected: `optax.masked`, and so `optax.freeze`, takes a tree of booleans or a function that makes one
+# of the parameters, and goes on doing so when the chain is built by `inject_hyperparams`.
 #
 # What happens: `inject_hyperparams` takes every callable argument for a schedule. At each step it
 # calls the mask with the step count, and hands its answer on as the mask. A mask by path, mapped

@@ -2,8 +2,8 @@
 # Keras 3.15.1 on JAX: swap which of two equal layers trains, and `fit` runs with both exchanged.
 #
 # Expected: after `layer.trainable` was changed, `fit` either takes notice, or keeps training what it
-# trained when the model was compiled. The guides ask for another `compile`, "for your changes to be
-# taken into account"; whoever forgets it expects the old choice.
+# trained when the model was compiled. The guides ask for another `compile`; whoever
+# forgets it expects the old choice to stand.
 #
 # What happens: neither. The step was compiled for two lists of values, trainable and not, matched by
 # position. `fit` fills these lists by the flags of today, and the step reads them by the flags of
