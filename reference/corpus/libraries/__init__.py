@@ -1,11 +1,15 @@
-"""Real libraries under test, each by a recipe of its documentation, and the laws that refute it.
+"""Real libraries under test, each by a recipe of its own documentation, and what was found.
 
-They are not subjects of the suite itself: `pip install 'frostproof[libraries]'` brings what they
-import, and `python -m frostproof.reports.libraries` judges them.
+They are no part of the suite's own subjects: `pip install 'frostproof[libraries]'` brings what most
+of them import, `environments` says what the others need, and
+`python -m frostproof.reports.libraries` judges them all.
 """
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from . import environments
+from .environments import Environment
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Cause:
 class Validation:
     """A recipe of a library: what to judge, and why it is refuted where it is."""
 
-    #: Module and name below this package.
+    #: Module and name below this package; of a program, below its folder `elsewhere`.
     target: str
     #: What it is called in the table.
     recipe: str
@@ -30,6 +34,12 @@ class Validation:
     causes: tuple[Cause, ...] = ()
     #: A script in `upstream/` that shows its maintainers what is wrong, where they are at fault.
     upstream: str | None = None
+    #: The packages that it needs beside those of `frostproof[libraries]`.
+    environment: Environment | None = None
+    #: What is frozen, where it is judged by files.
+    frozen: tuple[str, ...] = ()
+    #: The first release with the fault, where that was looked for.
+    since: str | None = None
 
     def matches(self, glob: str) -> bool:
         """Tell whether a glob fits its target."""
@@ -75,7 +85,7 @@ _BEFORE = (
 )
 _MASKED = _because(
     "`masked` hands on what it does not transform, as its documentation says: the raw gradient is "
-    "added to frozen leaves. It is not a freeze (google-deepmind/optax#159).",
+    "added to frozen leaves. It is no freeze (google-deepmind/optax#159).",
     "frozen-norm",
     "frozen-value",
     "frozen-bits",
@@ -106,6 +116,21 @@ _NONE = _because(
     "the gradient of a frozen leaf is None, at which Optax's adam, adamw, lamb, lion and adagrad "
     "raise; sgd and rmsprop do not.",
     "training-runs",
+)
+
+_DECAY_LAWS = ("frozen-value", "frozen-bits")
+_COUNT = _because(
+    "`inject_hyperparams` takes every callable for a schedule and calls it with the step count; a "
+    "rule by path, mapped over a count, is False. In `static_args` it is left alone.",
+    "frozen-norm",
+    *_DECAY_LAWS,
+    "frozen-special-weights",
+    "frozen-under-overflow",
+    "frozen-under-coupled-overflow",
+    "frozen-any-learning-rate",
+    "frozen-under-other-optimizers",
+    "exact-selection",
+    "freeze-everything",
 )
 
 VALIDATIONS = (
@@ -147,4 +172,320 @@ VALIDATIONS = (
     ),
     Validation("equinox_partition:trainable_half", "`partition`, also in the optimizer", "equinox"),
     Validation("haiku_partition:partition", "`data_structures.partition`", "dm-haiku"),
+    Validation(
+        "optax_callable_masks:injected",
+        "`freeze(rule)` under `inject_hyperparams`",
+        "optax",
+        (_COUNT,),
+        upstream="optax_inject_hyperparams.py",
+    ),
+    Validation(
+        "optax_callable_masks:injected_as_static", "the same, with `static_args`", "optax", _BEHIND
+    ),
+    Validation(
+        "optax_callable_masks:selective_transform",
+        "`selective_transform` with a rule",
+        "optax",
+        (
+            _because(
+                "a mask that is a function counts as True: all is frozen, and nothing trains.",
+                "trainable-moves",
+            ),
+        ),
+        upstream="optax_selective_transform.py",
+    ),
+    Validation(
+        "keras_flags:exchanged",
+        "two equal layers take turns",
+        "keras",
+        (
+            _because(
+                "the step was compiled for lists of values by position; filled by the flags of "
+                "now, they exchange the weights of layers of one shape.",
+                "loss-is-mse",
+            ),
+        ),
+        upstream="keras_exchanged_layers.py",
+    ),
+    Validation("keras_flags:compiled_again", "the same, compiled again", "keras"),
+    Validation(
+        "keras_flags:lora_after_a_rest",
+        "`enable_lora`, then `trainable` False and True",
+        "keras",
+        (
+            _because(
+                "the setter of `trainable` overwrites the flag by which `enable_lora` froze the "
+                "kernel.",
+                *_DECAY_LAWS,
+            ),
+        ),
+        upstream="keras_lora_thaws.py",
+    ),
+    Validation("keras_flags:lora", "`enable_lora`", "keras"),
+    Validation(
+        "alphagenome_freezing:lora_recipe",
+        "LoRA, `freeze_except_lora`",
+        "alphagenome-ft",
+        (
+            _because(
+                "`stop_gradient` is mapped over values, outside of any gradient: nothing is "
+                "frozen.",
+                *_DECAY_LAWS,
+                "frozen-optimizer-state",
+                "trains-as-if-alone",
+                "frozen-gradients-do-not-leak",
+            ),
+        ),
+        upstream="alphagenome_ft_lora.py",
+        environment=environments.ALPHAGENOME,
+    ),
+    Validation(
+        "alphagenome_freezing:lora_by_label",
+        "the same, by labels of the optimizer",
+        "alphagenome-ft",
+        environment=environments.ALPHAGENOME,
+    ),
+    Validation(
+        "alphagenome_freezing:heads_clipped",
+        "`create_optimizer`, heads only, clipped",
+        "alphagenome-ft",
+        (
+            _because(
+                "the clipping stands before the partition: the norm is that of all gradients, "
+                "frozen ones included.",
+                "trains-as-if-alone",
+                "frozen-gradients-do-not-leak",
+            ),
+        ),
+        upstream="alphagenome_ft_clipping.py",
+        environment=environments.ALPHAGENOME,
+    ),
+    Validation(
+        "alphagenome_freezing:heads_clipped_inside",
+        "the same, clipped within the partition",
+        "alphagenome-ft",
+        environment=environments.ALPHAGENOME,
+    ),
+    Validation(
+        "alphagenome_freezing:heads",
+        "`create_optimizer`, heads only",
+        "alphagenome-ft",
+        environment=environments.ALPHAGENOME,
+    ),
+    Validation(
+        "braintools_registered:registered_layer_by_layer",
+        "weights registered layer by layer",
+        "braintools",
+        (
+            _because(
+                "the states of a layer are named relative to it, all layers alike; in the dict "
+                "that the optimizer hands out the last one replaces the others.",
+                "trainable-moves",
+            ),
+        ),
+        upstream="braintools_shared_key.py",
+        environment=environments.BRAINTOOLS,
+    ),
+    Validation(
+        "braintools_registered:registered_from_the_root",
+        "the same, registered from the root",
+        "braintools",
+        environment=environments.BRAINTOOLS,
+    ),
+    Validation(
+        "dynamax_trainable:as_documented",
+        "`trainable = False`, `fit_sgd`",
+        "dynamax",
+        (
+            _because(
+                "frozen parameters, too, are mapped to unconstrained ones and back, which rounds.",
+                *_DECAY_LAWS,
+            ),
+        ),
+        upstream="dynamax_round_trip.py",
+        environment=environments.DYNAMAX,
+    ),
+    Validation(
+        "dynamax_trainable:put_back",
+        "the same, put back after each fit",
+        "dynamax",
+        environment=environments.DYNAMAX,
+    ),
+    Validation(
+        "dynamax_trainable:left_to_right",
+        "a frozen left-to-right chain, put back",
+        "dynamax",
+        (
+            _because(
+                "the softmax has no inverse at zero: a frozen matrix with a zero in it makes "
+                "the loss and every gradient NaN.",
+            ),
+        ),
+        upstream="dynamax_zeros.py",
+        environment=environments.DYNAMAX,
+    ),
+    Validation(
+        "dynamax_trainable:nearly_left_to_right",
+        "the same, with 1e-6 for zero",
+        "dynamax",
+        environment=environments.DYNAMAX,
+    ),
+    Validation(
+        "paramax_non_trainable:gpjax_fit",
+        "`non_trainable`, `fit`",
+        "gpjax",
+        (
+            _because(
+                "the optimizer sees all arrays, frozen ones with a zero gradient: the decay of "
+                "adamw, lamb and lion needs none.",
+                *_DECAY_LAWS,
+            ),
+        ),
+        upstream="gpjax_non_trainable.py",
+        environment=environments.PARAMAX,
+    ),
+    Validation(
+        "paramax_non_trainable:gpjax_fit_half",
+        "the same, divided by `partition`",
+        "gpjax",
+        environment=environments.PARAMAX,
+    ),
+    Validation(
+        "paramax_non_trainable:flowjax_fit",
+        "`non_trainable`, `fit_to_data`",
+        "flowjax",
+        environment=environments.PARAMAX,
+    ),
+    Validation(
+        "penzai_trainer:as_documented",
+        "`StatefulTrainer`, `trainable` in metadata",
+        "penzai",
+        (
+            _because(
+                "the optimizer starts from all parameters and is updated by the trainable ones: "
+                "every optimizer that keeps moments raises.",
+                "training-runs",
+            ),
+        ),
+        upstream="penzai_trainer.py",
+        environment=environments.PENZAI,
+    ),
+    Validation(
+        "penzai_trainer:as_constants",
+        "the same, frozen by `freeze_params`",
+        "penzai",
+        environment=environments.PENZAI,
+    ),
+    Validation(
+        "quax_lora:as_in_the_example",
+        "`loraify`, all arrays in the optimizer",
+        "quax",
+        (
+            _because(
+                "`stop_gradient` leaves a zero gradient, and a decay needs none.",
+                *_DECAY_LAWS,
+            ),
+        ),
+        upstream="quax_lora.py",
+        environment=environments.QUAX,
+    ),
+    Validation(
+        "quax_lora:trained_half",
+        "the same, divided by `partition`",
+        "quax",
+        environment=environments.QUAX,
+    ),
+    Validation(
+        "transformers_flax:freeze_feature_encoder",
+        "`freeze_feature_encoder`, Wav2Vec2",
+        "transformers",
+        (
+            _because(
+                "`stop_gradient` leaves a zero gradient, and a decay needs none.",
+                *_DECAY_LAWS,
+            ),
+        ),
+        upstream="transformers_flax.py",
+        environment=environments.TRANSFORMERS,
+    ),
+    Validation(
+        "transformers_flax:set_to_zero",
+        "the same, with `set_to_zero`",
+        "transformers",
+        environment=environments.TRANSFORMERS,
+    ),
+    Validation(
+        "tunix_lora:projection",
+        "distillation into a LoRA student",
+        "google-tunix",
+        (
+            _because(
+                "as soon as a model has LoRA weights, these alone are trained: the projection "
+                "that the strategy adds stays at random.",
+                "trainable-moves",
+            ),
+        ),
+        upstream="tunix_projection.py",
+        environment=environments.TUNIX,
+    ),
+    Validation(
+        "tunix_lora:projection_as_adapters",
+        "the same, the projection as `LoRAParam`",
+        "google-tunix",
+        environment=environments.TUNIX,
+    ),
+    Validation(
+        "tunix_lora:qwix_lora",
+        "`apply_lora_to_model`, `wrt=nnx.LoRAParam`",
+        "qwix",
+        environment=environments.TUNIX,
+    ),
+    Validation(
+        "zadapter_mask:as_in_the_docstring",
+        "`masked(optimizer, get_adapter_param_mask(params))`",
+        "zadapter",
+        (
+            _because(
+                "`masked` hands on what it does not transform: the raw gradient is added.",
+                *_DECAY_LAWS,
+            ),
+        ),
+        upstream="zadapter_mask.py",
+        environment=environments.ZADAPTER,
+    ),
+    Validation(
+        "zadapter_mask:set_to_zero",
+        "the same, with `set_to_zero`",
+        "zadapter",
+        environment=environments.ZADAPTER,
+    ),
+    Validation(
+        "jax_lorax:wrap_optimizer",
+        "`wrap_optimizer`, a LoRA weight",
+        "jax-lorax",
+        (
+            _because(
+                "with qax 0.4 the weight under an adapter gets its update.",
+                "frozen-value",
+            ),
+        ),
+        upstream="jax_lorax.py",
+        environment=environments.LORAX,
+        frozen=("adapted/w", "frozen"),
+        since="qax 0.4.0; with qax 0.3.1 it stays",
+    ),
+    Validation(
+        "jax_lorax:by_label",
+        "the same, by labels of the optimizer",
+        "jax-lorax",
+        environment=environments.LORAX,
+        frozen=("adapted/w", "frozen"),
+    ),
+    Validation(
+        "netket_freezing:freeze_parameters",
+        "`nk.nn.freeze_parameters`",
+        "netket",
+        environment=environments.NETKET,
+    ),
+    Validation("sepes_mask:tree_mask", "`tree_mask`", "sepes", environment=environments.SEPES),
 )

@@ -8,15 +8,16 @@ import flax
 import haiku as hk
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from hypothesis import strategies as st
-
-from . import alphagenome_submodules  # noqa: F401, I001 (before what it prepares)
 from alphagenome_ft.lora import LoRAConfig, LoRALinear, get_lora_parameter_paths
 from alphagenome_ft.optimizer_utils import create_optimizer, parameter_path_to_str
 from alphagenome_ft.parameter_utils import freeze_except_lora
+from hypothesis import strategies as st
 
 from frostproof import LinenTrainer, OptaxFreeze
+
+from . import alphagenome_submodules  # noqa: F401 (before what it prepares)
 
 # LoRA: a layer of the backbone is adapted, and a head is trained.
 
@@ -111,7 +112,7 @@ def heads_only(norm):
         if all(jax.tree.leaves(mask)):
             return optax.set_to_zero()  # the library raises without a head
         tx = create_optimizer(
-            as_named(mask, mask),
+            as_named(jax.tree.map(lambda _: np.zeros(()), mask), mask),
             trainable_head_names=("new",),
             learning_rate=RATE,
             weight_decay=DECAY,

@@ -35,7 +35,11 @@ def exchanging(compile_again):
         del optimizer
         dense = keras.layers.Dense
         model = built(
-            seed, batch, dense(3, name="inlet"), dense(3, name="first"), dense(3, name="second"),
+            seed,
+            batch,
+            dense(3, name="inlet"),
+            dense(3, name="first"),
+            dense(3, name="second"),
             dense(1, name="outlet"),
         )
         inlet, first, second, outlet = model.layers

@@ -4,11 +4,11 @@ https://docs.jaxgaussianprocesses.com/ and
 https://danielward27.github.io/flowjax/examples/arnio_faq.html#freezing-parameters
 """
 
+import equinox as eqx
 import flax
 import flowjax.distributions
 import flowjax.flows
 import flowjax.train
-import equinox as eqx
 import gpjax
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,9 @@ class State(flax.struct.PyTreeNode):
 
 # GPJax.
 
-DATA = gpjax.Dataset(X=jnp.linspace(0, 1, 8)[:, None], y=jnp.sin(6 * jnp.linspace(0, 1, 8))[:, None])
+DATA = gpjax.Dataset(
+    X=jnp.linspace(0, 1, 8)[:, None], y=jnp.sin(6 * jnp.linspace(0, 1, 8))[:, None]
+)
 
 
 def regression(seed, batch, optimizer):

@@ -56,8 +56,6 @@ def params(trainer):
     return {leaf.label: leaf.value.data_array for leaf in leaves.get_sequence()}
 
 
-
-
 def is_frozen(path):
     """Tell by the label, the only part of a path here; it has slashes of its own."""
     return path[0].startswith("mlp/Affine_0")

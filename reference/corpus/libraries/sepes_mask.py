@@ -35,10 +35,12 @@ def hidden(params):
 def create(seed, batch, optimizer):
     """Draw two layers."""
     first, head = jax.random.split(jax.random.key(seed))
-    masked = hidden({
-        "first": jax.random.normal(first, (batch.x.shape[1], 4)),
-        "head": jax.random.normal(head, (4, 1)),
-    })
+    masked = hidden(
+        {
+            "first": jax.random.normal(first, (batch.x.shape[1], 4)),
+            "head": jax.random.normal(head, (4, 1)),
+        }
+    )
     return State(masked, optimizer.init(masked), optimizer)
 
 

@@ -68,7 +68,9 @@ def partitioned(optimizer):
     return optax.multi_transform(
         {"train": optimizer, "freeze": optax.set_to_zero()},
         lambda params: jax.tree_util.tree_map_with_path(
-            lambda path, _: "freeze" if "feature_extractor" in jax.tree_util.keystr(path) else "train",
+            lambda path, _: (
+                "freeze" if "feature_extractor" in jax.tree_util.keystr(path) else "train"
+            ),
             params,
         ),
     )

@@ -7,7 +7,6 @@ https://qwix.readthedocs.io/ (`apply_lora_to_model`).
 import logging
 import sys
 
-import jax
 import jax.numpy as jnp
 import qwix
 from flax import nnx
@@ -41,6 +40,16 @@ def inputs_of(batch):
     return {"input_tokens": jnp.asarray(batch.x), "input_mask": jnp.ones(batch.x.shape)}
 
 
+def forward(model, **inputs):
+    """Call a model by the names that Tunix gives its inputs."""
+    return model(**inputs)
+
+
+def labels(input_tokens, input_mask):
+    """Return the only class there is."""
+    return jnp.ones((input_tokens.shape[0], 1))
+
+
 _trainers = {}
 
 
@@ -48,8 +57,6 @@ def distilling(project):
     """Return a `create` of a student whose features are projected to the teacher's width."""
 
     def create(seed, batch, optimizer):
-        forward = lambda model, **inputs: model(**inputs)
-        labels = lambda input_tokens, input_mask: jnp.ones((input_tokens.shape[0], 1))
         strategy = strategies.FeatureProjectionStrategy(
             forward, forward, labels, Body, inputs_of(batch), nnx.Rngs(seed + 2), alpha=0.5
         )

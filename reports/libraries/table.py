@@ -1,0 +1,91 @@
+"""What was found in real libraries, as Markdown: kept as `reference/corpus/libraries/README.md`."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from ...reference.corpus.libraries import VALIDATIONS, Validation
+from ..formats.markdown import cell
+from ..results.guarantees import standings
+from ..results.report import Report
+from ..results.row import Row
+from .environments import EnvironmentNotMade
+from .judging import NotJudged
+from .kept import kept_or_judged
+
+_HEAD = """# Real libraries under test
+
+Recipes for freezing, each as the documentation of its library has it and through public API alone,
+judged by the law book. A guarantee is kept where each law about it that could run held; a program
+with an optimizer of its own, as Keras has them, can be judged by fewer of them. Printed by
+
+```console
+$ pip install 'frostproof[libraries]'
+$ python -m frostproof.reports.libraries
+```
+
+What an environment of its own is needed for is installed in a folder under `~/.cache/frostproof`,
+with pinned versions, and judged there by one law per guarantee. Reports are kept there, too: a
+second run prints the table again, and judges what has changed.
+
+| recipe | library | keeps | breaks, though promised | breaks beyond the promise | smallest \
+counterexample |
+|---|---|---|---|---|---|
+"""
+
+
+def table_row(validation: Validation, report: Report) -> str:
+    """Return a recipe's row of the table."""
+    (standing,) = standings(report.rows).values()
+    kept = ", ".join(standing.held) or "nothing"
+    broken = broken_rows(report)
+    promised, beyond = (
+        ", ".join(f"`{row.law}`" for row in broken if row.promised is each) or "–"
+        for each in (True, False)
+    )
+    example = broken[0].reason or "" if broken else "–"
+    library = f"{validation.library} {judged_version(validation)}"
+    return f"| {' | '.join((validation.recipe, library, kept, promised, beyond, cell(example)))} |"
+
+
+def judged_version(validation: Validation) -> str:
+    """Return the version of a recipe's library: its pin, or what is installed here."""
+    if validation.environment is None:
+        return version(validation.library)
+    pins = dict(each.split("==") for each in validation.environment.packages)
+    return pins[validation.library]
+
+
+def broken_rows(report: Report) -> list[Row]:
+    """Return the rows that a recipe fails by, those of its promise first."""
+    broken = [row for row in report.rows if row.verdict in ("refuted", "error")]
+    return sorted(broken, key=lambda row: not row.promised)
+
+
+def causes(validation: Validation) -> list[str]:
+    """Return a line for each law that refutes a recipe, and for what goes to its maintainers."""
+    lines = [
+        f"- {validation.recipe}, {', '.join(f'`{law}`' for law in each.laws)}: {each.sentence}"
+        for each in validation.causes
+    ]
+    if validation.upstream is not None:
+        name = f"upstream/{validation.upstream}"
+        since = f" Since {validation.since}." if validation.since else ""
+        lines.append(
+            f"- {validation.recipe}: shown to its maintainers by [`{name}`]({name}).{since}"
+        )
+    return lines
+
+
+def main(globs: Sequence[str]) -> None:
+    """Judge all recipes, or those of these names, and print what was found as it is found."""
+    chosen = [each for each in VALIDATIONS if not globs or any(map(each.matches, globs))]
+    chosen.sort(key=lambda each: each.upstream is None)  # faults first
+    print(_HEAD, end="", flush=True)
+    for each in chosen:
+        try:
+            print(table_row(each, kept_or_judged(each)), flush=True)
+        except (EnvironmentNotMade, NotJudged) as error:
+            print(f"not judged: {error}", file=sys.stderr)
+    print("\n## Causes\n")
+    print("\n".join(line for each in chosen for line in causes(each)))
