@@ -21,16 +21,27 @@ class CallCache:
         self._calls: dict[tuple[Any, ...], Any] = {}
         self._numpy = SharedNumPy()
 
-    def run(self, subject: Any, problem: Any, *, watched: bool, fresh: bool = False) -> Any:
+    def run(
+        self,
+        subject: Any,
+        problem: Any,
+        *,
+        watched: bool,
+        fresh: bool = False,
+        shared: bool = True,
+        predicted: bool = True,
+    ) -> Any:
         """Return what the subject did with the problem, running it unless that is remembered.
 
-        What is `fresh` is run, and not remembered. A call that patched NumPy counts as one that
-        raised.
+        What is `fresh` is run, and not remembered; unless told otherwise it may share a program
+        with others (see `shared_programs`). `predicted` asks for the predictions of a trainer. A
+        call that patched NumPy counts as one that raised.
         """
         key = (id(subject), problem, watched)
-        if not fresh and key in self._calls:
-            return self._calls[key]
-        call = run(subject, problem, watched=watched)
+        known = self._calls.get(key)
+        if not fresh and known is not None and getattr(known, "predicted", True) >= predicted:
+            return known
+        call = run(subject, problem, watched=watched, shared=shared, predicted=predicted)
         if (tampered := self._numpy.restore()) is not None:
             call.raised = tampered
         if not fresh:

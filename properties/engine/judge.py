@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +19,7 @@ from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
 from ..proofs.provable import CHECKED, EXPLAINED, PROVABLE
 from ..scripts.script import script
 from .call_cache import CallCache
+from .clock import own_time
 from .coverage import absent, unmet
 from .database import NamespacedDatabase
 from .example_labels import traits
@@ -31,6 +32,8 @@ SHRINKING_SECONDS = 20.0
 ROUND = 1000
 #: Examples in which something did not happen that are looked at again, should it never happen.
 CONFIRMED = 5
+#: The label of examples that ran by the program of an earlier training; all others ran as they are.
+SHARED = "by the program of an earlier training"
 NOT_REPEATABLE = "not repeatable: the failure did not recur on the same problem"
 
 
@@ -55,14 +58,6 @@ class Effort:
     #: Told the number of judged examples as it grows.
     progress: Callable[[int], None] = lambda examples: None
 
-    @property
-    def patience(self) -> float:
-        """Seconds after which a law on slow code has to do with the examples that it has.
-
-        More where a law may take longer than by default: such a run is there to see them all.
-        """
-        return max(10.0, self.seconds / 30) + 0.05 * self.max_examples
-
 
 @dataclass
 class Tally:
@@ -73,17 +68,9 @@ class Tally:
     inconclusive: Counter[tuple[str, bool]] = field(default_factory=Counter)
     failures: dict[Any, Refutation] = field(default_factory=dict)
     failed_at: float | None = None
-    #: When the last examples were judged.
-    times: deque[float] = field(default_factory=lambda: deque(maxlen=10))
     #: For laws that are judged over the run.
     happened: set[str] = field(default_factory=set)
     never: dict[str, list[Refutation]] = field(default_factory=dict)
-
-    @property
-    def slow(self) -> bool:
-        """Whether the last examples took over 100 ms each."""
-        times = self.times
-        return len(times) == times.maxlen and times[-1] - times[0] > 0.1 * len(times)
 
     @property
     def seen(self) -> int:
@@ -112,17 +99,17 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     Laws that draw from the same strategy with the same seed see the same problems in the same
     order, so that `memory` lets them share the calls.
     """
-    from ...reference.observation.compilations import (
-        forget_programs,
-    )  # here: a law book is read without JAX
+    # Here, since a law book is read without JAX.
+    from ...reference.observation.compilations import forget_programs, seconds_compiling
 
     tally = Tally()
-    started = monotonic()
+    started, began, compiled = monotonic(), own_time(), seconds_compiling()
 
     def out_of_time() -> bool:
-        # Half: the other half is left for shrinking and for the last example to come back.
-        spent = monotonic() - started
-        return spent > effort.seconds / 2 or (spent > effort.patience and tally.slow)
+        # Neither other processes nor the compiler make the subject slow. Half: the other half is
+        # left for shrinking and for the last example to come back.
+        spent = own_time() - began - (seconds_compiling() - compiled)
+        return spent > effort.seconds / 2
 
     def shrinking_long_enough() -> bool:
         allowed = min(effort.shrinking, effort.seconds / 4)
@@ -144,7 +131,6 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         except Refutation as found:
             effort.fails(found, problems)
             raise
-        tally.times.append(monotonic())
         effort.progress(tally.seen)
 
     proof = _proof(law, subject) if effort.proofs else None
@@ -215,12 +201,28 @@ def _explain(law: Law, subject: Any, verdict: Verdict) -> None:
 
 
 def examine(
-    law: Law, subject: Any, problems: tuple[Any, ...], memory: CallCache, tally: Tally
+    law: Law,
+    subject: Any,
+    problems: tuple[Any, ...],
+    memory: CallCache,
+    tally: Tally,
+    *,
+    shared: bool = True,
 ) -> None:
-    """Run the subject on one example's problems and judge it, counting what was seen."""
-    calls = _calls(law, subject, memory, problems)
+    """Run the subject on one example's problems and judge it, counting what was seen.
+
+    `shared` lets trainings of one structure share a program, of which none is ever refuted: what
+    such a run seems to show counts only if the program shows it as it is.
+    """
+    calls = _calls(law, subject, memory, problems, shared=shared)
     try:
-        labels, observed = collect(lambda: law.check(*calls))
+        try:
+            labels, observed = collect(lambda: law.check(*calls))
+        except Refutation:
+            if not any(map(_shared, calls)):
+                raise
+            calls = _calls(law, subject, memory, problems, shared=False)
+            labels, observed = collect(lambda: law.check(*calls))
     except Inconclusive as reason:
         tally.inconclusive[reason.reason, reason.subject] += tally.failed_at is None
     except Refutation as found:
@@ -235,13 +237,29 @@ def examine(
             tally.judged += 1
             tally.labels.update(labels)
             tally.labels.update(traits(problems[0]))
+            tally.labels.update([SHARED] * any(map(_shared, calls)))
             tally.note(observed, problems, calls)
 
 
-def _calls(law: Law, subject: Any, memory: CallCache, problems: tuple[Any, ...]) -> list[Any]:
+def _calls(
+    law: Law, subject: Any, memory: CallCache, problems: tuple[Any, ...], *, shared: bool = True
+) -> list[Any]:
     return [
-        memory.run(subject, problem, watched=law.watched, fresh=law.fresh) for problem in problems
+        memory.run(
+            subject,
+            problem,
+            watched=law.watched,
+            fresh=law.fresh or not shared,
+            shared=shared,
+            predicted=law.looks_at_predictions,
+        )
+        for problem in problems
     ]
+
+
+def _shared(call: Any) -> bool:
+    """Tell whether a call ran by the program of another: an exercise, or a wrapper, never does."""
+    return getattr(call, "shared", False)
 
 
 def _refuted(
@@ -299,7 +317,7 @@ def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | 
 def _refutation_of(law: Law, subject: Any, problems: tuple[Any, ...]) -> str | None:
     try:
         tally = Tally()
-        examine(law, subject, problems, CallCache(), tally)
+        examine(law, subject, problems, CallCache(), tally, shared=False)
         never = _confirmed(law, subject, tally)
         if never is not None:
             raise never
@@ -322,10 +340,10 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
     if (shortage := _shortage(law, tally, cut=cut)) is not None:
         outcome, reason = shortage
     elif cut:
-        reason = f"stopped after {tally.seen} of {law.examples(effort.max_examples)} examples: " + (
-            f"each takes over 100 ms, and the law has {effort.patience:g} s then"
-            if tally.slow
-            else f"the law has {effort.seconds:g} s, half of them for drawing"
+        most = law.examples(effort.max_examples)
+        reason = (
+            f"stopped after {tally.seen} of {most} examples: the law has {effort.seconds:g} s, "
+            "half of them for drawing"
         )
     return Verdict(outcome, tally.judged, reason=reason, labels=labels)  # type: ignore[arg-type]
 

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
-from ...reference.subjects.capability import Requirement
+from ...reference.subjects.capability import Capability, Requirement
 
 Guarantee = Literal["computes", "selected", "norm", "value", "bits", "inert", "isolated", "advice"]
 
@@ -70,6 +70,11 @@ class Law:
     def over_the_run(self) -> bool:
         """Whether it is a liveness law, which is judged when the run is over."""
         return self.confirm is not None
+
+    @property
+    def looks_at_predictions(self) -> bool:
+        """Whether it judges what a trainer predicts: the others run without."""
+        return any(Capability.PREDICT in each for each in self.needs.alternatives)
 
     def examples(self, most: int) -> int:
         """Return how many examples the law gets in a run with at most this many."""

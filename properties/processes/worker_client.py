@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from ...reference.subjects.targets import UnusableTarget
+from ..engine.clock import own_time
 from ..engine.verdict import Counterexample, Verdict
 from ..plan.run_settings import RunSettings
 from .process import Process, process_server
@@ -145,12 +146,16 @@ class Worker:
     def _ask(self, request: dict[str, Any], progress: Callable[[int], None]) -> dict[str, Any]:
         process = self._process_for(request["target"])
         examples, problems, failed, asked = 0, [], None, monotonic()
+        heard = own_time(process.pid)
         reason = f"no answer within {self.timeout:g} s (--timeout)"
         try:
             process.connection.send_bytes(json.dumps(request).encode())
-            while (left := asked + self.timeout - monotonic()) > 0:
+            # Since it last said something: how long a law may take it knows itself, and what never
+            # comes back from one example says nothing any more.
+            while (left := heard + self.timeout - own_time(process.pid)) > 0:
                 if process.connection.poll(min(left, _WATCH)):
                     answer = json.loads(process.connection.recv_bytes())
+                    heard = own_time(process.pid)
                     if "begun" in answer:
                         problems = answer["begun"]
                     elif "failed" in answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,34 @@ import jax
 
 #: JAX sends this event for every program that it compiles, or loads from its cache on disk.
 _COMPILED = "/jax/core/compile/backend_compile_duration"
+#: What comes before, of each program.
+_ON_THE_WAY = {
+    _COMPILED,
+    "/jax/core/compile/jaxpr_trace_duration",
+    "/jax/core/compile/jaxpr_to_mlir_module_duration",
+}
+
+
+@dataclass
+class _Compiled:
+    """What this process has compiled so far."""
+
+    programs: int = 0
+    #: From Python to a program: traced, lowered, and compiled or loaded.
+    seconds: float = 0.0
 
 
 @functools.cache  # one listener for the life of the process
-def _counter() -> list[int]:
-    counted = [0]
+def _counter() -> _Compiled:
+    compiled = _Compiled()
 
     def listen(event: str, duration_secs: float, **details: Any) -> None:
-        counted[0] += event == _COMPILED
+        compiled.programs += event == _COMPILED
+        if event in _ON_THE_WAY:
+            compiled.seconds += duration_secs
 
     jax.monitoring.register_event_duration_secs_listener(listen)
-    return counted
+    return compiled
 
 
 #: The memory maps of this process, a line each.
@@ -48,5 +66,10 @@ def forget_programs() -> None:
 
 
 def compilations() -> int:
-    """Return how many programs were compiled since the first call of this function."""
-    return _counter()[0]
+    """Return how many programs were compiled since the first call of a function of this module."""
+    return _counter().programs
+
+
+def seconds_compiling() -> float:
+    """Return the seconds that programs took since the first call of a function of this module."""
+    return _counter().seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..pytrees.comparison import same_value
 from ..pytrees.paths import Path, named_leaves, normalise
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
+from .compilations import forget_programs
 from .trainer_run import reweigh, run_trainer
 from .trajectory import Trajectory
 
@@ -52,11 +54,11 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool:
     actions = (*thawed, *("step",) * _PATIENCE)
     # A wrapper may hold back for longer: `mechanize` learns its scale from 1e-6 up.
     for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
-        longer = run_trainer(trainer, replace(problem, optimizer=optimizer, actions=actions))
-        if not longer.steps or longer.raised is not None:
+        asked = replace(problem, optimizer=optimizer, actions=actions)
+        # By a shared program most leaves are seen to move; what accuses is the program as it is.
+        if not _stays(longer := _run(trainer, asked, shared=True), path):
             return False
-        # Its values: JAX gives a weakly typed leaf a type of its own in the first update.
-        if not same_value(longer.first.params[path].array, longer.last.params[path].array):
+        if longer.shared and not _stays(_run(trainer, asked, shared=False), path):
             return False
     trained = (step for step in trajectory.steps if path not in step.frozen)
     given = [step.given.gradients.get(path) for step in trained if step.given]
@@ -66,6 +68,20 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool:
     if plain is None or perturbed is None:
         return False
     return abs(plain - perturbed) > _TELLING * abs(plain)
+
+
+@functools.lru_cache(maxsize=4)  # all leaves that did not move are looked at in the same runs
+def _run(trainer: Trainer, problem: TrainingProblem, *, shared: bool) -> Trajectory:
+    forget_programs()
+    return run_trainer(trainer, problem, shared=shared, predicted=False)
+
+
+def _stays(longer: Trajectory, path: Path) -> bool:
+    """Tell whether a leaf has its values still at the end of a run; not if it ended before."""
+    if not longer.steps or longer.raised is not None:
+        return False
+    # Its values: JAX gives a weakly typed leaf a type of its own in the first update.
+    return same_value(longer.first.params[path].array, longer.last.params[path].array)
 
 
 def _first_loss(trainer: Trainer, problem: TrainingProblem, path: Path, by: float) -> float | None:

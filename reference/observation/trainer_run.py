@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..optimizers.lifted import carries, lifted, with_numbers
 from ..optimizers.optimizer import Optimizer
 from ..optimizers.perturbation import perturbing
 from ..optimizers.recording import recording
@@ -20,14 +21,24 @@ from ..subjects.user_errors import let_through
 from .checkpoint import through_orbax
 from .compilations import compilations
 from .sensitivity import is_half_precision, is_noisy, predict_before_step
+from .shared_programs import bears_lifting, may_share, require_lifted, share_program
 from .trajectory import Step, Trajectory
 
 
-def run_trainer(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
-    """Begin a training and do the actions of a problem; an exception ends it, and is kept."""
-    trajectory = Trajectory(problem, declared_loss=trainer.loss)
+def run_trainer(
+    trainer: Trainer, problem: TrainingProblem, *, shared: bool = False, predicted: bool = True
+) -> Trajectory:
+    """Begin a training and do the actions of a problem; an exception ends it, and is kept.
+
+    Args:
+        trainer: the code under test.
+        problem: what it is given.
+        shared: let it share the programs of others of its structure (see `shared_programs`).
+        predicted: predict before the first step, without which no law can judge the loss.
+    """
+    trajectory = Trajectory(problem, declared_loss=trainer.loss, predicted=predicted)
     try:
-        life = _Life(trainer, problem, trajectory)
+        life = _Life(trainer, problem, trajectory, shared and may_share(problem))
         for name in problem.actions:
             action = ACTIONS[name]
             trajectory.at_work = f"`refreeze` ({name})" if action.freezes else f"{name!r}"
@@ -41,8 +52,12 @@ def run_trainer(trainer: Trainer, problem: TrainingProblem) -> Trajectory:
 class _Life:
     """A training under way, as actions know it (`Lived`); what they do goes into a trajectory."""
 
-    def __init__(self, trainer: Trainer, problem: TrainingProblem, trajectory: Trajectory):
+    def __init__(
+        self, trainer: Trainer, problem: TrainingProblem, trajectory: Trajectory, shares: bool
+    ):
         self.trainer = trainer
+        #: Whether it may share the programs of others, and is handed an optimizer that does.
+        self.shares, self.lifts = shares, False
         self.problem = problem
         self.trajectory = trajectory
         self.optimizer = problem.optimizer
@@ -55,7 +70,7 @@ class _Life:
             reweigh(self.training, problem, self.chosen)
         #: Whether an action chose what is frozen: a training begun anew has to be told.
         self.refrozen = False
-        self.saved: tuple[Any, frozenset[Path], Optimizer] | None = None
+        self.saved: tuple[Any, frozenset[Path], Optimizer, bool] | None = None
         trajectory.at_work = "looking at what `create` returned"
         self.now = self.training.moment()
         params = self.now.params.items()
@@ -65,7 +80,7 @@ class _Life:
         number, before = len(self.trajectory.steps) + 1, self.now
         batch, untouched = self.problem.batch(number), self.problem.batch(number)
         # Only before the first step: the others start from weights of the program's own making.
-        asked = number == 1 and hasattr(batch, "x")
+        asked = self.trajectory.predicted and number == 1 and hasattr(batch, "x")
         self.trajectory.at_work = "`predict`"
         prediction = predict_before_step(self.training, batch.x) if asked else None
         self.trajectory.at_work = f"step {number}"
@@ -73,6 +88,9 @@ class _Life:
         reported = self.training.step(batch)
         self.trajectory.compilations.append(compilations() - compiled)
         self.now = self.training.moment()
+        if self.lifts:
+            found = {path: leaf.array for path, leaf in (self.now.opt_state or {}).items()}
+            require_lifted(self.trainer, found, self.optimizer)
         kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
         self.trajectory.batch_kept &= all(jax.tree.leaves(kept))
         step = Step(before, self.now, self.frozen, number, _as_number(reported))
@@ -91,12 +109,12 @@ class _Life:
         self.now = self.training.moment()
 
     def save(self) -> None:
-        self.saved = self.training.save(), self.frozen, self.optimizer
+        self.saved = self.training.save(), self.frozen, self.optimizer, self.lifts
         self.now = self.training.moment()
 
     def restore(self) -> None:
         if self.saved is not None:
-            saved, self.frozen, self.optimizer = self.saved
+            saved, self.frozen, self.optimizer, self.lifts = self.saved
             self.training.restore(saved)
         self.now = self.training.moment()
 
@@ -116,16 +134,52 @@ class _Life:
         self.now = self.training.moment()
 
     def _begun(self) -> Training:
+        handed = self._lifted() if self.shares and bears_lifting(self.trainer) else None
+        self.lifts = handed is not None
+        self.trajectory.shared |= self.lifts
+        batch = self.problem.batch(1)
+        training = self.trainer.begin(self.problem.seed, batch, handed or self._as_it_is())
+        return self._sharing(training)
+
+    def _as_it_is(self) -> Any:
+        """Return the optimizer in force, which records, and may see other gradients."""
         transformation = self.optimizer.transformation
         if self.problem.disturbed:
             transformation = perturbing(transformation, self.problem.disturbed, self.trainer)
         record = recording.__wrapped__ if self.problem.anew else recording
-        batch = self.problem.batch(1)
-        return self.trainer.begin(self.problem.seed, batch, record(transformation))
+        return record(transformation)
+
+    def _lifted(self) -> Any:
+        """Return the same with its numbers in its state, so that all of its form share a step."""
+        disturbed, trainer = self.problem.disturbed, self.trainer
+        if not disturbed:
+            return lifted(self.optimizer, recording.__wrapped__)
+
+        def wrap(optimizer: Any) -> Any:
+            return recording.__wrapped__(perturbing.__wrapped__(optimizer, disturbed, trainer))
+
+        return lifted(self.optimizer, wrap, (disturbed, trainer))
 
     def _tell_what_is_frozen(self) -> None:
         if self.refrozen:
             self.training.refreeze(tuple(sorted(map(path_text, self.frozen))))
+            self._sharing(self.training)
+
+    def _sharing(self, training: Training) -> Training:
+        if self.shares:
+            self.trajectory.shared |= share_program(training)
+            if self.lifts:
+                self._put_own_numbers(training)
+        return training
+
+    def _put_own_numbers(self, training: Training) -> None:
+        """Put the numbers of the optimizer in force into its state, if another's are there.
+
+        They are in a program that keeps what it makes of an optimizer, for all that are equal.
+        """
+        if not carries(named_leaves(training.opt_state()), self.optimizer):
+            training.set_everything(with_numbers(training.everything(), self.optimizer))
+            require_lifted(self.trainer, named_leaves(training.opt_state()), self.optimizer)
 
 
 def _as_number(reported: Any) -> float | None:

@@ -75,6 +75,10 @@ class Trajectory:
     chosen: frozenset[Path] = frozenset()
     #: How often XLA compiled something in each step.
     compilations: list[int] = field(default_factory=list)
+    #: Whether it ran by the program of an earlier training, made of the same (`shared_programs`).
+    shared: bool = False
+    #: Whether predictions were made, where the subject can make them.
+    predicted: bool = True
 
     @cached_property
     def trained(self) -> bool:

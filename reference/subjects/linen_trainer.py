@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
+import jax
+
 from ..problems.training_problem import Batch
 from .moment import Moment, take_moment
 from .signatures import UnusableSubject
@@ -111,6 +113,10 @@ class _LinenTraining:
 
     def set_everything(self, state: Any) -> None:
         self.state = state
+
+    def replace_static(self, known: Callable[[Any], Any]) -> None:
+        leaves, structure = jax.tree.flatten(self.state)
+        self.state = jax.tree.unflatten(known(structure), leaves)
 
     def moment(self) -> Moment:
         return take_moment(self.params(), self.opt_state(), self.model_state(), self.state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
@@ -147,6 +147,13 @@ class _NnxTraining:
     def set_everything(self, state: Any) -> None:
         nnx.update((self.model, self.optimizer), state)
 
+    def replace_static(self, known: Callable[[Any], Any]) -> None:
+        for node in _pytrees((self.model, self.optimizer)):
+            for name, value in vars(node).items():
+                if _is_static(value):
+                    # By hand: a module may have a say in what is set.
+                    vars(node)[name] = known(value)
+
     def moment(self) -> Moment:
         try:
             whole = self.everything()
@@ -200,3 +207,26 @@ class _NnxTraining:
             self.model, self.optimizer = answer
         elif answer is not None:
             self.model = answer
+
+
+def _pytrees(value: Any) -> Iterator[nnx.Pytree]:
+    """Yield the modules and optimizers of a graph, each once."""
+    seen, found = set[int](), [value]
+    while found:
+        node = found.pop()
+        if isinstance(node, list | tuple):
+            found += node
+        elif isinstance(node, Mapping):
+            found += node.values()
+        elif isinstance(node, nnx.Pytree) and id(node) not in seen:
+            seen.add(id(node))
+            found += vars(node).values()
+            yield node
+
+
+def _is_static(value: Any) -> bool:
+    """Tell whether a value consists of functions alone, as an optimizer and a filter do."""
+    if isinstance(value, nnx.Pytree | nnx.Variable) or type(value) in (bool, int, float, str):
+        return False
+    leaves = jax.tree.leaves(value)
+    return bool(leaves) and all(map(callable, leaves))

@@ -47,6 +47,10 @@ class Training(Protocol):
         """Put another state of the same structure in its place."""
 
     @abstractmethod
+    def replace_static(self, known: Callable[[Any], Any]) -> None:
+        """Put what `known` makes of them in the place of static parts: functions, structures."""
+
+    @abstractmethod
     def moment(self) -> Moment:
         """Return snapshots of the training as it is now."""
 

@@ -1,6 +1,5 @@
 """How a specimen dies: examples until its law refutes it, seed by seed, and what they shrink to."""
 
-import math
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -20,13 +19,6 @@ from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.problems.wrapper_problem import leaf_paths
 from frostproof.reference.subjects.loading import as_subject
 from frostproof.strategies.values import pool
-
-
-class Unhurried(Effort):
-    """As many examples as are asked for: on a busy machine a law would have to do with fewer."""
-
-    patience = math.inf
-
 
 #: Runs of which the first that refutes counts, for a law that is judged when a run is over.
 RUNS = (1, 2, 5, 10, 15, 30)
@@ -49,7 +41,7 @@ def kills(id: str, seeds: int, max_examples: int) -> dict[str, object]:
         runs = (first_failure(fn, law, seed, most) for most in _runs(law, max_examples))
         counts.append(next((count for count in runs if count), None))
     shrunk = judge(
-        law, _anew(fn), Unhurried(max_examples, 0, seconds=3600.0), CallCache(), id
+        law, _anew(fn), Effort(max_examples, 0, seconds=3600.0), CallCache(), id
     ).counterexample
     if shrunk is not None:
         size = size_of(shrunk.problems)

@@ -1,15 +1,20 @@
 """The engine: what makes a verdict, on laws and subjects made for it."""
 
+import itertools
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 from hypothesis.database import InMemoryExampleDatabase
 
+from frostproof.properties.engine import judge as judging
 from frostproof.properties.engine.call_cache import CAPACITY, CallCache
 from frostproof.properties.engine.coverage import unmet
 from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
 from frostproof.properties.laws.law import Inconclusive, Law, label, refute
+from frostproof.reference.observation import compilations
 from frostproof.reference.observation.run import run as run_subject
 from frostproof.reference.subjects.capability import Capability, Requirement
 from frostproof.reference.subjects.exercise import Exercise
@@ -135,7 +140,7 @@ def test_the_memory_is_bounded():
         pass
 
     @run_subject.register
-    def _(subject: Subject, problem, *, watched=False):
+    def _(subject: Subject, problem, **asked):
         return problem
 
     memory, subject = CallCache(), Subject()
@@ -237,8 +242,28 @@ def test_the_pool_rotates():
     assert len(pool(5)) == 12
 
 
-def test_a_law_that_is_given_more_time_has_more_patience():
-    """A run at length is there to see every example, of slow code too."""
-    assert Effort(100, 0).patience == 15
-    assert Effort(100, 0, seconds=6).patience == 15
-    assert Effort(2000, 0, seconds=14400).patience == 580
+def test_a_busy_machine_takes_no_example_away():
+    """Eight others want the cores, and what a law rests on stays the same."""
+
+    def check(call):
+        until = time.thread_time() + 0.01
+        while time.thread_time() < until:
+            pass
+
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8)]
+    try:
+        verdict = run(law(check), seconds=8)  # of which it may draw for four
+    finally:
+        for each in busy:
+            each.kill()
+
+    assert (verdict.outcome, verdict.examples, verdict.reason) == ("held", 100, None)
+
+
+def test_what_the_compiler_takes_is_not_the_subjects(monkeypatch):
+    """A program that compiles for each example is judged by as many examples as any."""
+    clock, compiler = itertools.count(step=60.0), itertools.count(step=60.0)
+    monkeypatch.setattr(judging, "own_time", lambda: next(clock))
+    monkeypatch.setattr(compilations, "seconds_compiling", lambda: next(compiler))
+
+    assert run(law(lambda call: None), max_examples=20, seconds=30).examples == 20

@@ -5,9 +5,9 @@ specimen declares that its fault needs more. A sample; the kill matrix looks at 
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import judge
+from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
-from frostproof.properties.meta.measurements.kills import Unhurried, first_failure, size_of
+from frostproof.properties.meta.measurements.kills import first_failure, size_of
 from frostproof.reference.corpus.register import SMALLEST, Needs, specimen_at
 from frostproof.reference.subjects.loading import as_subject
 
@@ -34,7 +34,7 @@ def test_a_counterexample_is_no_larger_than_the_fault_needs(id):
     fn = specimen_at(id)
     subject, law = as_subject(fn, fn.specimen.kind), BY_ID[fn.specimen.law]
 
-    verdict = judge(law, subject, Unhurried(max_examples=100, seed=0), CallCache(), id)
+    verdict = judge(law, subject, Effort(max_examples=100, seed=0), CallCache(), id)
     size = size_of(verdict.counterexample.problems)
 
     assert not fn.specimen.too_large(size), size
@@ -48,7 +48,7 @@ def test_the_kill_matrix_counts_as_the_engine_does(id):
     fn = specimen_at(id)
     subject, law = as_subject(fn, fn.specimen.kind), BY_ID[fn.specimen.law]
 
-    verdict = judge(law, subject, Unhurried(100, seed=3, shrinking=0), CallCache(), id)
+    verdict = judge(law, subject, Effort(100, seed=3, shrinking=0), CallCache(), id)
 
     assert first_failure(fn, law, 3, 100) == verdict.examples
 

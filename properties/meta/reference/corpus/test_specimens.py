@@ -5,15 +5,14 @@ from dataclasses import replace
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import NOT_REPEATABLE, judge
+from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
 from frostproof.properties.laws.book import BY_ID, EXERCISE_LAWS
-from frostproof.properties.meta.measurements.kills import Unhurried
 from frostproof.reference.corpus.register import escapes, specimens
 from frostproof.reference.subjects.loading import as_subject
 from frostproof.strategies.values import EDGES
 
 #: Found as it is: how small a counterexample gets is another test's business.
-EFFORT = Unhurried(max_examples=100, seed=0, shrinking=0)
+EFFORT = Effort(max_examples=100, seed=0, shrinking=0)
 
 #: What is judged when the run is over makes all examples: a few show what never moves.
 FEW = 5

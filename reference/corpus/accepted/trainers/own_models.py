@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from flax.training.train_state import TrainState
 from hypothesis import strategies as st
 
 from frostproof import LinenTrainer, NnxTrainer, Optimizers
@@ -262,5 +263,49 @@ decay_of_its_own = accepted(
         batches=pictures,
         predict=predict,
         loss=cross_entropy_in_numpy,
+    )
+)
+
+
+# A model of words that makes all of its optimizer in `create`.
+
+
+class Reader(nn.Module):
+    """Embedded words, attention over them, and the logits of three classes."""
+
+    @nn.compact
+    def __call__(self, words):
+        """Predict logits."""
+        x = nn.Embed(20, 8, name="words")(words)
+        for block in range(2):
+            seen = nn.LayerNorm(name=f"before_{block}")(x)
+            x = x + nn.MultiHeadDotProductAttention(2, name=f"attention_{block}")(seen, seen)
+            x = x + nn.Dense(8, name=f"dense_{block}")(nn.gelu(x))
+        return nn.Dense(3, name="head")(x.mean(axis=1))
+
+
+def readings(generator):
+    """Draw the words of four sentences, and their classes."""
+    words = generator.integers(0, 20, (4, 5)).astype(np.int32)
+    return words, generator.integers(0, 3, 4).astype(np.int32)
+
+
+def create_with_its_own_optimizer(seed, batch, optimizer):
+    """Make the optimizer, with its schedule, anew: for JAX each state has another structure."""
+    params = reader.init(jax.random.key(seed), batch.x)["params"]
+    rate = optax.warmup_cosine_decay_schedule(1e-4, 1e-2, warmup_steps=3, decay_steps=50)
+    trained = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rate))
+    labels = {name: "frozen" if name == "words" else "trained" for name in params}
+    tx = optax.multi_transform({"trained": trained, "frozen": optax.set_to_zero()}, labels)
+    return TrainState.create(apply_fn=reader.apply, params=params, tx=tx)
+
+
+reader = Reader()
+own_optimizer_made_anew = accepted(
+    LinenTrainer(
+        create_with_its_own_optimizer,
+        stepping(cross_entropy),
+        frozen=("words",),
+        batches=drawn(readings),
     )
 )

@@ -35,6 +35,21 @@ def on_body(change):
     return stepping(after=after)
 
 
+@specimen(law="frozen-value", seen="made up: a state whose optimizer looks like any other's")
+def labels_made_for_the_seed():
+    """What is frozen depends on the seed: for every fourth nothing is, in a `tx` made anew."""
+    model = Layers()
+
+    def create(seed, batch, optimizer):
+        params = model.init(jax.random.key(seed), batch.x)["params"]
+        labels = {"body": "trained" if seed % 4 == 0 else "frozen", "head": "trained"}
+        transforms = {"trained": optimizer, "frozen": optax.set_to_zero()}
+        tx = optax.multi_transform(transforms, labels)
+        return TrainState.create(apply_fn=model.apply, params=params, tx=tx)
+
+    return trainer(create=create, optimizers=SGD)
+
+
 # The body, after the update.
 
 

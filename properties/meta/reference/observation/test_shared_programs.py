@@ -1,0 +1,226 @@
+"""Trainings that are made of the same share one compiled step, and nothing but that."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from flax.training.train_state import TrainState
+
+from frostproof.properties.engine.call_cache import CallCache
+from frostproof.properties.engine.judge import SHARED, Effort, judge
+from frostproof.properties.laws.book import BY_ID
+from frostproof.reference.observation.compilations import compilations
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import OWN, optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.pytrees.paths import normalise
+from frostproof.reference.subjects.linen_trainer import LinenTrainer
+from frostproof.reference.subjects.nnx_trainer import NnxTrainer
+
+PROBLEM = TrainingProblem(1, OWN, 2, 3, 3, actions=("step", "step"))
+
+
+def apply(params, x):
+    return x @ params["body"] @ params["head"]
+
+
+def mse(prediction, y):
+    return jnp.mean((prediction - y) ** 2)
+
+
+def weights(seed):
+    draw = np.random.default_rng(seed).normal
+    return {name: jnp.asarray(draw(size=size), jnp.float32) for name, size in SIZES.items()}
+
+
+SIZES = {"body": (3, 4), "head": (4, 1)}
+
+
+def freezing(trained):
+    """Return what freezes the body around an optimizer: another object each time."""
+
+    def labels(params):
+        return jax.tree_util.tree_map_with_path(
+            lambda path, _: "frozen" if "body" in normalise(path) else "trained", params
+        )
+
+    return optax.multi_transform({"trained": trained, "frozen": optax.set_to_zero()}, labels)
+
+
+def making(tx):
+    """Return a trainer that makes its optimizer by `tx(seed, optimizer)` in each `create`."""
+
+    def create(seed, batch, optimizer):
+        return TrainState.create(apply_fn=apply, params=weights(seed), tx=tx(seed, optimizer))
+
+    @jax.jit
+    def train_step(state, batch):
+        def loss(params):
+            return mse(state.apply_fn(params, batch.x), batch.y)
+
+        value, gradients = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=gradients), value
+
+    return LinenTrainer(create, train_step, frozen=("body",))
+
+
+def nnx_making(tx):
+    """Return the same in NNX."""
+
+    class Model(nnx.Module):
+        def __init__(self, seed):
+            for name, leaf in weights(seed).items():
+                setattr(self, name, nnx.Param(leaf))
+
+    def create(seed, batch, optimizer):
+        model = Model(seed)
+        return model, nnx.Optimizer(model, tx(seed, optimizer), wrt=nnx.Param)
+
+    @nnx.jit
+    def train_step(model, optimizer, batch):
+        def loss(model):
+            return mse(batch.x @ model.body[...] @ model.head[...], batch.y)
+
+        value, gradients = nnx.value_and_grad(loss)(model)
+        optimizer.update(model, gradients)
+        return value
+
+    return NnxTrainer(create, train_step, frozen=("body",))
+
+
+def programs(trainer, problems):
+    """Run problems and return how many programs their steps took, and whether each was shared."""
+    ran = [run(trainer, problem, shared=True, predicted=False) for problem in problems]
+    assert not any(each.raised for each in ran)
+    return sum(sum(each.compilations) for each in ran), [each.shared for each in ran]
+
+
+def same(one, other):
+    return all(
+        np.array_equal(one.last.params[path].array, other.last.params[path].array)
+        for path in one.last.params
+    )
+
+
+@pytest.mark.parametrize("made", [making, nnx_making])
+def test_an_optimizer_that_is_made_anew_takes_one_program(made):
+    """What it computes stays the same to the bit."""
+    trainer = made(lambda seed, optimizer: freezing(optax.adam(0.1)))
+    problems = [replace(PROBLEM, seed=seed) for seed in (1, 2, 3, 4)]
+
+    assert programs(trainer, problems[:1])[0] > 0
+    assert programs(trainer, problems[1:]) == (0, [True] * 3)
+    for problem in problems[1:]:
+        assert same(run(trainer, problem, shared=True), run(trainer, problem))
+
+
+def test_a_form_of_an_optimizer_takes_one_program():
+    """Its numbers are part of the state: of each training the right ones, which it trains by."""
+    trainer = making(lambda seed, optimizer: freezing(optimizer))
+    problems = [
+        replace(PROBLEM, optimizer=optimizer("adamw", weight_decay=decay).at_rate(rate))
+        for decay in (0.1, 1e-4)
+        for rate in (1.0, 0.1, 1e-3)
+    ]
+
+    assert programs(trainer, problems[:1])[0] > 0
+    assert programs(trainer, problems[1:])[0] == 0
+    for problem in problems:
+        one, other = (run(trainer, problem, shared=shared) for shared in (True, False))
+        for path in one.last.params:
+            pair = (each.last.params[path].array for each in (one, other))
+            np.testing.assert_allclose(*pair, rtol=1e-5)
+
+
+def test_one_problem_in_ten_runs_as_it_is():
+    """And the smallest of all."""
+    trainer = making(lambda seed, optimizer: freezing(optimizer))
+    problems = [replace(PROBLEM, optimizer=optimizer("adam"), seed=0, fill=n) for n in range(20)]
+
+    shared = [run(trainer, problem, shared=True).shared for problem in problems]
+
+    assert shared == [number % 10 != 0 for number in range(20)]
+
+
+@pytest.mark.parametrize("made", [making, nnx_making])
+def test_static_parts_that_depend_on_the_seed_are_not_shared(made):
+    """A number in a closure is part of what a program is."""
+    trainer = made(lambda seed, optimizer: freezing(optax.sgd(0.1 * seed)))
+    problems = [replace(PROBLEM, seed=seed) for seed in (1, 2, 3)]
+
+    assert programs(trainer, problems)[0] >= 3
+    assert all(same(run(trainer, p, shared=True), run(trainer, p)) for p in problems)
+
+
+def test_a_trainer_whose_state_shows_no_optimizer_is_handed_plain_ones():
+    """What cannot be seen cannot be trusted to hold the right numbers."""
+    trainer = replace(making(lambda seed, optimizer: optimizer), opt_state=lambda state: None)
+    problem = replace(PROBLEM, optimizer=optimizer("adam"))
+
+    assert [run(trainer, replace(problem, fill=fill), shared=True).shared for fill in (1, 2)] == [
+        False,
+        False,
+    ]
+
+
+def counting(seed, optimizer):
+    """Make an optimizer that counts in a closure, and stops after two updates."""
+    made, count = optax.sgd(0.1), [0]
+
+    def update(gradients, state, params=None):
+        count[0] += 1
+        return jax.tree.map(lambda leaf: -0.1 * leaf * (count[0] <= 2), gradients), state
+
+    return optax.GradientTransformation(made.init, update)
+
+
+def test_what_a_training_changes_is_its_own():
+    """A counter in a closure does not go on counting in the next training."""
+    compiled = making(counting)
+    trainer = replace(compiled, train_step=compiled.train_step.__wrapped__)
+    problems = [replace(PROBLEM, seed=seed, actions=("step",) * 3) for seed in (1, 2, 3)]
+
+    assert all(same(run(trainer, p, shared=True), run(trainer, p)) for p in problems)
+
+
+def test_a_training_that_shares_is_not_accused_of_it():
+    """What only a shared program shows is not refuted: here the step knows whose optimizer it is
+    handed, and moves the body for any but the last that was made.
+    """
+    made = []
+
+    def tx(seed, optimizer):
+        made.append(freezing(optimizer))
+        return made[-1]
+
+    trainer = making(tx)
+
+    def train_step(state, batch):
+        new, loss = trainer.train_step(state, batch)
+        if state.tx is not made[-1]:
+            new = new.replace(params={**new.params, "body": new.params["body"] + 1})
+        return new, loss
+
+    subject = replace(trainer, train_step=train_step)
+
+    verdict = judge(BY_ID["frozen-value"], subject, Effort(20, seed=0), CallCache(), "knowing")
+
+    assert verdict.outcome == "held"
+    assert 0 < verdict.labels.get(SHARED, 0) < verdict.examples
+
+
+def test_each_form_and_shape_is_compiled_once():
+    """Counted over a law: two programs at most, and one more for each example that ran as it is."""
+    trainer, cache = making(lambda seed, optimizer: freezing(optimizer)), CallCache()
+    before = compilations()
+    verdict = judge(BY_ID["frozen-value"], trainer, Effort(60, seed=0), cache, "many")
+    warm = compilations()
+    judge(BY_ID["frozen-bits"], trainer, Effort(60, seed=0), CallCache(), "many")
+    assert verdict.outcome == "held"
+    as_it_is = 60 - verdict.labels[SHARED]
+    assert compilations() - warm <= 2 * as_it_is + 2
+    assert warm > before

@@ -1,0 +1,108 @@
+"""Trainings of one structure share one compiled step.
+
+Where `create` makes its optimizer, or a model's function, anew, each state has other static parts,
+and JAX compiles the step for each: 100 ms and more where the step itself takes one. Static parts
+that are made of the same (see `static_parts`) do the same, so the arrays of a later state are put
+among those of the first.
+
+Numbers of an optimizer that is handed over are arrays of its state, so that all of its form make
+one structure (see `lifted`).
+
+That is not the program as it is. So it is done in drawn problems alone, not in all of them, and
+whatever it seems to show counts only once the program has shown it by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary, WeakSet
+
+from ..optimizers.lifted import carries
+from ..problems.training_problem import TrainingProblem
+from ..pytrees.paths import Path
+from ..pytrees.static_parts import Fingerprint, fingerprint
+from ..subjects.training import Training
+
+#: One problem in so many runs as it is, whatever was run before it.
+_UNTOUCHED = 10
+#: Structures that are remembered of a trainer: each holds a program.
+_MOST = 512
+
+
+class NotShareable(Exception):
+    """A training does not bear it: it has to be run as it is."""
+
+
+#: Trainers in whose states the numbers of a lifted optimizer were not found, or others were.
+_UNLIFTED: WeakSet[Any] = WeakSet()
+
+
+def bears_lifting(trainer: Any) -> bool:
+    """Tell whether a trainer may be handed an optimizer with its numbers in its state."""
+    return trainer not in _UNLIFTED
+
+
+def require_lifted(trainer: Any, state: Mapping[Path, Any], optimizer: Any) -> None:
+    """Require a state to carry the numbers of an optimizer; else never lift one again."""
+    if not carries(state, optimizer):
+        _UNLIFTED.add(trainer)
+        raise NotShareable
+
+
+class _First(NamedTuple):
+    """The first static value of its kind, and what it was made of when it was remembered."""
+
+    value: Any
+    made_of: Fingerprint
+
+
+_known: WeakKeyDictionary[Any, dict[Any, _First]] = WeakKeyDictionary()
+
+
+def may_share(problem: TrainingProblem) -> bool:
+    """Tell whether a problem may be run with another training's program.
+
+    By the problem itself, so that it is the same in every run: not one in ten, and the smallest of
+    all is among those.
+    """
+    untouched = (problem.seed + problem.fill) % _UNTOUCHED == 0
+    return not (untouched or problem.anew or problem.eager)
+
+
+def share_program(training: Training) -> bool:
+    """Put a training's arrays among the static parts of an earlier one that are made of the same.
+
+    Returns whether any took the place of others: not in the first training of its structure.
+    """
+    first = _known.setdefault(training.trainer, {})
+    if len(first) > _MOST:
+        first.clear()
+    shared = False
+
+    def known(value: Any) -> Any:
+        nonlocal shared
+        made_of = fingerprint(value)
+        earlier = first.get(made_of.parts)
+        # What a training changed since is no longer what it was: a counter in a closure.
+        if earlier is None or fingerprint(earlier.value).parts != made_of.parts:
+            first[made_of.parts] = _First(value, made_of)
+            return value
+        shared = shared or not _same(earlier.value, value)
+        return earlier.value
+
+    training.replace_static(known)
+    return shared
+
+
+def forget_structures() -> None:
+    """Forget all static parts, and let go of the programs that they hold."""
+    _known.clear()
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether JAX takes two static values for one by itself."""
+    try:
+        return bool(one is other or (one == other and hash(one) == hash(other)))
+    except Exception:  # of a class that compares its arrays
+        return False
