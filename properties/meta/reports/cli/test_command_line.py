@@ -59,8 +59,8 @@ def broken(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["verify", "no_such_module_x:fn"], "no module 'no_such_module_x'"),
-        (["verify", "no_such_file.py:fn"], "no such file"),
+        (["verify", "no_such_module_x:fn"], "the module 'no_such_module_x' does not exist"),
+        (["verify", "no_such_file.py:fn"], "the file does not exist"),
         (["verify", LINEN, "--laws", "answer-shap"], "did you mean answer-shape"),
         (["verify", LINEN, "--max-examples", "0"], "at least 1, got 0"),
         (["verify", LINEN, "--max-examples", "few"], "invalid int value"),

@@ -74,9 +74,9 @@ def test_subjects_are_judged_from_any_directory(foreign):
     one, other = (workers(result)[name] for name in names)
     assert (len(one), len(other), len(one | other)) == (1, 1, 2)
 
-    assert "law   `after` equals `before`" in printed
-    assert "seen  frozen kernel's norm changed: 2 → 3" in printed
-    assert "for   api='linen', seed=0, learning_rate=" in printed
+    assert "law     `after` equals `before`" in printed
+    assert "seen    frozen kernel's norm changed: 2 → 3" in printed
+    assert "for     api='linen', seed=0, learning_rate=" in printed
     assert "from train import thaws as subject" in printed
     assert not re.search("Traceback|reports/pytest", printed)
     assert "frostproof: ran 8 of 8 laws, profile ci, seed 0" in printed
