@@ -54,25 +54,25 @@ def _reasons(subject: Any, trajectory: Trajectory, step: Step, path: Path) -> It
     optimizer = problem.optimizer
     gradient = step.given.gradients.get(path) if step.given else None
     if gradient is None and _moved_by(step, path, _drawn_gradient(problem, step, path)):
-        yield "its raw gradient is added to it: the optimizer that is handed on leaves it out"
+        yield "the raw gradient is added to the leaf: the optimizer that is handed on leaves it out"
     if isinstance(optimizer, Optimizer) and "learning_rate" in _settings(optimizer):
         if _still_moves(subject, problem, optimizer.at_rate(0.0), path):
-            yield "the step itself moves it: it moves at learning_rate=0, too"
+            yield "the step itself moves the leaf: it moves at learning_rate=0, too"
         if _settings(optimizer).get("weight_decay"):
             undecayed = _with(optimizer, weight_decay=0.0)
             if _still_moves(subject, problem, undecayed, path) is False:
                 name = (optimizer.inner or optimizer).name
-                yield f"the decay of {name} moves it: it stays with weight_decay=0"
+                yield f"the decay of {name} moves the leaf: it stays with weight_decay=0"
     if step.given is None:
         return
     if gradient is None:
-        yield "the optimizer is never given it: something else moves it"
+        yield "something else moves the leaf: the optimizer never gets it"
     elif np.any(gradient != 0):
-        yield "the optimizer is given its gradient, which nothing takes away: the freeze misses it"
+        yield "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
     elif step.number > 1 and np.any(_earlier_gradient(trajectory, path)):
-        yield f"{optimizer} moves it by what it kept of earlier gradients: it is zero by now"
+        yield f"{optimizer} moves the leaf by earlier gradients: the gradient is zero by now"
     else:
-        yield f"{optimizer} moves it although its gradient is zero"
+        yield f"{optimizer} moves the leaf although its gradient is zero"
 
 
 def _extent(trajectory: Trajectory) -> str | None:
@@ -99,7 +99,7 @@ def _only_bits(trajectory: Trajectory) -> str | None:
             before = step.before.params[path].array
             after = step.after.params[path].array
             if before.shape == after.shape and before.tobytes() != after.tobytes():
-                return "something is added to it, be it zero: −0.0 + 0.0 is +0.0, a subnormal 0"
+                return "something is added, even if zero: −0.0 + 0.0 is +0.0, a subnormal becomes 0"
     return None
 
 

@@ -85,7 +85,7 @@ def _parser() -> Parser:
         "--laws",
         metavar="GLOB,…",
         action="append",
-        help="only laws of such ids, such as 'frozen-*,trainable-moves'; may be repeated",
+        help="judge only these laws, such as 'frozen-*,trainable-moves'; may be repeated",
     )
     verify.add_argument("--max-examples", type=int, metavar="N", help="examples per law")
     verify.add_argument("--seed", type=int, metavar="N", help="draw the same problems again")
@@ -95,7 +95,7 @@ def _parser() -> Parser:
     verify.add_argument(
         "--allow-not-shown",
         action="store_true",
-        help="a promised guarantee whose laws could not run is no failure",
+        help="do not fail where laws of a promised guarantee could not run",
     )
     verify.add_argument("-v", "--verbose", action="store_true", help="show every verdict")
     verify.add_argument("-q", "--quiet", action="store_true", help="show failures and the end only")
@@ -111,9 +111,9 @@ def _parser() -> Parser:
         "--report", type=Path, metavar="DIR", help="write report.html and .json, and more"
     )
 
-    verify.add_argument("--shard", metavar="I/N", help="a part of the laws, of N such runs")
+    verify.add_argument("--shard", metavar="I/N", help="judge part I of the laws, in N parts")
     verify.add_argument(
-        "--balance", type=Path, metavar="REPORT", help="even shards, by what an earlier run took"
+        "--balance", type=Path, metavar="REPORT", help="even out the shards by an earlier run"
     )
 
     add_prove(commands)
@@ -131,10 +131,10 @@ def _parser() -> Parser:
 
     compare = commands.add_parser(
         "compare",
-        help="say what changed between two runs",
-        description="Say what changed between two runs. Exit status: 0 nothing promised regressed; "
-        "1 a promised law fails, or is not judged any more, that was judged and did not fail "
-        "before; 2 a file cannot be read.",
+        help="show what changed between two runs",
+        description="Show what changed between two runs. Exit status: 0 nothing promised "
+        "regressed; 1 a promised law that was judged and did not fail before now fails, or is not "
+        "judged; 2 a file cannot be read.",
     )
     compare.set_defaults(run=_compare)
     compare.add_argument("old", type=Path, metavar="OLD", help="a report.json or its folder")

@@ -1,4 +1,4 @@
-"""What a person sees of a run: a line per subject while it goes on, and what to do at its end."""
+"""Prints a run on the terminal: one line per subject as it goes on, and what to do at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _REASONS = 4
 
 
 class Terminal(Listener):
-    """Prints a line per subject, or with `verbose` one per verdict; failures come at the end."""
+    """Prints one line per subject, or with `verbose` per verdict; failures come at the end."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Terminal(Listener):
         self._report: Report | None = None
 
     def on_start(self, report: Report) -> None:
-        """Say by which profile and seed the problems are drawn, and how many laws judge."""
+        """Print the profile and the seed of the problems, and how many laws judge."""
         self._report = report
         self._due = Counter(row.subject for row in report.rows)
         if not self.quiet:
@@ -78,7 +78,7 @@ class Terminal(Listener):
         )
 
     def on_row(self, row: Row) -> None:
-        """Print a verdict, or a subject of which it was the last one."""
+        """Print a verdict, or the line of a subject whose last verdict this is."""
         if self._status is not None:
             self._status.stop()
             self._status = None

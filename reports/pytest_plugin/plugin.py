@@ -40,8 +40,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _ASKING = ("frostproof_subject", "frostproof_report", "frostproof_settings", "frostproof_shard")
 #: Options that answer to their long names alone, since other plugins have shards, too.
 _LONG_OPTIONS: dict[str, dict[str, Any]] = {
-    "shard": {"metavar": "I/N", "help": "a part of the laws, of N such runs"},
-    "balance": {"metavar": "REPORT", "help": "even shards, by what an earlier run took"},
+    "shard": {"metavar": "I/N", "help": "judge part I of the laws, in N parts"},
+    "balance": {"metavar": "REPORT", "help": "even out the shards by an earlier run"},
 }
 #: All of them as they may be typed before a value.
 _VALUED = frozenset(

@@ -1,7 +1,7 @@
-"""What a subject's verdicts amount to: which guarantees it keeps, breaks, or does not show.
+"""The guarantees of a subject: which it keeps, which it breaks, and which are not shown.
 
-A guarantee is kept where none of its laws failed and each decisive one held; it is not shown where
-a decisive law did not run, or where a law of it was left out.
+A guarantee is kept if no law about it failed and all decisive ones held. It is not shown if a
+decisive law did not run, or if a law about it was left out.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ _CHAIN = ("norm", "value", "bits")
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run was asked about one subject, beyond its rows."""
+    """The question of a run about one subject, beside its rows."""
 
-    #: Guarantees that somebody asked for by name: not to show one is a failure.
+    #: Guarantees that were asked for by name: the run fails if one is not shown.
     by_name: tuple[str, ...] = ()
     #: Laws that apply and were left out.
     omitted: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, list[str]]:
-        """Return what a report holds of it."""
+        """Return the fields that a report has for it."""
         return {"by_name": list(self.by_name), "omitted": list(self.omitted)}
 
 
@@ -61,10 +61,10 @@ class Standing:
     held: tuple[str, ...]
     broken: tuple[str, ...]
     not_shown: Mapping[str, str] = field(default_factory=dict)
-    #: Guarantees that are not shown for another reason than that laws were left out.
+    #: Guarantees that are not shown although no law was left out.
     missed: tuple[str, ...] = ()
-    #: Whether a law is refuted of the weakest broken guarantee: where it is only in error, the
-    #: subject gave no answer.
+    #: Whether a law of the weakest broken guarantee is refuted. Where its laws are only in error,
+    #: the subject gave no answer.
     answered: bool = True
 
     @property
@@ -91,7 +91,7 @@ class Standing:
 
     @property
     def sentence(self) -> str:
-        """Say it in a line."""
+        """What is kept, broken and not shown, in one line."""
         parts = [self.keeps]
         if self.broken:
             parts.append(f"breaks {', '.join(self.broken)}: {self.follows}")
@@ -144,7 +144,7 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
             not_shown[guarantee] = reason
             missed.append(guarantee)
         elif omitted:
-            not_shown[guarantee] = f"{len(omitted)} of its laws were left out"
+            not_shown[guarantee] = f"{len(omitted)} laws about it were left out"
         else:
             held.append(guarantee)
     refuted = broken and any(row.verdict == "refuted" for row in found[broken[0]])
@@ -158,4 +158,4 @@ def _unshown(rows: Sequence[Row]) -> str | None:
     for row in rows:
         if row.verdict == "vacuous" or (row.law in _DECISIVE and row.verdict not in _GOOD):
             return f"{row.law}: {row.reason or row.verdict}"
-    return None if any(row.verdict in _GOOD for row in rows) else "none of its laws ran"
+    return None if any(row.verdict in _GOOD for row in rows) else "no law about it ran"

@@ -74,8 +74,8 @@ class Report:
     @property
     def exit_status(self) -> int:
         """0: everything promised held; 1: something promised failed, or was asked for by name and
-        is not shown; 2: nothing promised ran, or the run ended before all was judged, or its report
-        could not be written. One shard may have nothing promised to run.
+        is not shown; 2: nothing promised ran, or the run ended before all laws were judged, or its
+        report could not be written. A shard may have nothing promised to run.
         """
         if any(row.fails for row in self.rows):
             return 1

@@ -9,11 +9,15 @@ REPORT = "report.json"
 
 
 def make_folder(folder: Path) -> None:
-    """Make the report's folder before the run, which would be lost if it cannot be made after."""
+    """Make the report's folder before the run, whose results would be lost without it.
+
+    Raises `ValueError`, which names `--report`.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"--report {folder}: {error.strerror}: it cannot be a folder") from None
+        reason = f"{error.strerror}: the folder cannot be made"
+        raise ValueError(f"--report {folder}: {reason}") from None
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""How a run is divided among machines: which shard this one is, balanced by what it took before."""
+"""Divides a run among machines, evenly by the seconds of an earlier run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Division:
         Raises a `ValueError` for anything else, and for a report without a shard.
         """
         if balance is not None and shard is None:
-            raise ValueError("--balance needs --shard I/N: it is about which shard judges what")
+            raise ValueError("--balance needs --shard I/N, whose shards it evens out")
         seconds = (
             {row.id: row.seconds for row in read_report(Path(balance)).rows} if balance else {}
         )
@@ -42,7 +42,7 @@ class Division:
         return (list(checks), []) if self.shard is None else self.shard.split(checks, self.seconds)
 
     def to_wire(self) -> list[Any]:
-        """Return what another process has to know to divide the same checks alike."""
+        """Return the fields by which another process divides the same checks alike."""
         return [self.name, dict(self.seconds)]
 
     @classmethod

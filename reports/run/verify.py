@@ -42,18 +42,28 @@ def verify(
 ) -> Report:
     """Judge subjects by the law book.
 
-    A subject is one of the four kinds, a function of a known signature, or a string that names
-    one (`pkg.mod:name`, `path/file.py:name`). Those given by name run in a process of their own,
-    of which a crash or a hang costs one verdict; objects are protected from exceptions only.
-    `laws` are globs on law ids, `kind` is a word of `--as`, `seed` the
-    one that all problems are drawn from, `timeout` the seconds that a law may take, `report` a
-    folder to write to. With `workers`, a number or "auto", so many processes judge subjects given
-    by name side by side; verdicts come in the order in which they reach them. `device` is "cpu",
-    "gpu" or "tpu": on which to judge, named in the report; without it JAX chooses. `shard`, such as
-    "2/4", leaves the rest to the other shards; by `balance`, an earlier report, all of them take
-    about as long. A guarantee that `promise` names, or a subject beyond the usual ones, has to be
-    shown, unless `allow_not_shown`. Without `proofs` every law is sampled, also one that can be
-    proved for all inputs.
+    Args:
+        subjects: an `Exercise`, `OptaxFreeze`, `LinenTrainer` or `NnxTrainer`, a function of a
+            known signature, or a string that names one (`pkg.mod:name`, `path/file.py:name`). A
+            subject given by name runs in its own process, where a crash or a hang costs one
+            verdict; an object is protected from exceptions only. Without a subject, the references
+            are judged.
+        kind: what functions are taken for: "linen", "nnx", "optax" or "trainer".
+        laws: globs on law ids.
+        max_examples: examples per law; by default the profile's number.
+        seed: the seed that all problems are drawn from; by default the profile's, or a new one.
+        promise: guarantees to hold the subjects to, in place of those that they claim.
+        timeout: seconds per law.
+        report: a folder for the report, which is made if it does not exist.
+        listener: receives the events of the run.
+        workers: the number of processes, or "auto" for one per processor, that judge subjects
+            given by name side by side. Verdicts come in the order in which they are reached.
+        shard: the part of the laws to judge, such as "2/4"; other runs judge the rest.
+        balance: an earlier report, by which all shards take about as long.
+        device: "cpu", "gpu" or "tpu", which the report names; by default JAX chooses.
+        allow_not_shown: do not fail where a guarantee that was asked for by name, in `promise` or
+            by the subject, is not shown because decisive laws could not run.
+        proofs: prove laws for all inputs where that is possible; else every law is sampled.
 
     Returns:
         The report; its `exit_status` is that of `frostproof verify`.

@@ -121,7 +121,7 @@ def _counts(report: Report) -> list[dict[str, Any]]:
 
 
 def _subjects(report: Report) -> list[dict[str, Any]]:
-    """Return what is said of each subject; those of which nothing is known stand by themselves."""
+    """Return name, guarantees and rows of each subject."""
     known = report.standings
     by_subject: dict[str, list[Row]] = {}
     for row in report.rows:

@@ -45,11 +45,11 @@ def shrunk_by_itself(optimizer, mask):
 @pytest.mark.parametrize(
     ("wrap", "optimizers", "cause"),
     [
-        (zeroed_before, "adamw", "the decay of adamw moves it: it stays with weight_decay=0"),
-        (zeroed_before, "yogi", "moves it although its gradient is zero"),
-        (left_out, "sgd", "its raw gradient is added to it"),
-        (untouched, "sgd", "the optimizer is given its gradient, which nothing takes away"),
-        (shrunk_by_itself, "sgd", "the step itself moves it: it moves at learning_rate=0, too"),
+        (zeroed_before, "adamw", "the decay of adamw moves the leaf: it stays with weight_decay=0"),
+        (zeroed_before, "yogi", "moves the leaf although its gradient is zero"),
+        (left_out, "sgd", "the raw gradient is added to the leaf"),
+        (untouched, "sgd", "the optimizer gets the gradient of the leaf: the freeze misses"),
+        (shrunk_by_itself, "sgd", "the step itself moves the leaf: it moves at learning_rate=0"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
@@ -93,4 +93,4 @@ def test_bits_that_are_lost_are_explained():
     verdict = judge(BY_ID["frozen-special-weights"], subject, Effort(40, 0), CallCache(), "own")
 
     assert verdict.outcome == "refuted"
-    assert "something is added to it, be it zero" in verdict.counterexample.cause
+    assert "something is added, even if zero" in verdict.counterexample.cause

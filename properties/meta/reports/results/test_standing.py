@@ -26,7 +26,7 @@ def test_the_strongest_held_and_the_weakest_broken():
 
     assert (found.strongest_held, found.weakest_broken) == ("value", "bits")
     assert found.sentence.startswith(
-        "holds value; breaks bits, inert: frozen leaves keep their values"
+        "keeps value; breaks bits, inert: frozen leaves keep their values"
     )
 
 
@@ -35,7 +35,7 @@ def test_a_stronger_guarantee_is_not_held_above_a_broken_one():
     found = standing(row("a", "value", "refuted"), row("b", "bits", "held"))
 
     assert found.strongest_held is None
-    assert found.sentence.startswith("holds nothing; breaks value")
+    assert found.sentence.startswith("keeps nothing; breaks value")
 
 
 def test_laws_beyond_any_promise_do_not_count():
@@ -47,7 +47,7 @@ def test_laws_beyond_any_promise_do_not_count():
     )
 
     assert found.broken == ()
-    assert found.sentence == "holds value"
+    assert found.sentence == "keeps value"
 
 
 def test_a_subject_that_gives_no_answer():
@@ -63,7 +63,7 @@ def test_a_subject_that_gives_no_answer():
 
 def test_nothing_held():
     """A subject of which no law could run holds nothing, and breaks nothing."""
-    assert standing(row("frozen-value", "value", "not-run")).sentence == "holds nothing"
+    assert standing(row("frozen-value", "value", "not-run")).sentence == "keeps nothing"
 
 
 def test_the_report_says_so():
@@ -73,7 +73,7 @@ def test_the_report_says_so():
     report = Report("ci", 0, [row("frozen-value", "value", "refuted", reason="it moved")])
 
     assert '"weakest_broken": "value"' in report.to_json()
-    assert "s holds nothing; breaks value: frozen leaves move" in markdown(report)
+    assert "s keeps nothing; breaks value: frozen leaves move" in markdown(report)
 
 
 def test_a_problem_is_told_without_what_is_usual():
