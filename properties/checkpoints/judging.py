@@ -83,7 +83,7 @@ def judge(plan: Plan, done: Callable[[Judged], None] = lambda judged: None) -> l
     """Compare all pairs, and return what became of them in their order.
 
     `done` is called in this thread, with each leaf as soon as it is compared; once more for a leaf
-    of which the content turns up under another path. Raises `UnusableCheckpoint`.
+    whose content turns up under another path. Raises `UnusableCheckpoint`.
     """
     largest = max((_memory(pair) for pair in plan.pairs), default=0)
     held = 2 * max((_size(pair) for pair in plan.pairs), default=0)

@@ -27,7 +27,7 @@ def adapter_rank(before: StoredLeaf, after: StoredLeaf) -> int | None:
 
     Each element of `after` is a sum that was rounded once: it is off by at most u·|after|, so all
     of them by at most u·‖after‖, in the norm of Frobenius. As much again is granted to the
-    product that was added, of which nobody knows how it was summed.
+    product that was added, since nobody knows in which order it was summed.
     """
     if len(before.shape) != 2 or min(before.shape) < 8:
         return None

@@ -75,10 +75,10 @@ def renamed(leaves: Leaves, maps: Sequence[str]) -> Leaves:
 
 
 def transposed(leaves: Leaves, transposes: Sequence[str]) -> Leaves:
-    """Return the leaves, of which those that a `PATTERN` covers have their dimensions reversed, or
-    in the order of `PATTERN=2,3,1,0`.
+    """Return the leaves; those that a `PATTERN` covers have their dimensions reversed, or in the
+    order of `PATTERN=2,3,1,0`.
 
-    Raises `ValueError` for a pattern without a match and for an order that is none.
+    Raises `ValueError` for a pattern without a match and for an order of other dimensions.
     """
     turned = dict(leaves)
     for text in transposes:

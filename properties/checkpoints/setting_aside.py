@@ -20,7 +20,7 @@ def is_bulky(leaf: StoredLeaf) -> bool:
 
 
 def pieces_from_disk(leaf: StoredLeaf) -> Iterator[Array]:
-    """Yield the pieces of a bulky leaf, of which none is in memory when the first one comes.
+    """Yield the pieces of a bulky leaf, which is on disk and not in memory while they come.
 
     A compressed array and its elements take twice its size while it is read: with the other side
     in memory beside it that would be three times, where 2.6 times are allowed. Where the disk has

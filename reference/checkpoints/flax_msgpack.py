@@ -28,6 +28,7 @@ _ARRAY, _COMPLEX, _SCALAR = 1, 2, 3
 _LENGTHS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
 _FIXED = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
 _BYTES = {0xC4: 1, 0xC5: 2, 0xC6: 4}
+_TEXTS = _BYTES | {0xD9: 1, 0xDA: 2, 0xDB: 4}
 _CHUNKED = "__msgpack_chunked_array__"
 
 
@@ -112,15 +113,16 @@ class _Walk:
         return _Array(numeric_dtype(name), tuple(map(int, shape)), start + at, held), end
 
     def _plain(self, offset: int, head: bytes) -> tuple[Any, int]:
-        """Strings and bytes may be longer than the head: they are no leaves, and are left out."""
+        """Return a key, a number or a short text; None for a text that is longer than the head."""
         unpacker = _unpacker(head)
         try:
-            value = unpacker.unpack()
+            return unpacker.unpack(), offset + unpacker.tell()
         except msgpack.OutOfData:
-            if len(head) < _HEAD:
+            width = _TEXTS.get(head[0], 0)
+            end = offset + 1 + width + int.from_bytes(head[1 : 1 + width], "big")
+            if not width or end > self.size:
                 raise ValueError("it ends within a value") from None
-            raise ValueError(f"a text in it is longer than {_HEAD} bytes") from None
-        return value, offset + unpacker.tell()
+            return None, end
 
     def _bytes(self, offset: int, count: int) -> bytes:
         found = os.pread(self._file, count, offset)

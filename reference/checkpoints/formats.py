@@ -43,7 +43,7 @@ def open_checkpoint(file: str | FilePath, skeleton: Callable[[], Any] | None = N
 
     `skeleton` makes a model such as the one saved, for a format without names (Equinox).
 
-    Raises `UnusableCheckpoint`, in one line: there is none, it is empty, damaged or of no known
+    Raises `UnusableCheckpoint`, in one line: there is no file, it is empty, damaged or of no known
     format, it is a pickle, or the extra that reads it is not installed. So do its leaves' pieces.
     """
     file = FilePath(file)
@@ -140,7 +140,7 @@ def _of_zip(file: FilePath) -> Format:
 
 
 def _guarded(file: FilePath, leaf: StoredLeaf) -> StoredLeaf:
-    """The leaf, of which pieces that cannot be read, or are too few, are told in one line."""
+    """The leaf, whose reader says in one line that pieces cannot be read, or are too few."""
 
     def pieces() -> Iterator[Any]:
         left = leaf.size

@@ -71,7 +71,7 @@ def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]
     """
     version = npy.read_magic(stream)
     if version not in _HEADERS:
-        raise ValueError(f"version {version} of NumPy's format is none that holds numbers")
+        raise ValueError(f"version {version} of NumPy's format does not hold numbers alone")
     shape, by_columns, dtype = _HEADERS[version](stream)
     if dtype.hasobject:
         raise ValueError("it holds pickled objects, and nothing is ever unpickled here")
@@ -80,7 +80,7 @@ def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]
 
 def dtype_of(stored: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype that was saved. NumPy writes those of ml_dtypes as plain bytes: two of them
-    are bfloat16, one may be any float8, of which only the bits can be compared.
+    are bfloat16; one may be any float8, so only its bits can be compared.
     """
     if stored.type is np.void and stored.names is None and stored.itemsize <= 2:
         return np.dtype(ml_dtypes.bfloat16 if stored.itemsize == 2 else np.uint8)

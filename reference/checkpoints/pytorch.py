@@ -15,7 +15,7 @@ from ..pytrees.paths import Path
 from ..pytrees.snapshot import Array
 from .stored_leaf import PIECE, Checkpoint, StoredLeaf, by_path, of_array, path_of
 
-#: Those of which NumPy has no like, by what it calls them.
+#: PyTorch's dtypes that NumPy has only through ml_dtypes.
 _EXTENSIONS = {
     torch.bfloat16: ml_dtypes.bfloat16,
     torch.float8_e4m3fn: ml_dtypes.float8_e4m3fn,

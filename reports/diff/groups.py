@@ -74,8 +74,8 @@ def _grouped(judged: Sequence[Judged], depth: int) -> list[Group]:
 
 
 def uniform_prefixes(judged: Collection[Judged]) -> Iterator[tuple[Path, bool, int]]:
-    """Yield the shortest prefixes of which all leaves moved, or all stayed: the prefix, whether
-    they moved, and how many there are.
+    """Yield the shortest prefixes whose leaves all moved, or all stayed: the prefix, whether they
+    moved, and how many there are.
     """
     yield from _uniform((), list(judged))
 

@@ -1,4 +1,4 @@
-"""A diff as a page: the layers as a tree, of which what went wrong stands open."""
+"""A diff as a page: the layers as a tree, in which what went wrong stands open."""
 
 from __future__ import annotations
 

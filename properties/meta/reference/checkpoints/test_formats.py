@@ -120,7 +120,9 @@ def test_a_large_array_in_parts_is_one_leaf(tmp_path, monkeypatch):
 
     monkeypatch.setattr(serialization, "MAX_CHUNK_SIZE", 64)
     array = np.arange(50, dtype=np.float32).reshape(5, 10)
-    (tmp_path / "m").write_bytes(serialization.to_bytes({"w": array, "step": 3, "name": "text"}))
+    (tmp_path / "m").write_bytes(
+        serialization.to_bytes({"w": array, "step": 3, "name": "text" * 30_000})
+    )
 
     with open_checkpoint(tmp_path / "m") as opened:
         assert set(opened.leaves) == {("w",), ("step",)}
