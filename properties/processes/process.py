@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-#: Forces one way to start processes, `fork` or `spawn`; else the system decides.
-START_METHOD = "FROSTPROOF_START_METHOD"
 #: Seconds that a process may take to be gone, once its connection is closed or it is killed.
 MOMENT = 2.0
 
@@ -40,21 +38,6 @@ class ProcessServer(Protocol):
 
     def close(self) -> None:
         """End what starts them."""
-
-
-def process_server() -> ProcessServer:
-    """Return what starts processes here; raises a `ValueError` for a way that is none."""
-    usual = "fork" if sys.platform == "linux" else "spawn"
-    method = os.environ.get(START_METHOD, usual)
-    if method == "fork" and hasattr(os, "fork"):
-        from .fork_server import ForkServer
-
-        return ForkServer()
-    if method == "spawn":
-        from .spawn_server import SpawnServer
-
-        return SpawnServer()
-    raise ValueError(f"{START_METHOD} must be fork, where there is one, or spawn, got {method!r}")
 
 
 def limit_messages(connection: Connection) -> None:

@@ -17,7 +17,8 @@ from ...reference.subjects.targets import UnusableTarget
 from ..engine.clock import own_time
 from ..engine.verdict import Counterexample, Verdict
 from ..plan.run_settings import RunSettings
-from .process import Process, process_server
+from .process import Process
+from .start_method import process_server
 
 #: Our own references leave a process as it was, and share what they have compiled.
 _OURS = re.compile(r"frostproof\.reference\.\w+:")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...reference.corpus.libraries import Validation
 from ...reference.corpus.libraries.environments import Environment
+from ...reference.subjects.targets import corpus_target
 from ..results.reading import read_report
 from ..results.report import Report
 from ..results.row import Row
@@ -32,7 +33,6 @@ LAWS_APART = (
 SEED = 0
 #: Seconds that one process may take.
 LONGEST = 1500
-PACKAGE = "frostproof.reference.corpus.libraries"
 PROGRAMS = Path(__file__).parents[2] / "reference" / "corpus" / "libraries" / "elsewhere"
 _COMMAND = "from frostproof.reports.cli.main import main; raise SystemExit(main())"
 
@@ -45,7 +45,7 @@ class _Progress(Listener):
     """Says on standard error which verdict was reached, since a run takes minutes."""
 
     def finds(self, row: Row) -> None:
-        print(f"{row.verdict:8} {row.id.removeprefix(PACKAGE + '.')}", file=sys.stderr)
+        print(f"{row.verdict:8} {row.id.removeprefix('library/')}", file=sys.stderr)
 
 
 def judge(validation: Validation, laws: Iterable[str] = ("*",)) -> Report:
@@ -66,7 +66,7 @@ def judge(validation: Validation, laws: Iterable[str] = ("*",)) -> Report:
 def _judge_here(validation: Validation, laws: Iterable[str]) -> Report:
     wrapper = validation.target.startswith("optax_")
     return verify(
-        f"{PACKAGE}.{validation.target}",
+        corpus_target("library", *validation.target.split(":")),
         laws=tuple(laws),
         max_examples=EXAMPLES["wrapper" if wrapper else "trainer"],
         seed=SEED,
@@ -80,7 +80,7 @@ def _judge_apart(validation: Validation, environment: Environment) -> Report:
         options = ["--max-examples", str(EXAMPLES["apart"]), "--seed", str(SEED)]
         for law in LAWS_APART:
             options += ["--laws", law]
-        target = f"{PACKAGE}.{validation.target}"
+        target = corpus_target("library", *validation.target.split(":"))
         command = ["-c", _COMMAND, "verify", target, *options, "--report", folder]
         said = _run(environment, command, folder)
         if not (Path(folder) / "report.json").exists():
@@ -93,7 +93,12 @@ def _judge_files(validation: Validation, environment: Environment) -> Report:
     program, recipe = validation.target.split(":")
     with tempfile.TemporaryDirectory() as folder:
         said = _run(environment, [str(PROGRAMS / f"{program}.py"), recipe, folder], folder)
-        report = report_of(f"{PACKAGE}.{validation.target}", Path(folder), validation.frozen, SEED)
+        report = report_of(
+            corpus_target("library", *validation.target.split(":")),
+            Path(folder),
+            validation.frozen,
+            SEED,
+        )
     if not report.rows:
         raise NotJudged(f"{validation.target}: {said}")
     return report

@@ -8,8 +8,8 @@ import sys
 import psutil
 import pytest
 
-from frostproof.properties.processes.process import START_METHOD, process_server
 from frostproof.properties.processes.spawn_server import SpawnServer
+from frostproof.properties.processes.start_method import START_METHOD, process_server
 
 CODE = """
 import os, signal, subprocess, sys, optax

@@ -63,7 +63,10 @@ def test_a_subject_that_gives_no_answer():
 
 def test_nothing_held():
     """A subject of which no law could run holds nothing, and breaks nothing."""
-    assert standing(row("frozen-value", "value", "not-run")).sentence == "keeps nothing; not shown: value"
+    assert (
+        standing(row("frozen-value", "value", "not-run")).sentence
+        == "keeps nothing; not shown: value"
+    )
 
 
 def test_the_report_says_so():

@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 from dynamax.hidden_markov_model import GaussianHMM
 
-from frostproof import LinenTrainer
-from frostproof.strategies.optimizers import named
+from frostproof import LinenTrainer, Optimizers
 
 FROZEN = ("transitions",)
 STATES = 3
@@ -64,7 +63,7 @@ def fit_and_put_back(state, batch):
 
 
 # The optimizer is not shown the parameters: those that decay them raise.
-_judged = {"optimizers": named("sgd", "momentum", "adam", "rmsprop", learning_rates=(0.01,))}
+_judged = {"optimizers": Optimizers("sgd", "momentum", "adam", "rmsprop", rates=(0.01,))}
 
 as_documented = LinenTrainer(creating(), fit, FROZEN, **_judged)
 put_back = LinenTrainer(creating(), fit_and_put_back, FROZEN, **_judged)

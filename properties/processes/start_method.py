@@ -1,0 +1,24 @@
+"""Which way starts processes here: forks of one that has imported JAX, or fresh interpreters."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .fork_server import ForkServer
+from .process import ProcessServer
+from .spawn_server import SpawnServer
+
+#: Forces one way to start processes, `fork` or `spawn`; else the system decides.
+START_METHOD = "FROSTPROOF_START_METHOD"
+
+
+def process_server() -> ProcessServer:
+    """Return what starts processes here; raises a `ValueError` for a way that is none."""
+    usual = "fork" if sys.platform == "linux" else "spawn"
+    method = os.environ.get(START_METHOD, usual)
+    if method == "fork" and hasattr(os, "fork"):
+        return ForkServer()
+    if method == "spawn":
+        return SpawnServer()
+    raise ValueError(f"{START_METHOD} must be fork, where there is one, or spawn, got {method!r}")

@@ -1,0 +1,1 @@
+"""Recipes of libraries that need an environment of their own."""

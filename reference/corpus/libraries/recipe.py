@@ -1,0 +1,40 @@
+"""What a recipe of a library is: what to judge, and why it is refuted where it is."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from .environments import Environment
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why laws refute a recipe: a sentence, looked into and not guessed."""
+
+    sentence: str
+    laws: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A recipe of a library: what to judge, and why it is refuted where it is."""
+
+    #: Module and name below this package; of a program, below its folder `elsewhere`.
+    target: str
+    #: What it is called in the table.
+    recipe: str
+    #: The distribution that offers it.
+    library: str
+    #: Of every law that refutes it.
+    causes: tuple[Cause, ...] = ()
+    #: A script in `upstream/` that shows its maintainers what is wrong, where they are at fault.
+    upstream: str | None = None
+    #: The packages that it needs beside those of `frostproof[libraries]`.
+    environment: Environment | None = None
+    #: What is frozen, where it is judged by files.
+    frozen: tuple[str, ...] = ()
+    #: The first release with the fault, where that was looked for.
+    since: str | None = None
+
+    def matches(self, glob: str) -> bool:
+        """Tell whether a glob fits its target."""
+        return fnmatchcase(self.target, glob)
