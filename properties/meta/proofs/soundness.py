@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from frostproof.properties.meta.measurements.resumed import going_on, rows_of
@@ -18,6 +19,8 @@ from frostproof.properties.meta.proofs.unsound import unsound_claims
 #: Programs in a row of the file, and those of them that are compiled, together: to compile one
 #: takes as long as to evaluate ten equation by equation.
 _ROW, _COMPILED = 100, 10
+#: Rows after which compiled programs are given back.
+_FORGETTING = 10
 
 
 def program(number: int) -> Drawn:
@@ -29,7 +32,10 @@ def program(number: int) -> Drawn:
 def judge(row: int) -> str:
     """Return the first claim about a hundred programs that is not true, or an empty text."""
     drawn = [program(number) for number in range(row * _ROW, (row + 1) * _ROW)]
-    return next(unsound_claims(drawn, jitted=_COMPILED), "")
+    wrong = next(unsound_claims(drawn, jitted=_COMPILED), "")
+    if row % _FORGETTING == 0:  # thousands of programs are more than a process can hold
+        jax.clear_caches()
+    return wrong
 
 
 def main() -> int:

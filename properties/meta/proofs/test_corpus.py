@@ -1,22 +1,18 @@
 """Proofs of the programs of third parties: most correct ones, and no faulty one."""
 
-import importlib
-
 import pytest
 
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.plan.checks import closed
 from frostproof.properties.proofs.provable import PROVABLE
 from frostproof.properties.proofs.proving import prove_promised
-from frostproof.reference.corpus import accepted, specimens
-from frostproof.reference.corpus.specimens.specimen import specimens_of
+from frostproof.reference.corpus.register import TRAININGS, accepted_programs, specimens
 from frostproof.reference.subjects.loading import as_subject, load
 
 #: Faulty programs whose own law can be proved: of no other one there is anything to contradict.
 FAULTY = [
-    pytest.param(subject, id=name)
-    for module in specimens.TRAINING_MODULES
-    for name, subject in specimens_of(importlib.import_module(module)).items()
+    pytest.param(subject, id=subject.specimen.subject_name)
+    for subject in specimens(*TRAININGS)
     if subject.specimen.law in PROVABLE
 ]
 
@@ -32,7 +28,7 @@ def test_a_law_that_refutes_a_specimen_is_not_proved_of_it(subject):
 def test_most_promised_laws_of_correct_programs_are_proved():
     """At least 70 % of them; the list with the reason of each other one is printed."""
     proved, rest = 0, []
-    for target, kind in accepted.TRAINERS:
+    for target, kind in accepted_programs(*TRAININGS):
         subject = load(target, kind)
         standing = prove_promised(subject)
         promised = closed(subject.promise)

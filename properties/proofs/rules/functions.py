@@ -15,8 +15,13 @@ from .rule import Call
 Bounds = Callable[[Call], Range | None]
 
 
-def increasing(function: Callable[[np.float64], np.float64], least: float = -math.inf) -> Bounds:
-    """Return the bounds of an increasing function, which is NaN below its domain."""
+def increasing(
+    function: Callable[[np.float64], np.float64], least: float = -math.inf, *, odd: bool = False
+) -> Bounds:
+    """Return the bounds of an increasing function, which is NaN below its domain.
+
+    One that is `odd` near zero keeps the sign of a zero; the others are never −0.
+    """
 
     def bounds(call: Call) -> Range | None:
         (a,) = call.ranges
@@ -29,9 +34,8 @@ def increasing(function: Callable[[np.float64], np.float64], least: float = -mat
             high,
             logarithm=_size(low, high),
             nan=a.nan or a.low < least,
-            # Those functions that are zero at zero keep its sign; of others +0 is the limit.
-            minus_zero=a.minus_zero or low < 0,
-            plus_zero=True,
+            minus_zero=odd and a.may_be_negative,
+            plus_zero=a.may_be_positive or not odd,
         )
 
     return bounds
@@ -123,5 +127,5 @@ def whole(function: Callable[[float], float]) -> Bounds:
     return bounds
 
 
-erf = increasing(special.erf)
+erf = increasing(special.erf, odd=True)
 logistic = increasing(special.expit)

@@ -77,10 +77,12 @@ RULES: Mapping[str, Rule] = {
     "pow": Rule(functions.power, nothing, _REAL + " in either argument, for a base from +0 up"),
     "exp": Rule(functions.increasing(np.exp), nothing, _REAL),
     "exp2": Rule(functions.increasing(np.exp2), nothing, _REAL),
-    "expm1": Rule(functions.increasing(np.expm1), nothing, _REAL),
+    "expm1": Rule(functions.increasing(np.expm1, odd=True), nothing, _REAL),
     "log": Rule(functions.increasing(np.log, 0.0), nothing, _REAL + "; below zero it is NaN"),
-    "log1p": Rule(functions.increasing(np.log1p, -1.0), nothing, _REAL + "; below −1 it is NaN"),
-    "tanh": Rule(functions.increasing(np.tanh), nothing, _REAL),
+    "log1p": Rule(
+        functions.increasing(np.log1p, -1.0, odd=True), nothing, _REAL + "; below −1 it is NaN"
+    ),
+    "tanh": Rule(functions.increasing(np.tanh, odd=True), nothing, _REAL),
     "logistic": Rule(functions.logistic, nothing, _REAL),
     "erf": Rule(functions.erf, nothing, _REAL),
     "sin": Rule(functions.between(-1.0, 1.0), nothing, "from −1 to 1, and NaN at infinity"),
