@@ -119,7 +119,7 @@ def test_a_refuted_law_ends_with_1_and_a_report(broken, tmp_path, capsys):
     folder = tmp_path / "made" / "on demand"
     arguments = ["--laws", "answer-loss-is-mse", "--max-examples", "5", "--report", str(folder)]
 
-    assert main(["verify", f"{broken}:half", *arguments]) == 1
+    assert main(["verify", f"{broken}:half", "-v", *arguments]) == 1
 
     assert "refuted  answer-loss-is-mse" in capsys.readouterr().out
     report = json.loads((folder / "report.json").read_text())
@@ -148,7 +148,7 @@ def test_a_subject_that_takes_its_process_down_costs_one_verdict(broken, name, r
     """It is in error, and the subject beside it is judged all the same."""
     targets = [f"{broken}:{name}", LINEN]
 
-    assert main(["verify", *targets, *FEW]) == 1
+    assert main(["verify", *targets, "-v", *FEW]) == 1
 
     printed = capsys.readouterr().out
     assert "error    answer-shape" in printed
@@ -167,7 +167,7 @@ def test_several_processes_judge_the_same(broken, capsys):
     """-n spreads the items with pytest-xdist; the verdicts are those of one process."""
     laws = ("--laws", "answer-shape", "--laws", "answer-loss-is-mse", "--max-examples", "3")
 
-    assert main(["verify", f"{broken}:half", LINEN, *laws, "-n", "2"]) == 1
+    assert main(["verify", f"{broken}:half", LINEN, *laws, "-v", "-n", "2"]) == 1
 
     printed = capsys.readouterr().out
     assert printed.count("held ") == 3
