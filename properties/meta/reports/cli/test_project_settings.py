@@ -121,7 +121,7 @@ def test_what_is_typed_comes_first(tmp_path, monkeypatch, capsys):
     (tmp_path / "train.py").write_text(TRAIN)
     monkeypatch.chdir(tmp_path)
 
-    status = main(["verify", "train.py:thaws", "--laws", "answer-norms-equal", "--seed", "3"])
+    status = main(["verify", "train.py:thaws", "-v", "--laws", "answer-norms-equal", "--seed", "3"])
 
     printed = capsys.readouterr().out
     assert status == 2
