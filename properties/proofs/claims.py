@@ -14,8 +14,8 @@ from .domain import Level, Range
 from .explanation import Explanation, explain_leak, explain_moved, explain_state
 from .induction import Invariant, hold
 from .interpreter import NotInterpreted
-from .traced.marks import ANY_OPTIMIZER
-from .traced.program import NotTraced, Program
+from .marks import ANY_OPTIMIZER
+from .program import NotTraced, Program
 
 _LARGEST = float(np.finfo(np.float32).max)
 

@@ -11,7 +11,7 @@ import jax
 from ...reference.pytrees.paths import Path, path_text
 from .domain import Level, Source, Value
 from .induction import Invariant
-from .traced.marks import gradient_p
+from .marks import gradient_p
 
 
 @final

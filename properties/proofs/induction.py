@@ -15,7 +15,7 @@ from ...reference.pytrees.paths import Path, path_text
 from .domain import NOTHING, Inputs, Level, Range, Same, Source, Value, anything
 from .interpreter import Interpreter
 from .loops import alike, join
-from .traced.program import NotTraced, Program
+from .program import NotTraced, Program
 
 #: Rounds in which ranges grow as they like.
 _PATIENCE = 2

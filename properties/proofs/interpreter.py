@@ -29,9 +29,9 @@ from .domain import (
 )
 from .evaluation import evaluate, read_by
 from .loops import settle
+from .marks import gradient_p
 from .refinement import Impossible, choose, finite, under
 from .rules.rule import cap
-from .traced.marks import gradient_p
 
 Values = list[Value]
 

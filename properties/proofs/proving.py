@@ -21,10 +21,10 @@ from ...reference.subjects.optax_wrapper import OptaxFreeze
 from ...reference.subjects.signatures import UnusableSubject
 from .claims import Proof, Proofs, settle_claims
 from .explanation import Explanation
+from .marks import ANY_OPTIMIZER, has_rate
+from .program import NotTraced, Program
 from .provable import PROVABLE
-from .traced.marks import ANY_OPTIMIZER, has_rate
-from .traced.program import NotTraced, Program
-from .traced.tracing import trace_trainer, trace_wrapper
+from .tracing import trace_trainer, trace_wrapper
 
 _ROWS, _FEATURES = 4, 3
 #: Trees whose leaves are all float32, as the laws draw them.

@@ -2,8 +2,8 @@
 
 import pytest
 
+from frostproof.properties.proofs.marks import ANY_OPTIMIZER
 from frostproof.properties.proofs.proving import prove
-from frostproof.properties.proofs.traced.marks import ANY_OPTIMIZER
 from frostproof.reference.correct import wrappers
 from frostproof.reference.correct.trainers import linen_techniques, nnx_techniques
 from frostproof.reference.optimizers.catalogue import CATALOGUE

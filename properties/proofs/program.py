@@ -8,8 +8,8 @@ from typing import Any, final
 
 from jax.extend.core import ClosedJaxpr
 
-from ....reference.pytrees.paths import Path
-from ..domain import Value
+from ...reference.pytrees.paths import Path
+from .domain import Value
 
 
 class NotTraced(Exception):

@@ -15,16 +15,16 @@ import numpy as np
 import optax
 from flax import nnx
 
-from ....reference.problems.training_problem import Batch
-from ....reference.problems.wrapper_problem import TreeProblem
-from ....reference.pytrees.paths import Path, named_leaves, normalise, path_text, select
-from ....reference.subjects.linen_trainer import LinenTrainer
-from ....reference.subjects.nnx_trainer import NnxTrainer
-from ....reference.subjects.optax_wrapper import OptaxFreeze
-from ....reference.subjects.user_errors import error_text, let_through
-from ..domain import Same, Source, Value, anything, constant
-from ..induction import named
-from ..interpreter import Interpreter, NotInterpreted
+from ...reference.problems.training_problem import Batch
+from ...reference.problems.wrapper_problem import TreeProblem
+from ...reference.pytrees.paths import Path, named_leaves, normalise, path_text, select
+from ...reference.subjects.linen_trainer import LinenTrainer
+from ...reference.subjects.nnx_trainer import NnxTrainer
+from ...reference.subjects.optax_wrapper import OptaxFreeze
+from ...reference.subjects.user_errors import error_text, let_through
+from .domain import Same, Source, Value, anything, constant
+from .induction import named
+from .interpreter import Interpreter, NotInterpreted
 from .marks import mark, watched
 from .program import NotTraced, Program, shape_text
 

@@ -10,8 +10,8 @@ import optax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from ....reference.optimizers.optimizer import Optimizer
-from ....reference.pytrees.paths import normalise, path_text
+from ...reference.optimizers.optimizer import Optimizer
+from ...reference.pytrees.paths import normalise, path_text
 
 #: The identity; an equation of it says that this array is the gradient of a leaf.
 gradient_p = Primitive("frostproof_gradient")
