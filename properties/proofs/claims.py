@@ -10,10 +10,10 @@ from typing import Any, final
 import numpy as np
 
 from ...reference.pytrees.paths import Path
-from .domain import Level, Range
 from .explanation import Explanation, explain_leak, explain_moved, explain_state
 from .induction import Invariant, hold
-from .interpreter import NotInterpreted
+from .interpretation.domain import Level, Range
+from .interpretation.interpreter import NotInterpreted
 from .marks import ANY_OPTIMIZER
 from .program import NotTraced, Program
 

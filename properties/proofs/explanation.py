@@ -9,8 +9,8 @@ from typing import Any, final
 import jax
 
 from ...reference.pytrees.paths import Path, path_text
-from .domain import Level, Source, Value
 from .induction import Invariant
+from .interpretation.domain import Level, Source, Value
 from .marks import gradient_p
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from ...reference.pytrees.paths import Path, path_text
-from .domain import NOTHING, Inputs, Level, Range, Same, Source, Value, anything
-from .interpreter import Interpreter
-from .loops import alike, join
+from .interpretation.domain import NOTHING, Inputs, Level, Range, Same, Source, Value, anything
+from .interpretation.interpreter import Interpreter
+from .interpretation.loops import alike, join
 from .program import NotTraced, Program
 
 #: Rounds in which ranges grow as they like.

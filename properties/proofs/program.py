@@ -9,7 +9,7 @@ from typing import Any, final
 from jax.extend.core import ClosedJaxpr
 
 from ...reference.pytrees.paths import Path
-from .domain import Value
+from .interpretation.domain import Value
 
 
 class NotTraced(Exception):

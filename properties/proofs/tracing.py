@@ -22,9 +22,9 @@ from ...reference.subjects.linen_trainer import LinenTrainer
 from ...reference.subjects.nnx_trainer import NnxTrainer
 from ...reference.subjects.optax_wrapper import OptaxFreeze
 from ...reference.subjects.user_errors import error_text, let_through
-from .domain import Same, Source, Value, anything, constant
 from .induction import named
-from .interpreter import Interpreter, NotInterpreted
+from .interpretation.domain import Same, Source, Value, anything, constant
+from .interpretation.interpreter import Interpreter, NotInterpreted
 from .marks import mark, watched
 from .program import NotTraced, Program, shape_text
 

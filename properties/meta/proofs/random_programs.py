@@ -17,9 +17,17 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 from jax import lax
+from jax.sharding import AxisType, PartitionSpec
 
-from frostproof.properties.proofs.domain import Level, Range, Source, Value, ranged, unknown
-from frostproof.properties.proofs.floats import is_float
+from frostproof.properties.proofs.interpretation.domain import (
+    Level,
+    Range,
+    Source,
+    Value,
+    ranged,
+    unknown,
+)
+from frostproof.properties.proofs.interpretation.floats import is_float
 
 #: Answers with a number from 0 to below n.
 Choose = Callable[[int], int]
@@ -102,8 +110,8 @@ def _draw_range(choose: Choose, dtype: Any) -> tuple[list[Any], Range]:
     small = [least, tiny / 2]
     plus = [0.0, *small, *some, tiny, 1e-3]
     minus = [-each for each in plus]
-    match choose(8):
-        case 0:
+    match choose(10):
+        case 0 | 8 | 9:
             quiet = np.asarray([np.nan], dtype)
             payload = quiet.copy()
             payload.view(f"u{dtype.itemsize}")[0] |= 1
@@ -377,17 +385,25 @@ def _reduction(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
         function = getattr(jnp, name)
         _add(drawn, kinds, lambda known: function(known[a]), ((), dtype), f"{name} {a}")
         return
-    name = ("reduce_sum", "reduce_max", "reduce_min", "cumsum", "cummax", "cummin", "argmax")[
-        choose(7)
-    ]
+    name = (
+        "reduce_sum",
+        "reduce_max",
+        "reduce_min",
+        "cumsum",
+        "cummax",
+        "cummin",
+        "argmax",
+        "argmin",
+    )[choose(8)]
     if name == "reduce_sum":
         step: Pick = lambda known: lax.reduce_sum(known[a], (0,))  # noqa: E731
         kind = ((), dtype)
     elif name in ("reduce_max", "reduce_min"):
         reduce = getattr(lax, name)
         step, kind = (lambda known: reduce(known[a], (0,))), ((), dtype)
-    elif name == "argmax":
-        step = lambda known: lax.argmax(known[a], 0, np.int32)  # noqa: E731
+    elif name in ("argmax", "argmin"):
+        place = getattr(lax, name)
+        step = lambda known: place(known[a], 0, np.int32)  # noqa: E731
         kind = ((), np.dtype("int32"))
     else:
         along = getattr(lax, name)
@@ -402,10 +418,28 @@ def _product(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
     shape, dtype = kinds[a]
     b = choose(len(kinds))
 
-    def step(known: list[Any]) -> Any:
-        return lax.dot(known[a], _like(known[b], shape, dtype))
+    how = ("dot", "convolution", "sum over devices")[choose(3) if is_float(dtype) else 0]
 
-    _add(drawn, kinds, step, ((), dtype), f"dot {a} {b}")
+    def step(known: list[Any]) -> Any:
+        x, y = known[a], _like(known[b], shape, dtype)
+        if how == "dot":
+            return lax.dot(x, y)
+        if how == "convolution":
+            return lax.conv(x[None, None], y[None, None, :3], (1,), "SAME")[0, 0]
+        return _over_devices(x)
+
+    kind = ((), dtype) if how == "dot" else (shape, dtype)
+    _add(drawn, kinds, step, kind, f"{how} {a} {b}")
+
+
+def _over_devices(x: Any) -> Any:
+    """Sum over the one device that there is, inside a sharded function."""
+    mesh = jax.make_mesh((1,), ("device",), axis_types=(AxisType.Auto,))
+    along, whole = PartitionSpec("device"), PartitionSpec()
+    summed = jax.shard_map(
+        lambda part: lax.psum(part, "device"), mesh=mesh, in_specs=along, out_specs=whole
+    )
+    return jax.jit(summed)(x)
 
 
 # Control flow

@@ -11,9 +11,9 @@ import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
 from frostproof.properties.meta.proofs.random_programs import Drawn
-from frostproof.properties.proofs.domain import Level, Range, Value
-from frostproof.properties.proofs.floats import is_float
-from frostproof.properties.proofs.interpreter import Interpreter
+from frostproof.properties.proofs.interpretation.domain import Level, Range, Value
+from frostproof.properties.proofs.interpretation.floats import is_float
+from frostproof.properties.proofs.interpretation.interpreter import Interpreter
 
 
 def unsound_claims(drawn: Sequence[Drawn], *, jitted: int | None = None) -> Iterator[str]:

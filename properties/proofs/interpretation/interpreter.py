@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
+from ..marks import gradient_p
 from .domain import (
     Inputs,
     Level,
@@ -29,7 +30,6 @@ from .domain import (
 )
 from .evaluation import evaluate, read_by
 from .loops import settle
-from .marks import gradient_p
 from .refinement import Impossible, choose, finite, under
 from .rules.rule import cap
 

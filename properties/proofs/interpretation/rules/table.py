@@ -117,7 +117,6 @@ RULES: Mapping[str, Rule] = {
     "broadcast_in_dim": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "reshape": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "squeeze": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
-    "expand_dims": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "transpose": Rule(movement.first, movement.kept_by_transpose, _MOVED, moves=True),
     "rev": Rule(movement.first, nothing, _MOVED, moves=True),
     "slice": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),

@@ -1,0 +1,1 @@
+"""Abstract interpretation: a jaxpr applied to what is known of its inputs."""
