@@ -15,6 +15,7 @@ import pytest
 
 from frostproof import Exercise, verify
 from frostproof.reference.corpus.specimens.hostile.hostile_exercises import interrupts
+from frostproof.reference.subjects.targets import resolved
 
 MODULES = ("hostile.hostile_exercises", "hostile.hostile_trainers")
 SOUND = "frostproof.reference.linen:freeze_first_dense"
@@ -58,8 +59,12 @@ def rows(tmp_path_factory):
 
     assert ended == [("", 1)] * len(runs)
     reports = [json.loads((folder / each / "report.json").read_text()) for each in MODULES]
-    verdicts = [row for report in reports for row in report["verdicts"]]
-    found = {row["id"]: row for row in verdicts}
+    verdicts = [
+        row | {"subject": resolved(row["subject"])}
+        for report in reports
+        for row in report["verdicts"]
+    ]
+    found = {f"{row['subject']}::{row['law']}": row for row in verdicts}
     of_two_laws = [target for target in (*EXPECTED, SOUND) if "trainers" not in target]
     assert len(found) == len(EXPECTED) + 1 + len(of_two_laws)
     assert len(verdicts) == len(found) + 2  # the sound one is judged in both
