@@ -208,12 +208,10 @@ def under(
     def draws(subject: Any) -> Problems:
         every = subject.optimizers == "all"
         chosen = choose(common() if every else claimed(subject))
-        regimes = st.sampled_from(gradients)
-        return st.tuples(
-            regimes.flatmap(
-                functools.cache(lambda each: problems(subject, chosen, gradients=each, **fields))
-            )
-        )
+        asked = functools.cache(lambda each: problems(subject, chosen, gradients=each, **fields))
+        if len(gradients) == 1:  # drawn as `single` draws, where no optimizer is left out
+            return st.tuples(asked(*gradients))
+        return st.tuples(st.sampled_from(gradients).flatmap(asked))
 
     return draws
 
@@ -240,10 +238,20 @@ def _in_networks(drawn: Problems, *pool: Architecture) -> st.SearchStrategy[Prob
 
 
 def with_regimes(**regimes: tuple[Any, ...]) -> Draws:
-    """Draw one problem of these gradients, weights or trees, each as likely as the others."""
+    """Draw one problem of these gradients, weights or trees, each as likely as the others.
+
+    Trees are those of a wrapper's problems: a trainer has its own.
+    """
 
     def draws(subject: Any) -> Problems:
-        names, choices = list(regimes), [st.sampled_from(each) for each in regimes.values()]
+        asked = {
+            name: each
+            for name, each in regimes.items()
+            if name != "trees" or subject.kind == "optax"
+        }
+        if not asked:
+            return single(subject)
+        names, choices = list(asked), [st.sampled_from(each) for each in asked.values()]
         return st.tuples(
             st.tuples(*choices).flatmap(
                 functools.cache(
@@ -272,11 +280,14 @@ def at_rate_zero(subject: Any) -> Problems:
 
 
 def disturbed(subject: Any) -> Problems:
-    """Draw a problem, and the same with other gradients of the frozen leaves."""
-    return st.builds(
-        lambda problem, disturbance: (problem, replace(problem, disturbed=disturbance)),
-        problems(subject),
-        st.sampled_from(tuple(DISTURBANCES)),
+    """Draw a problem, and the same with other gradients of the frozen leaves.
+
+    Which ones, its `fill` says: nothing is drawn beside the problem, so that it is one of those
+    that `single` draws, and its plain run is remembered.
+    """
+    names = tuple(DISTURBANCES)
+    return problems(subject).map(
+        lambda problem: (problem, replace(problem, disturbed=names[problem.fill % len(names)]))
     )
 
 
