@@ -34,10 +34,12 @@ _PROGRESS = 0.5
 
 def prepare() -> None:
     """Import what all subjects share, once for all processes that are forked after that."""
+    from ...reference.observation import gradient_hooks, update_hooks
     from ...reference.observation import probe as probing
-    from ...reference.observation import update_hooks as watching
 
-    watching.install()  # before a target binds the functions that the x-ray observes
+    # Before a target binds the functions that are observed.
+    update_hooks.install()
+    gradient_hooks.install()
     del probing
     search_seldom()
 

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ...reference.observation import gradient_hooks
 from ...reference.observation.trajectory import Trajectory
 from ...reference.optimizers.disturbances import DISTURBANCES
 from ...reference.problems.actions import ACTIONS, CHANGE, FREEZES
@@ -29,6 +30,8 @@ def training_script(
 ) -> str:
     """Return Python source that fails without frostproof; `target` names the subject to import."""
     lines = ["jax.monitoring.register_event_duration_secs_listener(on_event)"]
+    if any(map(_disturbed_at_its_source, runs)):  # before anybody says `from jax import grad`
+        lines += [f"from {gradient_hooks.__name__} import install", "", "install()"]
     lines += import_subject(target)
     for number, run in enumerate((*runs, *refutation.beside)):
         if number >= len(runs):
@@ -64,7 +67,7 @@ def _trainer_run(run: Trajectory, assertion: str) -> Iterator[str]:
         if number == 1:
             yield from _named_tuples(batch)
         yield f"batch_{number} = {nested(batch)}"
-    if problem.disturbed and run.steps:
+    if problem.disturbed and run.unseen and run.steps:
         yield from _disturbing(problem.disturbed, run)
     if "given[" in assertion:  # as numbers: a compiled step would show tracers
         yield 'jax.config.update("jax_disable_jit", True)'
@@ -78,12 +81,21 @@ def _trainer_run(run: Trajectory, assertion: str) -> Iterator[str]:
             return
         yield f"subject = {asked}"
     yield f"training = subject.begin({problem.seed}, batch_1, optimizer)"
+    if _disturbed_at_its_source(run):
+        names = tuple(sorted(map(path_text, run.steps[0].frozen)))
+        yield f"training.step = disturbed(training, {problem.disturbed!r}, {names!r})"
     if problem.weights != "initialised" and run.steps:
         yield from _weights(run.first)
     yield "statistics[-1].append(leaves(training.model_state()))"
     if set(problem.actions) - {"step"} and run.steps:
         yield from _names(run)
     yield from _actions(problem)
+
+
+def _disturbed_at_its_source(run: Trajectory) -> bool:
+    """Tell whether gradients of frozen leaves were disturbed where a trainer takes them."""
+    is_trainer = isinstance(run.problem, TrainingProblem)
+    return is_trainer and bool(run.problem.disturbed and run.steps and not run.unseen)
 
 
 def _actions(problem: TrainingProblem) -> Iterator[str]:

@@ -110,6 +110,21 @@ def disturbing(optimizer: Any, disturb: Callable[..., Any], frozen: tuple[str, .
     return optax.GradientTransformationExtraArgs(optimizer.init, update)
 
 
+def disturbed(training: Any, disturbance: str, frozen: tuple[str, ...]) -> Callable[..., Any]:
+    """Return a training's step that changes the gradients of frozen leaves where they are taken."""
+    from frostproof.reference.observation.gradient_hooks import Disturbance, disturbing_gradients
+    from frostproof.reference.pytrees.paths import named_leaves, select
+
+    leaves, step = named_leaves(training.params()), training.step
+    shapes = {path: leaf.shape for path, leaf in leaves.items()}
+
+    def step_disturbed(batch: Any) -> Any:
+        with disturbing_gradients(Disturbance(disturbance, shapes, select(leaves, frozen))):
+            return step(batch)
+
+    return step_disturbed
+
+
 def through_orbax(training: Any, fresh: Any) -> Any:
     """Return a fresh training that goes on from a checkpoint of another one."""
     import orbax.checkpoint as ocp

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
@@ -13,6 +16,7 @@ from ..optimizers.perturbation import perturbing
 from ..optimizers.recording import recording
 from ..problems.actions import ACTIONS
 from ..problems.training_problem import TrainingProblem
+from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float, is_inexact
 from ..pytrees.paths import Path, named_leaves, normalise, path_text, select
 from ..subjects.trainer import Trainer
@@ -20,6 +24,7 @@ from ..subjects.training import Training, copy_arrays
 from ..subjects.user_errors import let_through
 from .checkpoint import through_orbax
 from .compilations import compilations
+from .gradient_hooks import Disturbance, Sighting, disturbing_gradients
 from .sensitivity import is_half_precision, is_noisy, predict_before_step
 from .shared_programs import bears_lifting, may_share, require_lifted, share_program
 from .trajectory import Step, Trajectory
@@ -30,15 +35,57 @@ def run_trainer(
 ) -> Trajectory:
     """Begin a training and do the actions of a problem; an exception ends it, and is kept.
 
+    Gradients that the problem disturbs are disturbed where the program takes them, or, where that
+    cannot be seen, on their way to the optimizer.
+
     Args:
         trainer: the code under test.
         problem: what it is given.
         shared: let it share the programs of others of its structure (see `shared_programs`).
         predicted: predict before the first step, without which no law can judge the loss.
     """
-    trajectory = Trajectory(problem, declared_loss=trainer.loss, predicted=predicted)
+
+    def live(sighting: Sighting | None = None) -> Trajectory:
+        trajectory = Trajectory(problem, declared_loss=trainer.loss, predicted=predicted)
+        return _live(trainer, trajectory, shared and may_share(problem), sighting)
+
+    if not problem.disturbed:
+        return live()
+    trajectory = live(_SIGHTINGS.setdefault(trainer, Sighting()))
+    unseen = _undifferentiated(trajectory, _SIGHTINGS[trainer].found)
+    if unseen:
+        trajectory = live()
+        trajectory.unseen = unseen
+    return trajectory
+
+
+#: Of each trainer, how it takes gradients.
+_SIGHTINGS: WeakKeyDictionary[Trainer, Sighting] = WeakKeyDictionary()
+
+
+def _undifferentiated(trajectory: Trajectory, found: Collection[Path]) -> frozenset[Path]:
+    """Return the leaves that were trained by gradients, as no call to differentiate shows."""
+    trained = {
+        path
+        for step in trajectory.steps
+        for path in step.trainable - set(found)
+        if path in step.after.params
+        and not same_value(step.before.params[path].array, step.after.params[path].array)
+        # A decay moves a leaf without any.
+        and (step.given is None or step.given.gradients.get(path, _SOME).any())
+    }
+    return frozenset(trained)
+
+
+_SOME = np.ones(())
+
+
+def _live(
+    trainer: Trainer, trajectory: Trajectory, shares: bool, sighting: Sighting | None
+) -> Trajectory:
+    problem = trajectory.problem
     try:
-        life = _Life(trainer, problem, trajectory, shared and may_share(problem))
+        life = _Life(trainer, problem, trajectory, shares, sighting)
         for name in problem.actions:
             action = ACTIONS[name]
             trajectory.at_work = f"`refreeze` ({name})" if action.freezes else f"{name!r}"
@@ -53,11 +100,18 @@ class _Life:
     """A training under way, as actions know it (`Lived`); what they do goes into a trajectory."""
 
     def __init__(
-        self, trainer: Trainer, problem: TrainingProblem, trajectory: Trajectory, shares: bool
+        self,
+        trainer: Trainer,
+        problem: TrainingProblem,
+        trajectory: Trajectory,
+        shares: bool,
+        sighting: Sighting | None,
     ):
         self.trainer = trainer
         #: Whether it may share the programs of others, and is handed an optimizer that does.
         self.shares, self.lifts = shares, False
+        #: How its gradients are taken, where they are to be disturbed there.
+        self.sighting = sighting
         self.problem = problem
         self.trajectory = trajectory
         self.optimizer = problem.optimizer
@@ -85,7 +139,8 @@ class _Life:
         prediction = predict_before_step(self.training, batch.x) if asked else None
         self.trajectory.at_work = f"step {number}"
         compiled = compilations()
-        reported = self.training.step(batch)
+        with self._disturbed():
+            reported = self.training.step(batch)
         self.trajectory.compilations.append(compilations() - compiled)
         self.now = self.training.moment()
         if self.lifts:
@@ -144,7 +199,7 @@ class _Life:
     def _as_it_is(self) -> Any:
         """Return the optimizer in force, which records, and may see other gradients."""
         transformation = self.optimizer.transformation
-        if self.problem.disturbed:
+        if self.problem.disturbed and self.sighting is None:
             transformation = perturbing(transformation, self.problem.disturbed, self.trainer)
         record = recording.__wrapped__ if self.problem.anew else recording
         return record(transformation)
@@ -152,13 +207,21 @@ class _Life:
     def _lifted(self) -> Any:
         """Return the same with its numbers in its state, so that all of its form share a step."""
         disturbed, trainer = self.problem.disturbed, self.trainer
-        if not disturbed:
+        if not disturbed or self.sighting is not None:
             return lifted(self.optimizer, recording.__wrapped__)
 
         def wrap(optimizer: Any) -> Any:
             return recording.__wrapped__(perturbing.__wrapped__(optimizer, disturbed, trainer))
 
         return lifted(self.optimizer, wrap, (disturbed, trainer))
+
+    def _disturbed(self) -> AbstractContextManager[None]:
+        if self.sighting is None:
+            return nullcontext()
+        shapes = {path: leaf.array.shape for path, leaf in self.now.params.items()}
+        return disturbing_gradients(
+            Disturbance(self.problem.disturbed, shapes, self.frozen, self.sighting)
+        )
 
     def _tell_what_is_frozen(self) -> None:
         if self.refrozen:

@@ -73,6 +73,9 @@ class Trajectory:
     batch_kept: bool = True
     #: The leaves that the subject freezes, unless an action says otherwise.
     chosen: frozenset[Path] = frozenset()
+    #: Leaves that were trained although no call to differentiate by them was seen, so that the
+    #: gradients of frozen ones were not disturbed where they are taken.
+    unseen: frozenset[Path] = frozenset()
     #: How often XLA compiled something in each step.
     compilations: list[int] = field(default_factory=list)
     #: Whether it ran by the program of an earlier training, made of the same (`shared_programs`).

@@ -1,0 +1,149 @@
+"""Gradients of frozen leaves are disturbed wherever they are taken, and those of others never."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from frostproof.reference.observation import gradient_hooks
+from frostproof.reference.observation.gradient_hooks import (
+    Disturbance,
+    Sighting,
+    disturbing_gradients,
+)
+
+PARAMS = {"body": {"w": jnp.ones(3)}, "head": {"w": jnp.ones((3, 2))}}
+SHAPES = {("body", "w"): (3,), ("head", "w"): (3, 2)}
+BODY = frozenset({("body", "w")})
+
+
+def loss(params, x=1.0):
+    return jnp.sum(x * params["body"]["w"] @ params["head"]["w"])
+
+
+def by_grad(params):
+    return jax.grad(loss)(params)
+
+
+def by_value_and_grad(params):
+    return jax.value_and_grad(loss, argnums=(0, 1))(params, 1.0)[1][0]
+
+
+def with_aux(params):
+    return jax.grad(lambda p: (loss(p), "aux"), has_aux=True)(params)[0]
+
+
+def by_vjp(params):
+    out, pull_back = jax.vjp(loss, params)
+    return pull_back(jnp.ones_like(out))[0]
+
+
+def deeper(params):
+    return jax.grad(lambda variables: loss(variables["params"]))({"params": params})["params"]
+
+
+def scanned(params):
+    def body(total, _):
+        return jax.tree.map(jnp.add, total, jax.grad(loss)(params)), None
+
+    return jax.lax.scan(body, jax.tree.map(jnp.zeros_like, params), length=2)[0]
+
+
+def by_rows(params):
+    rows = jax.vmap(jax.grad(loss), (None, 0))(params, jnp.ones(2))
+    return jax.tree.map(lambda g: g.sum(0), rows)
+
+
+@pytest.fixture(autouse=True)
+def hooked():
+    """As in the process in which a target is loaded: some bind what they find at once."""
+    gradient_hooks.install()
+    yield
+    gradient_hooks.uninstall()
+
+
+WAYS = [by_grad, by_value_and_grad, with_aux, by_vjp, deeper, scanned, by_rows]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("take", WAYS, ids=lambda take: take.__name__)
+def test_frozen_gradients_are_disturbed(take, compiled):
+    """Also in a program that was compiled before; and nothing is left of it afterwards."""
+    take = jax.jit(take) if compiled else take
+    plain = take(PARAMS)
+    sighting = Sighting()
+    with disturbing_gradients(Disturbance("flipped", SHAPES, BODY, sighting)):
+        flipped = take(PARAMS)
+
+    np.testing.assert_array_equal(flipped["body"]["w"], -plain["body"]["w"])
+    np.testing.assert_array_equal(flipped["head"]["w"], plain["head"]["w"])
+    assert sighting.found == set(SHAPES)
+    np.testing.assert_array_equal(take(PARAMS)["body"]["w"], plain["body"]["w"])
+
+
+def test_a_disturbed_step_is_traced_once_for_each_disturbance():
+    """No compilation for each example."""
+    traces = []
+
+    @jax.jit
+    def counted(params):
+        traces.append(1)
+        return jax.grad(loss)(params)
+
+    sighting = Sighting()
+    for name in ("flipped", "nan", "flipped", "nan"):
+        with disturbing_gradients(Disturbance(name, SHAPES, BODY, sighting)):
+            counted(PARAMS)
+
+    assert len(traces) == 2
+
+
+class Model(nnx.Module):
+    def __init__(self):
+        self.l1 = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
+        self.l11 = nnx.Linear(3, 1, rngs=nnx.Rngs(1))
+
+    def __call__(self, x):
+        return self.l11(self.l1(x))
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_nnx_differentiates_by_jax(graph):
+    """In both of its modes, and whatever it calls the leaves in between."""
+    model, x = Model(), jnp.ones((1, 2))
+    state = nnx.state(model, nnx.Param)
+    shapes = {(layer, name): state[layer][name].shape for layer in state for name in state[layer]}
+    frozen = frozenset(path for path in shapes if path[0] == "l1")
+    take = nnx.grad(lambda model: model(x).sum(), graph=graph)
+    plain = take(model)
+    with disturbing_gradients(Disturbance("scaled", shapes, frozen, Sighting())):
+        scaled = take(model)
+
+    ratios = jax.tree.map(lambda a, b: float(jnp.max(b / a)), *map(nnx.state, (plain, scaled)))
+    ratios = nnx.to_pure_dict(ratios)
+    assert ratios["l1"] == pytest.approx({"kernel": 1000, "bias": 1000})
+    assert ratios["l11"] == {"kernel": 1, "bias": 1}
+
+
+def test_a_gradient_that_can_be_anybodys_is_left_alone():
+    """A layer alone, of the shapes of two: disturbing it might change a trainable one."""
+    layers = {"body": {"w": jnp.ones(3)}, "head": {"w": jnp.ones(3)}}
+    shapes = {(layer, "w"): (3,) for layer in layers}
+    sighting = Sighting()
+    with disturbing_gradients(Disturbance("flipped", shapes, BODY, sighting)):
+        taken = jax.grad(lambda layer: layer["w"].sum())(layers["head"])
+
+    np.testing.assert_array_equal(taken["w"], 1)
+    assert not sighting.found
+
+
+def test_nothing_is_left_behind():
+    """Where frostproof is a guest in somebody's process, the functions are put back."""
+    gradient_hooks.uninstall()
+    plain = jax.grad, jax.value_and_grad, jax.vjp
+
+    with disturbing_gradients(Disturbance("nan", SHAPES, BODY)):
+        assert jax.grad is not plain[0]
+
+    assert (jax.grad, jax.value_and_grad, jax.vjp) == plain

@@ -1,0 +1,208 @@
+"""Disturbs the gradients of frozen leaves where a program takes them, whatever it then does.
+
+What is handed to the optimizer comes late: a norm over all gradients, or each example's own, has
+already been taken of them. So `jax.grad`, `jax.value_and_grad` and `jax.vjp`, by which NNX and most
+libraries differentiate too, are replaced by functions that pass everything through and, while a
+training is disturbed, change the frozen leaves' part of what comes out.
+
+A step that was compiled before would not notice: the disturbed call carries an XLA metadata
+attribute, as an observed one does (see `update_hooks`), by which it is traced once more, and once
+for each way to disturb it.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..optimizers.disturbances import DISTURBANCES
+from ..pytrees.dtypes import is_float
+from ..pytrees.paths import Path, normalise
+
+Shape = tuple[int, ...]
+Differentiate = Callable[..., Any]
+
+
+_numbers = itertools.count()
+
+
+@dataclass
+class Sighting:
+    """What was seen of how one program takes gradients, over all of its runs.
+
+    Over all: a step that was traced once shows nothing in later runs.
+    """
+
+    #: The parameters that some call differentiated by, as far as they can be told apart.
+    found: set[Path] = field(default_factory=set)
+    #: Of programs that share a compiled step, each has to be seen.
+    number: int = field(default_factory=lambda: next(_numbers))
+
+
+@dataclass
+class Disturbance:
+    """What is done to the gradients of which leaves; `shapes` are those of all parameters."""
+
+    name: str
+    shapes: Mapping[Path, Shape]
+    frozen: frozenset[Path]
+    sighting: Sighting = field(default_factory=Sighting)
+
+
+_active: Disturbance | None = None
+_originals: tuple[Differentiate, Differentiate, Differentiate] | None = None
+
+
+def install() -> None:
+    """Replace the functions for good; do it before code under test is imported, since
+    `from jax import grad` binds what stands there at that moment.
+    """
+    global _originals
+    if _originals is not None:
+        return
+    import jax
+
+    _originals = jax.grad, jax.value_and_grad, jax.vjp
+    jax.grad = _disturbing(jax.grad, returns_value=False)
+    jax.value_and_grad = _disturbing(jax.value_and_grad, returns_value=True)
+    jax.vjp = _disturbing_vjp(jax.vjp)
+
+
+def uninstall() -> None:
+    """Put the original functions back."""
+    global _originals
+    if _originals is None:
+        return
+    import jax
+
+    jax.grad, jax.value_and_grad, jax.vjp = _originals
+    _originals = None
+
+
+@contextmanager
+def disturbing_gradients(disturbance: Disturbance) -> Iterator[None]:
+    """Disturb, inside the block, the frozen leaves' part of all gradients that are taken."""
+    global _active
+    from jax.experimental.xla_metadata import set_xla_metadata
+
+    installed_here = _originals is None
+    install()
+    _active = disturbance
+    try:
+        tag = f"{disturbance.name} {disturbance.sighting.number}"
+        with set_xla_metadata(frostproof_disturbed=tag):
+            yield
+    finally:
+        _active = None
+        if installed_here:
+            uninstall()
+
+
+def _disturbing(differentiate: Differentiate, *, returns_value: bool) -> Differentiate:
+    """Return `jax.grad`, or `jax.value_and_grad`, with a look at what it returns."""
+
+    @functools.wraps(differentiate)
+    def take(fun: Any, argnums: Any = 0, has_aux: bool = False, **keywords: Any) -> Any:
+        taken = differentiate(fun, argnums, has_aux, **keywords)
+
+        @functools.wraps(taken)
+        def call(*arguments: Any, **named: Any) -> Any:
+            answer = taken(*arguments, **named)
+            if _active is None:
+                return answer
+            several = not hasattr(argnums, "__index__")
+            if returns_value:
+                return answer[0], _disturb(_active, answer[1], several)
+            if has_aux:
+                return _disturb(_active, answer[0], several), answer[1]
+            return _disturb(_active, answer, several)
+
+        return call
+
+    return take
+
+
+def _disturbing_vjp(vjp: Differentiate) -> Differentiate:
+    """Return `jax.vjp` with a look at what the function that it returns makes of cotangents."""
+
+    @functools.wraps(vjp)
+    def take(fun: Any, *primals: Any, **keywords: Any) -> Any:
+        answer = vjp(fun, *primals, **keywords)
+        if _active is None:
+            return answer
+        from jax.tree_util import Partial  # which a compiled function can return, as JAX's own
+
+        out, pull_back, *aux = answer
+        return out, Partial(functools.partial(_pull_back, _active), pull_back), *aux
+
+    return take
+
+
+def _pull_back(disturbance: Disturbance, pull_back: Any, cotangent: Any) -> Any:
+    return _disturb(disturbance, pull_back(cotangent), several=True)
+
+
+def _disturb(disturbance: Disturbance, gradients: Any, several: bool) -> Any:
+    """Disturb the frozen leaves among gradients: of one argument, or a tuple of several."""
+    if several:
+        return tuple(_disturb(disturbance, each, several=False) for each in gradients)
+    from jax import Array
+    from jax import numpy as jnp
+    from jax.tree_util import tree_flatten_with_path, tree_unflatten
+
+    leaves, form = tree_flatten_with_path(gradients)
+    taken = {
+        number: (normalise(path), leaf.shape)
+        for number, (path, leaf) in enumerate(leaves)
+        if isinstance(leaf, Array) and is_float(np.dtype(leaf.dtype))
+    }
+    places = _places(list(taken.values()), disturbance.shapes)
+    belonging = dict(zip(taken, places, strict=True))
+    disturb = DISTURBANCES[disturbance.name]
+    changed = []
+    for number, (_, leaf) in enumerate(leaves):
+        candidates = belonging.get(number, frozenset())
+        if candidates and candidates <= disturbance.frozen:
+            leaf = disturb(leaf, jnp)
+        # Of one that fits frozen and trainable leaves nobody can tell whose gradient it is.
+        if candidates <= disturbance.frozen or not candidates & disturbance.frozen:
+            disturbance.sighting.found |= candidates
+        changed.append(leaf)
+    return tree_unflatten(form, changed)
+
+
+def _places(taken: list[tuple[Path, Shape]], shapes: Mapping[Path, Shape]) -> list[frozenset[Path]]:
+    """Return, for each leaf of a tree of gradients, which parameters it can be the gradient of.
+
+    The tree may hang deeper than the parameters do (NNX differentiates by `states/0/l1/kernel`), or
+    be a part of them, such as the layer `head` alone. It lies where most of its leaves fit; where
+    it fits in several places, each leaf has several candidates.
+    """
+    depth = max((len(path) for path, _ in taken), default=0)
+    prefixes = {path[:length] for path in shapes for length in range(len(path))}
+    placed = [[path[start:] for path, _ in taken] for start in range(1, depth)]
+    placed += [[prefix + path for path, _ in taken] for prefix in prefixes]
+    fitting = [
+        [
+            path if path in shapes and _fits(shape, shapes[path]) else None
+            for path, (_, shape) in zip(paths, taken, strict=True)
+        ]
+        for paths in placed
+    ]
+    most = max((len(paths) - paths.count(None) for paths in fitting), default=0)
+    best = [paths for paths in fitting if len(paths) - paths.count(None) == most]
+    return [
+        frozenset(paths[number] for paths in best) - {None}  # type: ignore[misc]
+        for number in range(len(taken))
+    ]
+
+
+def _fits(taken: Shape, whole: Shape) -> bool:
+    """Tell whether a gradient can be that of a parameter, or of one in a stack of them."""
+    return len(taken) <= len(whole) and whole[len(whole) - len(taken) :] == taken
