@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Dynamax 1.0.3: `fit_sgd` turns a frozen transition matrix with a zero in it into NaN.
+# Dynamax 1.0.3: `fit_sgd` turns a frozen transition matrix that has a zero into NaN.
 #
 # Expected: `trainable = False` leaves a parameter out. A matrix with zeros is a common reason to
 # freeze: in a left-to-right chain they say which states cannot follow, and a softmax cannot reach
 # them. The model itself is fine with them, its likelihood is finite.
 #
 # What happens: `fit_sgd` maps all parameters to unconstrained ones, frozen or not, and back again,
-# with the gradient of the frozen ones stopped. The softmax has no inverse at zero, so that the matrix
-# comes back with NaN, and the likelihood, all gradients and all other parameters are NaN after the
-# first step. Without a zero the way there and back still costs an ulp: the frozen matrix is not the
-# one that was given. `fit_em` goes no such way, and keeps it.
+# with the gradient of the frozen ones stopped. The softmax takes the last entry of a row for its
+# scale. Where that is zero, as it is in the first row of a chain of three states, the row comes back
+# as NaN, and the likelihood, all gradients and all other parameters are NaN after the first step.
+# Without a zero the way there and back still costs an ulp: the frozen matrix is not the one that was
+# given. `fit_em` goes no such way, and keeps it.
 #
 # For a freeze: to put the matrix back afterwards does not help, since the loss is NaN, too. Write 1e-6
 # for zero.

@@ -18,7 +18,7 @@ from .environments import interpreter
 from .left_in_files import report_of
 
 #: Examples per law, always the same ones: a trainer is compiled for nearly each, a wrapper is not.
-EXAMPLES = {"wrapper": 20, "trainer": 6, "apart": 3}
+EXAMPLES = {"wrapper": 20, "trainer": 6, "apart": 4}
 #: What is judged in an environment of its own: most guarantees by one law each. All of the book
 #: takes minutes per recipe, since most of these programs compile anew in every step.
 LAWS_APART = (

@@ -275,8 +275,8 @@ VALIDATIONS = (
         "dynamax",
         (
             _because(
-                "the softmax has no inverse at zero: a frozen matrix with a zero in it makes "
-                "the loss and every gradient NaN.",
+                "the softmax scales a row by its last entry: a frozen matrix with a zero there "
+                "makes the loss and every gradient NaN.",
             ),
         ),
         upstream="dynamax_zeros.py",

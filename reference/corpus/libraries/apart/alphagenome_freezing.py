@@ -10,14 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from alphagenome_ft.lora import LoRAConfig, LoRALinear, get_lora_parameter_paths
-from alphagenome_ft.optimizer_utils import create_optimizer, parameter_path_to_str
-from alphagenome_ft.parameter_utils import freeze_except_lora
 from hypothesis import strategies as st
 
 from frostproof import LinenTrainer, OptaxFreeze
 
-from . import alphagenome_submodules  # noqa: F401 (before what it prepares)
+from .alphagenome_submodules import lora, optimizer_utils, parameter_utils
 
 # LoRA: a layer of the backbone is adapted, and a head is trained.
 
@@ -25,7 +22,7 @@ from . import alphagenome_submodules  # noqa: F401 (before what it prepares)
 def network(x):
     """Name the layers as AlphaGenome does, so that the library's functions find them."""
     with hk.name_scope("transformer_tower"):
-        hidden = LoRALinear(4, LoRAConfig(rank=2), name="linear")(x)
+        hidden = lora.LoRALinear(4, lora.LoRAConfig(rank=2), name="linear")(x)
     with hk.name_scope("head"):
         return hk.Linear(1, name="output")(hidden)
 
@@ -43,18 +40,18 @@ class State(flax.struct.PyTreeNode):
 
 def frozen_by_value(seed, batch, optimizer):
     """Freeze as the recipe says it: the parameters go through `freeze_except_lora`."""
-    params = freeze_except_lora(forward.init(jax.random.key(seed), batch.x))
+    params = parameter_utils.freeze_except_lora(forward.init(jax.random.key(seed), batch.x))
     return State(params, optimizer.init(params), optimizer)
 
 
 def frozen_by_label(seed, batch, optimizer):
     """Freeze in the optimizer, by the library's own list of adapters."""
     params = forward.init(jax.random.key(seed), batch.x)
-    adapters = set(get_lora_parameter_paths(params))
+    adapters = set(lora.get_lora_parameter_paths(params))
 
     def label(path, leaf):
         del leaf
-        name = parameter_path_to_str(path)
+        name = optimizer_utils.parameter_path_to_str(path)
         return "train" if name in adapters or name.startswith("head/") else "freeze"
 
     tx = optax.multi_transform(
@@ -111,7 +108,7 @@ def heads_only(norm):
         del optimizer
         if all(jax.tree.leaves(mask)):
             return optax.set_to_zero()  # the library raises without a head
-        tx = create_optimizer(
+        tx = optimizer_utils.create_optimizer(
             as_named(jax.tree.map(lambda _: np.zeros(()), mask), mask),
             trainable_head_names=("new",),
             learning_rate=RATE,

@@ -16,6 +16,7 @@ import optax
 import paramax
 
 from frostproof import LinenTrainer
+from frostproof.strategies.optimizers import named
 
 
 class State(flax.struct.PyTreeNode):
@@ -88,8 +89,10 @@ def fit_trainable_half(state, batch):
 
 
 LENGTHSCALE = ("prior/kernel/lengthscale",)
-gpjax_fit = LinenTrainer(regression, fit, LENGTHSCALE)
-gpjax_fit_half = LinenTrainer(regression, fit_trainable_half, LENGTHSCALE)
+# At a rate of 1 the likelihood of a Gaussian process is soon NaN.
+_slow = {"optimizers": named("adamw", "adam", "sgd", learning_rates=(0.01,))}
+gpjax_fit = LinenTrainer(regression, fit, LENGTHSCALE, **_slow)
+gpjax_fit_half = LinenTrainer(regression, fit_trainable_half, LENGTHSCALE, **_slow)
 
 # FlowJAX.
 
@@ -124,4 +127,15 @@ def fit_flow(state, batch):
     return state.replace(params=model), losses["train"][-1]
 
 
-flowjax_fit = LinenTrainer(flow, fit_flow, ("base_dist",))
+def arrays(state):
+    """Return the arrays of a flow, which has functions among its leaves."""
+    return eqx.filter(state.params, eqx.is_array)
+
+
+def with_arrays(state, params):
+    """Put other arrays in place."""
+    functions = eqx.filter(state.params, eqx.is_array, inverse=True)
+    return state.replace(params=eqx.combine(params, functions))
+
+
+flowjax_fit = LinenTrainer(flow, fit_flow, ("base_dist",), params=arrays, with_params=with_arrays)

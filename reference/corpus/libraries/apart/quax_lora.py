@@ -11,7 +11,7 @@ from quax.examples import lora
 
 from frostproof import LinenTrainer
 
-from .equinox_partition import State
+from ..equinox_partition import State
 
 FROZEN = ("layers/0/weight/_w", "layers/1/weight/_w")
 

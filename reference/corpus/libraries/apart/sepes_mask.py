@@ -57,9 +57,4 @@ def train_step(state, batch):
     return state.replace(masked=masked, opt_state=opt_state), value
 
 
-def with_params(state, params):
-    """Put other parameters in place."""
-    return state.replace(masked=hidden(params))
-
-
-tree_mask = LinenTrainer(create, train_step, FROZEN, with_params=with_params)
+tree_mask = LinenTrainer(create, train_step, FROZEN)
