@@ -15,8 +15,7 @@ import jax.numpy as jnp
 import optax
 import paramax
 
-from frostproof import LinenTrainer
-from frostproof.strategies.optimizers import named
+from frostproof import LinenTrainer, Optimizers
 
 
 class State(flax.struct.PyTreeNode):
@@ -90,7 +89,7 @@ def fit_trainable_half(state, batch):
 
 LENGTHSCALE = ("prior/kernel/lengthscale",)
 # At a rate of 1 the likelihood of a Gaussian process is soon NaN.
-_slow = {"optimizers": named("adamw", "adam", "sgd", learning_rates=(0.01,))}
+_slow = {"optimizers": Optimizers("adamw", "adam", "sgd", rates=(0.01,))}
 gpjax_fit = LinenTrainer(regression, fit, LENGTHSCALE, **_slow)
 gpjax_fit_half = LinenTrainer(regression, fit_trainable_half, LENGTHSCALE, **_slow)
 
