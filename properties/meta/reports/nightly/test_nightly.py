@@ -281,5 +281,5 @@ def test_a_faulty_technique_in_place_of_a_correct_one(tmp_path, monkeypatch):
         assert main(["conclude", str(tmp_path / technique), *options]) == expected
 
     text = (tmp_path / "faulty" / "issue.md").read_text()
-    assert "train.py:step::frozen-value: held → refuted in here" in text
+    assert "train.py:step::frozen-value: proved → refuted in here" in text
     assert "train.py:step::exact-selection: held → refuted in here" in text

@@ -95,7 +95,7 @@ def test_a_host_that_dies_costs_no_verdict(project, alone, tmp_path):
     assert len(lost) == 1, said
     (row,) = (row for row in read_report(project / "report").rows if row.id in lost)
     assert row.verdict == "error"
-    assert "ended before there was one" in row.reason
+    assert "ended before there was a verdict" in row.reason
 
 
 @needs_hosts

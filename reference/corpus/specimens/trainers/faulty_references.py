@@ -22,7 +22,7 @@ class Faulty:
 
 
 @run_subject.register
-def _(subject: Faulty, problem, *, watched=False):
+def _(subject: Faulty, problem, **asked):
     """Do what is wrong."""
     return subject.faulty_run(problem)
 
