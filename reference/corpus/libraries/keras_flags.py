@@ -9,9 +9,8 @@ from frostproof import LinenTrainer
 from .keras_trainable import assigned, held_by, keras, weights_of
 
 
-def built(seed, batch, *layers):
+def built(batch, *layers):
     """Return a model that is named as the paths of its variables are read."""
-    keras.utils.set_random_seed(seed)
     return keras.Sequential([keras.Input((batch.x.shape[1],)), *layers], name="model")
 
 
@@ -33,9 +32,9 @@ def exchanging(compile_again):
 
     def create(seed, batch, optimizer):
         del optimizer
+        keras.utils.set_random_seed(seed)  # a layer draws its initialiser's seed when it is made
         dense = keras.layers.Dense
         model = built(
-            seed,
             batch,
             dense(3, name="inlet"),
             dense(3, name="first"),
@@ -66,8 +65,9 @@ def adapting(rest):
 
     def create(seed, batch, optimizer):
         del optimizer
+        keras.utils.set_random_seed(seed)
         model = built(
-            seed, batch, keras.layers.Dense(4, name="dense"), keras.layers.Dense(1, name="head")
+            batch, keras.layers.Dense(4, name="dense"), keras.layers.Dense(1, name="head")
         )
         model.get_layer("dense").enable_lora(2)
         if rest:

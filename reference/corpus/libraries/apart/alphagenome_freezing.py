@@ -13,6 +13,7 @@ import optax
 from hypothesis import strategies as st
 
 from frostproof import LinenTrainer, OptaxFreeze
+from frostproof.reference.optimizers.optimizer import optimizer
 
 from .alphagenome_submodules import lora, optimizer_utils, parameter_utils
 
@@ -104,8 +105,8 @@ def as_drawn(named, tree):
 def heads_only(norm):
     """Return a wrapper that is the library's optimizer; it takes hyperparameters, no optimizer."""
 
-    def freeze(optimizer, mask):
-        del optimizer
+    def freeze(given, mask):
+        del given
         if all(jax.tree.leaves(mask)):
             return optax.set_to_zero()  # the library raises without a head
         tx = optimizer_utils.create_optimizer(
@@ -127,16 +128,17 @@ def heads_only(norm):
     return freeze
 
 
-_adamw = optax.adamw(RATE, weight_decay=DECAY)
-_clipped = optax.chain(optax.clip_by_global_norm(NORM), _adamw)
+# What the library builds, as the catalogue of optimizers has it.
+_adamw = optimizer("adamw", learning_rate=RATE, weight_decay=DECAY)
+_clipped = optimizer("clip_by_global_norm", _adamw, max_norm=NORM)
 heads = OptaxFreeze(heads_only(None), optimizers=st.just(_adamw))
 heads_clipped = OptaxFreeze(heads_only(NORM), optimizers=st.just(_clipped))
 
 
-def clipped_inside(optimizer, mask):
+def clipped_inside(given, mask):
     """Clip within the partition: the head's gradients alone."""
     labels = jax.tree.map(lambda frozen: "freeze" if frozen else "train", mask)
-    return optax.multi_transform({"train": optimizer, "freeze": optax.set_to_zero()}, labels)
+    return optax.multi_transform({"train": given, "freeze": optax.set_to_zero()}, labels)
 
 
 heads_clipped_inside = OptaxFreeze(clipped_inside, optimizers=st.just(_clipped))
