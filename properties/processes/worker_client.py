@@ -94,6 +94,12 @@ class Worker:
         """Return a law's verdict on a target; raises `WorkerDied` where it dies or hangs."""
         request = {"target": target, "kind": kind, "law": law, "settings": asdict(settings)}
         answer = self._ask(request, progress)
+        if "full" in answer:  # of what it compiled for other laws, as like as not
+            self.rest()
+            answer = self._ask(request, progress)
+        if "full" in answer:
+            reason = "the programs of its examples need more memory maps than a process may hold"
+            return Verdict("not-run", 0, reason=reason)
         if "unusable" in answer:  # it could be loaded once, and cannot any more
             return Verdict("error", 0, reason=answer["unusable"])
         fields = answer["verdict"]

@@ -89,8 +89,12 @@ def _answer(
     progress = _Progress(answers)
     settings = RunSettings(**request["settings"])
     effort = settings.effort(request["target"], progress, progress.begins, progress.fails)
+    from ...reference.observation.compilations import ProcessIsFull
+
     try:
         verdict = judge(law, subject, effort, memory, request["target"])
+    except ProcessIsFull:
+        return {"full": True}
     except Exception:  # our own fault, and no reason to lose the other verdicts
         verdict = Verdict("error", 0, f"frostproof itself failed: {traceback.format_exc()}")
     return {"verdict": asdict(verdict)}

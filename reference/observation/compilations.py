@@ -10,6 +10,8 @@ from typing import Any
 
 import jax
 
+from .shared_programs import forget_structures
+
 #: JAX sends this event for every program that it compiles, or loads from its cache on disk.
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 #: What comes before, of each program.
@@ -47,22 +49,42 @@ _MAPS = Path("/proc/self/maps")
 #: Linux allows a process 65,530 of them, and XLA dies of more: a compiled step was seen to hold 40,
 #: and 2 MB. With 15,000 a process of this suite has 3 GB.
 _MOST = 16_000
+#: With so many that cannot be freed a process is to be replaced, while it can still say so.
+_CROWDED = 40_000
 #: Compilations between two looks: Linux takes a millisecond to list 1,200 maps.
 _EVERY = 50
 _next_look = 0
 
 
+class ProcessIsFull(BaseException):
+    """Programs hold too many memory maps, and cannot be freed: another process has to go on.
+
+    No `Exception`, which Hypothesis would take for a failure of the law.
+    """
+
+
 def forget_programs() -> None:
-    """Free all compiled programs, if they hold a quarter of the maps that Linux allows."""
+    """Free all compiled programs, if they hold a quarter of the maps that Linux allows.
+
+    Raises `ProcessIsFull` where that leaves most of them.
+    """
     global _next_look
     if compilations() < _next_look:
         return
     _next_look = compilations() + _EVERY
-    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST:
+    if _maps() > _MOST:
+        forget_structures()
         jax.clear_caches()
         # glibc keeps what was freed: a process of 890 MB had 870 after this, 310 after the next.
         if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
             libc.malloc_trim(0)
+        if _maps() > _CROWDED:
+            raise ProcessIsFull
+
+
+def _maps() -> int:
+    """Return how many memory maps this process holds; 0 where the system does not tell."""
+    return _MAPS.read_bytes().count(b"\n") if _MAPS.exists() else 0
 
 
 def compilations() -> int:

@@ -84,3 +84,13 @@ def test_a_wrapper_compiles_for_structures_and_not_for_examples(wrapper, data):
     trajectory = run(wrapper, replace(problem, fill=problem.fill ^ 1))
     assert len(trajectory.steps) == problem.steps
     assert compilations.compilations() == before
+
+
+def test_a_process_that_is_full_says_so(monkeypatch):
+    """Hypothesis does not take it for a failure of the law."""
+    for name, value in {"_MOST": -1, "_CROWDED": -1, "_next_look": 0}.items():
+        monkeypatch.setattr(compilations, name, value)
+    exercise = Exercise(linen.freeze_first_dense, "linen")
+
+    with pytest.raises(compilations.ProcessIsFull):
+        judge(BY_ID["answer-shape"], exercise, Effort(5, seed=0), CallCache(), "linen")
