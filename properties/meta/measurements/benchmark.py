@@ -1,6 +1,7 @@
 """The benchmark: examples a second, as ratios of what was measured side by side in one run.
 
     python properties/meta/measurements/benchmark.py [--repeats 3] [--memory]
+    python properties/meta/measurements/benchmark.py --beside OLD NEW [--only GLOB]
 
 An example is one law judged on one drawn problem. Each measurement is made in a process of its own,
 several times, in turns; the medians are compared and the spread is printed beside them. Seconds say
@@ -14,6 +15,9 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+from frostproof.properties.meta.measurements.side_by_side import print_figures
 
 SUITE = 100  # examples a law
 NEWCOMER = 12  # examples: each compiles everything anew
@@ -191,8 +195,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the suite; see the module's first lines.")
     parser.add_argument("--repeats", type=int, default=3, metavar="N")
     parser.add_argument("--memory", action="store_true", help="memory over 100,000 examples")
+    parser.add_argument("--beside", nargs=2, type=Path, metavar=("OLD", "NEW"), help="two builds")
+    parser.add_argument("--only", default="*", metavar="GLOB", help="these figures of two builds")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.beside:
+        old, new = (environment.absolute() for environment in options.beside)
+        print_figures(old, new, options.repeats, options.only)
+        return
     if options.part:
         print(json.dumps(PARTS[options.part]() if options.part != "memory" else memory()))
         return
