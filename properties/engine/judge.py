@@ -101,6 +101,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     """
     # Here, since a law book is read without JAX.
     from ...reference.observation.compilations import forget_programs, seconds_compiling
+    from ...reference.observation.probe import tried_first
 
     tally = Tally()
     started, began, compiled = monotonic(), own_time(), seconds_compiling()
@@ -133,6 +134,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
             raise
         effort.progress(tally.seen)
 
+    effort.begins(tried_first(subject))
     proof = _proof(law, subject) if effort.proofs else None
     strategy = law.draws(subject, effort.shapes)
     quietly = hypothesis.settings(

@@ -92,6 +92,17 @@ def probe(trainer: Any) -> Probe:
     return Probe(frozenset(found), outputs, _first_move(trainer, problem, chosen))
 
 
+def tried_first(subject: Any) -> tuple[TrainingProblem, ...]:
+    """Return the problem that a trainer is tried on before any is drawn: a process may die of it."""
+    if not isinstance(subject, Trainer):
+        return ()
+    rated = optimizer("sgd", learning_rate=1.0)
+    try:
+        return (TrainingProblem(0, rated, 2, 3, 0, batches=simplest_batches(subject)),)
+    except UnusableSubject:  # which says so where it is used
+        return ()
+
+
 def _first_move(trainer: Trainer, problem: TrainingProblem, chosen: frozenset[Path]) -> int:
     """Return the number of the step that first moves a trainable leaf: gradients may be
     accumulated, or a rate may start from zero.
