@@ -93,7 +93,7 @@ def probe(trainer: Any) -> Probe:
 
 
 def tried_first(subject: Any) -> tuple[TrainingProblem, ...]:
-    """Return the problem that a trainer is tried on before any is drawn: a process may die of it."""
+    """Return the problem that a trainer is tried on first: a process may die of it."""
     if not isinstance(subject, Trainer):
         return ()
     rated = optimizer("sgd", learning_rate=1.0)
