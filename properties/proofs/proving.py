@@ -69,7 +69,7 @@ def _traced(subject: Any, under: Any, place: int, open_rate: bool) -> Program:
         architecture = PLAIN[place % len(PLAIN)]
         subject = subject.trainer(architecture, (architecture.first,))
     if not isinstance(subject, LinenTrainer | NnxTrainer):
-        raise NotTraced("it is an exercise, whose step cannot be had apart from its set-up")
+        raise NotTraced(f"the prover does not trace a {type(subject).__name__}")
     try:
         batches = _batches(subject, under, architecture)
     except UnusableSubject as reason:
