@@ -43,7 +43,7 @@ _BEFORE = (
 )
 _MASKED = _because(
     "`masked` hands on what it does not transform, as its documentation says: the raw gradient is "
-    "added to frozen leaves. It is no freeze (google-deepmind/optax#159).",
+    "added to frozen leaves. It is not a freeze (google-deepmind/optax#159).",
     "frozen-norm",
     "frozen-value",
     "frozen-bits",

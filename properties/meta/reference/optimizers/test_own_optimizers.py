@@ -51,7 +51,6 @@ def test_laws_about_other_optimizers_say_why_they_do_not_run():
         "frozen-under-other-optimizers",
         "zero-rate-is-identity",
         "trains-as-if-alone",
-        "frozen-gradients-do-not-leak",
     }
     assert "frozen-value" not in unable
 
