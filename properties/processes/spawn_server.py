@@ -26,6 +26,15 @@ from .process import MOMENT, Process, limit_messages
 
 #: Seconds between two looks at whether a process has started, or the run has ended.
 _WATCH = 0.1
+#: Stands between a process and the run, as the one that forks does elsewhere: a subject that kills
+#: its parent kills this. It ends as the process ended.
+_BETWEEN = """
+import os, subprocess, sys
+status = subprocess.call(sys.argv[1:])
+if status < 0:
+    os.kill(os.getpid(), -status)
+os._exit(status)
+"""
 
 
 class SpawnServer:
@@ -33,7 +42,8 @@ class SpawnServer:
 
     def __init__(self) -> None:
         self._folder = os.getcwd()  # targets are named from here, wherever a test goes since
-        self._started: dict[int, subprocess.Popen[bytes]] = {}
+        #: What stands between, by the numbers of the processes.
+        self._between: dict[int, subprocess.Popen[bytes]] = {}
         self._spare: Process | None = None
         self._count = 0
 
@@ -49,15 +59,15 @@ class SpawnServer:
         """Return how a process ended, or None if it has not within a moment."""
         if process.status is None:
             with suppress(subprocess.TimeoutExpired):
-                process.status = self._started[process.pid].wait(MOMENT)
+                process.status = self._between[process.pid].wait(MOMENT)
         return process.status
 
     def end(self, process: Process) -> None:
         """Kill a process, and what it has started."""
-        _kill_family(process.pid)
+        _kill_family(process.pid, group=self._between[process.pid].pid)
         process.connection.close()
         self.wait(process)
-        del self._started[process.pid]
+        del self._between[process.pid]
 
     def close(self) -> None:
         """End all processes."""
@@ -69,7 +79,10 @@ class SpawnServer:
         password = secrets.token_bytes(16)
         with Listener(authkey=password) as door:
             popen = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(door.address), str(os.getpid())],
+                [
+                    *(sys.executable, "-I", "-S", "-c", _BETWEEN),
+                    *(sys.executable, "-m", __name__, str(door.address), str(os.getpid())),
+                ],
                 cwd=self._folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -82,9 +95,10 @@ class SpawnServer:
             connection = _accept(door, popen)
         if connection is None:
             raise RuntimeError("frostproof's own process does not start: it needs Python and JAX")
+        pid = int(connection.recv_bytes())
         limit_messages(connection)
-        self._started[popen.pid] = popen
-        return Process(popen.pid, connection)
+        self._between[pid] = popen
+        return Process(pid, connection)
 
 
 def _group_of_its_own() -> dict[str, Any]:
@@ -109,7 +123,7 @@ def _accept(door: Listener, popen: subprocess.Popen[bytes]) -> Connection | None
     return None
 
 
-def _kill_family(pid: int) -> None:
+def _kill_family(pid: int, *, group: int) -> None:
     """Kill a process, all below it, and on POSIX what it has left behind in its group."""
     family = []
     with suppress(psutil.Error):
@@ -120,20 +134,23 @@ def _kill_family(pid: int) -> None:
             each.kill()
     if sys.platform != "win32":
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+            os.killpg(group, signal.SIGKILL)
+    # It may hold a GPU that the next one wants; and no process waits for its own end.
+    psutil.wait_procs([each for each in family if each.pid != os.getpid()], MOMENT)
 
 
 def _end_with(parent: psutil.Process) -> None:
     """End this process, and what it has started, with the one that started it."""
     while parent.is_running():
         sleep(_WATCH)
-    _kill_family(os.getpid())
+    _kill_family(os.getpid(), group=os.getpgid(0) if sys.platform != "win32" else 0)
     os._exit(1)
 
 
 def _main(address: str, parent: int) -> None:
     password = bytes.fromhex(sys.stdin.readline())
     with Client(address, authkey=password) as connection:
+        connection.send_bytes(str(os.getpid()).encode())
         with suppress(psutil.Error):
             watched = psutil.Process(parent)
             threading.Thread(target=_end_with, args=[watched], daemon=True).start()

@@ -23,6 +23,13 @@ def dies(optimizer, mask):
 def quits(optimizer, mask):
     os._exit(3)
 
+PARENT = [os.getppid()]
+
+def kills_its_parent(optimizer, mask):
+    while PARENT:  # once: after that it would be another's
+        os.kill(PARENT.pop(), signal.SIGKILL)
+    return right(optimizer, mask)
+
 def leaves_a_child(optimizer, mask):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     open("child.txt", "w").write(str(child.pid))
@@ -50,7 +57,7 @@ def test_each_process_is_fresh(tmp_path, monkeypatch):
     monkeypatch.setenv(START_METHOD, "spawn")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "code.py").write_text(CODE)
-    names = ("right", "dies", "quits", "leaves_a_child")
+    names = ("right", "dies", "quits", "leaves_a_child", "kills_its_parent")
 
     report = verify(*(f"code.py:{name}" for name in names), laws=["training-runs"], max_examples=1)
 
@@ -58,6 +65,7 @@ def test_each_process_is_fresh(tmp_path, monkeypatch):
     assert verdicts["right"] == ("held", None)
     assert verdicts["dies"] == ("error", "the process was killed by SIGSEGV")
     assert verdicts["quits"] == ("error", "the process ended itself with exit status 3")
+    assert verdicts["kills_its_parent"] == ("held", None)
     assert not _alive(int((tmp_path / "child.txt").read_text()))
 
 
