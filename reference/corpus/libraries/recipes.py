@@ -134,7 +134,7 @@ VALIDATIONS = (
         "optax_callable_masks:injected",
         "`freeze(rule)` under `inject_hyperparams`",
         "optax",
-        (_COUNT,),
+        (_COUNT, *_BEHIND[1:]),
         upstream="optax_inject_hyperparams.py",
     ),
     Validation(
@@ -148,7 +148,10 @@ VALIDATIONS = (
             _because(
                 "a mask that is a function counts as True: all is frozen, and nothing trains.",
                 "trainable-moves",
+                "exact-selection",
+                "freeze-nothing",
             ),
+            _SPECIAL,
         ),
         upstream="optax_selective_transform.py",
     ),
@@ -161,6 +164,7 @@ VALIDATIONS = (
                 "the step was compiled for lists of values by position; filled by the flags of "
                 "now, they exchange the weights of layers of one shape.",
                 "loss-is-mse",
+                "loss-before-step",
             ),
         ),
         upstream="keras_exchanged_layers.py",
@@ -175,6 +179,9 @@ VALIDATIONS = (
                 "the setter of `trainable` overwrites the flag by which `enable_lora` froze the "
                 "kernel.",
                 *_DECAY_LAWS,
+                "frozen-norm",
+                "frozen-special-weights",
+                "frozen-under-coupled-overflow",
             ),
         ),
         upstream="keras_lora_thaws.py",
