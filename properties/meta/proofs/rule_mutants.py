@@ -109,9 +109,13 @@ SURVIVORS: Mapping[str, str] = {
     "integer_pow: bits where it keeps less": "x ** 1 is compiled to x itself",
     "reduce_sum: no −0": "here a sum begins with +0; elsewhere it may begin with its first term",
     "cumsum: no −0": "as `reduce_sum`",
+    "dot_general: no −0": "as `reduce_sum`",
+    "conv_general_dilated: no −0": "as `reduce_sum`",
     "rsqrt: no −0": "1/√−0 is −∞: what lies between it and other results has a zero",
+    "log: no −0": "no number has a logarithm of −0, but what lies around zero has both zeros",
     "cos: no −0": "no number has a cosine of exactly zero",
     "cos: no +0": "no number has a cosine of exactly zero",
+    "reduce_or: no +0": "bools have no zeros to speak of: `low` says whether one is false",
 }
 
 
