@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,24 +36,31 @@ class Prediction:
     sensitivity: Any
 
 
-def predict_before_step(training: Training, x: Any) -> Prediction | None:
+def predict_before_step(
+    training: Training, predict: Callable[[Any], Any], x: Any
+) -> Prediction | None:
     """Predict on inputs as they are, and nudged; None where `predict` answers None.
 
-    `x` is an array or a pytree of arrays. Integers, such as tokens, cannot be nudged: where some
+    `predict` is that of the training, or one that answers alike; `x` is an array or a pytree of
+    arrays. Integers, such as tokens, cannot be nudged: where some
     inputs are integers, the parameters are nudged, too.
     """
-    value = training.predict(jax.tree.map(np.copy, x))
+    value = predict(jax.tree.map(np.copy, x))
     if value is None:
         return None
     leaves, form = jax.tree.flatten(jax.tree.map(np.array, value))
     generator = np.random.default_rng(0)
-    moved = [_moved(training, x, leaves, generator) for _ in range(2)]
+    moved = [_moved(training, predict, x, leaves, generator) for _ in range(2)]
     sensitivities = [_most(leaf, [each[i] for each in moved]) for i, leaf in enumerate(leaves)]
     return Prediction(*(jax.tree.unflatten(form, each) for each in (leaves, sensitivities)))
 
 
 def _moved(
-    training: Training, x: Any, leaves: list[np.ndarray], generator: np.random.Generator
+    training: Training,
+    predict: Callable[[Any], Any],
+    x: Any,
+    leaves: list[np.ndarray],
+    generator: np.random.Generator,
 ) -> list[np.ndarray]:
     """Return by how much each element of a prediction moves when all inputs are nudged once."""
     params = None
@@ -64,7 +72,7 @@ def _moved(
             let_through(error)
             return [np.full(leaf.shape, np.inf) for leaf in leaves]
     try:
-        other = training.predict(jax.tree.map(lambda leaf: _nudged(leaf, generator), x))
+        other = predict(jax.tree.map(lambda leaf: _nudged(leaf, generator), x))
     finally:
         if params is not None:
             training.set_params(params)

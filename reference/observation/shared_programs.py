@@ -14,15 +14,18 @@ whatever it seems to show counts only once the program has shown it by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 from zlib import crc32
+
+import jax
 
 from ..optimizers.lifted import carries
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path
 from ..pytrees.static_parts import Fingerprint, fingerprint
+from ..subjects.linen_trainer import LinenTrainer
 from ..subjects.training import Training
 
 #: One problem in so many runs as it is, whatever was run before it.
@@ -97,9 +100,36 @@ def share_program(training: Training) -> bool:
     return shared
 
 
+#: Of trainers that predict from a state: the function, compiled; as it is where it cannot be.
+_predictions: WeakKeyDictionary[Any, Callable[[Any, Any], Any]] = WeakKeyDictionary()
+
+
+def compiled_prediction(trainer: Any) -> Callable[[Any, Any], Any] | None:
+    """Return `predict(state, x)` of a Linen trainer, compiled once for all states of a structure.
+
+    Most predict operation by operation, which takes longer than a whole compiled step; a compiled
+    prediction rounds otherwise, as that of a compiled step does. None for other trainers.
+    """
+    if not isinstance(trainer, LinenTrainer) or trainer.predict is None:
+        return None
+    plain = trainer.predict
+    if trainer not in _predictions:
+        _predictions[trainer] = jax.jit(plain)
+
+    def predict(state: Any, x: Any) -> Any:
+        try:
+            return _predictions[trainer](state, x)
+        except Exception:  # a program in NumPy, or a state that holds no arrays alone
+            _predictions[trainer] = plain
+            return plain(state, x)
+
+    return predict
+
+
 def forget_structures() -> None:
     """Forget all static parts, and let go of the programs that they hold."""
     _known.clear()
+    _predictions.clear()
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -25,8 +25,14 @@ from ..subjects.user_errors import let_through
 from .checkpoint import through_orbax
 from .compilations import compilations
 from .gradient_hooks import Disturbance, Sighting, disturbing_gradients
-from .sensitivity import is_half_precision, is_noisy, predict_before_step
-from .shared_programs import bears_lifting, may_share, require_lifted, share_program
+from .sensitivity import Prediction, is_half_precision, is_noisy, predict_before_step
+from .shared_programs import (
+    bears_lifting,
+    compiled_prediction,
+    may_share,
+    require_lifted,
+    share_program,
+)
 from .trajectory import Step, Trajectory
 
 
@@ -136,7 +142,7 @@ class _Life:
         # Only before the first step: the others start from weights of the program's own making.
         asked = self.trajectory.predicted and number == 1 and hasattr(batch, "x")
         self.trajectory.at_work = "`predict`"
-        prediction = predict_before_step(self.training, batch.x) if asked else None
+        prediction = self._predicted(batch.x) if asked else None
         self.trajectory.at_work = f"step {number}"
         compiled = compilations()
         with self._disturbed():
@@ -157,6 +163,16 @@ class _Life:
                 self.trainer, self.training.traceable(), batch.x, before.params
             )
         self.trajectory.steps.append(step)
+
+    def _predicted(self, x: Any) -> Prediction | None:
+        training, predict = self.training, self.training.predict
+        if self.shares and (compiled := compiled_prediction(self.trainer)) is not None:
+            self.trajectory.shared = True
+
+            def predict(x: Any) -> Any:
+                return compiled(training.everything(), x)
+
+        return predict_before_step(training, predict, x)
 
     def freeze(self, leaves: frozenset[Path]) -> None:
         self.frozen, self.refrozen = leaves, True

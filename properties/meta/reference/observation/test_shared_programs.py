@@ -179,6 +179,23 @@ def test_a_trainer_whose_state_shows_no_optimizer_is_handed_plain_ones():
     ]
 
 
+@pytest.mark.parametrize("convert", [lambda leaf: leaf, np.asarray], ids=["in JAX", "in NumPy"])
+def test_predictions_share_a_program_where_they_can(convert):
+    """They are the same but for rounding; a program in NumPy predicts as it is."""
+
+    def predict(state, x):
+        return apply({name: convert(leaf) for name, leaf in state.params.items()}, x)
+
+    trainer = replace(making(lambda seed, optimizer: freezing(optimizer)), predict=predict)
+
+    for seed in (1, 2):
+        one, other = (run(trainer, sharing(seed=seed), shared=shared) for shared in (True, False))
+        assert one.raised is other.raised is None
+        np.testing.assert_allclose(
+            one.steps[0].prediction, other.steps[0].prediction, rtol=1e-5, atol=1e-6
+        )
+
+
 def counting(seed, optimizer):
     """Make an optimizer that counts in a closure, and stops after two updates."""
     made, count = optax.sgd(0.1), [0]
