@@ -9,7 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
-from ...reference.pytrees.paths import Path
+from ...reference.pytrees.paths import Path, path_text
 from .explanation import Explanation, explain_leak, explain_moved, explain_state
 from .induction import Invariant, hold
 from .interpretation.domain import Level, Range
@@ -213,14 +213,31 @@ def _settle(
     fault: Fault | None = None
     for circumstances in claim.circumstances:
         invariant = under(circumstances)
-        if claim.law == "frozen-gradients-do-not-leak" and not invariant.trains:
-            return Explanation("no gradient", "is handed to the optimizer")
+        if (unknown := _unknown(claim.law, invariant)) is not None:
+            return unknown
         found = claim.fault(invariant)
         if found is None:
             return Proof(claim.law, _assumptions(claim, circumstances, invariant, created))
         fault = found  # under the most assumptions: the fewest equations are in the way
     assert fault is not None, "every claim has circumstances"
     return fault()
+
+
+def _unknown(law: str, invariant: Invariant) -> Explanation | None:
+    """Say what about the gradients of a program is not known, if a law is about them."""
+    if law == "frozen-optimizer-state" and invariant.strangers:
+        # State that belongs to a frozen leaf is found by the leaf's name.
+        return Explanation(min(invariant.strangers), "is a name that only the optimizer has")
+    if law != "frozen-gradients-do-not-leak":
+        return None
+    if not invariant.trains:
+        return Explanation("no gradient", "is handed to the optimizer")
+    program = invariant.program
+    for path in invariant.params:
+        seen = path in program.frozen or path in program.differentiated
+        if not seen and invariant.level(path) is None:
+            return Explanation(path_text(path), "trains by a gradient that is not seen to be taken")
+    return None
 
 
 def _assumptions(

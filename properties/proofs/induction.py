@@ -7,7 +7,7 @@ a copy of from the start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -42,6 +42,8 @@ class Invariant:
     unnamed: Inputs
     #: Whether the step hands gradients to the optimizer at all.
     trains: bool
+    #: The names under which it does, of those that are no parameter's.
+    strangers: Collection[str]
 
     def level(self, path: Path) -> Level | None:
         """Return what a parameter after the step has in common with itself before it."""
@@ -109,6 +111,7 @@ def hold(
         gradients,
         unnamed,
         interpreter.marked,
+        interpreter.strangers,
     )
 
 

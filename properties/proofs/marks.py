@@ -1,4 +1,6 @@
-"""Marks in a traced program: where gradients enter the optimizer, and a learning rate kept open."""
+"""Marks in a traced program: where gradients are taken, where they enter the optimizer, and a
+learning rate kept open.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,22 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from ...reference.optimizers.optimizer import Optimizer
-from ...reference.pytrees.paths import normalise, path_text
+from ...reference.pytrees.paths import Path, normalise, path_text
 
-#: The identity; an equation of it says that this array is the gradient of a leaf.
+#: The identity; an equation of it says that this array is the gradient of a leaf, as it is taken or
+#: as the optimizer is given it.
 gradient_p = Primitive("frostproof_gradient")
 
 
-def _identity(gradient: Any, *, leaf: str) -> Any:
-    del leaf
+def _identity(gradient: Any, *, leaf: str, taken: bool) -> Any:
+    del leaf, taken
     return gradient
 
 
 gradient_p.def_impl(_identity)
 gradient_p.def_abstract_eval(_identity)
 mlir.register_lowering(gradient_p, mlir.lower_fun(_identity, multiple_results=False))
-ad.deflinear2(gradient_p, lambda cotangent, _, *, leaf: [cotangent])
+ad.deflinear2(gradient_p, lambda cotangent, _, **marked: [cotangent])
 batching.defvectorized(gradient_p)
 
 
@@ -35,9 +38,14 @@ def mark(gradients: Any) -> Any:
     def marked(key_path: Any, leaf: Any) -> Any:
         if not hasattr(leaf, "dtype"):
             return leaf
-        return gradient_p.bind(leaf, leaf=path_text(normalise(key_path)))
+        return gradient_p.bind(leaf, leaf=path_text(normalise(key_path)), taken=False)
 
     return jax.tree_util.tree_map_with_path(marked, gradients)
+
+
+def mark_taken(gradient: Any, path: Path) -> Any:
+    """Mark the gradient of a leaf where the program takes it, before the optimizer is given it."""
+    return gradient_p.bind(gradient, leaf=path_text(path), taken=True)
 
 
 #: An array of which nothing is known, except that it depends on the operands.

@@ -38,6 +38,9 @@ class Program:
     #: Paths of the optimizer's state, likewise.
     opt_state: Sequence[Path]
     frozen: frozenset[Path]
+    #: The parameters by which the program was seen to differentiate its loss; of a wrapper, which
+    #: is given gradients, all.
+    differentiated: frozenset[Path]
     #: The leaf of the state that is the learning rate, if one is.
     rate: int | None
     #: What was traced, such as "x float32[4, 3]".

@@ -17,8 +17,6 @@ PROVABLE = (
     "frozen-optimizer-state",
     "frozen-gradients-do-not-leak",
 )
-#: Those that are proved of wrappers alone.
-OF_WRAPPERS = frozenset({"frozen-gradients-do-not-leak"})
 #: Laws that are not proved, with the one whose explanation says why they are refuted, too.
 EXPLAINED_BY = {
     "frozen-special-weights": "frozen-bits",

@@ -23,7 +23,7 @@ from .claims import Proof, Proofs, settle_claims
 from .explanation import Explanation
 from .marks import ANY_OPTIMIZER, has_rate
 from .program import NotTraced, Program
-from .provable import OF_WRAPPERS, PROVABLE
+from .provable import PROVABLE
 from .tracing import trace_trainer, trace_wrapper
 
 _ROWS, _FEATURES = 4, 3
@@ -135,7 +135,7 @@ def prove_promised(subject: Any) -> Standing:
     except UnusableSubject as reason:
         return Standing(not_traced=str(reason))
     general = Standing() if own else _under_any_optimizer(subject)
-    left = [law for law in provable_of(subject) if law not in general.proved]
+    left = [law for law in PROVABLE if law not in general.proved]
     if not left:
         return general
     try:
@@ -154,19 +154,10 @@ def prove_promised(subject: Any) -> Standing:
     )
 
 
-def provable_of(subject: Any) -> list[str]:
-    """Return the laws that can be proved of a subject.
-
-    A proof looks at the gradients that an optimizer is given. A trainer may alter them before, and
-    its law disturbs them where the program takes them: of that no proof is tried.
-    """
-    return [law for law in PROVABLE if law not in OF_WRAPPERS or subject.kind == "optax"]
-
-
 def _under_any_optimizer(subject: Any) -> Standing:
     proved: dict[str, Proof] = {}
     for place in range(_places(subject)):
-        laws = proved if place else provable_of(subject)
+        laws = proved if place else PROVABLE
         here = prove(subject, ANY_OPTIMIZER, laws, place=place).proved
         if place:
             here = {law: proved[law].and_also(here[law]) for law in proved if law in here}

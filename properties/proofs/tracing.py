@@ -15,6 +15,11 @@ import numpy as np
 import optax
 from flax import nnx
 
+from ...reference.observation.gradient_hooks import (
+    Disturbance,
+    Sighting,
+    disturbing_gradients,
+)
 from ...reference.problems.training_problem import Batch
 from ...reference.problems.wrapper_problem import TreeProblem
 from ...reference.pytrees.paths import Path, named_leaves, normalise, path_text, select
@@ -25,7 +30,7 @@ from ...reference.subjects.user_errors import error_text, let_through
 from .induction import named
 from .interpretation.domain import Same, Source, Value, anything, constant
 from .interpretation.interpreter import Interpreter, NotInterpreted
-from .marks import mark, watched
+from .marks import mark, mark_taken, watched
 from .program import NotTraced, Program, shape_text
 
 #: The rates and seeds with which a training is created: what differs depends on them.
@@ -118,8 +123,14 @@ def trace_trainer(
             training.set_everything(state)
         return training
 
+    sighting = Sighting()
+
     def step(state: Any, batch: Batch) -> Any:
-        put(state).step(batch)
+        leaves = named_leaves(put(state).params())
+        shapes = {path: np.shape(leaf) for path, leaf in leaves.items()}
+        frozen = select(leaves, trainer.frozen)
+        with disturbing_gradients(Disturbance("marked", shapes, frozen, sighting, mark_taken)):
+            training.step(batch)
         after, grown = _take(training)
         if grown != graph:
             raise NotTraced("a step changes the structure of the model or its optimizer")
@@ -130,9 +141,10 @@ def trace_trainer(
     )
     kept = _take_whole(training)
     try:
-        return _program(
+        program = _program(
             carried, batches[0], initial, lambda params: select(params, trainer.frozen), "batch"
         )
+        return replace(program, differentiated=frozenset(sighting.found))
     finally:
         _put_whole(training, kept)
 
@@ -209,6 +221,7 @@ def _program(
         paths[0],
         paths[1],
         frozen(dict.fromkeys(paths[0])),
+        frozenset(paths[0]),
         rates[0] if rates else None,
         ", ".join(
             [shown, *(shape_text(path_text(normalise(p)), np.asarray(leaf)) for p, leaf in inputs)]

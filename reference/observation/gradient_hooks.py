@@ -53,6 +53,16 @@ class Disturbance:
     shapes: Mapping[Path, Shape]
     frozen: frozenset[Path]
     sighting: Sighting = field(default_factory=Sighting)
+    #: What becomes of the gradient of a frozen leaf; by default what the name says.
+    change: Callable[[Any, Path], Any] | None = None
+
+    def applied(self, gradient: Any, path: Path) -> Any:
+        """Return the changed gradient of a frozen leaf."""
+        if self.change is not None:
+            return self.change(gradient, path)
+        from jax import numpy as jnp
+
+        return DISTURBANCES[self.name](gradient, jnp)
 
 
 _active: Disturbance | None = None
@@ -153,7 +163,6 @@ def _disturb(disturbance: Disturbance, gradients: Any, several: bool) -> Any:
     if several:
         return tuple(_disturb(disturbance, each, several=False) for each in gradients)
     from jax import Array
-    from jax import numpy as jnp
     from jax.tree_util import tree_flatten_with_path, tree_unflatten
 
     leaves, form = tree_flatten_with_path(gradients)
@@ -164,12 +173,11 @@ def _disturb(disturbance: Disturbance, gradients: Any, several: bool) -> Any:
     }
     places = _places(list(taken.values()), disturbance.shapes)
     belonging = dict(zip(taken, places, strict=True))
-    disturb = DISTURBANCES[disturbance.name]
     changed = []
     for number, (_, leaf) in enumerate(leaves):
         candidates = belonging.get(number, frozenset())
         if candidates and candidates <= disturbance.frozen:
-            leaf = disturb(leaf, jnp)
+            leaf = disturbance.applied(leaf, min(candidates))
         # Of one that fits frozen and trainable leaves nobody can tell whose gradient it is.
         if candidates <= disturbance.frozen or not candidates & disturbance.frozen:
             disturbance.sighting.found |= candidates

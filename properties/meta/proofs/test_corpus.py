@@ -5,7 +5,7 @@ import pytest
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.plan.checks import closed
 from frostproof.properties.proofs.provable import PROVABLE
-from frostproof.properties.proofs.proving import provable_of, prove_promised
+from frostproof.properties.proofs.proving import prove_promised
 from frostproof.reference.corpus.register import TRAININGS, accepted_programs, specimens
 from frostproof.reference.subjects.loading import as_subject, load
 
@@ -34,7 +34,7 @@ def test_most_promised_laws_of_correct_programs_are_proved():
         subject = load(target, kind)
         standing = prove_promised(subject)
         promised = closed(subject.promise)
-        for law in (law for law in provable_of(subject) if BY_ID[law].guarantee in promised):
+        for law in (law for law in PROVABLE if BY_ID[law].guarantee in promised):
             if law in standing.proved:
                 proved += 1
             elif standing.not_traced:

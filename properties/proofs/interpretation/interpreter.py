@@ -57,6 +57,8 @@ class Interpreter:
         self._unnamed = unnamed
         #: Whether a gradient was handed to the optimizer at all.
         self.marked = False
+        #: Names of gradients that are no parameter's.
+        self.strangers: set[str] = set()
         #: The call of a helper of JAX's own that is being looked into.
         self._site: JaxprEqn | None = None
         self._finite_gradients = finite_gradients
@@ -124,13 +126,16 @@ class Interpreter:
         return self._run(inner, [], operands)
 
     def _mark(self, equation: JaxprEqn, operands: Values) -> Values:
-        """A gradient, as it is handed to the optimizer."""
+        """A gradient, as it is taken of the loss, or handed to the optimizer."""
         (gradient,) = operands
-        self.marked = True
-        reads = gradient.reads | self._gradients.get(equation.params["leaf"], self._unnamed)
+        leaf, taken = equation.params["leaf"], equation.params["taken"]
+        self.marked = self.marked or not taken
+        if leaf not in self._gradients:
+            self.strangers.add(leaf)
+        reads = gradient.reads | self._gradients.get(leaf, self._unnamed)
         reads = 0 if gradient.is_constant else reads
         bounds = gradient.range
-        if bounds is not None and self._finite_gradients and not bounds.is_finite:
+        if bounds is not None and self._finite_gradients and not (taken or bounds.is_finite):
             bounds = finite(bounds, gradient.dtype)
         origin = Origin(gradient_p.name, equation.params, operands, equation)
         return [replace(gradient, range=bounds, reads=reads, origin=origin)]
