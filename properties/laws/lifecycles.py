@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ...reference.observation.trajectory import Step, Trajectory
+from ...reference.optimizers.recorded import without_recorder
 from ...reference.problems.actions import CHANGE
 from ...reference.pytrees.comparison import Change, changes, same_bits
 from ...reference.pytrees.dtypes import is_float
@@ -75,19 +76,22 @@ def _require_found(step: Step, expected: Snapshot, place: str) -> None:
     draws=lifecycle.checkpointed,
     judges_malformed=True,
     meaning="Part of the training is outside its state, such as weights in a closure or momentum "
-    "in a global. A checkpoint loses that part, and training resumes as something else.",
+    "in a global, or comes into its state only with the first steps. A checkpoint loses the one, "
+    "and does not fit the other.",
 )
 def restored_states_equal_saved_ones(plain: Trajectory, restored: Trajectory) -> None:
     """A state that Orbax saves, and restores into a training begun anew, equals the saved one,
-    parameters bit for bit, and takes the same next step.
+    parameters bit for bit, and takes the same next step. A training begun anew has the structure
+    of a saved one.
     """
-    from ...reference.observation.checkpoint import (
-        NotCheckpointable,
-    )  # here: a law book is read without JAX
+    # Here: a law book is read without JAX.
+    from ...reference.observation.checkpoint import DoesNotFit, NotCheckpointable
 
     require_complete(plain)
     if isinstance(restored.raised, NotCheckpointable):
         raise Inconclusive(str(restored.raised), subject=True)
+    if isinstance(restored.raised, DoesNotFit):
+        _refute_structure(restored.raised, len(restored.steps))
     require_runs(plain, restored)
     *_, last, resumed = restored.steps
     for path in sorted(last.after.params.keys() | resumed.before.params.keys()):
@@ -96,6 +100,23 @@ def restored_states_equal_saved_ones(plain: Trajectory, restored: Trajectory) ->
         for path in sorted(last.after.rest.keys() | resumed.before.rest.keys()):
             _require_carried(last.after.rest, resumed.before.rest, path, last.number)
     _require_resumed(plain.steps[-1], resumed)
+
+
+def _refute_structure(differing: Any, steps: int) -> NoReturn:
+    """Say which leaf a training that begins anew has, and a saved one has not, or the reverse."""
+    after = f"after {steps} step{'s' * (steps > 1)}"
+    if differing.missing:
+        name = path_text(without_recorder(differing.missing[0]))
+        said = f"is in the state of a training that begins, and no longer {after}"
+    else:
+        name = path_text(without_recorder(differing.added[0]))
+        said = f"is in the state {after}, and not in that of a training that begins"
+    refute(
+        f"{name}: {said}: a checkpoint cannot be restored into it",
+        assertion="False",
+        leaf=name,
+        step=steps,
+    )
 
 
 def _require_restored(saved: Snapshot, restored: Snapshot, path: Path, number: int) -> None:

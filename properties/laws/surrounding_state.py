@@ -36,19 +36,28 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
     """Optimizer state that belongs to a frozen leaf does not exist, or stays zero from a fresh
     start. Counters and schedules belong to no leaf.
     """
+    unknown: Path | None = None
     for step in trajectory.steps:
         before, after = step.before.opt_state, step.after.opt_state
         if before is None or after is None:
             raise Inconclusive(
                 "the optimizer's state cannot be seen: add `opt_state=`", subject=True
             )
-        for path, owner in belonging(after, step.before.params):
+        owners, strangers = owners_of(after, step)
+        unknown = unknown or min(strangers, default=None)
+        for path, owner in owners:
             if owner not in step.frozen or path not in before or before[path].array.any():
                 continue
             if after[path].array.any():
                 zeros = f"not states[0][{step.number - 1}].get({_shown(path)!r}, np.zeros(1)).any()"
                 kind = "optimizer state"
                 _refute_state(trajectory, step, path, after[path], kind, "zeros", zeros)
+    if unknown is not None:
+        reason = (
+            f"{_shown(unknown)} in the optimizer's state has the shape of a frozen leaf, and no "
+            "parameter's name: nobody can tell whose it is"
+        )
+        raise Inconclusive(reason, subject=True)
 
 
 @training_law(
@@ -61,6 +70,7 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
 )
 def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
     """The statistics of a frozen layer, such as running means, keep their values."""
+    found = False
     for step in trajectory.steps:
         before, after = step.before.model_state, step.after.model_state
         if before is None or after is None:
@@ -68,6 +78,7 @@ def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
         for path in sorted(before.keys() & after.keys()):
             if not _in_frozen_layer(path, step):
                 continue
+            found = True
             if not same_value(before[path].array, after[path].array):
                 worst = before[path].array.ravel()[0], after[path].array.ravel()[0]
                 name = path_text(path)
@@ -79,6 +90,9 @@ def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
                     leaf=name,
                     step=step.number,
                 )
+
+    if not found:
+        raise Inconclusive("no frozen layer has statistics", subject=True)
 
 
 def _in_frozen_layer(path: Path, step: Step) -> bool:
@@ -166,6 +180,58 @@ def belonging(state: Mapping[Path, Leaf], params: Mapping[Path, Leaf]) -> list[t
         if owner is not None and params[owner].array.shape == leaf.array.shape:
             pairs.append((path, owner))
     return pairs
+
+
+def owners_of(
+    state: Mapping[Path, Leaf], step: Step
+) -> tuple[list[tuple[Path, Path]], frozenset[Path]]:
+    """Pair each leaf of an optimizer's state with the parameter that it belongs to.
+
+    An optimizer may be given the leaves under names of its own, such as the places of a tuple: then
+    a name is that of the parameter whose numbers it was given.
+
+    Returns the pairs, and the leaves that have the shape of a frozen parameter and no known name.
+    """
+    pairs = belonging(state, step.before.params)
+    known = {path for path, _ in pairs}
+    shapes = {step.before.params[path].array.shape for path in step.frozen}
+    aliases = _aliases(step)
+    strangers = set()
+    for path, leaf in state.items():
+        if path in known or _RECORDER & set(path) or not is_float(leaf.array.dtype):
+            continue
+        endings = (path[start:] for start in range(len(path)))
+        if any(ending in step.before.params for ending in endings):
+            continue  # of another shape: it is made of a leaf, and no leaf's own
+        endings = (path[start:] for start in range(len(path)))
+        owner = next((aliases[ending] for ending in endings if ending in aliases), None)
+        if owner is not None and step.before.params[owner].array.shape == leaf.array.shape:
+            pairs.append((path, owner))
+        elif owner is None and leaf.array.ndim and leaf.array.shape in shapes:
+            strangers.add(path)
+    return pairs, frozenset(strangers)
+
+
+def _aliases(step: Step) -> dict[Path, Path]:
+    """Return the parameters by the names under which the optimizer was given them: those of the
+    same bits, or else the only one of its shape.
+
+    Several parameters of the same bits may be meant where all of them are frozen, or none is.
+    """
+    if step.given is None:
+        return {}
+    aliases = {}
+    for name, array in step.given.params.items():
+        of_shape = [
+            path
+            for path, leaf in step.before.params.items()
+            if leaf.array.shape == array.shape and leaf.array.dtype == array.dtype
+        ]
+        same = [p for p in of_shape if same_bits(step.before.params[p].array, array)]
+        candidates = same or (of_shape if len(of_shape) == 1 else [])
+        if candidates and len({path in step.frozen for path in candidates}) == 1:
+            aliases[name] = candidates[0]
+    return aliases
 
 
 def _refute_state(

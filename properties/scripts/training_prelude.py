@@ -125,11 +125,23 @@ def disturbed(training: Any, disturbance: str, frozen: tuple[str, ...]) -> Calla
     return step_disturbed
 
 
+def places(tree: Any) -> set[str]:
+    """Return the names of a tree's leaves, and of what is empty in it."""
+
+    def is_empty(node: Any) -> bool:
+        return isinstance(node, tuple | list | dict | None) and not node
+
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree, is_empty)
+    return {name(path) for path, _ in flat}
+
+
 def through_orbax(training: Any, fresh: Any) -> Any:
     """Return a fresh training that goes on from a checkpoint of another one."""
     import orbax.checkpoint as ocp
 
     state, form = training.everything(), jax.tree.structure(fresh.everything())
+    added = places(state) ^ places(fresh.everything())
+    assert not added, f"only one of a saved state and a new one has {sorted(added)}"
     target = jax.tree.unflatten(form, jax.tree.leaves(state))
     with tempfile.TemporaryDirectory() as folder, ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(f"{folder}/state", state)

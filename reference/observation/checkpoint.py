@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Collection
+from typing import Any
 
 import jax
 
+from ..pytrees.paths import Path, flatten
 from ..subjects.training import Training
 
 
 class NotCheckpointable(Exception):
-    """Orbax cannot save the state of a training, or cannot restore it into a new one."""
+    """Orbax cannot save the state of a training."""
+
+
+class DoesNotFit(Exception):
+    """A saved state has other leaves than that of a training which has just begun."""
+
+    def __init__(self, saved: Collection[Path], begun: Collection[Path]):
+        """Keep the leaves that only one of the two states has."""
+        super().__init__(saved, begun)
+        self.missing = sorted(set(begun).difference(saved))
+        self.added = sorted(set(saved).difference(begun))
+
+
+#: NNX variables that a forward pass makes, and that no checkpoint has to hold.
+_TRANSIENT = frozenset({"Intermediate", "Cache", "Perturbation"})
 
 
 def through_orbax(training: Training, fresh: Training) -> None:
@@ -20,7 +37,7 @@ def through_orbax(training: Training, fresh: Training) -> None:
     Both must have begun alike: a checkpoint does not hold static parts of the state (a model's
     functions, the optimizer), and those of the new state are used.
 
-    Raises `NotCheckpointable`.
+    Raises `NotCheckpointable`, and `DoesNotFit` where the new state has other leaves.
     """
     import orbax.checkpoint as ocp  # takes a second, and no other law needs it
 
@@ -28,8 +45,7 @@ def through_orbax(training: Training, fresh: Training) -> None:
         raise NotCheckpointable("part of the state is in an object that Orbax does not see")
     state, target = training.everything(), fresh.everything()
     leaves = jax.tree.leaves(state)
-    if len(leaves) != len(jax.tree.leaves(target)):
-        raise NotCheckpointable("the state of a new training has another structure")
+    _require_same_leaves(state, target)
     try:
         # With the leaves that were saved: a `TrainState` starts with a Python 0 for its step, of
         # which the first compiled one makes an array, and Orbax restores the type of the target.
@@ -45,3 +61,31 @@ def through_orbax(training: Training, fresh: Training) -> None:
     except Exception as error:
         raise NotCheckpointable(f"Orbax cannot save the state: {type(error).__name__}") from error
     fresh.set_everything(restored)
+
+
+def _require_same_leaves(state: Any, target: Any) -> None:
+    """Raise `DoesNotFit` unless both states have the same leaves, by their paths."""
+    saved, begun = _paths(state), _paths(target)
+    if saved is not None and begun is not None:
+        if saved.keys() == begun.keys():
+            return
+        kinds = saved | begun
+        if all(kinds[path] in _TRANSIENT for path in saved.keys() ^ begun.keys()):
+            raise NotCheckpointable("what a forward pass leaves behind is part of the state")
+        raise DoesNotFit(saved, begun)
+    if len(jax.tree.leaves(state)) != len(jax.tree.leaves(target)):
+        raise NotCheckpointable("the state of a new training has another structure")
+
+
+def _paths(tree: Any) -> dict[Path, str | None] | None:
+    """Return the paths of a tree's leaves with the types of their NNX variables; None where two
+    leaves have the same path.
+    """
+    try:
+        entries, _ = flatten(tree)
+    except ValueError:
+        return None
+    return {
+        each.path: None if each.variable is None else each.variable.var_type.__name__
+        for each in entries
+    }

@@ -23,6 +23,13 @@ class Recorded:
     count: int
 
 
+def without_recorder(path: Path) -> Path:
+    """Return a path in a state as it is without the recorder, which keeps more than the program."""
+    names = [name for name in path if name != "frostproof_inner"]
+    own = (number for number, name in enumerate(names) if name.startswith("frostproof_"))
+    return tuple(names[: next(own, len(names))])
+
+
 def recorded(state: Snapshot) -> Recorded | None:
     """Return what a recording optimizer last saw, from a snapshot of any state that holds one's.
 
