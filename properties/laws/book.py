@@ -18,6 +18,7 @@ from . import (
     references,
     surrounding_state,
     trainable_leaves,
+    trainable_statistics,
 )
 from .law import Law
 
@@ -25,6 +26,7 @@ EXERCISE_LAWS: tuple[Law, ...] = (*exercise_answers.LAWS, *exercise_updates.LAWS
 TREE_LAWS: tuple[Law, ...] = (
     *frozen_leaves.LAWS,
     *trainable_leaves.LAWS,
+    *trainable_statistics.LAWS,
     *losses.LAWS,
     *isolation.LAWS,
     *surrounding_state.LAWS,

@@ -69,14 +69,16 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
     "variance move, and the frozen layer computes something else.",
 )
 def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
-    """The statistics of a frozen layer, such as running means, keep their values."""
+    """The statistics of a frozen layer, such as running means, keep their values, and so does
+    other state of the model that is frozen by name.
+    """
     found = False
     for step in trajectory.steps:
         before, after = step.before.model_state, step.after.model_state
         if before is None or after is None:
             raise Inconclusive("the model has no statistics of layers", subject=True)
         for path in sorted(before.keys() & after.keys()):
-            if not _in_frozen_layer(path, step):
+            if path not in trajectory.frozen_statistics and not in_frozen_layer(path, step):
                 continue
             found = True
             if not same_value(before[path].array, after[path].array):
@@ -95,13 +97,19 @@ def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
         raise Inconclusive("no frozen layer has statistics", subject=True)
 
 
-def _in_frozen_layer(path: Path, step: Step) -> bool:
-    """Tell whether all parameters of the layer, or of a module around it, are frozen."""
+def in_frozen_layer(path: Path, step: Step) -> bool:
+    """Tell whether all parameters of a statistic's layer are frozen."""
+    layer = layer_of(path, step)
+    return bool(layer) and all(each in step.frozen for each in layer)
+
+
+def layer_of(path: Path, step: Step) -> list[Path]:
+    """Return the parameters of a statistic's layer, or else those of the module around it."""
     for depth in range(len(path) - 1, 0, -1):
-        inside = [p for p in step.before.params if p[:depth] == path[:depth]]
+        inside = [each for each in step.before.params if each[:depth] == path[:depth]]
         if inside:
-            return all(p in step.frozen for p in inside)
-    return False
+            return inside
+    return []
 
 
 @training_law(

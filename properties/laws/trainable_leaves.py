@@ -55,7 +55,8 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
     draws=training.under(_still),
     confirm=should_have_moved,
     meaning="The freeze catches too much: a prefix that also matches another layer, an inverted "
-    "mask, swapped arguments, or an optimizer that never sees the leaf.",
+    "mask, swapped arguments, or an optimizer that never sees the leaf, such as an array that was "
+    "put in the place of an NNX variable.",
 )
 def trainable_leaves_move(trajectory: Trajectory) -> None:
     """Over the whole run, each trainable leaf that matters moves at least once. A leaf matters if

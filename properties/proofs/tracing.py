@@ -22,10 +22,11 @@ from ...reference.observation.gradient_hooks import (
 )
 from ...reference.problems.training_problem import Batch
 from ...reference.problems.wrapper_problem import TreeProblem
-from ...reference.pytrees.paths import Path, named_leaves, normalise, path_text, select
+from ...reference.pytrees.paths import Path, named_leaves, normalise, path_text
 from ...reference.subjects.linen_trainer import LinenTrainer
 from ...reference.subjects.nnx_trainer import NnxTrainer
 from ...reference.subjects.optax_wrapper import OptaxFreeze
+from ...reference.subjects.training import select_frozen
 from ...reference.subjects.user_errors import error_text, let_through
 from .induction import named
 from .interpretation.domain import Same, Source, Value, anything, constant
@@ -123,12 +124,12 @@ def trace_trainer(
             training.set_everything(state)
         return training
 
+    frozen = _attempt(select_frozen, training).params
     sighting = Sighting()
 
     def step(state: Any, batch: Batch) -> Any:
         leaves = named_leaves(put(state).params())
         shapes = {path: np.shape(leaf) for path, leaf in leaves.items()}
-        frozen = select(leaves, trainer.frozen)
         with disturbing_gradients(Disturbance("marked", shapes, frozen, sighting, mark_taken)):
             training.step(batch)
         after, grown = _take(training)
@@ -141,9 +142,7 @@ def trace_trainer(
     )
     kept = _take_whole(training)
     try:
-        program = _program(
-            carried, batches[0], initial, lambda params: select(params, trainer.frozen), "batch"
-        )
+        program = _program(carried, batches[0], initial, lambda params: frozen, "batch")
         return replace(program, differentiated=frozenset(sighting.found))
     finally:
         _put_whole(training, kept)

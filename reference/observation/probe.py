@@ -19,12 +19,12 @@ from ..optimizers.recording import calls, recording
 from ..problems.training_problem import Drawn, TrainingProblem
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float
-from ..pytrees.paths import Path, UnmatchedPattern, named_leaves, select
+from ..pytrees.paths import Path, UnmatchedPattern
 from ..pytrees.snapshot import snapshot
 from ..subjects.capability import Capability
 from ..subjects.signatures import UnusableSubject
 from ..subjects.trainer import Trainer
-from ..subjects.training import Training
+from ..subjects.training import OtherName, Training, select_frozen
 from ..subjects.user_errors import let_through
 from .trainer_run import reweigh
 
@@ -62,9 +62,9 @@ def probe(trainer: Any) -> Probe:
     before = calls()
     try:
         training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
-        chosen = select(named_leaves(training.params()), trainer.frozen)
-    except (UnmatchedPattern, TypeError) as error:
-        if isinstance(error, UnmatchedPattern) or "frozen" in str(error):
+        chosen, _ = select_frozen(training)
+    except (UnmatchedPattern, OtherName, TypeError) as error:
+        if not isinstance(error, TypeError) or "frozen" in str(error):
             raise UnusableSubject(str(error)) from None
         return Probe(frozenset(found))
     except BaseException as error:

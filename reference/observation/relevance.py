@@ -35,6 +35,39 @@ def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool:
     return _would_move(subject.trainer_for(problem), trajectory, path)
 
 
+def is_used(subject: Any, trajectory: Trajectory, path: Path) -> bool:
+    """Tell whether the loss of a first step depends on a statistic; also where nobody can tell."""
+    assert isinstance(subject, TrainerSource), "only trainers have statistics"
+    trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
+    plain, changed = (_loss_with_statistic(trainer, problem, path, by) for by in (0.0, 0.5))
+    return plain is None or changed is None or abs(plain - changed) > _TELLING * abs(plain)
+
+
+def _loss_with_statistic(
+    trainer: Trainer, problem: TrainingProblem, path: Path, by: float
+) -> float | None:
+    """Return the loss of the first step with a statistic scaled and shifted by so much.
+
+    None where the statistic is not found in the state, or there is no loss.
+    """
+    try:
+        training = trainer.begin(
+            problem.seed, problem.batch(1), recording(problem.optimizer.transformation)
+        )
+        statistic = named_leaves(training.model_state())[path]
+        places = [leaf is statistic for leaf in jax.tree.leaves(training.everything())]
+        if places.count(True) != 1:
+            return None
+
+        def shift(leaf: Any) -> Any:
+            return leaf * (1 + by) + by if leaf is statistic else leaf
+
+        training.set_everything(jax.tree.map(shift, training.everything()))
+        return float(np.asarray(training.step(problem.batch(1))))
+    except Exception:  # whatever goes wrong: nothing is known
+        return None
+
+
 def _has_a_gradient(problem: TreeProblem, path: Path) -> bool:
     """Tell whether the drawn gradients of a leaf are large enough to move it."""
     drawn = [named_leaves(problem.gradient(step + 1))[path] for step in range(problem.steps)]

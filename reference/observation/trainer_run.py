@@ -18,9 +18,9 @@ from ..problems.actions import ACTIONS
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float, is_inexact
-from ..pytrees.paths import Path, named_leaves, normalise, path_text, select
+from ..pytrees.paths import Path, named_leaves, normalise, path_text
 from ..subjects.trainer import Trainer
-from ..subjects.training import Training, copy_arrays
+from ..subjects.training import Training, copy_arrays, select_frozen
 from ..subjects.user_errors import let_through
 from .checkpoint import through_orbax
 from .compilations import compilations
@@ -123,7 +123,7 @@ class _Life:
         self.optimizer = problem.optimizer
         trajectory.at_work = "`create`"
         self.training = self._begun()
-        self.chosen = select(named_leaves(self.training.params()), trainer.frozen)
+        self.chosen, trajectory.frozen_statistics = select_frozen(self.training)
         trajectory.chosen = self.frozen = self.chosen
         if problem.weights != "initialised":
             trajectory.at_work = "`with_params`"

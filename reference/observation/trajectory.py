@@ -73,6 +73,8 @@ class Trajectory:
     batch_kept: bool = True
     #: The leaves that the subject freezes, unless an action says otherwise.
     chosen: frozenset[Path] = frozenset()
+    #: Statistics, and other model state, that it freezes by name.
+    frozen_statistics: frozenset[Path] = frozenset()
     #: Leaves that were trained although no call to differentiate by them was seen, so that the
     #: gradients of frozen ones were not disturbed where they are taken.
     unseen: frozenset[Path] = frozenset()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
 import jax
 
 from ..problems.training_problem import Batch
+from ..pytrees.paths import Path
 from .moment import Moment, take_moment
 from .signatures import UnusableSubject
 from .trainer import Trainer
@@ -77,6 +78,9 @@ class _LinenTraining:
     def params(self) -> Any:
         own = self.trainer.params
         return own(self.state) if own else self.state.params
+
+    def other_names(self) -> Mapping[Path, Path]:
+        return {}  # in a pytree, each place is a leaf
 
     def set_params(self, params: Any) -> None:
         own = self.trainer.with_params

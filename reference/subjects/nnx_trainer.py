@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, final
 
 import flax
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ..problems.training_problem import Batch
-from ..pytrees.paths import matches, normalise
+from ..pytrees.paths import Path, matches, named_leaves, normalise
 from .moment import Moment, take_moment
 from .signatures import UnusableSubject, binds
 from .trainer import Trainer
@@ -108,10 +109,43 @@ class _NnxTraining:
         return own(self.model) if own else nnx.state(self.model, self._is_parameter)
 
     def _is_parameter(self, path: Any, variable: Any) -> bool:
+        if normalise(path) in self._arrays:
+            return True
         kind = getattr(variable, "type", type(variable))
         if not issubclass(kind, nnx.Variable) or issubclass(kind, _NO_PARAMETERS):
             return False
         return issubclass(kind, nnx.Param) or matches(normalise(path), self.trainer.frozen)
+
+    @cached_property
+    def _arrays(self) -> frozenset[Path]:
+        """Arrays that layers of Flax have where they were made with parameters: somebody put them
+        in their place, by `layer.kernel = array`, and no filter of variables finds them.
+        """
+        return frozenset(
+            (*path, name)
+            for path, node in _named_pytrees(self.model)
+            if type(node).__module__.startswith("flax.nnx.nn.")
+            for name, value in vars(node).items()
+            if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.inexact)
+        )
+
+    def other_names(self) -> Mapping[Path, Path]:
+        if self.trainer.params is not None:
+            return {}
+        names: dict[int, list[Path]] = {}
+        for path, node in _named_pytrees(self.model):
+            for name, value in vars(node).items():
+                if isinstance(value, nnx.Variable):
+                    names.setdefault(id(value), []).append((*path, name))
+        known = named_leaves(self.params())
+        tied = (each for each in names.values() if len(each) > 1)
+        return {
+            other: path
+            for each in tied
+            for path in known.keys() & each
+            for other in each
+            if other != path
+        }
 
     def set_params(self, params: Any) -> None:
         own = self.trainer.with_params
@@ -222,6 +256,18 @@ def _pytrees(value: Any) -> Iterator[nnx.Pytree]:
             seen.add(id(node))
             found += vars(node).values()
             yield node
+
+
+def _named_pytrees(
+    node: nnx.Pytree, path: Path = (), around: tuple[int, ...] = ()
+) -> Iterator[tuple[Path, nnx.Pytree]]:
+    """Yield a module and those in it, each by every path that leads to it."""
+    if id(node) in around:  # a module that refers to one around it
+        return
+    yield path, node
+    for name, value in vars(node).items():
+        if isinstance(value, nnx.Pytree):
+            yield from _named_pytrees(value, (*path, name), (*around, id(node)))
 
 
 def _is_static(value: Any) -> bool:

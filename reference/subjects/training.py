@@ -1,14 +1,23 @@
-"""The protocol of a training that is under way, which every trainer implements."""
+"""The protocol of a training that is under way, and which of its leaves are frozen."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 import jax
 
 from ..problems.training_problem import Batch
+from ..pytrees.paths import (
+    Frozen,
+    Path,
+    UnmatchedPattern,
+    matches,
+    named_leaves,
+    path_text,
+    select,
+)
 from .moment import Moment
 
 
@@ -21,6 +30,10 @@ class Training(Protocol):
     @abstractmethod
     def params(self) -> Any:
         """Return the parameters, a pytree."""
+
+    @abstractmethod
+    def other_names(self) -> Mapping[Path, Path]:
+        """Return tied weights by the names that they have beside their path in the parameters."""
 
     @abstractmethod
     def set_params(self, params: Any) -> None:
@@ -90,3 +103,68 @@ def copy_arrays(state: Any) -> Any:
         return value.copy() if hasattr(value, "copy") else value
 
     return jax.tree.map(copy, state)
+
+
+class Selection(NamedTuple):
+    """What is frozen."""
+
+    params: frozenset[Path]
+    #: Statistics and other model state that patterns name which cover no parameter. What else there
+    #: is of a layer follows its parameters.
+    statistics: frozenset[Path]
+
+
+class OtherName(ValueError):
+    """A pattern names a tied weight by another name than the one that the parameters have."""
+
+    def __init__(self, pattern: str, path: Path):
+        """Keep both names."""
+        super().__init__(pattern, path)
+        self.pattern = pattern
+        self.path = path
+
+    def __str__(self) -> str:
+        """Say under which name the weight is known."""
+        name = path_text(self.path)
+        return (
+            f"`{self.pattern}` in `frozen` is another name of `{name}`, to which it is tied: the "
+            f"weight is one leaf, so write `{name}`"
+        )
+
+
+def select_frozen(training: Training) -> Selection:
+    """Return what a training's `frozen` names.
+
+    Raises:
+        UnmatchedPattern: for a pattern, or a predicate, that covers no parameter and no statistic.
+        OtherName: for a pattern that covers only the second name of a tied weight.
+        TypeError: for a `frozen` that is neither a predicate nor a collection of patterns.
+    """
+    frozen: Frozen = training.trainer.frozen
+    params = named_leaves(training.params())
+    patterns: list[Frozen] = [frozen] if callable(frozen) else [[pattern] for pattern in frozen]
+    chosen, named = set[Path](), set[Path]()
+    for pattern in patterns:
+        try:
+            chosen |= select(params, pattern)
+        except UnmatchedPattern as unmatched:
+            found = _statistics(training, pattern)
+            if not found:
+                raise _explained(training, unmatched) from None
+            named |= found
+    return Selection(frozenset(chosen), frozenset(named))
+
+
+def _statistics(training: Training, pattern: Frozen) -> frozenset[Path]:
+    try:
+        return frozenset(p for p in named_leaves(training.model_state()) if matches(p, pattern))
+    except Exception:  # an object of the user's own: laws that look at it say so
+        return frozenset()
+
+
+def _explained(training: Training, unmatched: UnmatchedPattern) -> Exception:
+    """Return what to say of a pattern that covers nothing."""
+    for other, path in training.other_names().items():
+        if matches(other, [unmatched.pattern]):
+            return OtherName(unmatched.pattern, path)
+    return unmatched

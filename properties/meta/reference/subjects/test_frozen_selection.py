@@ -1,0 +1,46 @@
+"""What `frozen` may name beside parameters, and what it is told where it names nothing."""
+
+import pytest
+
+from frostproof.reference.corpus.accepted.trainers import named_statistics as statistics
+from frostproof.reference.observation.probe import probe
+from frostproof.reference.problems.training_problem import Batch
+from frostproof.reference.subjects.signatures import UnusableSubject
+from frostproof.reference.subjects.trainer import Trainer
+from frostproof.reference.subjects.training import select_frozen
+
+
+def begun(trainer: Trainer):
+    import numpy as np
+    import optax
+
+    batch = Batch(np.ones((2, 3), np.float32), np.ones((2, 1), np.float32))
+    return trainer.begin(0, batch, optax.sgd(0.1))
+
+
+def renamed(trainer, frozen):
+    return type(trainer)(trainer.create, trainer.train_step, frozen=frozen)
+
+
+def test_a_pattern_may_name_statistics_alone():
+    """A pattern that names parameters leaves the statistics to their layer."""
+    by_name = select_frozen(begun(statistics.statistics_frozen_by_name))
+    by_layer = select_frozen(begun(renamed(statistics.statistics_frozen_by_name, ("norm",))))
+
+    assert by_name.params == {("base", "kernel"), ("base", "bias")}
+    assert by_name.statistics == {("norm", "mean"), ("norm", "var")}
+    assert by_layer.params == {("norm", "scale"), ("norm", "bias")}
+    assert not by_layer.statistics
+
+
+def test_a_tied_weight_is_told_by_its_name():
+    """The weight is one leaf, and the message says under which name."""
+    with pytest.raises(UnusableSubject, match=r"another name of `embed/kernel`.*write `embed/ker"):
+        probe(renamed(statistics.array_that_is_frozen, ("out",)))
+
+
+def test_an_array_in_the_place_of_a_parameter_is_a_leaf():
+    """Whether it was meant to stay or not; an array of the module's own is none."""
+    names = begun(statistics.array_that_is_frozen).params()
+    assert "kernel" in names["mid"]
+    assert "table" not in names

@@ -1,0 +1,106 @@
+"""Correct trainers of layers with statistics, whose freeze names more than parameters."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from flax.training.train_state import TrainState
+
+from frostproof import LinenTrainer, NnxTrainer, Optimizers
+from frostproof.reference.corpus.register import accepted
+
+_declared = {
+    "optimizers": Optimizers("sgd", "adam", rates=(0.1,)),
+    "promise": ("selected", "value", "inert"),
+}
+
+
+class _Normed(nn.Module):
+    """A norm that trains its scale and bias, and may use the statistics that it has."""
+
+    @nn.compact
+    def __call__(self, x, fixed):
+        x = nn.Dense(4, name="base")(x)
+        x = nn.BatchNorm(use_running_average=fixed, momentum=0.5, name="norm")(x)
+        return nn.Dense(1, name="head")(nn.tanh(x))
+
+
+class _State(TrainState):
+    batch_stats: dict
+
+
+def _create(seed, batch, optimizer):
+    variables = _Normed().init(jax.random.key(seed), batch.x, fixed=False)
+    labels = {"base": "frozen", "norm": "trained", "head": "trained"}
+    tx = optax.partition({"frozen": optax.set_to_zero(), "trained": optimizer}, labels)
+    return _State.create(apply_fn=None, tx=tx, **variables)
+
+
+def _stepping(fixed):
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            variables = {"params": params, "batch_stats": state.batch_stats}
+            y, kept = _Normed().apply(variables, batch.x, fixed=fixed, mutable=["batch_stats"])
+            return jnp.mean((y - batch.y) ** 2), kept
+
+        (value, kept), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+        return state.apply_gradients(grads=grads).replace(**kept), value
+
+    return step
+
+
+#: The norm is trained on the statistics of its pretraining, and said so or not.
+statistics_used_as_they_are = accepted(
+    LinenTrainer(_create, _stepping(True), frozen=("base",), **_declared)
+)
+statistics_frozen_by_name = accepted(
+    LinenTrainer(
+        _create,
+        _stepping(True),
+        frozen=("base", "norm/mean", "norm/var"),
+        **_declared,
+    )
+)
+statistics_that_follow = accepted(
+    LinenTrainer(_create, _stepping(False), frozen=("base",), **_declared)
+)
+
+
+class _Tied(nnx.Module):
+    """An embedding that decodes, too, a frozen array, and a table that is nobody's parameter."""
+
+    def __init__(self, inputs, rngs):
+        self.embed = nnx.Linear(inputs, 3, use_bias=False, rngs=rngs)
+        self.mid = nnx.Linear(3, 3, rngs=rngs)
+        self.mid.kernel = self.mid.kernel.get_value()
+        self.out = nnx.Dict(kernel=self.embed.kernel)
+        self.table = nnx.data(jnp.linspace(0.5, 1.5, 3))
+
+    def __call__(self, x):
+        hidden = self.mid(nnx.tanh(self.embed(x))) * self.table
+        return (hidden @ self.out["kernel"][...].T).mean(-1, keepdims=True)
+
+
+_trained = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("embed")))
+
+
+def _create_nnx(seed, batch, optimizer):
+    model = _Tied(batch.x.shape[1], nnx.Rngs(seed))
+    return model, nnx.Optimizer(model, optimizer, wrt=_trained)
+
+
+@nnx.jit
+def _step_nnx(model, optimizer, batch):
+    def loss(model):
+        return jnp.mean((model(batch.x) - batch.y) ** 2)
+
+    value, grads = nnx.value_and_grad(loss, argnums=nnx.DiffState(0, _trained))(model)
+    optimizer.update(model, grads)
+    return value
+
+
+array_that_is_frozen = accepted(
+    NnxTrainer(_create_nnx, _step_nnx, frozen=("embed", "mid/kernel"), **_declared)
+)
