@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 from hypothesis import strategies as st
 
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import Optimizer
+from ...reference.problems.training_problem import TrainingProblem
 from ...reference.pytrees.comparison import same_bits
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, label, refute
-from .requirements.training_law import gradients_needed, training_law
+from .requirements.training_law import gradients_needed, moved, training_law
 
 
 def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
@@ -37,16 +41,78 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
     from ...reference.oracles.isolated_replay import replay  # here: a law book is read without JAX
 
     paths = trajectory.steps[0].trainable
-    for step in trajectory.steps:
+    # Where gradients are accumulated, most steps call no optimizer, and move nothing.
+    steps = [step for step in trajectory.steps if not (step.waits and _rests(step))]
+    if not steps:
+        raise Inconclusive("the optimizer is not called in so few steps")
+    for step in steps:
         given = gradients_needed(step)
         if not all(np.isfinite(given[path].astype(float)).all() for path in paths):
             raise Inconclusive("a gradient is not finite", subject=True)
     label("trainable leaves beside frozen ones", bool(paths and trajectory.steps[0].frozen))
     optimizer = trajectory.problem.optimizer.transformation
-    for step, alone, bound in replay(optimizer, trajectory.steps, paths):
-        for path in sorted(paths):
-            after = step.after.params[path].array.astype(np.float64)
-            _require_close(trajectory, step, path, after, alone[path], bound[path])
+    alone: dict[Path, list[_Moved]] = {path: [] for path in sorted(paths)}
+    for group in steps[0].given.groups if steps[0].given else ():
+        for step, expected, bound in replay(optimizer, steps, paths & group):
+            for path in sorted(paths & group):
+                alone[path].append(_Moved(step, path, expected[path], bound[path]))
+    for moves in alone.values():
+        if not _has_rate_of_its_own(moves):
+            for move in moves:
+                close = (move.after, move.expected, move.bound)
+                _require_close(trajectory, move.step, move.path, *close)
+
+
+class _Moved(NamedTuple):
+    """A trainable leaf in one step, and what the optimizer makes of it alone, in float64."""
+
+    step: Step
+    path: Path
+    expected: np.ndarray
+    bound: np.ndarray
+
+    @property
+    def before(self) -> np.ndarray:
+        """The leaf before the step."""
+        return self.step.before.params[self.path].array.astype(np.float64)
+
+    @property
+    def after(self) -> np.ndarray:
+        """The leaf after the step."""
+        return self.step.after.params[self.path].array.astype(np.float64)
+
+
+def _rests(step: Step) -> bool:
+    return not any(moved(step.before.params, step.after.params, path) for path in step.trainable)
+
+
+def _has_rate_of_its_own(moves: list[_Moved]) -> bool:
+    """Tell whether all updates of a leaf are multiplied behind the optimizer by the same number.
+
+    A layer may have a rate of its own. A whole multiple is an update that is applied several times,
+    and of one step nobody can tell what its factor depends on.
+    """
+    with np.errstate(all="ignore"):
+        if all((np.abs(m.after - m.expected) <= m.bound).all() for m in moves):
+            return False
+        least, most = -np.inf, np.inf
+        for each in moves:
+            update, length = each.expected - each.before, each.after - each.before
+            telling = np.abs(update) > each.bound
+            ends = [(length + sign * each.bound)[telling] / update[telling] for sign in (-1, 1)]
+            least = max(least, np.minimum(*ends).max(initial=-np.inf))
+            most = min(most, np.maximum(*ends).min(initial=np.inf))
+        factor = (least + most) / 2
+        if not 0 < least <= most < np.inf or math.floor(most) >= max(2, math.ceil(least)):
+            return False
+        off = (abs(m.after - m.before - factor * (m.expected - m.before)) for m in moves)
+        bounds = ((1 + factor) * m.bound for m in moves)
+        if not all((a <= b).all() for a, b in zip(off, bounds, strict=True)):
+            return False
+    if len(moves) == 1:
+        raise Inconclusive("whether a leaf has a rate of its own is not seen in one step")
+    label("a leaf has a rate of its own")
+    return True
 
 
 def _require_close(
@@ -70,7 +136,8 @@ def _require_close(
         change, otherwise = "", "as when it trains alone"
         assertion = f"abs(float(after[0]{place}) - {wanted!r}) <= {off!r}"
     else:
-        where = "" if trajectory.unseen else " where they are taken"
+        at_source = isinstance(problem, TrainingProblem) and not trajectory.unseen
+        where = " where they are taken" if at_source else ""
         change = f" with frozen gradients {disturbed}{where}"
         otherwise = "as without that change"
         assertion = f"abs(float(after[1]{place}) - float(after[0]{place})) <= {off!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,8 +17,20 @@ from ...reference.pytrees.snapshot import Snapshot
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
 from .law import Inconclusive, Law, label, refute
-from .requirements.agreement import require_close, require_runs
-from .requirements.training_law import require_complete, require_kept, training_law
+from .requirements.agreement import (
+    given_the_same,
+    require_agreement,
+    require_close,
+    require_runs,
+)
+from .requirements.training_law import (
+    recorder_needed,
+    require_complete,
+    require_kept,
+    training_law,
+)
+
+STATE_KEPT = "the optimizer's state has grown before the freeze"
 
 
 @training_law(
@@ -163,4 +176,70 @@ def _require_resumed(plain: Step, resumed: Step) -> None:
             require_close(plain, resumed, path, float(length), (0, 1), "from the checkpoint")
 
 
-LAWS: tuple[Law, ...] = (frozen_leaves_live_on, restored_states_equal_saved_ones)
+@training_law(
+    "refreezing-keeps-bits",
+    guarantee="bits",
+    needs=Capability.REFREEZE,
+    draws=lifecycle.refrozen_specially,
+    meaning="To freeze or unfreeze computes each leaf anew: `p + 0`, `p * mask`, or a leaf whose "
+    "gradient is stopped and added again. Ordinary weights survive that; −0 and inf do not.",
+)
+def what_is_frozen_changes_no_leaf(trajectory: Trajectory) -> None:
+    """To change what is frozen changes no leaf: not one bit of −0, subnormals, NaN payloads and
+    infinities either.
+    """
+    first, second = trajectory.steps
+    for change in changes(first.after.params, second.before.params, first.after.params, "bits"):
+        name = path_text(change.path)
+        refute(
+            f"{name}: leaf changed as other leaves were frozen: {change.describe()}",
+            assertion=f"same_bits(after[0][0].get({name!r}), before[0][1].get({name!r}))",
+            leaf=name,
+            step=2,
+        )
+
+
+@training_law(
+    "freezing-spares-the-rest",
+    guarantee="selected",
+    needs=Capability.REFREEZE & Capability.OPTIMIZER,
+    draws=lifecycle.frozen_on_the_way,
+    evidence={STATE_KEPT: 0.2},
+    meaning="To freeze makes the optimizer anew: momentum, moments and schedules of what goes on "
+    "training start again. Keep the state, or carry over what belongs to these leaves.",
+)
+def what_goes_on_training_keeps_its_state(frozen: Trajectory, plain: Trajectory) -> None:
+    """Leaves that go on training, while others are frozen after some steps, take the step that they
+    would have taken without the freeze, if the optimizer's state keeps its structure.
+    """
+    require_runs(frozen, plain)
+    number = next(index for index, step in enumerate(frozen.steps) if step.frozen)
+    last, first = frozen.steps[number - 1], frozen.steps[number]
+    before, after = last.after.opt_state, first.before.opt_state
+    if before is None or after is None:
+        recorder_needed(first)
+        return
+    if before.keys() != after.keys():
+        reason = "a freeze makes an optimizer of another structure: what it keeps is not compared"
+        raise Inconclusive(reason, subject=True)
+    without = plain.steps[number]
+    label(STATE_KEPT, _has_grown(last) and given_the_same(frozen, first, without))
+    ran = replace(frozen, steps=[first]), replace(plain, steps=[without])
+    require_agreement(ran, other="without the freeze")
+
+
+def _has_grown(step: Step) -> bool:
+    """Tell whether the optimizer's state holds more of some trainable leaf than zeros."""
+    if step.given is None:
+        return False
+    return any(
+        leaf.any() for path, leaf in step.given.inner.items() if is_float(leaf.dtype) and leaf.ndim
+    )
+
+
+LAWS: tuple[Law, ...] = (
+    frozen_leaves_live_on,
+    restored_states_equal_saved_ones,
+    what_is_frozen_changes_no_leaf,
+    what_goes_on_training_keeps_its_state,
+)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..optimizers.recorded import Recorded, recorded
+from ..optimizers.recorded import Recorded, merged, recordings
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_inexact
 from ..pytrees.paths import Path
@@ -41,12 +41,37 @@ class Step:
     optimizer: Any = None
 
     @cached_property
-    def given(self) -> Recorded | None:
-        """The arguments of the engine's optimizer in this step, if it was called exactly once."""
+    def recordings(self) -> list[tuple[Recorded, int]]:
+        """What recorders of the optimizer's state last saw, and how often each was called."""
         if self.after.opt_state is None or self.before.opt_state is None:
+            return []
+        now, earlier = recordings(self.after.opt_state), recordings(self.before.opt_state)
+        if len(now) != len(earlier):
+            return []
+        return [(a, a.count - b.count) for a, b in zip(now, earlier, strict=True)]
+
+    @cached_property
+    def given(self) -> Recorded | None:
+        """The arguments of the engine's optimizer in this step, if it was called exactly once, or
+        once for each of several groups of leaves.
+        """
+        if any(calls != 1 for _, calls in self.recordings):
             return None
-        now, earlier = recorded(self.after.opt_state), recorded(self.before.opt_state)
-        return now if now and earlier and now.count == earlier.count + 1 else None
+        return merged([each for each, _ in self.recordings])
+
+    @cached_property
+    def gradients(self) -> Mapping[Path, np.ndarray] | None:
+        """The gradients that the engine's optimizer was given in this step, also where it was given
+        the same leaf in two groups.
+        """
+        if any(calls != 1 for _, calls in self.recordings) or not self.recordings:
+            return None
+        return {path: g for each, _ in self.recordings for path, g in each.gradients.items()}
+
+    @property
+    def waits(self) -> bool:
+        """Whether the engine's optimizer is there, and was not called in this step."""
+        return bool(self.recordings) and not any(calls for _, calls in self.recordings)
 
     @cached_property
     def trainable(self) -> frozenset[Path]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ class Recorded:
     #: The state of the optimizer inside, by path.
     inner: Mapping[Path, np.ndarray]
     count: int
+    #: The leaves that are updated together: those of one optimizer.
+    groups: tuple[frozenset[Path], ...] = ()
 
 
 def without_recorder(path: Path) -> Path:
@@ -30,24 +33,58 @@ def without_recorder(path: Path) -> Path:
     return tuple(names[: next(own, len(names))])
 
 
-def recorded(state: Snapshot) -> Recorded | None:
-    """Return what a recording optimizer last saw, from a snapshot of any state that holds one's.
+def recordings(state: Snapshot) -> list[Recorded]:
+    """Return what each recording optimizer last saw, from a snapshot of any state that holds them.
 
-    None where there is none, or more than one: a program that ignores the optimizer it is handed,
-    or hands it on twice.
+    There are several where a program makes a state for each group of its leaves.
     """
-    counts = [path for path in state if "frostproof_count" in path]
-    if len(counts) != 1:
-        return None
-    place = counts[0].index("frostproof_count")
+    return [_recording(state, path) for path in state if "frostproof_count" in path]
+
+
+def _recording(state: Snapshot, count: Path) -> Recorded:
+    place = count.index("frostproof_count")
     parts: dict[str, dict[Path, np.ndarray]] = {}
     for path, leaf in state.items():
-        if path[:place] == counts[0][:place]:
+        if path[:place] == count[:place]:
             parts.setdefault(path[place], {})[path[place + 1 :]] = leaf.array
+    gradients = parts.get("frostproof_gradients", {})
     return Recorded(
-        gradients=parts.get("frostproof_gradients", {}),
+        gradients=gradients,
         params=parts.get("frostproof_params", {}),
         updates=parts.get("frostproof_updates", {}),
         inner=parts.get("frostproof_inner", {}),
-        count=int(state[counts[0]].array),
+        count=int(state[count].array),
+        groups=(frozenset(gradients),),
     )
+
+
+def merged(recordings: Sequence[Recorded]) -> Recorded | None:
+    """Return what several optimizers saw as if it were one; None for none, or where two of them
+    saw the same leaf: a program hands its optimizer on twice.
+    """
+    if len(recordings) < 2:
+        return recordings[0] if recordings else None
+    groups = tuple(group for each in recordings for group in each.groups)
+    if sum(map(len, groups)) > len(frozenset().union(*groups)):
+        return None
+    inner = {
+        (str(number), *path): leaf
+        for number, each in enumerate(recordings)
+        for path, leaf in each.inner.items()
+    }
+    return Recorded(
+        gradients=dict(ChainMap(*(dict(each.gradients) for each in recordings))),
+        params=dict(ChainMap(*(dict(each.params) for each in recordings))),
+        updates=dict(ChainMap(*(dict(each.updates) for each in recordings))),
+        inner=inner,
+        count=sum(each.count for each in recordings),
+        groups=groups,
+    )
+
+
+def recorded(state: Snapshot) -> Recorded | None:
+    """Return what recording optimizers last saw, from a snapshot of any state that holds them.
+
+    None where there is none, or where two of them saw the same leaf.
+    """
+    return merged(recordings(state))

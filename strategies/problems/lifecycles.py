@@ -109,6 +109,41 @@ def warmed(subject: Any) -> Problems:
     )
 
 
+def frozen_on_the_way(subject: Any) -> Problems:
+    """Draw a problem whose leaves are frozen after some steps, and the same without a freeze.
+
+    Under optimizers whose update of a leaf depends on that leaf alone: a norm over all leaves is
+    another one where fewer train.
+    """
+
+    def two(problem: Any, before: int, after: int) -> tuple[Any, Any]:
+        first, then = ("unfreeze", *("step",) * before), ("step",) * after
+        return (
+            replace(problem, actions=(*first, "freeze", *then)),
+            replace(problem, actions=(*first, *then)),
+        )
+
+    apart = claimed(subject).filter(
+        lambda optimizer: (
+            not (
+                optimizer.facts.couples_leaves
+                or optimizer.facts.stochastic
+                or optimizer.facts.waits
+            )
+        )
+    )
+    return st.builds(two, problems(subject, apart), _short, _short)
+
+
+def refrozen_specially(subject: Any) -> Problems:
+    """Draw a problem whose frozen leaves hold special values, and what is frozen changes."""
+    return st.builds(
+        lambda problem, freezes: (replace(problem, actions=("step", *freezes, "step")),),
+        problems(subject, weights="special"),
+        st.lists(st.sampled_from(FREEZES), min_size=1, max_size=2),
+    )
+
+
 def lived(subject: Any) -> Problems:
     """Draw a problem with a few actions of any kind, and a step at the end to show them.
 

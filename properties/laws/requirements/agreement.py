@@ -50,12 +50,13 @@ def require_agreement(
     in_step = _continuous(first)
     if not isinstance(first.problem, TreeProblem):  # whose gradients are drawn
         for run in (first, second):
-            recorder_needed(run.steps[0])
+            if run.steps[0].gradients is None:
+                recorder_needed(run.steps[0])
     path_lengths: dict[Path, float] = {}
     for step, counterpart in zip(first.steps, second.steps, strict=True):
         for path in sorted(step.frozen & counterpart.frozen):
             _require_same_fate(step, counterpart, path, numbers, other)
-        same = _given_the_same(first, step, counterpart)
+        same = given_the_same(first, step, counterpart)
         label(IN_STEP, same and step.number == 1)
         in_step = in_step and same
         if not in_step:
@@ -85,13 +86,14 @@ def _continuous(trajectory: Trajectory) -> bool:
     )
 
 
-def _given_the_same(run: Trajectory, step: Step, counterpart: Step) -> bool:
+def given_the_same(run: Trajectory, step: Step, counterpart: Step) -> bool:
+    """Tell whether the optimizers of two runs were given the same gradients of trainable leaves."""
     if isinstance(run.problem, TreeProblem):
         return True
-    if step.given is None or counterpart.given is None:
+    if step.gradients is None or counterpart.gradients is None:
         return False
     paths = step.trainable & counterpart.trainable
-    pairs = [(step.given.gradients.get(p), counterpart.given.gradients.get(p)) for p in paths]
+    pairs = [(step.gradients.get(p), counterpart.gradients.get(p)) for p in paths]
     return all(a is not None and b is not None and _near(a, b) for a, b in pairs)
 
 

@@ -122,9 +122,22 @@ def recorder_needed(step: Step) -> Any:
     Raises `Inconclusive` where they are not found in the optimizer's state.
     """
     if step.given is None:
-        reason = "the state of the optimizer that `create` is handed is not found: add `opt_state=`"
-        raise Inconclusive(reason, subject=True)
+        raise Inconclusive(_why_unrecorded(step), subject=True)
     return step.given
+
+
+def _why_unrecorded(step: Step) -> str:
+    """Say why it is not known what the engine's optimizer was given at a step."""
+    optimizer = "the optimizer that `create` is handed"
+    if step.after.opt_state is None:
+        return f"the state of {optimizer} is not found: add `opt_state=`"
+    if not step.recordings:
+        return f"the optimizer's state does not hold that of {optimizer}"
+    if step.waits:
+        return f"{optimizer} is not called in each step"
+    if any(calls != 1 for _, calls in step.recordings):
+        return f"{optimizer} is called several times in a step, or not for all leaves"
+    return f"{optimizer} is given the same leaf in several groups"
 
 
 def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
