@@ -123,7 +123,12 @@ class _LinenTraining:
         self.state = jax.tree.unflatten(known(structure), leaves)
 
     def moment(self) -> Moment:
-        return take_moment(self.params(), self.opt_state(), self.model_state(), self.state)
+        return take_moment(self.params(), self.opt_state(), self.model_state(), self._seen())
+
+    def _seen(self) -> Any:
+        """Return what can be seen of the state: the attributes of an object that is no pytree."""
+        opaque = jax.tree_util.all_leaves([self.state])
+        return vars(self.state) if opaque and hasattr(self.state, "__dict__") else self.state
 
     def save(self) -> Any:
         return copy_arrays(self.state)

@@ -1,0 +1,53 @@
+"""What a correct average may be off by: all ways to write one stay within, a wrong one does not."""
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pytest
+
+from frostproof.properties.laws.requirements.averages import allowed, difference
+
+LEAF = np.random.default_rng(0).standard_normal(500).astype(np.float32) * np.float32(1e3)
+WAYS = {
+    "weights": lambda a, p, d: d * a + (1 - d) * p,
+    "weights in the dtype": lambda a, p, d: (1 - jnp.float32(1 - d)) * a + jnp.float32(1 - d) * p,
+    "difference": lambda a, p, d: a + (1 - d) * (p - a),
+}
+
+
+def averaged(way, decay, updates, leaf=LEAF):
+    """Average a leaf that stays, as compiled code does."""
+    step = jax.jit(lambda a: way(a, jnp.asarray(leaf), decay).astype(leaf.dtype))
+    copy = jnp.asarray(leaf)
+    for _ in range(updates):
+        copy = step(copy)
+    return np.asarray(copy)
+
+
+@pytest.mark.parametrize("decay", [0.1, 0.5, 0.9, 0.99, 0.999, 0.9999])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_correct_average_stays_within(way, decay):
+    """After one update and after many."""
+    for updates in (1, 5, 200):
+        off = np.abs(averaged(way, decay, updates).astype(float) - LEAF.astype(float))
+        assert (off <= allowed(LEAF, LEAF, updates)).all()
+
+
+def test_a_wrong_one_does_not():
+    """Weights whose sum is off by a hundred-thousandth are seen in the first update."""
+    wrong = averaged(lambda a, p, d: d * a + (1.00001 - d) * p, 0.9, 1)
+
+    assert (np.abs(wrong - LEAF) > allowed(wrong, LEAF, 1)).any()
+    assert "it is 1.00001 times the leaf after 1 update" in difference(wrong, LEAF, 1)
+
+
+def test_rounding_is_told_from_a_fault():
+    """In 16 bits nothing is allowed, and the message says that it only rounds."""
+    half = LEAF.astype(ml_dtypes.bfloat16)
+    drifted = averaged(WAYS["weights"], 0.99, 20, half)
+
+    assert not allowed(half, half, 20).any()
+    said = difference(drifted, half, 20)
+    assert "drifts by rounding" in said
+    assert "ulps of bfloat16 after 20 updates" in said
