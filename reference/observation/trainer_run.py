@@ -102,6 +102,11 @@ def _live(
     return trajectory
 
 
+#: The steps before which a trainer predicts: all of a short run, and some of a long one, since a
+#: prediction takes as long as three steps.
+_PREDICTED = frozenset({1, 2, 3, 4, 8, 16, 32, 64})
+
+
 class _Life:
     """A training under way, as actions know it (`Lived`); what they do goes into a trajectory."""
 
@@ -139,8 +144,7 @@ class _Life:
     def step(self) -> None:
         number, before = len(self.trajectory.steps) + 1, self.now
         batch, untouched = self.problem.batch(number), self.problem.batch(number)
-        # Only before the first step: the others start from weights of the program's own making.
-        asked = self.trajectory.predicted and number == 1 and hasattr(batch, "x")
+        asked = self.trajectory.predicted and number in _PREDICTED and hasattr(batch, "x")
         self.trajectory.at_work = "`predict`"
         prediction = self._predicted(batch.x) if asked else None
         self.trajectory.at_work = f"step {number}"

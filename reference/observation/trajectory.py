@@ -29,7 +29,7 @@ class Step:
     number: int
     #: The reported loss as a number; None where the subject reports none.
     loss: float | None = None
-    #: The prediction before the first step on its own inputs, and the targets.
+    #: The prediction before the step on its own inputs, where it was asked for, and the targets.
     prediction: Any = None
     #: How far another correct prediction may lie from the prediction, element by element.
     sensitivity: Any = field(default_factory=lambda: np.zeros(()))

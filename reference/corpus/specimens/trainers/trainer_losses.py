@@ -1,18 +1,28 @@
 """Faulty Linen trainers that freeze as they should, and report another loss than they declare."""
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import optax
+from flax.training.train_state import TrainState
 
 from frostproof import Optimizers
-from frostproof.reference.corpus.register import specimen
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    BODY,
+    Layers,
+    creating,
     mse,
+    partitioned,
     predict,
     stepping,
     trainer,
+    within,
 )
 
 SGD = Optimizers("sgd")
+_in_body = within(BODY)
 
 
 def reporting(**parts):
@@ -46,6 +56,36 @@ def last_row_left_out():
         return mse(prediction, y) - 0.5 * mse(prediction[-1:], y[-1:]) / len(y)
 
     return reporting(loss=loss)
+
+
+class Metered(TrainState):
+    """A state with the mean of the losses so far."""
+
+    mean: Any = None
+
+
+@specimen(
+    law="loss-is-mse",
+    seen="a progress bar's running mean that is returned as the loss",
+    needs=Needs("a second step, whose loss is averaged with the first one's", steps=2),
+)
+def running_mean_reported():
+    """From the second step on the loss is averaged with those before it."""
+    create = creating(
+        Layers(),
+        lambda optimizer: partitioned(optimizer, _in_body),
+        Metered,
+        mean=lambda params: jnp.zeros(()),
+    )
+    plain = stepping()
+
+    @jax.jit
+    def step(state, batch):
+        new, loss = plain(state, batch)
+        mean = jnp.where(state.step == 0, loss, 0.9 * state.mean + 0.1 * loss)
+        return new.replace(mean=mean), mean
+
+    return trainer(create=create, step=step, predict=predict, loss="mse", optimizers=SGD)
 
 
 @specimen(law="training-runs", seen="`squeeze()` without an axis")
