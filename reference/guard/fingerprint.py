@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache, partial, reduce
+from itertools import chain
 from math import prod
 from typing import Literal, TypeAlias
 
@@ -78,28 +79,30 @@ def _everywhere(leaf: jax.Array) -> NamedSharding | None:
 def _fingerprint(leaf: jax.Array, equality: Equality) -> jax.Array:
     if not leaf.size:
         return jnp.zeros(LANES, jnp.uint32)
-    parts = [
-        _fold([tiles] * LANES, level=0) for part in _parts(leaf, equality) for tiles in _tiles(part)
-    ]
-    lanes = [jnp.concatenate(words) for words in zip(*parts, strict=True)]
+    cut = zip(*map(_tiles, _parts(leaf, equality)), strict=True)
+    folded = [_fold([[tiles] * LANES for tiles in parts], level=0) for parts in cut]
+    lanes = [jnp.concatenate(words) for words in zip(*chain(*folded), strict=True)]
     level = 1
     while lanes[0].size > 1:
-        lanes = _fold([_padded(words, TILE).reshape(-1, TILE) for words in lanes], level)
+        (lanes,) = _fold([[_padded(words, TILE).reshape(-1, TILE) for words in lanes]], level)
         level += 1
     return jnp.concatenate(lanes)
 
 
-def _fold(lanes: Sequence[jax.Array], level: int) -> list[jax.Array]:
-    """Fold the last axis, a tile, of each lane; the rest of the axes become one, (tiles,)."""
+def _fold(parts: Sequence[Sequence[jax.Array]], level: int) -> list[list[jax.Array]]:
+    """Fold the last axis, a tile, of each lane of each part; the rest becomes one axis, (tiles,)."""
     terms = []
-    for words, (a, b) in zip(lanes, keys(level), strict=True):
-        length = words.shape[-1]
-        terms.append((words + a[:length]) * ((words >> 16) + b[:length]))
-    zeros = [np.uint32(0)] * LANES
-    # Both sums by one reduction: so the leaf is read once, and XLA does not turn the sum of a long
+    for lanes in parts:
+        for words, (a, b) in zip(lanes, keys(level), strict=True):
+            length = words.shape[-1]
+            terms.append((words + a[:length]) * ((words >> 16) + b[:length]))
+    zeros = [np.uint32(0)] * len(terms)
+    # All sums by one reduction: so the leaf is read once, and XLA does not turn the sum of a long
     # axis into nested windows, which on a CPU takes 18 times as long.
-    sums = lax.reduce(terms, zeros, _add, [lanes[0].ndim - 1])
-    return [words.reshape(-1) for words in sums]
+    sums = lax.reduce(terms, zeros, _add, [terms[0].ndim - 1])
+    return [
+        [words.reshape(-1) for words in sums[n : n + LANES]] for n in range(0, len(sums), LANES)
+    ]
 
 
 def _add(some: Sequence[jax.Array], others: Sequence[jax.Array]) -> list[jax.Array]:
@@ -133,7 +136,8 @@ def _tiles(part: jax.Array) -> list[jax.Array]:
 def _words(elements: jax.Array, packed: int) -> jax.Array:
     """Return words of so many neighbours each, the first of them lowest, as in memory."""
     neighbours = elements.reshape(*elements.shape[:-1], -1, packed).astype(jnp.uint32)
-    # Put together by hand: a bitcast of bytes into words takes XLA twice as long on a CPU.
+    # Put together by hand: a bitcast of bytes into words takes XLA twice as long on a CPU, and
+    # words of elements that lie far apart take it as long as that.
     shifted = (neighbours[..., n] << (n * 32 // packed) for n in range(packed))
     return reduce(lax.bitwise_or, shifted)
 
