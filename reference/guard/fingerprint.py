@@ -90,7 +90,7 @@ def _fingerprint(leaf: jax.Array, equality: Equality) -> jax.Array:
 
 
 def _fold(parts: Sequence[Sequence[jax.Array]], level: int) -> list[list[jax.Array]]:
-    """Fold the last axis, a tile, of each lane of each part; the rest becomes one axis, (tiles,)."""
+    """Fold the last axis, a tile, of each lane of each part; the rest becomes (tiles,)."""
     terms = []
     for lanes in parts:
         for words, (a, b) in zip(lanes, keys(level), strict=True):
