@@ -4,12 +4,15 @@
 
 Each example saves a drawn tree in one format and what a correct run made of it in another, and
 judges the two: whatever is refuted is a false alarm. Then one element of a frozen leaf is moved by
-one bit: what is not refuted was missed. Prints how many of each there were.
+one bit: what is not refuted was missed. Orbax is given leaves that lie on up to four devices, each
+checkpoint laid out anew. Prints how many of each there were.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -32,6 +35,8 @@ from frostproof.reference.checkpoints.formats import open_checkpoint
 
 _DTYPES = [np.dtype(each) for each in (np.float32, np.float16, np.float64, ml_dtypes.bfloat16)]
 _SHAPES = [(), (1,), (3,), (0,), (4, 5), (1, 7), (2, 3, 4), (17, 8)]
+#: Onto how many devices, by rows and by columns, leaves are divided.
+_MESH = (2, 2)
 _NAMES = ["l1", "l11", "kernel", "bias", "0", "scale"]
 #: What a random array hardly holds.
 _SPECIAL = (0.0, -0.0, np.nan, np.inf, -np.inf, 1e-42, 1e-6)
@@ -39,7 +44,7 @@ _SPECIAL = (0.0, -0.0, np.nan, np.inf, -np.inf, 1e-42, 1e-6)
 
 @st.composite
 def pairs(draw):
-    """Draw two formats, a tree that both hold, and which of its leaves are frozen."""
+    """Draw two formats, a tree that both hold, which of its leaves are frozen, and layouts."""
     forms = draw(st.tuples(st.sampled_from(FORMATS), st.sampled_from(FORMATS)))
     paths = draw(
         st.lists(
@@ -57,7 +62,35 @@ def pairs(draw):
             tree[path] = array
     tree["w",] = random.standard_normal(2).astype(np.float32)
     frozen = [path for path in tree if draw(st.booleans())] or [next(iter(tree))]
-    return forms, tree, frozen
+    layouts = [{path: _layout(draw, array) for path, array in tree.items()} for _ in forms]
+    return forms, tree, frozen, layouts
+
+
+def _layout(draw, array):
+    """Draw the axes of the mesh by which each axis of a leaf is divided."""
+    left, layout = [("rows", _MESH[0]), ("columns", _MESH[1])], []
+    for size in array.shape:
+        fitting = [each for each in left if size and size % each[1] == 0]
+        chosen = draw(st.sampled_from([*fitting, None]))
+        left = [each for each in left if each != chosen]
+        layout.append(chosen and chosen[0])
+    return layout
+
+
+def laid_out(form, tree, layout):
+    """Return the tree as a run on several devices holds it, for the format that saves it so."""
+    import jax
+    from jax.sharding import NamedSharding, PartitionSpec
+
+    if not form.startswith("orbax"):
+        return tree
+    mesh = jax.make_mesh(_MESH, ("rows", "columns"))
+    return {
+        path: array
+        if array.dtype == np.float64  # JAX would make a float32 of it
+        else jax.device_put(array, NamedSharding(mesh, PartitionSpec(*layout[path])))
+        for path, array in tree.items()
+    }
 
 
 def _array(draw, random):
@@ -67,6 +100,10 @@ def _array(draw, random):
         if array.size:
             array.reshape(-1)[random.integers(array.size)] = special
     return array
+
+
+def _whole(array):
+    return isinstance(array, np.ndarray) or array.is_fully_replicated
 
 
 def trained(tree, frozen):
@@ -104,6 +141,7 @@ def refuted(before, after, tree, frozen):
 
 def count(examples: int, number: int) -> Counter[str]:
     """Judge so many examples, and count false alarms and missed faults."""
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax warns of small chunks at each save
     seen: Counter[str] = Counter()
 
     @seed(number)
@@ -116,19 +154,21 @@ def count(examples: int, number: int) -> Counter[str]:
     )
     @given(pairs())
     def run(drawn):
-        forms, tree, frozen = drawn
+        forms, tree, frozen, (first, second) = drawn
         folder = Path(tempfile.mkdtemp())
         try:
-            save(forms[0], tree, folder / "before")
+            before = laid_out(forms[0], tree, first)
+            save(forms[0], before, folder / "before")
             after = trained(tree, frozen)
-            save(forms[1], after, folder / "after")
+            save(forms[1], laid_out(forms[1], after, second), folder / "after")
             seen["examples"] += 1
+            seen["divided"] += any(not _whole(array) for array in before.values())
             seen[f"{forms[0]} → {forms[1]}"] += 1
             if refuted(folder / "before", folder / "after", tree, frozen):
                 seen["false alarms"] += 1
             wrong = spoiled(after, frozen)
             if wrong is not None:
-                save(forms[1], wrong, folder / "wrong")
+                save(forms[1], laid_out(forms[1], wrong, second), folder / "wrong")
                 seen["faults"] += 1
                 if "frozen-bits" not in refuted(folder / "before", folder / "wrong", tree, frozen):
                     seen["missed"] += 1
@@ -145,10 +185,13 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    # Read when JAX first looks for its devices.
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
     seen = count(options.examples, options.seed)
     forms = sum(" → " in name for name in seen)
     print(
-        f"{seen['examples']} correct pairs in {forms} pairs of formats: "
+        f"{seen['examples']} correct pairs in {forms} pairs of formats, the first "
+        f"of {seen['divided']} with leaves divided over devices: "
         f"{seen['false alarms']} false alarms; {seen['faults']} with one bit changed: "
         f"{seen['missed']} missed"
     )
