@@ -13,6 +13,7 @@ import torch
 
 from ..pytrees.paths import Path
 from ..pytrees.snapshot import Array
+from .byte_ranges import leaf_in_file
 from .stored_leaf import PIECE, Checkpoint, StoredLeaf, by_path, of_array, path_of
 
 #: PyTorch's dtypes that NumPy has only through ml_dtypes.
@@ -33,32 +34,39 @@ def open_pytorch(file: FilePath) -> Checkpoint:
         mapped = opened.read(2) == b"PK"  # before PyTorch 1.6 it was no zip
     try:
         tree = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+        # Without values, but with the place of each storage in the file.
+        places = torch.load(file, map_location="meta", weights_only=True)
     except pickle.UnpicklingError as error:
         what = str(error).partition("Unsupported global: ")[2].partition(" ")[2].partition(" ")[0]
         raise ValueError(
             f"it holds {what or 'more than tensors'}, which only unpickling would make, and "
             "nothing is ever unpickled here: save a state_dict"
         ) from None
-    return Checkpoint(file, "PyTorch", by_path(_leaves((), tree)))
+    return Checkpoint(file, "PyTorch", by_path(_leaves((), tree, places, file)))
 
 
-def _leaves(path: Path, tree: Any) -> Iterator[StoredLeaf]:
+def _leaves(path: Path, tree: Any, places: Any, file: FilePath) -> Iterator[StoredLeaf]:
     if isinstance(tree, torch.Tensor):
-        yield _leaf(path, tree)
+        yield _leaf(path, tree, places, file)
     elif isinstance(tree, Mapping | list | tuple):
         entries = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
         for key, value in entries:
-            yield from _leaves((*path, *path_of(str(key))), value)
+            yield from _leaves((*path, *path_of(str(key))), value, places[key], file)
     elif isinstance(tree, bool | int | float | complex):
         yield of_array(path, np.asarray(tree))
 
 
-def _leaf(path: Path, tensor: torch.Tensor) -> StoredLeaf:
+def _leaf(path: Path, tensor: torch.Tensor, place: torch.Tensor, file: FilePath) -> StoredLeaf:
     if tensor.layout is not torch.strided or tensor.is_quantized:
         raise ValueError(f"{'.'.join(path)} is a sparse or quantised tensor, which is not read")
     shape = tuple(tensor.shape)
     extension = _EXTENSIONS.get(tensor.dtype)
     dtype = np.dtype(extension or torch.empty(0, dtype=tensor.dtype).numpy().dtype)
+    # Read where it lies, pages do not count as this process's memory as those of a mapped file do.
+    offset = getattr(place.untyped_storage(), "_checkpoint_offset", None)
+    if offset is not None and tensor.is_contiguous() and not (tensor.is_conj() or tensor.is_neg()):
+        start = offset + tensor.storage_offset() * dtype.itemsize
+        return leaf_in_file(path, dtype, shape, file, [(start, tensor.nbytes)])
 
     def pieces() -> Iterator[Array]:
         flat = tensor.detach().resolve_conj().resolve_neg().reshape(-1)

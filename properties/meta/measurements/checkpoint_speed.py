@@ -36,6 +36,11 @@ with np.load(before) as before, np.load(after) as after:
     for name in names:
         np.array_equal(before[name], after[name])
 """,
+    "pytorch": """
+before, after = (torch.load(p, weights_only=True, mmap=True) for p in (before, after))
+for name in names:
+    torch.equal(before[name], after[name])
+""",
     "orbax": """
 import jax, orbax.checkpoint as ocp
 with ocp.StandardCheckpointer() as checkpointer:
@@ -65,7 +70,10 @@ print(json.dumps([seconds, int(peak)]))
 #: What is imported before the clock starts: how long imports take says nothing of the comparison.
 _IMPORTS = {
     "orbax": "import jax, orbax.checkpoint",
-    "diff": "import frostproof.reports.diff.command, orbax.checkpoint, tensorstore, safetensors",
+    "pytorch": "import torch",
+    "diff": (
+        "import frostproof.reports.diff.command, orbax.checkpoint, tensorstore, safetensors, torch"
+    ),
 }
 
 
@@ -119,7 +127,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=4.0)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--formats", nargs="+", default=["safetensors", "msgpack", "npz", "orbax"])
+    parser.add_argument(
+        "--formats", nargs="+", default=["safetensors", "msgpack", "npz", "pytorch", "orbax"]
+    )
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=options.folder))
     try:
@@ -131,6 +141,7 @@ def main() -> None:
             ("safetensors", "numpy", 0.7),
             ("msgpack", "numpy", 0.7),
             ("npz", "numpy zip", 0.7),
+            ("pytorch", "pytorch", 0.7),
             ("orbax", "orbax", 0.8),
         ):
             if form not in options.formats:

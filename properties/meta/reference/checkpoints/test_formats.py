@@ -55,7 +55,7 @@ def test_a_format_gives_back_what_was_saved(form, tmp_path):
         assert found[path].dtype == array.dtype, path
         assert found[path].shape == array.shape, path
         assert found[path].tobytes() == array.tobytes(), path
-    if form not in ("orbax", "npz compressed", "pytorch"):  # of one chunk, and by columns
+    if form not in ("orbax", "npz compressed"):  # of one chunk, and by columns
         assert max(pieces) <= 2 * PIECE
 
 
@@ -163,3 +163,19 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
 def test_the_savers_name_what_they_save():
     """The nested form has every leaf."""
     assert nested({("a", "b"): 1, ("a", "c"): 2}) == {"a": {"b": 1, "c": 2}}
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zipped", "as before 1.6"])
+def test_tensors_of_one_storage_are_told_apart(tmp_path, zipped):
+    """Parts of a tensor are saved with the whole of it; a transposed one lies by columns."""
+    torch = pytest.importorskip("torch")
+    full = torch.arange(24.0).reshape(4, 6)
+    turned = torch.view_as_complex(torch.arange(24.0).reshape(4, 3, 2)).conj()
+    tensors = {"rows": full[1:3], "row": full[2], "columns": full.t(), "conjugate": turned}
+    torch.save(tensors, tmp_path / "model.pt", _use_new_zipfile_serialization=zipped)
+
+    with open_checkpoint(tmp_path / "model.pt") as checkpoint:
+        read = {path: whole(leaf) for path, leaf in checkpoint.leaves.items()}
+
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(read[name,], tensor.resolve_conj().numpy())
