@@ -196,7 +196,10 @@ def _explain(law: Law, subject: Any, verdict: Verdict) -> None:
         return
     from ..proofs.judging import explanation_of
 
-    problem = subject.read_problem(verdict.counterexample.problems[0])
+    try:
+        problem = subject.read_problem(verdict.counterexample.problems[0])
+    except ValueError:  # a record does not tell how a strategy of the user's made its optimizer
+        return
     equation = explanation_of(law.id, subject, problem.optimizer)
     if equation is not None:
         verdict.counterexample.facts["equation"] = equation

@@ -52,10 +52,16 @@ def probe(trainer: Any) -> Probe:
     reference trainer is not tried: it declares its capabilities, and trains whatever is drawn.
 
     Raises:
-        UnusableSubject: for a pattern in `frozen` that matches no leaf.
+        UnusableSubject: for a pattern in `frozen` that matches no leaf, and where nothing is said
+            of what is frozen.
     """
     if not isinstance(trainer, Trainer):
         return Probe(trainer.declared)
+    if trainer.frozen is None:  # not refused when it is made: the other targets of its file may run
+        raise UnusableSubject(
+            "`frozen` is not given: name what has to stay, such as frozen=('backbone',), or "
+            "say frozen=() where nothing is frozen"
+        )
     found = set(trainer.declared)
     # The plainest size that is drawn: what it compiles serves the first examples.
     problem = TrainingProblem(0, _STILL, 2, 3, 0, batches=simplest_batches(trainer))

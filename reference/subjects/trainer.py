@@ -57,17 +57,13 @@ class Trainer:
         if callable(self.loss):
             require_call(self.loss, "`loss`", "loss(prediction, y)")
         require_collection("promise", self.promise)
-        if self.frozen is None:
-            raise UnusableSubject(
-                "`frozen` is not given: name what has to stay, such as frozen=('backbone',), or "
-                "say frozen=() where nothing is frozen"
-            )
         if self.steps is not None and not all(
             isinstance(steps, int) and steps > 0 for steps in self.steps
         ):
             raise UnusableSubject(f"`steps` must be numbers of steps, got {self.steps!r}")
         try:
-            matches(("a", "leaf"), self.frozen) if not callable(self.frozen) else None
+            if self.frozen is not None and not callable(self.frozen):
+                matches(("a", "leaf"), self.frozen)
         except TypeError as error:
             raise UnusableSubject(str(error)) from None
 

@@ -3,8 +3,9 @@
 import jax
 import optax
 import pytest
+from hypothesis import strategies as st
 
-from frostproof import OptaxFreeze
+from frostproof import OptaxFreeze, verify
 from frostproof.properties.proofs.proving import prove
 from frostproof.reference.corpus.specimens.trainers import linen_models
 from frostproof.reference.correct import wrappers
@@ -71,3 +72,15 @@ def test_clipping_outside_the_partition_leaks():
     told = explained(OptaxFreeze(freeze), "sgd", "frozen-gradients-do-not-leak")
 
     assert "depends on the gradient of Dense_0/bias" in told
+
+
+def test_an_optimizer_of_a_strategy_is_left_unexplained():
+    """Nothing can make it again, so the refutation comes without an equation."""
+    freeze = OptaxFreeze(
+        lambda tx, mask: optax.masked(tx, jax.tree.map(lambda frozen: not frozen, mask)),
+        optimizers=st.builds(optax.sgd, st.floats(0.01, 0.1)),
+    )
+
+    report = verify(freeze, laws=["frozen-value"], max_examples=2, seed=1)
+
+    assert [row.verdict for row in report.rows] == ["refuted"]

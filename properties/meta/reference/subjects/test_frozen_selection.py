@@ -44,3 +44,10 @@ def test_an_array_in_the_place_of_a_parameter_is_a_leaf():
     names = begun(statistics.array_that_is_frozen).params()
     assert "kernel" in names["mid"]
     assert "table" not in names
+
+
+def test_what_is_frozen_has_to_be_said():
+    """When the trainer is judged, and not when it is made: its file has other targets, too."""
+    unsaid = renamed(statistics.statistics_frozen_by_name, None)
+    with pytest.raises(UnusableSubject, match=r"`frozen` is not given: .* or say frozen=\(\)"):
+        probe(unsaid)
