@@ -103,13 +103,16 @@ class _NnxTraining:
     trainer: NnxTrainer
     model: Any = field(repr=False)
     optimizer: Any = field(repr=False)
+    #: The parameters before the latest refreeze: they stay parameters, whatever type of variable a
+    #: program gives what it freezes.
+    _before_refreeze: frozenset[Path] = field(default=frozenset(), repr=False)
 
     def params(self) -> Any:
         own = self.trainer.params
         return own(self.model) if own else nnx.state(self.model, self._is_parameter)
 
     def _is_parameter(self, path: Any, variable: Any) -> bool:
-        if normalise(path) in self._arrays:
+        if normalise(path) in self._arrays | self._before_refreeze:
             return True
         kind = getattr(variable, "type", type(variable))
         if not issubclass(kind, nnx.Variable) or issubclass(kind, _NO_PARAMETERS):
@@ -235,6 +238,7 @@ class _NnxTraining:
     def refreeze(self, frozen: tuple[str, ...]) -> None:
         own = self.trainer.refreeze
         assert own is not None, "laws that refreeze need it"
+        self._before_refreeze = frozenset(named_leaves(self.params()))
         arguments = (self.model, self.optimizer, frozen) if binds(own, 3) else (self.model, frozen)
         answer = own(*arguments)
         if isinstance(answer, tuple | list):

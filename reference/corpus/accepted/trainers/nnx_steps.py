@@ -261,3 +261,33 @@ everything_frozen = accepted(
         promise=("value",),  # not "selected": nothing is left to train
     )
 )
+
+
+class _Kept(nnx.Variable):
+    """What does not train at the moment; it is no parameter to Flax."""
+
+
+def _create_kept(seed, batch, optimizer):
+    return _keep(TwoLayer(batch.x.shape[1], rngs=nnx.Rngs(seed)), optimizer, ("l1",))
+
+
+def _keep(model, optimizer, frozen):
+    """Give every variable the type that says whether it trains, and begin a new optimizer."""
+    for name in ("l1", "l2"):
+        for leaf in ("kernel", "bias"):
+            kept = any(each in (name, f"{name}/{leaf}") for each in frozen)
+            layer = getattr(model, name)
+            setattr(layer, leaf, (_Kept if kept else nnx.Param)(getattr(layer, leaf)[...]))
+    return model, nnx.Optimizer(model, getattr(optimizer, "tx", optimizer), wrt=nnx.Param)
+
+
+types_that_freeze = accepted(
+    NnxTrainer(
+        _create_kept,
+        stepping(nnx.Param),
+        frozen=("l1",),
+        refreeze=_keep,
+        optimizers=FEW,
+        promise=("selected", "bits"),
+    )
+)
