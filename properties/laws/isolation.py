@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -41,8 +42,11 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
     from ...reference.oracles.isolated_replay import replay  # here: a law book is read without JAX
 
     paths = trajectory.steps[0].trainable
+    # Of a frozen set that depends on the step, its first phase: what a leaf collects while it is
+    # frozen shows when it trains.
+    first = list(takewhile(lambda step: step.trainable == paths, trajectory.steps))
     # Where gradients are accumulated, most steps call no optimizer, and move nothing.
-    steps = [step for step in trajectory.steps if not (step.waits and _rests(step))]
+    steps = [step for step in first if not (step.waits and _rests(step))]
     if not steps:
         raise Inconclusive("the optimizer is not called in so few steps")
     for step in steps:
@@ -169,7 +173,7 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
     """
     label("frozen gradients reach the optimizer", _reach(trajectory))
     for step, other in zip(trajectory.steps, disturbed.steps, strict=True):
-        if not _same_start(step, other):
+        if not _same_start(step, other) or step.frozen != trajectory.steps[0].frozen:
             break
         for path in sorted(step.trainable):
             before, plain, seen = (

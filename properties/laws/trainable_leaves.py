@@ -62,9 +62,10 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
     """Over the whole run, each trainable leaf that matters moves at least once. A leaf matters if
     its gradient is not negligible, or if a perturbation of it changes the loss.
     """
-    if not trajectory.steps[0].trainable:
+    trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
+    if not trainable:
         raise Inconclusive("nothing is left to train: all leaves are frozen")
-    for path in sorted(trajectory.steps[0].trainable):
+    for path in sorted(trainable):
         _observe_move(trajectory, path)
 
 
@@ -104,7 +105,8 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
     """Record whether a trainable leaf moved in this example."""
     name = path_text(path)
     steps = trajectory.steps
-    if any(moved(step.before.params, step.after.params, path) for step in steps):
+    trained = [step for step in steps if path in step.trainable]
+    if any(moved(step.before.params, step.after.params, path) for step in trained):
         observe(f"{trajectory.structure}{name}", None)
         return
     count = f"{len(steps)} step{'s' * (len(steps) != 1)}"

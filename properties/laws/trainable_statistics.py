@@ -54,10 +54,12 @@ def _follows(trajectory: Trajectory, path: Path) -> bool:
     step = trajectory.steps[0]
     assert step.before.model_state is not None, "there are statistics"
     dtype = step.before.model_state[path].array.dtype
-    if path in trajectory.frozen_statistics or not is_float(dtype):
+    named = frozenset().union(*(each.frozen_statistics for each in trajectory.steps))
+    if path in named or not is_float(dtype):
         return False
     layer = layer_of(path, step)
-    return bool(layer) and not any(each in step.frozen for each in layer)
+    frozen = frozenset().union(*(each.frozen for each in trajectory.steps))
+    return bool(layer) and not frozen.intersection(layer)
 
 
 def _observe_statistic(trajectory: Trajectory, path: Path) -> None:

@@ -23,6 +23,7 @@ from ...reference.observation.gradient_hooks import (
 from ...reference.problems.training_problem import Batch
 from ...reference.problems.wrapper_problem import TreeProblem
 from ...reference.pytrees.paths import Path, named_leaves, normalise, path_text
+from ...reference.pytrees.phases import has_phases
 from ...reference.subjects.linen_trainer import LinenTrainer
 from ...reference.subjects.nnx_trainer import NnxTrainer
 from ...reference.subjects.optax_wrapper import OptaxFreeze
@@ -124,6 +125,8 @@ def trace_trainer(
             training.set_everything(state)
         return training
 
+    if has_phases(trainer.frozen):
+        raise NotTraced("what is frozen depends on the step")
     frozen = _attempt(select_frozen, training).params
     sighting = Sighting()
 

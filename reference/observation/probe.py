@@ -24,7 +24,7 @@ from ..pytrees.snapshot import snapshot
 from ..subjects.capability import Capability
 from ..subjects.signatures import UnusableSubject
 from ..subjects.trainer import Trainer
-from ..subjects.training import OtherName, Training, select_frozen
+from ..subjects.training import OtherName, Training, select_frozen, select_named
 from ..subjects.user_errors import let_through
 from .trainer_run import reweigh
 
@@ -69,6 +69,8 @@ def probe(trainer: Any) -> Probe:
     try:
         training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
         chosen, _ = select_frozen(training)
+        for frozen in trainer.phases:
+            select_named(training, frozen)
     except (UnmatchedPattern, OtherName, TypeError) as error:
         if not isinstance(error, TypeError) or "frozen" in str(error):
             raise UnusableSubject(str(error)) from None

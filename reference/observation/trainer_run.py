@@ -19,6 +19,7 @@ from ..problems.training_problem import TrainingProblem
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float, is_inexact
 from ..pytrees.paths import Path, named_leaves, normalise, path_text
+from ..pytrees.phases import has_phases
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training, copy_arrays, select_frozen
 from ..subjects.user_errors import let_through
@@ -128,7 +129,7 @@ class _Life:
         self.optimizer = problem.optimizer
         trajectory.at_work = "`create`"
         self.training = self._begun()
-        self.chosen, trajectory.frozen_statistics = select_frozen(self.training)
+        self.chosen, self.frozen_statistics = select_frozen(self.training)
         trajectory.chosen = self.frozen = self.chosen
         if problem.weights != "initialised":
             trajectory.at_work = "`with_params`"
@@ -143,6 +144,8 @@ class _Life:
 
     def step(self) -> None:
         number, before = len(self.trajectory.steps) + 1, self.now
+        if has_phases(self.trainer.frozen):
+            self.frozen, self.frozen_statistics = select_frozen(self.training, number)
         batch, untouched = self.problem.batch(number), self.problem.batch(number)
         asked = self.trajectory.predicted and number in _PREDICTED and hasattr(batch, "x")
         self.trajectory.at_work = "`predict`"
@@ -158,8 +161,9 @@ class _Life:
             require_lifted(self.trainer, found, self.optimizer)
         kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
         self.trajectory.batch_kept &= all(jax.tree.leaves(kept))
-        step = Step(before, self.now, self.frozen, number, _as_number(reported))
-        step.targets, step.optimizer = getattr(untouched, "y", None), self.optimizer
+        step = Step(before, self.now, self.frozen, number, self.frozen_statistics)
+        step.loss, step.optimizer = _as_number(reported), self.optimizer
+        step.targets = getattr(untouched, "y", None)
         if prediction is not None:
             step.prediction, step.sensitivity = prediction.value, prediction.sensitivity
             step.noisy = before.model_state is not None or is_noisy(before.rest)
@@ -219,15 +223,21 @@ class _Life:
     def _as_it_is(self) -> Any:
         """Return the optimizer in force, which records, and may see other gradients."""
         transformation = self.optimizer.transformation
-        if self.problem.disturbed and self.sighting is None:
+        if self._disturbed_late:
             transformation = perturbing(transformation, self.problem.disturbed, self.trainer)
         record = recording.__wrapped__ if self.problem.anew else recording
         return record(transformation)
 
+    @property
+    def _disturbed_late(self) -> bool:
+        """Whether gradients are disturbed on their way to the optimizer, which knows no step."""
+        late = self.problem.disturbed and self.sighting is None
+        return bool(late and not has_phases(self.trainer.frozen))
+
     def _lifted(self) -> Any:
         """Return the same with its numbers in its state, so that all of its form share a step."""
         disturbed, trainer = self.problem.disturbed, self.trainer
-        if not disturbed or self.sighting is not None:
+        if not self._disturbed_late:
             return lifted(self.optimizer, recording.__wrapped__)
 
         def wrap(optimizer: Any) -> Any:

@@ -27,6 +27,8 @@ class Step:
     frozen: frozenset[Path]
     #: Position among the steps of its trajectory, from 1.
     number: int
+    #: Statistics, and other model state, that are frozen in it by name.
+    frozen_statistics: frozenset[Path] = frozenset()
     #: The reported loss as a number; None where the subject reports none.
     loss: float | None = None
     #: The prediction before the step on its own inputs, where it was asked for, and the targets.
@@ -98,8 +100,6 @@ class Trajectory:
     batch_kept: bool = True
     #: The leaves that the subject freezes, unless an action says otherwise.
     chosen: frozenset[Path] = frozenset()
-    #: Statistics, and other model state, that it freezes by name.
-    frozen_statistics: frozenset[Path] = frozenset()
     #: Leaves that were trained although no call to differentiate by them was seen, so that the
     #: gradients of frozen ones were not disturbed where they are taken.
     unseen: frozenset[Path] = frozenset()

@@ -29,7 +29,8 @@ class LinenTrainer(Trainer):
             `.params`. `seed` is an int in uint32, `batch` has NumPy arrays `.x` and `.y`,
             `optimizer` is an Optax transformation.
         train_step: `train_step(state, batch)` returns the next state and the loss.
-        frozen: path prefixes, compared segment by segment, or a predicate on the path.
+        frozen: path prefixes, compared segment by segment, or a predicate on the path; or a
+            function of `step`, counted from 1, that returns what is frozen in that step.
         predict: `predict(state, x)` returns the prediction whose loss `train_step` reports.
         loss: "mse", or a NumPy function `loss(prediction, y)`.
         params: `params(state)` returns the parameters, where they are not `state.params`.

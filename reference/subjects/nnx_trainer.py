@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ..problems.training_problem import Batch
-from ..pytrees.paths import Path, matches, named_leaves, normalise
+from ..pytrees.paths import Frozen, Path, matches, named_leaves, normalise
 from .moment import Moment, take_moment
 from .signatures import UnusableSubject, binds
 from .trainer import Trainer
@@ -44,7 +44,8 @@ class NnxTrainer(Trainer):
             whatever the program trains with. `seed` is an int in uint32, `batch` has NumPy arrays
             `.x` and `.y`, `optimizer` is an Optax transformation.
         train_step: `train_step(model, optimizer, batch)` trains in place and returns the loss.
-        frozen: path prefixes, compared segment by segment, or a predicate on the path.
+        frozen: path prefixes, compared segment by segment, or a predicate on the path; or a
+            function of `step`, counted from 1, that returns what is frozen in that step.
         predict: `predict(model, x)` returns the prediction whose loss `train_step` reports.
         loss: "mse", or a NumPy function `loss(prediction, y)`.
         params: `params(model)` returns the parameters, where they are others.
@@ -117,7 +118,13 @@ class _NnxTraining:
         kind = getattr(variable, "type", type(variable))
         if not issubclass(kind, nnx.Variable) or issubclass(kind, _NO_PARAMETERS):
             return False
-        return issubclass(kind, nnx.Param) or matches(normalise(path), self.trainer.frozen)
+        return issubclass(kind, nnx.Param) or any(
+            matches(normalise(path), frozen) for frozen in self._ever_frozen
+        )
+
+    @cached_property
+    def _ever_frozen(self) -> list[Frozen]:
+        return self.trainer.phases
 
     @cached_property
     def _arrays(self) -> frozenset[Path]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from ..problems.training_problem import Batch, TrainingProblem
 from ..pytrees.paths import Frozen, matches
+from ..pytrees.phases import Phases, has_phases, phases
 from .capability import Capability
 from .signatures import UnusableSubject, require_call, require_collection
 from .targets import DEFAULT_PROMISE
@@ -24,8 +25,9 @@ class Trainer:
     create: Function
     train_step: Function
     #: Path prefixes compared segment by segment, such as ("encoder/block_1",), or a predicate. It
-    #: has to be said: `frozen=()` for a training in which nothing is frozen.
-    frozen: Frozen = None  # type: ignore[assignment]
+    #: has to be said: `frozen=()` for a training in which nothing is frozen. A function whose
+    #: argument is called `step` returns what is frozen in that step, counted from 1.
+    frozen: Frozen | Phases = None  # type: ignore[assignment]
     predict: Function | None = None
     #: "mse" or a NumPy callable `loss(prediction, y)`: without it no law judges the loss.
     loss: str | Function | None = None
@@ -61,11 +63,21 @@ class Trainer:
             isinstance(steps, int) and steps > 0 for steps in self.steps
         ):
             raise UnusableSubject(f"`steps` must be numbers of steps, got {self.steps!r}")
+        if has_phases(self.frozen) and self.refreeze is not None:
+            raise UnusableSubject(
+                "`refreeze` and a `frozen` that depends on the step both say what is frozen: give "
+                "one of them"
+            )
         try:
-            if self.frozen is not None and not callable(self.frozen):
-                matches(("a", "leaf"), self.frozen)
+            for frozen in self.phases if self.frozen is not None else ():
+                matches(("a", "leaf"), frozen) if not callable(frozen) else None
         except TypeError as error:
             raise UnusableSubject(str(error)) from None
+
+    @property
+    def phases(self) -> list[Frozen]:
+        """All that is frozen in some step of the longest run, each once."""
+        return phases(self.frozen, self.steps or ())
 
     @abstractmethod
     def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:

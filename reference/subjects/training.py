@@ -18,6 +18,7 @@ from ..pytrees.paths import (
     path_text,
     select,
 )
+from ..pytrees.phases import at_step
 from .moment import Moment
 
 
@@ -132,15 +133,21 @@ class OtherName(ValueError):
         )
 
 
-def select_frozen(training: Training) -> Selection:
-    """Return what a training's `frozen` names.
+def select_frozen(training: Training, step: int = 1) -> Selection:
+    """Return what a training's `frozen` names, in a step if it depends on the step; raises as
+    `select_named` does.
+    """
+    return select_named(training, at_step(training.trainer.frozen, step))
+
+
+def select_named(training: Training, frozen: Frozen) -> Selection:
+    """Return what `frozen` names in a training.
 
     Raises:
         UnmatchedPattern: for a pattern, or a predicate, that covers no parameter and no statistic.
         OtherName: for a pattern that covers only the second name of a tied weight.
         TypeError: for a `frozen` that is neither a predicate nor a collection of patterns.
     """
-    frozen: Frozen = training.trainer.frozen
     params = named_leaves(training.params())
     patterns: list[Frozen] = [frozen] if callable(frozen) else [[pattern] for pattern in frozen]
     chosen, named = set[Path](), set[Path]()

@@ -12,6 +12,7 @@ from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge, refutation
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.register import specimens_in
+from frostproof.reference.corpus.specimens.lifetimes import lifecycles
 from frostproof.reference.corpus.specimens.recipes.refreezing_recipe import (
     FEW,
     State,
@@ -24,7 +25,6 @@ from frostproof.reference.corpus.specimens.recipes.refreezing_recipe import (
     trainer,
     zeroing_step,
 )
-from frostproof.reference.corpus.specimens.trainers import lifecycles
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.actions import CHANGE
 from frostproof.reference.problems.training_problem import TrainingProblem

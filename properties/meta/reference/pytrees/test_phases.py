@@ -1,0 +1,75 @@
+"""A frozen set that depends on the step: how it is told from a predicate, and what is refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from frostproof.reference.corpus.accepted.lifetimes.in_phases import gradual_unfreezing
+from frostproof.reference.observation.probe import probe
+from frostproof.reference.observation.trainer_run import run_trainer
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.pytrees.phases import LONGEST, at_step, has_phases, phases
+from frostproof.reference.subjects.signatures import UnusableSubject
+
+
+def test_a_function_of_the_step_is_told_by_the_name_of_its_argument():
+    """Any other function is a predicate on paths."""
+    assert has_phases(lambda step: ("base",))
+    assert not has_phases(lambda path: path[0] == "base")
+    assert not has_phases(lambda path, step: False)
+    assert not has_phases(dict)
+    assert not has_phases(("base",))
+
+
+def test_the_phases_are_those_of_the_longest_run():
+    """Each once, in the order of the steps; a trainer may ask for longer runs."""
+
+    def late(step):
+        return ("base",) if step <= LONGEST else ()
+
+    assert phases(late) == [("base",)]
+    assert phases(late, [LONGEST + 1]) == [("base",), ()]
+    assert phases(("base",)) == [("base",)]
+    assert at_step(late, LONGEST + 1) == ()
+    assert at_step(("base",), 5) == ("base",)
+
+
+@pytest.mark.parametrize(
+    ("frozen", "message"),
+    [
+        (lambda step: [("base",), ()][step - 1], "raises IndexError for step 3 .* steps 1 to 64"),
+        (lambda step: "base", r"write \('base',\)"),
+        (lambda step: None, "must be a collection"),
+    ],
+)
+def test_a_schedule_is_refused_before_anything_runs(frozen, message):
+    """Where it raises or returns what is no collection of patterns, in any step."""
+    with pytest.raises(UnusableSubject, match=message):
+        replace(gradual_unfreezing, frozen=frozen)
+
+
+def test_a_later_phase_that_names_no_leaf_is_refused():
+    """The paths are listed, as for any pattern."""
+    trainer = replace(gradual_unfreezing, frozen=lambda step: ("base",) if step < 9 else ("bsae",))
+    with pytest.raises(UnusableSubject, match=r"(?s)bsae.*base"):
+        probe(trainer)
+
+
+def test_a_schedule_leaves_nothing_to_refreeze():
+    """Both say what is frozen."""
+    with pytest.raises(UnusableSubject, match="give one of them"):
+        replace(gradual_unfreezing, refreeze=lambda state, frozen: state)
+
+
+def test_each_step_is_judged_by_its_own_phase():
+    """Steps are counted from 1."""
+    rated = optimizer("sgd", learning_rate=0.1)
+    run = run_trainer(gradual_unfreezing, TrainingProblem(0, rated, 2, 3, 0, actions=("step",) * 4))
+    assert run.raised is None
+    assert [sorted(path[0] for path in step.frozen) for step in run.steps] == [
+        ["base", "mid"],
+        ["base"],
+        ["base"],
+        [],
+    ]

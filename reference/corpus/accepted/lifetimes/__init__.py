@@ -1,0 +1,1 @@
+"""Correct trainers seen over time: phases, copies that follow, checkpoints, skipped steps."""

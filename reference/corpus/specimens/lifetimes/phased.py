@@ -1,0 +1,94 @@
+"""Faulty trainers whose frozen set depends on the step: their phases are not those named."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from frostproof import NnxTrainer, Optimizers
+from frostproof.reference.corpus.register import Needs, specimen
+from frostproof.reference.corpus.specimens.recipes import nnx_training_recipe as nnx_recipe
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    BODY,
+    Layers,
+    creating,
+    mse,
+    trainer,
+    where,
+    within,
+)
+
+SGD = Optimizers("sgd")
+_in_body = within(BODY)
+
+
+def thawing_after(steps):
+    """Return a step that puts the body back after each of so many steps, and trains it then."""
+
+    @jax.jit
+    def step(state, batch):
+        def of(params):
+            return mse(state.apply_fn({"params": params}, batch.x), batch.y)
+
+        loss, grads = jax.value_and_grad(of)(state.params)
+        new = state.apply_gradients(grads=grads)
+        held = state.step < steps
+        body = where(_in_body, lambda n, o: jnp.where(held, o, n), new.params, state.params)
+        return new.replace(params=body), loss
+
+    return step
+
+
+def phased(frozen, step):
+    """Return a trainer with phases."""
+    return trainer(frozen, Layers(), creating(Layers()), step, optimizers=SGD)
+
+
+@specimen(
+    law="frozen-value",
+    seen="a schedule of unfreezing that counts from 0, and a plan that counts from 1",
+    needs=Needs("the step that is too early", steps=2),
+)
+def thawed_a_step_early():
+    """The body is to be frozen for two steps, and trains in the second one."""
+    return phased(lambda step: BODY if step <= 2 else (), thawing_after(1))
+
+
+@specimen(
+    law="trainable-moves",
+    seen="a schedule of unfreezing in epochs, and a plan in steps",
+    needs=Needs("a step after the thaw", steps=2),
+)
+def never_thawed():
+    """The body is to train from the second step on, and is put back for ever."""
+    return phased(lambda step: BODY if step == 1 else (), thawing_after(1_000_000))
+
+
+@specimen(
+    law="frozen-value",
+    seen="a generator and a discriminator that train in turns, under one optimizer",
+    needs=Needs("a step after one in which the layer trained", steps=2),
+)
+def momentum_of_its_last_turn():
+    """The layers train in turns, and the momentum of its last turn moves the one that waits."""
+
+    def create(seed, batch, optimizer):
+        model, optimizer = nnx_recipe.creating()(seed, batch, optimizer)
+        optimizer.turn = nnx.Variable(jnp.zeros((), jnp.int32))
+        return model, optimizer
+
+    @nnx.jit
+    def step(model, optimizer, batch):
+        value, grads = nnx.value_and_grad(nnx_recipe.mse)(model, batch)
+        first = optimizer.turn[...] % 2 == 0
+        for name, trains in (("l1", first), ("l2", ~first)):
+            grads[name] = jax.tree.map(lambda g, now=trains: jnp.where(now, g, 0), grads[name])
+        optimizer.update(model, grads)
+        optimizer.turn[...] += 1
+        return value
+
+    return NnxTrainer(
+        create,
+        step,
+        frozen=lambda step: ("l2",) if step % 2 else ("l1",),
+        optimizers=Optimizers("momentum", rates=(0.1,)),
+    )

@@ -1,0 +1,58 @@
+"""A frozen set that depends on the step: gradual unfreezing, or networks that train in turns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeGuard
+
+from .paths import Frozen
+
+#: What is frozen in a step; steps are counted from 1.
+Phases = Callable[[int], Frozen]
+#: The longest run, unless a trainer asks for longer ones: all its phases are looked at beforehand.
+LONGEST = 64
+
+
+def has_phases(frozen: Any) -> TypeGuard[Phases]:
+    """Tell whether `frozen` is a function of the step, and not a predicate on paths: its only
+    argument is called `step`.
+    """
+    if not callable(frozen) or isinstance(frozen, type):
+        return False
+    try:
+        return list(inspect.signature(frozen).parameters) == ["step"]
+    except (TypeError, ValueError):  # of some built-in functions nothing is known
+        return False
+
+
+def at_step(frozen: Frozen | Phases, step: int) -> Frozen:
+    """Return what is frozen in a step, counted from 1."""
+    return frozen(step) if has_phases(frozen) else frozen  # type: ignore[return-value]
+
+
+def phases(frozen: Frozen | Phases, runs: Iterable[int] = ()) -> list[Frozen]:
+    """Return all that is frozen in some step of the longest run, each once.
+
+    Args:
+        frozen: what is frozen, whether it depends on the step or not.
+        runs: how many steps runs may take, where one takes more than `LONGEST`.
+
+    Raises:
+        TypeError: where the function raises for one of the steps.
+    """
+    if not has_phases(frozen):
+        return [frozen]  # type: ignore[list-item]
+    found: list[Frozen] = []
+    longest = max(LONGEST, *runs, 0)
+    for step in range(1, longest + 1):
+        try:
+            now = frozen(step)
+        except Exception as error:
+            raise TypeError(
+                f"`frozen` raises {type(error).__name__} for step {step} ({error}): it is called "
+                f"for the steps 1 to {longest}"
+            ) from error
+        if now not in found:
+            found.append(now)
+    return found
