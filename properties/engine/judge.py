@@ -71,6 +71,8 @@ class Tally:
     #: For laws that are judged over the run.
     happened: set[str] = field(default_factory=set)
     never: dict[str, list[Refutation]] = field(default_factory=dict)
+    #: Why nothing tells whether something that never happened should have.
+    untold: Inconclusive | None = None
 
     @property
     def seen(self) -> int:
@@ -333,7 +335,7 @@ def _refutation_of(law: Law, subject: Any, problems: tuple[Any, ...]) -> str | N
 
 def _confirmed(law: Law, subject: Any, tally: Tally) -> Refutation | None:
     """Return what never happened although it should have; what never mattered gets a label."""
-    never, idle = confirmed(law, subject, tally.never)
+    never, idle, tally.untold = confirmed(law, subject, tally.never)
     tally.labels.update({f"never mattered: {name}": count for name, count in idle.items()})
     return never
 
@@ -355,6 +357,8 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
 
 def _shortage(law: Law, tally: Tally, *, cut: bool) -> tuple[str, str] | None:
     """Say why the judged examples are too few, or too plain, to call the law held."""
+    if tally.untold is not None:
+        return "not-run", str(tally.untold)
     if tally.inconclusive:
         (reason, of_subject), most = tally.inconclusive.most_common(1)[0]
         if of_subject and most > tally.judged:

@@ -17,17 +17,28 @@ Calls = Callable[[tuple[Any, ...]], list[Any]]
 
 def confirmed(
     law: Law, subject: Any, never: Mapping[str, Sequence[Refutation]]
-) -> tuple[Refutation | None, dict[str, int]]:
-    """Return what never happened although it should have, and how often what did not matter came up
-    before it.
+) -> tuple[Refutation | None, dict[str, int], Inconclusive | None]:
+    """Return what never happened although it should have, how often what did not matter came up
+    before it, and the first of which nothing tells whether it should have happened.
     """
     idle: dict[str, int] = {}
+    untold: Inconclusive | None = None
     for name, failures in never.items():
         for failure in failures:
-            if law.confirm is None or law.confirm(subject, failure):
-                return failure, idle
+            try:
+                if law.confirm is None or law.confirm(subject, failure):
+                    return failure, idle, untold
+            except Inconclusive as reason:
+                untold = untold or reason
         idle[name] = len(failures)
-    return None, idle
+    return None, idle, untold
+
+
+def _should_have(law: Law, subject: Any, failure: Refutation) -> bool:
+    try:
+        return law.confirm is None or law.confirm(subject, failure)
+    except Inconclusive:
+        return False
 
 
 def smaller(
@@ -61,7 +72,7 @@ def smaller(
                 names.discard(name)
                 continue
             failure.facts |= {"problems": problems, "calls": calls}
-            if law.confirm is None or law.confirm(subject, failure):
+            if _should_have(law, subject, failure):
                 found[problems] = failure
                 raise failure
 

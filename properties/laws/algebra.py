@@ -133,7 +133,8 @@ def _stays_frozen(subject: Any, failure: Refutation) -> bool:
     first, *others = range(1, _AGAIN + 1)
     if moves_again(first):  # most do; whether it matters takes as long as four more
         return False
-    return matters(subject, failure.facts["calls"][-1], path) and not any(map(moves_again, others))
+    known = matters(subject, failure.facts["calls"][-1], path)
+    return bool(known) and not any(map(moves_again, others))
 
 
 #: Half of all single units are dead from the start: one in a million is so in so many runs.

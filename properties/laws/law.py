@@ -63,7 +63,8 @@ class Law:
     #: About what no subject promises, such as optimizers outside its promise.
     beyond: bool = False
     #: Only of a liveness law, which is judged over the run (see `observe`): given the subject and
-    #: the refutation, tells whether an event that never happened should have.
+    #: the refutation, tells whether an event that never happened should have, and raises
+    #: `Inconclusive` where nothing tells.
     confirm: Callable[[Any, Any], bool] | None = None
 
     @property

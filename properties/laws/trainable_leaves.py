@@ -41,11 +41,22 @@ def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimize
 
 
 def should_have_moved(subject: Any, failure: Refutation) -> bool:
-    """Tell whether a leaf that never moved should have moved."""
+    """Tell whether a leaf that never moved should have moved.
+
+    Raises `Inconclusive` where nothing tells.
+    """
     from ...reference.observation.relevance import matters  # here: the book is read without JAX
 
-    (trajectory,) = failure.facts["calls"]
-    return matters(subject, trajectory, failure.facts["path"])
+    (trajectory,), path = failure.facts["calls"], failure.facts["path"]
+    should = matters(subject, trajectory, path)
+    if should is None:
+        raise Inconclusive(
+            f"{path_text(path)} never moved, and nothing tells whether it should: the optimizer "
+            "sees no gradient of it, and what the loss is with other values in its place is not "
+            "known; give `with_params=`, and let `train_step` return the loss",
+            subject=True,
+        )
+    return should
 
 
 @training_law(

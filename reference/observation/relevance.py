@@ -16,6 +16,7 @@ from ..pytrees.comparison import same_value
 from ..pytrees.paths import Path, named_leaves, normalise
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
+from ..subjects.training import Training
 from .compilations import forget_programs
 from .trainer_run import reweigh, run_trainer
 from .trajectory import Trajectory
@@ -26,8 +27,11 @@ _PATIENCE = 40
 _TELLING = 1e-3
 
 
-def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool:
-    """Tell whether a leaf that did not move in a trajectory of this subject should have moved."""
+def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool | None:
+    """Tell whether a leaf that did not move in a trajectory of this subject should have moved.
+
+    None where nobody can tell.
+    """
     problem = trajectory.problem
     if isinstance(problem, TreeProblem):
         return _has_a_gradient(problem, path)
@@ -54,18 +58,23 @@ def _loss_with_statistic(
         training = trainer.begin(
             problem.seed, problem.batch(1), recording(problem.optimizer.transformation)
         )
-        statistic = named_leaves(training.model_state())[path]
-        places = [leaf is statistic for leaf in jax.tree.leaves(training.everything())]
-        if places.count(True) != 1:
-            return None
-
-        def shift(leaf: Any) -> Any:
-            return leaf * (1 + by) + by if leaf is statistic else leaf
-
-        training.set_everything(jax.tree.map(shift, training.everything()))
+        _shift_in_place(training, named_leaves(training.model_state())[path], by)
         return float(np.asarray(training.step(problem.batch(1))))
     except Exception:  # whatever goes wrong: nothing is known
         return None
+
+
+def _shift_in_place(training: Training, array: Any, by: float) -> None:
+    """Scale and shift an array wherever it is in all that a training carries from step to step.
+
+    Raises `LookupError` where it is not found once.
+    """
+    everything = training.everything()
+    if [leaf is array for leaf in jax.tree.leaves(everything)].count(True) != 1:
+        raise LookupError("the array is none of the leaves, or several")
+    training.set_everything(
+        jax.tree.map(lambda leaf: leaf * (1 + by) + by if leaf is array else leaf, everything)
+    )
 
 
 def _has_a_gradient(problem: TreeProblem, path: Path) -> bool:
@@ -74,11 +83,11 @@ def _has_a_gradient(problem: TreeProblem, path: Path) -> bool:
     return problem.gradients == "ordinary" and any(leaf.any() for leaf in drawn)
 
 
-def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool:
+def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | None:
     """Tell whether a leaf matters and many more steps do not move it either.
 
-    It matters if its gradient is not negligible, or if the loss depends on it. Where parameters
-    cannot be put in place from outside, only the gradient tells.
+    It matters if its gradient is not negligible, or if the loss depends on it. Where no other
+    values can be put in its place, only the gradient tells.
     """
     problem = trajectory.problem
     # A leaf that was unfrozen is examined unfrozen: a frozen norm uses kept statistics, and a bias
@@ -99,7 +108,7 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool:
         return True
     plain, perturbed = (_first_loss(trainer, problem, path, by) for by in (0.0, 0.5))
     if plain is None or perturbed is None:
-        return False
+        return None
     return abs(plain - perturbed) > _TELLING * abs(plain)
 
 
@@ -128,8 +137,10 @@ def _first_loss(trainer: Trainer, problem: TrainingProblem, path: Path, by: floa
         training = trainer.begin(problem.seed, problem.batch(1), optimizer)
         if problem.weights != "initialised":
             reweigh(training, problem, frozenset())
-        shifted = jax.tree_util.tree_map_with_path(shift, training.params())
-        training.set_params(shifted)
+        try:
+            training.set_params(jax.tree_util.tree_map_with_path(shift, training.params()))
+        except Exception:  # the program keeps parameters in a place that it alone knows
+            _shift_in_place(training, named_leaves(training.params())[path], by)
         if "unfreeze" in problem.actions:
             training.refreeze(())
         return float(np.asarray(training.step(problem.batch(1))))

@@ -78,3 +78,33 @@ def state_made_by_the_first_step():
         return state.replace(params=params, opt_state=opt_state), loss
 
     return LinenTrainer(create, step, frozen=BODY, optimizers=Optimizers("sgd", "adam"))
+
+
+@specimen(law="trainable-moves", seen="an adapter that is kept beside the weights, and forgotten")
+def left_out_of_what_trains():
+    """What trains is picked by name, and only the program can put other parameters in place."""
+
+    def create(seed, batch, optimizer):
+        rest = _params(seed, batch)
+        head = {"bias": rest["head"].pop("bias")}
+        return (head, rest, optimizer.init(head)), optimizer
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def update(tx, parts, batch):
+        head, rest, opt_state = parts
+        loss, grads = jax.value_and_grad(lambda head: _loss(_whole(head, rest), batch))(head)
+        updates, opt_state = tx.update(grads, opt_state, head)
+        return (optax.apply_updates(head, updates), rest, opt_state), loss
+
+    def step(state, batch):
+        parts, loss = update(state[1], state[0], batch)
+        return (parts, state[1]), loss
+
+    def params(state):
+        return _whole(*state[0][:2])
+
+    return LinenTrainer(create, step, frozen=BODY, params=params, optimizers=Optimizers("sgd"))
+
+
+def _whole(head, rest):
+    return {**rest, "head": {**rest["head"], **head}}
