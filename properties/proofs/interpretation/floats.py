@@ -56,6 +56,15 @@ def is_float(dtype: Any) -> bool:
     return known is not None and known.is_float
 
 
+def is_promoted(dtype: Any) -> bool:
+    """Tell whether a dtype is a float that XLA chooses in by way of float32.
+
+    On a CPU `select_n` of bfloat16 and of float8 with several NaN gives another NaN than the one
+    that was chosen, compiled or not; float16 and float32 keep it (jaxlib 0.10.2).
+    """
+    return isinstance(dtype, np.dtype) and dtype.name.startswith(("bfloat16", "float8"))
+
+
 def below(value: float, dtype: Any) -> float:
     """Return a number of the dtype that lies at or below a real number near `value`.
 

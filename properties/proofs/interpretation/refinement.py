@@ -12,6 +12,7 @@ from typing import Any
 
 from .domain import (
     NOTHING,
+    Level,
     Origin,
     Range,
     Value,
@@ -21,7 +22,8 @@ from .domain import (
     unknown,
 )
 from .evaluation import evaluate, made, read_by
-from .floats import Number, is_float, limits
+from .floats import Number, is_float, is_promoted, limits
+from .rules.rule import cap
 from .rules.table import RULES
 
 #: What takes each element of its output from the elements in the same place.
@@ -96,6 +98,8 @@ def choose(
     for each in possible[1:]:
         same = join_same(same, each.same)
     same = same if possible[0].shape == shape else NOTHING
+    if is_promoted(dtype) and (bounds is None or bounds.nan):
+        same = cap(same, Level.SIGNED)
     reads = read_by(possible) | (predicate.reads if len(possible) > 1 else 0)
     origin = Origin("select_n", {}, (predicate, *cases), equation)
     return made(shape, dtype, bounds, same, reads, origin)

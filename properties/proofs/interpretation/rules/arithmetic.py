@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -107,7 +108,27 @@ def multiply(call: Call) -> Range:
         return square(call)
     nan = (a.has_zero and b.has_infinity) or (a.has_infinity and b.has_zero)
     corners = [_product(x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
-    return _signed(call, corners, a, b, nan=a.nan or b.nan or nan)
+    bounds = _signed(call, corners, a, b, nan=a.nan or b.nan or nan)
+    if call.is_float and bounds.has_zero and any(map(_is_mask, call.operands)):
+        return replace(bounds, plus_zero=True)
+    return bounds
+
+
+#: What hands on elements that stood for true and false.
+_HANDS_ON = frozenset(
+    ["broadcast_in_dim", "convert_element_type", "copy", "reshape", "slice", "squeeze", "transpose"]
+)
+
+
+def _is_mask(factor: Value) -> bool:
+    """Tell whether a factor is made of booleans. The compiler turns `x * mask` into `where(mask, x,
+    0)`: its zeros are +0 even where x is negative, infinite or NaN (jaxlib 0.10.2).
+    """
+    while factor.origin is not None and factor.origin.primitive in _HANDS_ON:
+        factor = factor.origin.operands[0]
+        if factor.dtype == bool:
+            return True
+    return False
 
 
 def square(call: Call) -> Range:
