@@ -11,6 +11,7 @@ from . import (
     determinism,
     exercise_answers,
     exercise_updates,
+    followers,
     frozen_leaves,
     isolation,
     lifecycles,
@@ -18,7 +19,6 @@ from . import (
     references,
     surrounding_state,
     trainable_leaves,
-    trainable_statistics,
 )
 from .law import Law
 
@@ -26,7 +26,7 @@ EXERCISE_LAWS: tuple[Law, ...] = (*exercise_answers.LAWS, *exercise_updates.LAWS
 TREE_LAWS: tuple[Law, ...] = (
     *frozen_leaves.LAWS,
     *trainable_leaves.LAWS,
-    *trainable_statistics.LAWS,
+    *followers.LAWS,
     *losses.LAWS,
     *isolation.LAWS,
     *surrounding_state.LAWS,

@@ -132,6 +132,10 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
     observe(f"{trajectory.structure}{name}", failure)
 
 
+def _all_but_copies(step: Step) -> Iterable[Path]:
+    return step.before.params.keys() - step.copies
+
+
 @training_law(
     "zero-rate-is-identity",
     guarantee="selected",
@@ -150,7 +154,7 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
         given = recorder_needed(step)
         if not all(np.isfinite(leaf.astype(float)).all() for leaf in given.gradients.values()):
             raise Inconclusive("a gradient is not finite", subject=True)
-    require_kept(trajectory, "value", what="leaf", leaves=lambda step: step.before.params)
+    require_kept(trajectory, "value", what="leaf", leaves=_all_but_copies)
 
 
 @training_law(
@@ -164,7 +168,7 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
 )
 def gradient_zero_moves_nothing(trajectory: Trajectory) -> None:
     """Under SGD and momentum, zero gradients move no leaf, from a fresh state."""
-    require_kept(trajectory, "value", what="leaf", leaves=lambda step: step.before.params)
+    require_kept(trajectory, "value", what="leaf", leaves=_all_but_copies)
 
 
 @training_law(

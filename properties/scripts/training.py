@@ -122,6 +122,7 @@ except Exception as error:
 def _names(run: Trajectory) -> Iterator[str]:
     """Write which leaves the actions freeze."""
     others = {p for p, leaf in run.first.params.items() if is_inexact(leaf.array.dtype)}
+    others -= run.steps[0].copies
     for name, paths in (("frozen", run.chosen), ("others", others - run.chosen)):
         yield f"{name} = {tuple(sorted(map(path_text, paths)))!r}"
     yield "saved = None"

@@ -19,9 +19,10 @@ from ..optimizers.recording import calls, recording
 from ..problems.training_problem import Drawn, TrainingProblem
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float
-from ..pytrees.paths import Path, UnmatchedPattern
+from ..pytrees.paths import Path, UnmatchedPattern, path_text
 from ..pytrees.snapshot import snapshot
 from ..subjects.capability import Capability
+from ..subjects.following import copied_params, find_copies
 from ..subjects.signatures import UnusableSubject
 from ..subjects.trainer import Trainer
 from ..subjects.training import OtherName, Training, select_frozen, select_named
@@ -70,7 +71,7 @@ def probe(trainer: Any) -> Probe:
         training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
         chosen, _ = select_frozen(training)
         for frozen in trainer.phases:
-            select_named(training, frozen)
+            _require_apart(training, select_named(training, frozen).params)
     except (UnmatchedPattern, OtherName, TypeError) as error:
         if not isinstance(error, TypeError) or "frozen" in str(error):
             raise UnusableSubject(str(error)) from None
@@ -98,6 +99,26 @@ def probe(trainer: Any) -> Probe:
     if calls() == before and _ignores(trainer, problem):
         found.discard(Capability.OPTIMIZER)
     return Probe(frozenset(found), outputs, _first_move(trainer, problem, chosen))
+
+
+def _require_apart(training: Training, frozen: frozenset[Path]) -> None:
+    """Require what `copies` names to be there, and not to be frozen.
+
+    Raises:
+        UnmatchedPattern: for a pattern that covers nothing.
+        UnusableSubject: for a copy of nothing, and for one that is frozen.
+    """
+    declared = training.trainer.following
+    if not declared:
+        return
+    now = training.moment()
+    if now.rest is None:
+        raise UnusableSubject("`copies` names leaves of a state whose leaves cannot be listed")
+    copies = find_copies(declared, now.rest, training.roots)
+    if both := frozen & copied_params(now.params, now.rest, copies):
+        raise UnusableSubject(
+            f"`frozen` and `copies` both name {path_text(min(both))}: what follows does not stay"
+        )
 
 
 def tried_first(subject: Any) -> tuple[TrainingProblem, ...]:

@@ -20,6 +20,7 @@ from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float, is_inexact
 from ..pytrees.paths import Path, named_leaves, normalise, path_text
 from ..pytrees.phases import has_phases
+from ..subjects.following import copied_params, find_copies
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training, copy_arrays, select_frozen
 from ..subjects.user_errors import let_through
@@ -139,8 +140,11 @@ class _Life:
         self.saved: tuple[Any, frozenset[Path], Optimizer, bool] | None = None
         trajectory.at_work = "looking at what `create` returned"
         self.now = self.training.moment()
+        trajectory.copies = find_copies(trainer.following, self.now.rest or (), self.training.roots)
+        self.copied = copied_params(self.now.params, self.now.rest or (), trajectory.copies)
         params = self.now.params.items()
-        self.floats = frozenset(path for path, leaf in params if is_inexact(leaf.array.dtype))
+        floats = (path for path, leaf in params if is_inexact(leaf.array.dtype))
+        self.floats = frozenset(floats) - self.copied
 
     def step(self) -> None:
         number, before = len(self.trajectory.steps) + 1, self.now
@@ -161,7 +165,7 @@ class _Life:
             require_lifted(self.trainer, found, self.optimizer)
         kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
         self.trajectory.batch_kept &= all(jax.tree.leaves(kept))
-        step = Step(before, self.now, self.frozen, number, self.frozen_statistics)
+        step = Step(before, self.now, self.frozen, number, self.frozen_statistics, self.copied)
         step.loss, step.optimizer = _as_number(reported), self.optimizer
         step.targets = getattr(untouched, "y", None)
         if prediction is not None:

@@ -13,6 +13,7 @@ from ..optimizers.recorded import Recorded, merged, recordings
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_inexact
 from ..pytrees.paths import Path
+from ..subjects.following import Copy
 from ..subjects.moment import Moment
 
 Arrays = Mapping[Path, np.ndarray]
@@ -29,6 +30,8 @@ class Step:
     number: int
     #: Statistics, and other model state, that are frozen in it by name.
     frozen_statistics: frozenset[Path] = frozenset()
+    #: The parameters that follow others, and are neither frozen nor trained.
+    copies: frozenset[Path] = frozenset()
     #: The reported loss as a number; None where the subject reports none.
     loss: float | None = None
     #: The prediction before the step on its own inputs, where it was asked for, and the targets.
@@ -77,9 +80,9 @@ class Step:
 
     @cached_property
     def trainable(self) -> frozenset[Path]:
-        """The leaves of floating numbers that are not frozen."""
+        """The leaves of floating numbers that are not frozen, and do not follow others."""
         floats = {path for path, leaf in self.before.params.items() if is_inexact(leaf.array.dtype)}
-        return frozenset(floats - self.frozen)
+        return frozenset(floats - self.frozen - self.copies)
 
 
 @dataclass
@@ -100,6 +103,8 @@ class Trajectory:
     batch_kept: bool = True
     #: The leaves that the subject freezes, unless an action says otherwise.
     chosen: frozenset[Path] = frozenset()
+    #: The leaves of `rest` that have to follow others.
+    copies: tuple[Copy, ...] = ()
     #: Leaves that were trained although no call to differentiate by them was seen, so that the
     #: gradients of frozen ones were not disturbed where they are taken.
     unseen: frozenset[Path] = frozenset()

@@ -26,6 +26,7 @@ class Capability(StrEnum):
     OPT_STATE = "opt_state"
     MODEL_STATE = "model_state"
     REFREEZE = "refreeze"
+    COPIES = "copies"
     #: It freezes whatever leaves of whatever architecture a problem asks for.
     REFERENCE = "reference"
 
@@ -99,6 +100,7 @@ _REMEDIES: Mapping[Capability, str] = {
     Capability.OPT_STATE: "`opt_state=` (a function that returns the optimizer's state)",
     Capability.MODEL_STATE: "`model_state=` (a function that returns the statistics of layers)",
     Capability.REFREEZE: "`refreeze=` (a function that freezes other leaves from now on)",
+    Capability.COPIES: "`copies=` (which leaves have to follow which others)",
     Capability.OPTIMIZER: (
         "a `create` that uses the optimizer it is handed (this one has its own)"
     ),

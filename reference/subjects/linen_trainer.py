@@ -39,6 +39,10 @@ class LinenTrainer(Trainer):
         model_state: `model_state(state)` returns the statistics of layers.
         refreeze: `refreeze(state, frozen)` returns a state that freezes other leaves from now on.
             The frozen set has to be part of the state: a restored state brings its own back.
+        copies: which leaves have to follow which others, by paths of the state:
+            {"target": "online"} for an exact copy after each step, {"average": ("online", 0.01)}
+            for one that goes a hundredth of the way; the rate may be a function of `step`,
+            counted from 1, such as that of a copy that is made every 100 steps.
         batches: a Hypothesis strategy of batches, for a model with its own inputs.
         optimizers: under which optimizers the trainer promises to freeze: "common", "all",
             `frostproof.Optimizers`, or a Hypothesis strategy of Optax transformations.
@@ -75,6 +79,7 @@ class LinenTrainer(Trainer):
 class _LinenTraining:
     trainer: LinenTrainer
     state: Any = field(repr=False)
+    roots: ClassVar[tuple[Path, ...]] = ((),)
 
     def params(self) -> Any:
         own = self.trainer.params

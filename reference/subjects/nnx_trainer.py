@@ -55,6 +55,10 @@ class NnxTrainer(Trainer):
         model_state: `model_state(model)` returns the statistics of layers.
         refreeze: `refreeze(model, frozen)` or `refreeze(model, optimizer, frozen)` freezes other
             leaves from now on, in place or by returning a module or (module, optimizer).
+        copies: which leaves have to follow which others, by paths of the module:
+            {"target": "online"} for an exact copy after each step, {"average": ("online", 0.01)}
+            for one that goes a hundredth of the way; the rate may be a function of `step`,
+            counted from 1, such as that of a copy that is made every 100 steps.
         batches: a Hypothesis strategy of batches, for a model with its own inputs.
         optimizers: under which optimizers the trainer promises to freeze: "common", "all",
             `frostproof.Optimizers`, or a Hypothesis strategy of Optax transformations.
@@ -107,6 +111,7 @@ class _NnxTraining:
     #: The parameters before the latest refreeze: they stay parameters, whatever type of variable a
     #: program gives what it freezes.
     _before_refreeze: frozenset[Path] = field(default=frozenset(), repr=False)
+    roots: ClassVar[tuple[Path, ...]] = (("0",), ("1",))
 
     def params(self) -> Any:
         own = self.trainer.params

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,11 +11,14 @@ from ..problems.training_problem import Batch, TrainingProblem
 from ..pytrees.paths import Frozen, matches
 from ..pytrees.phases import Phases, has_phases, phases
 from .capability import Capability
+from .following import Following, read_copies
 from .signatures import UnusableSubject, require_call, require_collection
 from .targets import DEFAULT_PROMISE
 from .training import Training
 
 Function = Callable[..., Any]
+#: The capabilities that a keyword of the same name gives.
+_BY_KEYWORD = (Capability.LOSS, Capability.REFREEZE, Capability.COPIES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,9 @@ class Trainer:
     refreeze: Function | None = None
     #: A Hypothesis strategy of batches (anything with `.x` and `.y`), for a model of other inputs.
     batches: Any = None
+    #: Which leaves of the state follow which others: {pattern: pattern}, or {pattern: (pattern,
+    #: rate)} for those that go only this part of the way in each step.
+    copies: Mapping[str, Any] | None = None
     #: Under which optimizers it promises to freeze: "common", "all", or a strategy.
     optimizers: Any = "common"
     promise: Collection[str] = DEFAULT_PROMISE
@@ -59,6 +65,7 @@ class Trainer:
         if callable(self.loss):
             require_call(self.loss, "`loss`", "loss(prediction, y)")
         require_collection("promise", self.promise)
+        read_copies(self.copies or {})
         if self.steps is not None and not all(
             isinstance(steps, int) and steps > 0 for steps in self.steps
         ):
@@ -79,6 +86,11 @@ class Trainer:
         """All that is frozen in some step of the longest run, each once."""
         return phases(self.frozen, self.steps or ())
 
+    @property
+    def following(self) -> tuple[Following, ...]:
+        """What `copies` says."""
+        return read_copies(self.copies or {})
+
     @abstractmethod
     def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
         """Create the model and its optimizer."""
@@ -91,7 +103,7 @@ class Trainer:
     def declared(self) -> frozenset[Capability]:
         """The capabilities that its keywords give it, before a trial run."""
         can = {Capability.TREE, Capability.TRAINER, Capability.OPTIMIZER}
-        can |= {each for each in (Capability.LOSS, Capability.REFREEZE) if getattr(self, each)}
+        can |= {each for each in _BY_KEYWORD if getattr(self, each)}
         if self.loss == "mse":
             can.add(Capability.MSE)
         if self.batches is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
 
@@ -27,6 +27,8 @@ class Training(Protocol):
 
     #: The trainer that began it.
     trainer: Any
+    #: Where in `everything` the paths begin that the program knows.
+    roots: ClassVar[tuple[Path, ...]]
 
     @abstractmethod
     def params(self) -> Any:

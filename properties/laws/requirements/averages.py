@@ -1,6 +1,8 @@
-"""What an average of a leaf that stays may be off by, and how to tell rounding from a fault."""
+"""What an average of a leaf may be off by, and how to tell rounding from a fault."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import ml_dtypes
 import numpy as np
@@ -46,3 +48,53 @@ def _rounded(copy: np.ndarray, leaf: np.ndarray, updates: int) -> np.ndarray:
     unit = float(limits.eps) / 2
     size = np.abs(leaf.astype(np.float64))
     return np.asarray(updates * (_ROUNDINGS * unit * size + float(limits.tiny)))
+
+
+@dataclass(frozen=True)
+class Average:
+    """Where a copy has to be that goes a part of the way to another leaf in each step: in float64,
+    with what a correct computation in the copy's dtype may be off by.
+    """
+
+    value: np.ndarray
+    bound: np.ndarray
+    dtype: np.dtype
+
+    @classmethod
+    def starting(cls, copy: np.ndarray) -> Average:
+        """Return where a copy is before the first step."""
+        return cls(copy.astype(np.float64), np.zeros(copy.shape), copy.dtype)
+
+    def moved(self, leaf: np.ndarray, rate: float) -> Average:
+        """Return where it has to be after a step at this rate; a rate of 1 copies exactly.
+
+        Errors of earlier steps fade by 1 − rate, so that each step adds its own roundings. In half
+        precision they may not add up: two units in the last place are allowed, however many steps.
+        """
+        if rate == 0:
+            return self
+        limits = ml_dtypes.finfo(self.dtype)
+        with np.errstate(all="ignore"):
+            if rate == 1:  # but for subnormal numbers, which XLA makes zero where it computes
+                exact = leaf.astype(self.dtype).astype(np.float64)
+                return Average(exact, np.full(exact.shape, float(limits.tiny)), self.dtype)
+            wide = leaf.astype(np.float64)
+            value = (1 - rate) * self.value + rate * wide
+            unit, coarse = float(limits.eps) / 2, float(ml_dtypes.finfo(leaf.dtype).eps) / 2
+            size = np.abs(self.value) + np.abs(wide)
+            added = _ROUNDINGS * (unit * size + coarse * rate * np.abs(wide)) + float(limits.tiny)
+            bound = (1 - rate) * self.bound + added
+            if self.dtype.itemsize < _WIDE:
+                largest = np.maximum(np.abs(value), np.abs(self.value))
+                bound = _ROUNDINGS * unit * largest + float(limits.tiny)
+        return Average(value, bound, self.dtype)
+
+    def first_off(self, copy: np.ndarray) -> tuple[int, ...] | None:
+        """Return the first element of a copy that is too far off; None where none is.
+
+        Any value does where none can be computed in float64.
+        """
+        with np.errstate(invalid="ignore"):
+            far = ~(np.abs(copy.astype(np.float64) - self.value) <= self.bound)
+            far &= np.isfinite(self.value + self.bound)
+        return tuple(int(i) for i in np.argwhere(far)[0]) if far.any() else None

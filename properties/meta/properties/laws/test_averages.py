@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from frostproof.properties.laws.requirements.averages import allowed, difference
+from frostproof.properties.laws.requirements.averages import Average, allowed, difference
 
 LEAF = np.random.default_rng(0).standard_normal(500).astype(np.float32) * np.float32(1e3)
 WAYS = {
@@ -51,3 +51,49 @@ def test_rounding_is_told_from_a_fault():
     said = difference(drifted, half, 20)
     assert "drifts by rounding" in said
     assert "ulps of bfloat16 after 20 updates" in said
+
+
+def followed(way, rate, updates, dtype=np.float32):
+    """Average a leaf that trains, in compiled code; return the copy, and where it has to be."""
+    step = jax.jit(lambda a, p: way(a, p, 1 - rate).astype(dtype))
+    draw = np.random.default_rng(1).standard_normal
+    copy = LEAF.astype(dtype)
+    expected = Average.starting(copy)
+    for _ in range(updates):
+        leaf = draw(LEAF.shape).astype(np.float32)
+        copy, expected = np.asarray(step(copy, leaf)), expected.moved(leaf, rate)
+    return copy, expected
+
+
+@pytest.mark.parametrize("rate", [0.9, 0.5, 0.1, 0.01, 0.001])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_correct_average_of_what_trains_stays_within(way, rate):
+    """After one step and after many."""
+    for updates in (1, 5, 64):
+        copy, expected = followed(way, rate, updates)
+        assert expected.first_off(copy) is None
+
+
+def test_an_average_at_another_rate_does_not():
+    """One that is off by a ten-thousandth is seen."""
+    copy, _ = followed(WAYS["weights"], 0.0101, 5)
+    _, expected = followed(WAYS["weights"], 0.01, 5)
+
+    assert expected.first_off(copy) is not None
+
+
+def test_an_average_in_16_bits_is_seen_to_stick():
+    """It may round once, and not in each step."""
+    _, wide = followed(WAYS["difference"], 0.001, 64)
+    stuck, expected = followed(WAYS["difference"], 0.001, 64, ml_dtypes.bfloat16)
+
+    assert expected.first_off(wide.value.astype(ml_dtypes.bfloat16)) is None
+    assert expected.first_off(stuck) is not None
+
+
+def test_a_copy_is_exact():
+    """At a rate of 1; at 0 it stays where it was."""
+    expected = Average.starting(LEAF).moved(LEAF + 1, 1.0).moved(LEAF + 2, 0.0)
+
+    assert expected.first_off(LEAF + 1) is None
+    assert expected.first_off(np.nextafter(LEAF + 1, np.float32(np.inf))) is not None
