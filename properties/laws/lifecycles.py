@@ -16,13 +16,14 @@ from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Snapshot
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
-from .law import Inconclusive, Law, label, refute
+from .law import Inconclusive, Law, SubjectRaised, label, refute
 from .requirements.agreement import (
     given_the_same,
     require_agreement,
     require_close,
     require_runs,
 )
+from .requirements.endings import assertion_of, ending
 from .requirements.training_law import (
     recorder_needed,
     require_complete,
@@ -88,30 +89,39 @@ def _require_found(step: Step, expected: Snapshot, place: str) -> None:
     needs=Capability.TRAINER,
     draws=lifecycle.checkpointed,
     judges_malformed=True,
-    meaning="Part of the training is outside its state, such as weights in a closure or momentum "
-    "in a global, or comes into its state only with the first steps. A checkpoint loses the one, "
-    "and does not fit the other.",
+    meaning="Part of the training is left out of the checkpoint, or is outside its state, such as "
+    "weights in a closure or momentum in a global, or comes into its state only with the first "
+    "steps. A checkpoint loses the one, and does not fit the other.",
 )
 def restored_states_equal_saved_ones(plain: Trajectory, restored: Trajectory) -> None:
-    """A state that Orbax saves, and restores into a training begun anew, equals the saved one,
-    parameters bit for bit, and takes the same next step. A training begun anew has the structure
-    of a saved one.
+    """A state that the program's own `save` and `load`, or else Orbax, save and restore into a
+    training begun anew equals the saved one, parameters bit for bit, and takes the same next step.
+    A training begun anew has the structure of a saved one.
     """
     # Here: a law book is read without JAX.
-    from ...reference.observation.checkpoint import DoesNotFit, NotCheckpointable
+    from ...reference.observation.checkpoint import (
+        CheckpointRaised,
+        DoesNotFit,
+        NotCheckpointable,
+    )
 
     require_complete(plain)
     if isinstance(restored.raised, NotCheckpointable):
         raise Inconclusive(str(restored.raised), subject=True)
     if isinstance(restored.raised, DoesNotFit):
         _refute_structure(restored.raised, len(restored.steps))
+    if isinstance(restored.raised, CheckpointRaised):
+        cause = restored.raised.__cause__ or restored.raised
+        message = f"{restored.raised} {ending(cause)}, after step {len(restored.steps)}"
+        raise SubjectRaised(message, assertion=assertion_of(cause))
     require_runs(plain, restored)
     *_, last, resumed = restored.steps
     for path in sorted(last.after.params.keys() | resumed.before.params.keys()):
         _require_restored(last.after.params, resumed.before.params, path, last.number)
     if last.after.rest is not None and resumed.before.rest is not None:
         for path in sorted(last.after.rest.keys() | resumed.before.rest.keys()):
-            _require_carried(last.after.rest, resumed.before.rest, path, last.number)
+            if without_recorder(path) == tuple(s for s in path if s != "frostproof_inner"):
+                _require_carried(last.after.rest, resumed.before.rest, path, last.number)
     _require_resumed(plain.steps[-1], resumed)
 
 
@@ -144,15 +154,17 @@ def _require_carried(saved: Snapshot, restored: Snapshot, path: Path, number: in
 
     Orbax may turn a Python number into an array.
     """
+    from ...reference.observation.checkpoint import TRANSIENT  # here: it is read without JAX
+
     one, two = saved.get(path), restored.get(path)
     if one and two and (same_bits(one.array, two.array) or np.array_equal(one.array, two.array)):
         return
+    if any(leaf is not None and leaf.kind in TRANSIENT for leaf in (one, two)):
+        return
     name = path_text(path)
     pair = f"carried[1][{number - 1}].get({name!r}), restored.get({name!r})"
-    change = Change(path, what="another value")
-    if one is None or two is None:
-        change = Change(path, what="appeared" if one is None else "vanished")
-    _refute_restored(name, change, f"np.array_equal({pair})")
+    change = next(iter(changes(saved, restored, [path], "bits")))
+    _refute_restored(path_text(without_recorder(path)), change, f"np.array_equal({pair})")
 
 
 def _refute_restored(name: str, change: Change, assertion: str) -> NoReturn:

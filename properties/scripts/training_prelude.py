@@ -137,6 +137,16 @@ def places(tree: Any) -> set[str]:
     return {name(path) for path, _ in flat}
 
 
+def through_checkpoint(training: Any, fresh: Any) -> Any:
+    """Return a fresh training that goes on from a checkpoint of another one."""
+    if training.trainer.save is None:
+        return through_orbax(training, fresh)
+    with tempfile.TemporaryDirectory() as folder:
+        training.write(folder)
+        fresh.read(folder)
+    return fresh
+
+
 def through_orbax(training: Any, fresh: Any) -> Any:
     """Return a fresh training that goes on from a checkpoint of another one."""
     import orbax.checkpoint as ocp

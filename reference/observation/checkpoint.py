@@ -1,4 +1,6 @@
-"""Checkpoints: a training's state, saved through Orbax and restored into one that starts anew."""
+"""Checkpoints: a training's state, saved by the program's own functions, or else through Orbax, and
+restored into a training that starts anew.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,30 @@ class DoesNotFit(Exception):
 
 
 #: NNX variables that a forward pass makes, and that no checkpoint has to hold.
-_TRANSIENT = frozenset({"Intermediate", "Cache", "Perturbation"})
+TRANSIENT = frozenset({"Intermediate", "Cache", "Perturbation"})
 
 
-def through_orbax(training: Training, fresh: Training) -> None:
+class CheckpointRaised(Exception):
+    """A program's own `save` or `load` raises; what, is the cause."""
+
+
+def through_checkpoint(training: Training, fresh: Training) -> None:
+    """Save the state of a training to disk, and restore it into one that has just begun alike.
+
+    Raises `CheckpointRaised` where the program does it and raises, and else as `_through_orbax`.
+    """
+    if training.trainer.save is None:
+        return _through_orbax(training, fresh)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, act in (("save", training.write), ("load", fresh.read)):
+            try:
+                act(folder)
+            except Exception as error:
+                raise CheckpointRaised(f"`{name}`") from error
+    return None
+
+
+def _through_orbax(training: Training, fresh: Training) -> None:
     """Save the state of a training to disk, and restore it into one that has just begun.
 
     Both must have begun alike: a checkpoint does not hold static parts of the state (a model's
@@ -70,7 +92,7 @@ def _require_same_leaves(state: Any, target: Any) -> None:
         if saved.keys() == begun.keys():
             return
         kinds = saved | begun
-        if all(kinds[path] in _TRANSIENT for path in saved.keys() ^ begun.keys()):
+        if all(kinds[path] in TRANSIENT for path in saved.keys() ^ begun.keys()):
             raise NotCheckpointable("what a forward pass leaves behind is part of the state")
         raise DoesNotFit(saved, begun)
     if len(jax.tree.leaves(state)) != len(jax.tree.leaves(target)):

@@ -24,7 +24,7 @@ from ..subjects.following import copied_params, find_copies
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training, copy_arrays, select_frozen
 from ..subjects.user_errors import let_through
-from .checkpoint import through_orbax
+from .checkpoint import through_checkpoint
 from .compilations import compilations
 from .gradient_hooks import Disturbance, Sighting, disturbing_gradients
 from .sensitivity import Prediction, is_half_precision, is_noisy, predict_before_step
@@ -204,7 +204,7 @@ class _Life:
     def go_on_from_a_checkpoint(self) -> None:
         old, self.training = self.training, self._begun()
         self._tell_what_is_frozen()
-        through_orbax(old, self.training)
+        through_checkpoint(old, self.training)
         self.now = self.training.moment()
 
     def change_optimizer(self) -> None:

@@ -75,7 +75,7 @@ ACTIONS: Mapping[str, Action] = {
         Action(
             CHECKPOINT,
             lambda lived: lived.go_on_from_a_checkpoint(),
-            "training = through_orbax(training, subject.begin({seed}, batch_1, optimizer))\n"
+            "training = through_checkpoint(training, subject.begin({seed}, batch_1, optimizer))\n"
             "restored = leaves(training.everything())",
         ),
         Action(

@@ -39,6 +39,9 @@ class LinenTrainer(Trainer):
         model_state: `model_state(state)` returns the statistics of layers.
         refreeze: `refreeze(state, frozen)` returns a state that freezes other leaves from now on.
             The frozen set has to be part of the state: a restored state brings its own back.
+        save: `save(state, folder)` writes a checkpoint into a folder, whose path is a string.
+        load: `load(state, folder)` returns the state that was saved there; `state` is that of a
+            training which has just begun. Without both, Orbax saves and restores.
         copies: which leaves have to follow which others, by paths of the state:
             {"target": "online"} for an exact copy after each step, {"average": ("online", 0.01)}
             for one that goes a hundredth of the way; the rate may be a function of `step`,
@@ -62,6 +65,8 @@ class LinenTrainer(Trainer):
         "opt_state": ("opt_state(state)",),
         "model_state": ("model_state(state)",),
         "refreeze": ("refreeze(state, frozen)",),
+        "save": ("save(state, folder)",),
+        "load": ("load(state, folder)",),
     }
 
     def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
@@ -135,6 +140,17 @@ class _LinenTraining:
         """Return what can be seen of the state: the attributes of an object that is no pytree."""
         opaque = jax.tree_util.all_leaves([self.state])
         return vars(self.state) if opaque and hasattr(self.state, "__dict__") else self.state
+
+    def write(self, folder: str) -> None:
+        assert self.trainer.save is not None, "asked of trainers that have it"
+        self.trainer.save(self.state, folder)
+
+    def read(self, folder: str) -> None:
+        assert self.trainer.load is not None, "asked of trainers that have it"
+        state = self.trainer.load(self.state, folder)
+        if state is None:
+            raise TypeError("`load` returned None, expected the state that was saved")
+        self.state = state
 
     def save(self) -> Any:
         return copy_arrays(self.state)

@@ -55,6 +55,10 @@ class NnxTrainer(Trainer):
         model_state: `model_state(model)` returns the statistics of layers.
         refreeze: `refreeze(model, frozen)` or `refreeze(model, optimizer, frozen)` freezes other
             leaves from now on, in place or by returning a module or (module, optimizer).
+        save: `save(model, optimizer, folder)` writes a checkpoint into a folder, whose path is a
+            string.
+        load: `load(model, optimizer, folder)` reads it into a training that has just begun, in
+            place or by returning (model, optimizer). Without both, Orbax saves and restores.
         copies: which leaves have to follow which others, by paths of the module:
             {"target": "online"} for an exact copy after each step, {"average": ("online", 0.01)}
             for one that goes a hundredth of the way; the rate may be a function of `step`,
@@ -78,6 +82,8 @@ class NnxTrainer(Trainer):
         "opt_state": ("opt_state(optimizer)",),
         "model_state": ("model_state(model)",),
         "refreeze": ("refreeze(model, frozen)", "refreeze(model, optimizer, frozen)"),
+        "save": ("save(model, optimizer, folder)",),
+        "load": ("load(model, optimizer, folder)",),
     }
 
     def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
@@ -223,6 +229,16 @@ class _NnxTraining:
             else nnx.filter_state(module, nnx.BatchStat) or None,
             whole,
         )
+
+    def write(self, folder: str) -> None:
+        assert self.trainer.save is not None, "asked of trainers that have it"
+        self.trainer.save(self.model, self.optimizer, folder)
+
+    def read(self, folder: str) -> None:
+        assert self.trainer.load is not None, "asked of trainers that have it"
+        answer = self.trainer.load(self.model, self.optimizer, folder)
+        if answer is not None:
+            self.model, self.optimizer = answer
 
     def save(self) -> Any:
         graph, state = nnx.split((self.model, self.optimizer))

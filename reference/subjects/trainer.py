@@ -41,6 +41,9 @@ class Trainer:
     refreeze: Function | None = None
     #: A Hypothesis strategy of batches (anything with `.x` and `.y`), for a model of other inputs.
     batches: Any = None
+    #: The program's own checkpoint, into a folder and back into a training that has just begun.
+    save: Function | None = None
+    load: Function | None = None
     #: Which leaves of the state follow which others: {pattern: pattern}, or {pattern: (pattern,
     #: rate)} for those that go only this part of the way in each step.
     copies: Mapping[str, Any] | None = None
@@ -64,6 +67,8 @@ class Trainer:
             raise UnusableSubject(f"`loss` must be 'mse' or a NumPy callable, got {self.loss!r}")
         if callable(self.loss):
             require_call(self.loss, "`loss`", "loss(prediction, y)")
+        if (self.save is None) != (self.load is None):
+            raise UnusableSubject("`save` and `load` go together: give both, or none of them")
         require_collection("promise", self.promise)
         read_copies(self.copies or {})
         if self.steps is not None and not all(

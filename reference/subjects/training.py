@@ -71,6 +71,14 @@ class Training(Protocol):
         """Return snapshots of the training as it is now."""
 
     @abstractmethod
+    def write(self, folder: str) -> None:
+        """Save by the program's own function, into a folder."""
+
+    @abstractmethod
+    def read(self, folder: str) -> None:
+        """Restore by the program's own function, into a training that has just begun."""
+
+    @abstractmethod
     def save(self) -> Any:
         """Return a copy of everything to go back to, static parts included."""
 

@@ -177,11 +177,13 @@ def checkpointed(subject: Any) -> Problems:
     """Draw a problem, and the same with a checkpoint before its last step.
 
     Few optimizers: a checkpoint takes longer than the rest of such a run, and the state that it has
-    to hold is nothing, a tree, or two trees and a counter.
+    to hold is nothing, a tree, or two trees and a counter. A program's own checkpoint may leave out
+    what its training begins with: then those weights are not redrawn.
     """
     own = are_its_own(subject.optimizers)
     few = claimed(subject) if own else named("sgd", "momentum", "adam")
-    return problems(subject, few, steps=_short).map(
+    fields = {"weights": "initialised"} if getattr(subject, "save", None) else {}
+    return problems(subject, few, steps=_short, **fields).map(
         lambda problem: (
             replace(problem, actions=(*problem.actions, "step")),
             replace(problem, actions=(*problem.actions, "checkpoint", "step")),
