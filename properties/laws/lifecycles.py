@@ -161,10 +161,10 @@ def _require_carried(saved: Snapshot, restored: Snapshot, path: Path, number: in
         return
     if any(leaf is not None and leaf.kind in TRANSIENT for leaf in (one, two)):
         return
-    name = path_text(path)
+    name = path_text(without_recorder(path))
     pair = f"carried[1][{number - 1}].get({name!r}), restored.get({name!r})"
     change = next(iter(changes(saved, restored, [path], "bits")))
-    _refute_restored(path_text(without_recorder(path)), change, f"np.array_equal({pair})")
+    _refute_restored(name, change, f"np.array_equal({pair})")
 
 
 def _refute_restored(name: str, change: Change, assertion: str) -> NoReturn:
