@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import Optimizer
+from ...reference.pytrees.comparison import changes
 from ...reference.pytrees.paths import Path, path_text
+from ...reference.pytrees.snapshot import Snapshot
 from ...reference.subjects.capability import Capability
 from ...strategies.optimizers import behind_clipping, catalogue_for_zero_gradients
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, SubjectRaised, label, refute
 from .requirements.endings import assertion_of, ending
-from .requirements.training_law import require_kept, require_trained, training_law
+from .requirements.training_law import number, require_kept, require_trained, training_law
 
 _LEAK = (
     "The freeze misses a leaf (a name, a bias, another spelling of its path), or something after "
@@ -178,6 +182,42 @@ def frozen_under_any_optimizer(trajectory: Trajectory) -> None:
 
 
 @training_law(
+    "frozen-initial",
+    guarantee="value",
+    needs=Capability.INITIAL,
+    draws=training.as_begun,
+    meaning="The checkpoint is read into other leaves, in another order, or before weights are "
+    "initialised anew; or a name does not match, and what is missing is made up.",
+)
+def frozen_leaves_begin_as_given(trajectory: Trajectory) -> None:
+    """Before the first step, each frozen leaf that `initial=` has too holds its values, in the
+    leaf's own dtype.
+    """
+    params, given = trajectory.first.params, trajectory.initial
+    known = trajectory.steps[0].frozen & given.keys()
+    if not known:
+        raise Inconclusive("`initial` has no frozen leaf by its name", subject=True)
+    for path in sorted(known):
+        expected, leaf = given[path].array, params[path].array
+        if expected.shape == leaf.shape:
+            expected = expected.astype(leaf.dtype)
+        wanted = Snapshot({path: replace(given[path], array=expected)}, "")
+        for change in changes(wanted, params, [path], "value"):
+            name, place = path_text(path), change.index or ()
+            seen = f"before[0][0][{name!r}]"
+            refute(
+                f"{name}: frozen leaf begins with other values than those of `initial`: "
+                f"{change.describe()}",
+                assertion=f"{seen}.shape == {expected.shape} and np.array_equal({seen}[{place}], "
+                f"float({str(expected[place])!r}), equal_nan=True)",
+                leaf=name,
+                before=number(change.before),
+                after=number(change.after),
+                ulps=change.ulps,
+            )
+
+
+@training_law(
     "frozen-structure",
     guarantee="selected",
     decisive=True,
@@ -231,5 +271,6 @@ LAWS = (
     frozen_leaves_survive_coupled_overflow,
     frozen_at_any_learning_rate,
     frozen_under_any_optimizer,
+    frozen_leaves_begin_as_given,
     structure_stays,
 )

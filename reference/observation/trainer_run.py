@@ -132,6 +132,7 @@ class _Life:
         self.training = self._begun()
         self.chosen, self.frozen_statistics = select_frozen(self.training)
         trajectory.chosen = self.frozen = self.chosen
+        trajectory.at_work, trajectory.initial = "`initial`", trainer.beginning
         if problem.weights != "initialised":
             trajectory.at_work = "`with_params`"
             reweigh(self.training, problem, self.chosen)

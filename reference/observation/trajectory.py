@@ -13,6 +13,7 @@ from ..optimizers.recorded import Recorded, merged, recordings
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_inexact
 from ..pytrees.paths import Path
+from ..pytrees.snapshot import Leaf
 from ..subjects.following import Copy
 from ..subjects.moment import Moment
 
@@ -103,6 +104,8 @@ class Trajectory:
     batch_kept: bool = True
     #: The leaves that the subject freezes, unless an action says otherwise.
     chosen: frozenset[Path] = frozenset()
+    #: What frozen leaves are declared to begin with.
+    initial: Mapping[Path, Leaf] = field(default_factory=dict)
     #: The leaves of `rest` that have to follow others.
     copies: tuple[Copy, ...] = ()
     #: Leaves that were trained although no call to differentiate by them was seen, so that the

@@ -27,6 +27,7 @@ class Capability(StrEnum):
     MODEL_STATE = "model_state"
     REFREEZE = "refreeze"
     COPIES = "copies"
+    INITIAL = "initial"
     #: It freezes whatever leaves of whatever architecture a problem asks for.
     REFERENCE = "reference"
 
@@ -101,6 +102,7 @@ _REMEDIES: Mapping[Capability, str] = {
     Capability.MODEL_STATE: "`model_state=` (a function that returns the statistics of layers)",
     Capability.REFREEZE: "`refreeze=` (a function that freezes other leaves from now on)",
     Capability.COPIES: "`copies=` (which leaves have to follow which others)",
+    Capability.INITIAL: "`initial=` (the leaves that frozen ones have to begin with)",
     Capability.OPTIMIZER: (
         "a `create` that uses the optimizer it is handed (this one has its own)"
     ),

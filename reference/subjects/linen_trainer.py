@@ -39,6 +39,9 @@ class LinenTrainer(Trainer):
         model_state: `model_state(state)` returns the statistics of layers.
         refreeze: `refreeze(state, frozen)` returns a state that freezes other leaves from now on.
             The frozen set has to be part of the state: a restored state brings its own back.
+        initial: the leaves that frozen ones have to begin with, such as those of a checkpoint: a
+            pytree with the names of the parameters, or of some of them, or a function without
+            arguments that returns one.
         save: `save(state, folder)` writes a checkpoint into a folder, whose path is a string.
         load: `load(state, folder)` returns the state that was saved there; `state` is that of a
             training which has just begun. Without both, Orbax saves and restores.

@@ -55,6 +55,9 @@ class NnxTrainer(Trainer):
         model_state: `model_state(model)` returns the statistics of layers.
         refreeze: `refreeze(model, frozen)` or `refreeze(model, optimizer, frozen)` freezes other
             leaves from now on, in place or by returning a module or (module, optimizer).
+        initial: the leaves that frozen ones have to begin with, such as those of a checkpoint: a
+            pytree with the names of the parameters, or of some of them, or a function without
+            arguments that returns one.
         save: `save(model, optimizer, folder)` writes a checkpoint into a folder, whose path is a
             string.
         load: `load(model, optimizer, folder)` reads it into a training that has just begun, in

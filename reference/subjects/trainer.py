@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from ..problems.training_problem import Batch, TrainingProblem
-from ..pytrees.paths import Frozen, matches
+from ..pytrees.paths import Frozen, Path, matches
 from ..pytrees.phases import Phases, has_phases, phases
+from ..pytrees.snapshot import Leaf, snapshot
 from .capability import Capability
 from .following import Following, read_copies
 from .signatures import UnusableSubject, require_call, require_collection
@@ -18,7 +20,7 @@ from .training import Training
 
 Function = Callable[..., Any]
 #: The capabilities that a keyword of the same name gives.
-_BY_KEYWORD = (Capability.LOSS, Capability.REFREEZE, Capability.COPIES)
+_BY_KEYWORD = (Capability.LOSS, Capability.REFREEZE, Capability.COPIES, Capability.INITIAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,9 @@ class Trainer:
     refreeze: Function | None = None
     #: A Hypothesis strategy of batches (anything with `.x` and `.y`), for a model of other inputs.
     batches: Any = None
+    #: Leaves that frozen ones have to begin with, by the names of the parameters: a pytree, or a
+    #: function that returns one.
+    initial: Any = None
     #: The program's own checkpoint, into a folder and back into a training that has just begun.
     save: Function | None = None
     load: Function | None = None
@@ -91,6 +96,12 @@ class Trainer:
         """All that is frozen in some step of the longest run, each once."""
         return phases(self.frozen, self.steps or ())
 
+    @cached_property
+    def beginning(self) -> Mapping[Path, Leaf]:
+        """The leaves of `initial` by their paths; raises what a function raises that returns it."""
+        leaves = self.initial() if callable(self.initial) else self.initial
+        return {} if leaves is None else snapshot(leaves)
+
     @property
     def following(self) -> tuple[Following, ...]:
         """What `copies` says."""
@@ -108,7 +119,7 @@ class Trainer:
     def declared(self) -> frozenset[Capability]:
         """The capabilities that its keywords give it, before a trial run."""
         can = {Capability.TREE, Capability.TRAINER, Capability.OPTIMIZER}
-        can |= {each for each in _BY_KEYWORD if getattr(self, each)}
+        can |= {each for each in _BY_KEYWORD if getattr(self, each) is not None}
         if self.loss == "mse":
             can.add(Capability.MSE)
         if self.batches is None:

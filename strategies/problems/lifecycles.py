@@ -182,7 +182,7 @@ def checkpointed(subject: Any) -> Problems:
     """
     own = are_its_own(subject.optimizers)
     few = claimed(subject) if own else named("sgd", "momentum", "adam")
-    fields = {"weights": "initialised"} if getattr(subject, "save", None) else {}
+    fields: dict[str, Any] = {"weights": "initialised"} if getattr(subject, "save", None) else {}
     return problems(subject, few, steps=_short, **fields).map(
         lambda problem: (
             replace(problem, actions=(*problem.actions, "step")),

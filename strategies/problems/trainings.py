@@ -187,6 +187,11 @@ def single(subject: Any) -> Problems:
     return st.tuples(problems(subject))
 
 
+def as_begun(subject: Any) -> Problems:
+    """Draw one problem of a step, with the weights that the trainer begins with."""
+    return st.tuples(problems(subject, steps=st.just(1), weights="initialised"))
+
+
 def with_statistics(subject: Any) -> Problems:
     """Draw one problem of layers with statistics, if the architecture is drawn."""
     if Capability.REFERENCE not in subject.declared:

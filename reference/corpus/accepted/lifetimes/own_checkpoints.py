@@ -14,7 +14,7 @@ from frostproof.reference.corpus.register import accepted
 
 _declared = {
     "optimizers": Optimizers("sgd", "momentum", rates=(0.1,)),
-    "promise": ("selected", "bits"),
+    "promise": ("selected", "value"),
 }
 
 
