@@ -38,8 +38,8 @@ RULES: Mapping[str, Rule] = {
     "mul": Rule(
         arithmetic.multiply,
         arithmetic.kept_by_multiply,
-        "x · 1 is x; 0 · x is a zero of either sign, but NaN where x may be infinite or NaN; a mask "
-        "of booleans makes +0 of anything, too",
+        "x · 1 is x; 0 · x is a zero of either sign, but NaN where x may be infinite or NaN; a "
+        "mask of booleans makes +0 of anything, too",
     ),
     "div": Rule(
         arithmetic.divide,
