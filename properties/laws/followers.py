@@ -10,10 +10,10 @@ import numpy as np
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.pytrees.comparison import same_value
 from ...reference.pytrees.dtypes import is_float
+from ...reference.pytrees.following import Copy
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Leaf
 from ...reference.subjects.capability import Capability
-from ...reference.subjects.following import Copy
 from ...reference.subjects.moment import Moment
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, Law, Refutation, label, observe, refute

@@ -16,6 +16,7 @@ from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Snapshot
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
+from ...strategies.problems import trainings as training
 from .law import Inconclusive, Law, SubjectRaised, label, refute
 from .requirements.agreement import (
     given_the_same,
@@ -25,11 +26,13 @@ from .requirements.agreement import (
 )
 from .requirements.endings import assertion_of, ending
 from .requirements.training_law import (
+    number,
     recorder_needed,
     require_complete,
     require_kept,
     training_law,
 )
+from .surrounding_state import belonging
 
 STATE_KEPT = "the optimizer's state has grown before the freeze"
 
@@ -225,8 +228,8 @@ def what_goes_on_training_keeps_its_state(frozen: Trajectory, plain: Trajectory)
     would have taken without the freeze, if the optimizer's state keeps its structure.
     """
     require_runs(frozen, plain)
-    number = next(index for index, step in enumerate(frozen.steps) if step.frozen)
-    last, first = frozen.steps[number - 1], frozen.steps[number]
+    place = next(index for index, step in enumerate(frozen.steps) if step.frozen)
+    last, first = frozen.steps[place - 1], frozen.steps[place]
     before, after = last.after.opt_state, first.before.opt_state
     if before is None or after is None:
         recorder_needed(first)
@@ -234,7 +237,7 @@ def what_goes_on_training_keeps_its_state(frozen: Trajectory, plain: Trajectory)
     if before.keys() != after.keys():
         reason = "a freeze makes an optimizer of another structure: what it keeps is not compared"
         raise Inconclusive(reason, subject=True)
-    without = plain.steps[number]
+    without = plain.steps[place]
     label(STATE_KEPT, _has_grown(last) and given_the_same(frozen, first, without))
     ran = replace(frozen, steps=[first]), replace(plain, steps=[without])
     require_agreement(ran, other="without the freeze")
@@ -249,9 +252,69 @@ def _has_grown(step: Step) -> bool:
     )
 
 
+SKIPPED = "a step is skipped"
+
+
+@training_law(
+    "skipped-steps-change-nothing",
+    guarantee="selected",
+    needs=Capability.SKIPS,
+    draws=training.with_bad_batches,
+    evidence={SKIPPED: 0.1},
+    meaning="The step is skipped for the parameters alone: gradients are set to zero, and momentum "
+    "or a decay moves them; or the optimizer counts, averages move, and statistics take in a NaN.",
+)
+def skipped_steps_change_nothing(trajectory: Trajectory) -> None:
+    """A step that `skips=` tells to skip changes no parameter, no statistic, nothing in the state
+    of the optimizer that the program was handed, and nothing else that belongs to a parameter. The
+    program's own counters and scales may change.
+    """
+    for step in trajectory.steps:
+        if not step.skipped:
+            continue
+        label(SKIPPED)
+        now, index = step.before, step.number - 1
+        _require_held(step, "parameter", f"after[0][{index}]", now.params, step.after.params)
+        if now.rest is not None and step.after.rest is not None:
+            owned = {path for path, _ in belonging(now.rest, now.params)}
+            owned |= {path for path in now.rest if _is_handed(path)}
+            kept = Snapshot({path: now.rest[path] for path in sorted(owned)}, "")
+            _require_held(step, "state", f"carried[0][{index}]", kept, step.after.rest)
+        if now.model_state is not None and step.after.model_state is not None:
+            place = f"statistics[0][{step.number}]"
+            _require_held(step, "statistic", place, now.model_state, step.after.model_state)
+
+
+def _is_handed(path: Path) -> bool:
+    """Tell whether a leaf is of the state of the optimizer that the program was handed."""
+    return "frostproof_inner" in path and without_recorder(path) == tuple(
+        name for name in path if name != "frostproof_inner"
+    )
+
+
+def _require_held(step: Step, kind: str, place: str, before: Snapshot, after: Snapshot) -> None:
+    """Require leaves to have the same values after a step as before it."""
+    for change in changes(before, after, before, "value"):
+        name, index = path_text(without_recorder(change.path)), change.index or ()
+        value = str(before[change.path].array[index]) if change.before is not None else "nan"
+        refute(
+            f"{name}: {kind} changed at step {step.number}, which was to be skipped: "
+            f"{change.describe()}, under {step.optimizer}",
+            assertion=f"np.array_equal({place}[{name!r}][{index}], "
+            f"float({value!r}), equal_nan=True)",
+            leaf=name,
+            step=step.number,
+            before=number(change.before),
+            after=number(change.after),
+            ulps=change.ulps,
+            optimizer=str(step.optimizer),
+        )
+
+
 LAWS: tuple[Law, ...] = (
     frozen_leaves_live_on,
     restored_states_equal_saved_ones,
     what_is_frozen_changes_no_leaf,
     what_goes_on_training_keeps_its_state,
+    skipped_steps_change_nothing,
 )

@@ -19,10 +19,10 @@ from ..optimizers.recording import calls, recording
 from ..problems.training_problem import Drawn, TrainingProblem
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float
+from ..pytrees.following import UnusableCopies, copied_params, find_copies
 from ..pytrees.paths import Path, UnmatchedPattern, path_text
 from ..pytrees.snapshot import snapshot
 from ..subjects.capability import Capability
-from ..subjects.following import copied_params, find_copies
 from ..subjects.signatures import UnusableSubject
 from ..subjects.trainer import Trainer
 from ..subjects.training import OtherName, Training, select_frozen, select_named
@@ -72,7 +72,7 @@ def probe(trainer: Any) -> Probe:
         chosen, _ = select_frozen(training)
         for frozen in trainer.phases:
             _require_apart(training, select_named(training, frozen).params)
-    except (UnmatchedPattern, OtherName, TypeError) as error:
+    except (UnmatchedPattern, OtherName, UnusableCopies, TypeError) as error:
         if not isinstance(error, TypeError) or "frozen" in str(error):
             raise UnusableSubject(str(error)) from None
         return Probe(frozenset(found))

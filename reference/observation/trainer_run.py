@@ -18,9 +18,9 @@ from ..problems.actions import ACTIONS
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float, is_inexact
+from ..pytrees.following import copied_params, find_copies
 from ..pytrees.paths import Path, named_leaves, normalise, path_text
 from ..pytrees.phases import has_phases
-from ..subjects.following import copied_params, find_copies
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training, copy_arrays, select_frozen
 from ..subjects.user_errors import let_through
@@ -109,6 +109,10 @@ def _live(
 _PREDICTED = frozenset({1, 2, 3, 4, 8, 16, 32, 64})
 
 
+#: How far from the edge a step has to be that is skipped: further than bfloat16 rounds.
+_EDGE = 0.02
+
+
 class _Life:
     """A training under way, as actions know it (`Lived`); what they do goes into a trajectory."""
 
@@ -155,6 +159,8 @@ class _Life:
         asked = self.trajectory.predicted and number in _PREDICTED and hasattr(batch, "x")
         self.trajectory.at_work = "`predict`"
         prediction = self._predicted(batch.x) if asked else None
+        self.trajectory.at_work = "`skips`"
+        skipped = self.trainer.skips is not None and self._skips(batch)
         self.trajectory.at_work = f"step {number}"
         compiled = compilations()
         with self._disturbed():
@@ -167,6 +173,7 @@ class _Life:
         kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
         self.trajectory.batch_kept &= all(jax.tree.leaves(kept))
         step = Step(before, self.now, self.frozen, number, self.frozen_statistics, self.copied)
+        step.skipped = skipped
         step.loss, step.optimizer = _as_number(reported), self.optimizer
         step.targets = getattr(untouched, "y", None)
         if prediction is not None:
@@ -176,6 +183,20 @@ class _Life:
                 self.trainer, self.training.traceable(), batch.x, before.params
             )
         self.trajectory.steps.append(step)
+
+    def _skips(self, batch: Any) -> bool:
+        """Tell whether a step has to be skipped, also by batches that are a little other: whoever
+        computes in another order may come to another answer at the edge.
+        """
+
+        def at(scale: float) -> bool:
+            return self.training.skips(
+                jax.tree.map(
+                    lambda a: (a * scale).astype(a.dtype) if is_float(a.dtype) else a, batch
+                )
+            )
+
+        return all(map(at, (1.0, 1 - _EDGE, 1 + _EDGE)))
 
     def _predicted(self, x: Any) -> Prediction | None:
         training, predict = self.training, self.training.predict

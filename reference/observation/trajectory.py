@@ -12,9 +12,9 @@ import numpy as np
 from ..optimizers.recorded import Recorded, merged, recordings
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_inexact
+from ..pytrees.following import Copy
 from ..pytrees.paths import Path
 from ..pytrees.snapshot import Leaf
-from ..subjects.following import Copy
 from ..subjects.moment import Moment
 
 Arrays = Mapping[Path, np.ndarray]
@@ -33,6 +33,8 @@ class Step:
     frozen_statistics: frozenset[Path] = frozenset()
     #: The parameters that follow others, and are neither frozen nor trained.
     copies: frozenset[Path] = frozenset()
+    #: Whether it has to be skipped, as the trainer's `skips` says.
+    skipped: bool = False
     #: The reported loss as a number; None where the subject reports none.
     loss: float | None = None
     #: The prediction before the step on its own inputs, where it was asked for, and the targets.

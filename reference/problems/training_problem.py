@@ -64,6 +64,8 @@ class TrainingProblem:
     actions: tuple[str, ...] = ("step",)
     next_optimizer: Optimizer | None = None
     numbers: str = "ordinary"
+    #: Only each second batch is of those numbers, and the others are ordinary.
+    alternating: bool = False
     #: "initialised" by the trainer; "redrawn", without zero biases, which would hide a decay; or
     #: "special": redrawn, with −0, subnormals, NaNs and infinities in frozen leaves.
     weights: str = "initialised"
@@ -101,7 +103,8 @@ class TrainingProblem:
         x = generator.standard_normal((self.rows, self.features), np.float32)
         outputs = self.architecture.outputs if self.architecture else self.outputs
         y = generator.standard_normal((self.rows, *outputs), np.float32)
-        x, y = _imposed(self.numbers, x), _imposed(self.numbers, y)
+        numbers = "ordinary" if self.alternating and number % 2 else self.numbers
+        x, y = _imposed(numbers, x), _imposed(numbers, y)
         if self.order is not None:
             permuted = another_order(self.order, self.rows)
             x, y = x[permuted], y[permuted]

@@ -28,6 +28,7 @@ class Capability(StrEnum):
     REFREEZE = "refreeze"
     COPIES = "copies"
     INITIAL = "initial"
+    SKIPS = "skips"
     #: It freezes whatever leaves of whatever architecture a problem asks for.
     REFERENCE = "reference"
 
@@ -103,6 +104,7 @@ _REMEDIES: Mapping[Capability, str] = {
     Capability.REFREEZE: "`refreeze=` (a function that freezes other leaves from now on)",
     Capability.COPIES: "`copies=` (which leaves have to follow which others)",
     Capability.INITIAL: "`initial=` (the leaves that frozen ones have to begin with)",
+    Capability.SKIPS: "`skips=` (a function that tells whether a step has to change nothing)",
     Capability.OPTIMIZER: (
         "a `create` that uses the optimizer it is handed (this one has its own)"
     ),

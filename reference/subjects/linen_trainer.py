@@ -39,6 +39,8 @@ class LinenTrainer(Trainer):
         model_state: `model_state(state)` returns the statistics of layers.
         refreeze: `refreeze(state, frozen)` returns a state that freezes other leaves from now on.
             The frozen set has to be part of the state: a restored state brings its own back.
+        skips: `skips(state, batch)` tells before a step whether it has to be skipped, as one whose
+            loss is not finite, or whose gradient is too large: it may then change nothing.
         initial: the leaves that frozen ones have to begin with, such as those of a checkpoint: a
             pytree with the names of the parameters, or of some of them, or a function without
             arguments that returns one.
@@ -68,6 +70,7 @@ class LinenTrainer(Trainer):
         "opt_state": ("opt_state(state)",),
         "model_state": ("model_state(state)",),
         "refreeze": ("refreeze(state, frozen)",),
+        "skips": ("skips(state, batch)",),
         "save": ("save(state, folder)",),
         "load": ("load(state, folder)",),
     }
@@ -143,6 +146,10 @@ class _LinenTraining:
         """Return what can be seen of the state: the attributes of an object that is no pytree."""
         opaque = jax.tree_util.all_leaves([self.state])
         return vars(self.state) if opaque and hasattr(self.state, "__dict__") else self.state
+
+    def skips(self, batch: Any) -> bool:
+        assert self.trainer.skips is not None, "asked of trainers that have it"
+        return bool(self.trainer.skips(self.state, batch))
 
     def write(self, folder: str) -> None:
         assert self.trainer.save is not None, "asked of trainers that have it"

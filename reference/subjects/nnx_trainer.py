@@ -55,6 +55,8 @@ class NnxTrainer(Trainer):
         model_state: `model_state(model)` returns the statistics of layers.
         refreeze: `refreeze(model, frozen)` or `refreeze(model, optimizer, frozen)` freezes other
             leaves from now on, in place or by returning a module or (module, optimizer).
+        skips: `skips(model, batch)` tells before a step whether it has to be skipped, as one whose
+            loss is not finite, or whose gradient is too large: it may then change nothing.
         initial: the leaves that frozen ones have to begin with, such as those of a checkpoint: a
             pytree with the names of the parameters, or of some of them, or a function without
             arguments that returns one.
@@ -85,6 +87,7 @@ class NnxTrainer(Trainer):
         "opt_state": ("opt_state(optimizer)",),
         "model_state": ("model_state(model)",),
         "refreeze": ("refreeze(model, frozen)", "refreeze(model, optimizer, frozen)"),
+        "skips": ("skips(model, batch)",),
         "save": ("save(model, optimizer, folder)",),
         "load": ("load(model, optimizer, folder)",),
     }
@@ -232,6 +235,10 @@ class _NnxTraining:
             else nnx.filter_state(module, nnx.BatchStat) or None,
             whole,
         )
+
+    def skips(self, batch: Any) -> bool:
+        assert self.trainer.skips is not None, "asked of trainers that have it"
+        return bool(self.trainer.skips(self.model, batch))
 
     def write(self, folder: str) -> None:
         assert self.trainer.save is not None, "asked of trainers that have it"

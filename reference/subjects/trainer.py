@@ -9,18 +9,24 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from ..problems.training_problem import Batch, TrainingProblem
+from ..pytrees.following import Following, UnusableCopies, read_copies
 from ..pytrees.paths import Frozen, Path, matches
 from ..pytrees.phases import Phases, has_phases, phases
 from ..pytrees.snapshot import Leaf, snapshot
 from .capability import Capability
-from .following import Following, read_copies
 from .signatures import UnusableSubject, require_call, require_collection
 from .targets import DEFAULT_PROMISE
 from .training import Training
 
 Function = Callable[..., Any]
 #: The capabilities that a keyword of the same name gives.
-_BY_KEYWORD = (Capability.LOSS, Capability.REFREEZE, Capability.COPIES, Capability.INITIAL)
+_BY_KEYWORD = (
+    Capability.LOSS,
+    Capability.REFREEZE,
+    Capability.COPIES,
+    Capability.INITIAL,
+    Capability.SKIPS,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +49,8 @@ class Trainer:
     refreeze: Function | None = None
     #: A Hypothesis strategy of batches (anything with `.x` and `.y`), for a model of other inputs.
     batches: Any = None
+    #: Tells of a step before it is taken whether it has to be skipped: to change nothing.
+    skips: Function | None = None
     #: Leaves that frozen ones have to begin with, by the names of the parameters: a pytree, or a
     #: function that returns one.
     initial: Any = None
@@ -75,7 +83,6 @@ class Trainer:
         if (self.save is None) != (self.load is None):
             raise UnusableSubject("`save` and `load` go together: give both, or none of them")
         require_collection("promise", self.promise)
-        read_copies(self.copies or {})
         if self.steps is not None and not all(
             isinstance(steps, int) and steps > 0 for steps in self.steps
         ):
@@ -88,7 +95,8 @@ class Trainer:
         try:
             for frozen in self.phases if self.frozen is not None else ():
                 matches(("a", "leaf"), frozen) if not callable(frozen) else None
-        except TypeError as error:
+            read_copies(self.copies or {})
+        except (TypeError, UnusableCopies) as error:
             raise UnusableSubject(str(error)) from None
 
     @property

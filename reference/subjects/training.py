@@ -71,6 +71,10 @@ class Training(Protocol):
         """Return snapshots of the training as it is now."""
 
     @abstractmethod
+    def skips(self, batch: Any) -> bool:
+        """Tell whether the program says that a step on this batch has to be skipped."""
+
+    @abstractmethod
     def write(self, folder: str) -> None:
         """Save by the program's own function, into a folder."""
 

@@ -187,6 +187,16 @@ def single(subject: Any) -> Problems:
     return st.tuples(problems(subject))
 
 
+def with_bad_batches(subject: Any) -> Problems:
+    """Draw one problem in which each second batch may hold NaN, or overflow, or be huge."""
+    choices = ("nan", "overflowing", "huge", "ordinary")
+    return st.builds(
+        lambda problem, numbers: (replace(problem, numbers=numbers, alternating=True),),
+        problems(subject),
+        st.sampled_from(choices),
+    )
+
+
 def as_begun(subject: Any) -> Problems:
     """Draw one problem of a step, with the weights that the trainer begins with."""
     return st.tuples(problems(subject, steps=st.just(1), weights="initialised"))

@@ -6,12 +6,15 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..pytrees.paths import Path, path_text, select
-from .signatures import UnusableSubject
+from .paths import Path, UnmatchedPattern, path_text, select
 
 #: The part of the way that a copy goes to what it follows, in each step or as a function of `step`,
 #: counted from 1. 1 makes an exact copy.
 Rate = float | Callable[[int], float]
+
+
+class UnusableCopies(ValueError):
+    """`copies=` cannot be read, or names what the state does not have."""
 
 
 class Following(NamedTuple):
@@ -44,11 +47,11 @@ class Copy(NamedTuple):
 def read_copies(copies: Any) -> tuple[Following, ...]:
     """Return what `copies=` says.
 
-    Raises `UnusableSubject` for anything but patterns of copies with what these follow: a pattern,
+    Raises `UnusableCopies` for anything but patterns of copies with what these follow: a pattern,
     or a pattern and a rate.
     """
     if not isinstance(copies, Mapping):
-        raise UnusableSubject(f"`copies` must be a dict, got {copies!r}: {_FORM}")
+        raise UnusableCopies(f"`copies` must be a dict, got {copies!r}: {_FORM}")
     return tuple(_read(pattern, value) for pattern, value in copies.items())
 
 
@@ -61,10 +64,10 @@ _FORM = (
 def _read(pattern: Any, value: Any) -> Following:
     followed, rate = value if isinstance(value, tuple) and len(value) == 2 else (value, 1.0)
     if not isinstance(pattern, str) or not isinstance(followed, str):
-        raise UnusableSubject(f"`copies` has {pattern!r}: {value!r}: write it {_FORM}")
+        raise UnusableCopies(f"`copies` has {pattern!r}: {value!r}: write it {_FORM}")
     is_rate = isinstance(rate, int | float) and 0 < rate <= 1
     if not is_rate and not (callable(rate) and list(_arguments(rate)) == ["step"]):
-        raise UnusableSubject(
+        raise UnusableCopies(
             f"the rate of `{pattern}` in `copies` must be a number above 0 and at most 1, or a "
             f"function of `step`, got {rate!r}"
         )
@@ -90,7 +93,7 @@ def find_copies(
 
     Raises:
         UnmatchedPattern: for a pattern that covers no leaf.
-        UnusableSubject: for a copy of a leaf that does not exist.
+        UnusableCopies: for a copy of a leaf that does not exist.
     """
     return tuple(copy for each in declared for copy in _copies(each, leaves, tuple(roots)))
 
@@ -101,10 +104,14 @@ def _copies(each: Following, leaves: Collection[Path], roots: tuple[Path, ...]) 
     known = {path[len(at) :] for path in leaves if path[: len(at)] == at}
     depth = each.pattern.count("/") + 1
     inside = [path[len(start) :] for path in leaves if path[: len(start)] == start]
-    for path in sorted(select(inside, [each.pattern])):
+    try:
+        covered = sorted(select(inside, [each.pattern]))
+    except UnmatchedPattern as unmatched:
+        raise UnmatchedPattern(each.pattern, unmatched.paths, "copies") from None
+    for path in covered:
         followed = (*each.followed.split("/"), *path[depth:])
         if followed not in known:
-            raise UnusableSubject(
+            raise UnusableCopies(
                 f"`copies` says that {path_text(path)} follows {path_text(followed)}, which the "
                 "state does not have"
             )

@@ -9,7 +9,7 @@ from frostproof.reference.observation.probe import probe
 from frostproof.reference.observation.trainer_run import run_trainer
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
-from frostproof.reference.subjects.following import copied_params, find_copies, read_copies
+from frostproof.reference.pytrees.following import copied_params, find_copies, read_copies
 from frostproof.reference.subjects.signatures import UnusableSubject
 
 PROBLEM = TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 2, 3, 0)
