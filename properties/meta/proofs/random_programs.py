@@ -524,7 +524,8 @@ def _scan(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
             inside = list(known)
             inside[carried], inside[stacked] = carry, element
             carry, produced = _results(inner, places, [result, ((), dtype)], inside)
-            return carry, produced
+            # JAX would hand on the whole of what is only put together again, and not so eagerly.
+            return carry, lax.optimization_barrier(produced)
 
         elements = _like(known[stacked], (SIZE,), dtype)
         carry, produced = lax.scan(body, known[carried], elements, reverse=taken)

@@ -57,10 +57,11 @@ def is_float(dtype: Any) -> bool:
 
 
 def is_promoted(dtype: Any) -> bool:
-    """Tell whether a dtype is a float that XLA chooses in by way of float32.
+    """Tell whether a dtype is a float that XLA chooses and joins by way of float32.
 
     On a CPU `select_n` of bfloat16 and of float8 with several NaN gives another NaN than the one
-    that was chosen, compiled or not; float16 and float32 keep it (jaxlib 0.10.2).
+    that was chosen, and so does an eager `concatenate`; float16 and float32 keep it (jaxlib
+    0.10.2, `findings/where_gives_bfloat16_another_nan.sh`).
     """
     return isinstance(dtype, np.dtype) and dtype.name.startswith(("bfloat16", "float8"))
 

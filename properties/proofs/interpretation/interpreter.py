@@ -31,7 +31,7 @@ from .domain import (
 from .evaluation import evaluate, read_by
 from .loops import settle
 from .refinement import Impossible, choose, finite, under
-from .rules.rule import cap
+from .rules.rule import cap, put_together
 
 Values = list[Value]
 
@@ -201,7 +201,12 @@ class Interpreter:
         outputs = _outputs(equation)[carries:]
         names = {name: value for (name, _), value in zip(slices, stacked, strict=True)}
         return [_merged(equation, (each,), 0) for each in final] + [
-            _outside(equation, each, shape, _renamed(each.same, names))
+            _outside(
+                equation,
+                each,
+                shape,
+                put_together(_renamed(each.same, names), each.dtype, each.range),
+            )
             for each, (shape, _) in zip(produced, outputs, strict=True)
         ]
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from .domain import (
     NOTHING,
-    Level,
     Origin,
     Range,
     Value,
@@ -22,8 +21,8 @@ from .domain import (
     unknown,
 )
 from .evaluation import evaluate, made, read_by
-from .floats import Number, is_float, is_promoted, limits
-from .rules.rule import cap
+from .floats import Number, is_float, limits
+from .rules.rule import put_together
 from .rules.table import RULES
 
 #: What takes each element of its output from the elements in the same place.
@@ -98,11 +97,9 @@ def choose(
     for each in possible[1:]:
         same = join_same(same, each.same)
     same = same if possible[0].shape == shape else NOTHING
-    if is_promoted(dtype) and (bounds is None or bounds.nan):
-        same = cap(same, Level.SIGNED)
     reads = read_by(possible) | (predicate.reads if len(possible) > 1 else 0)
     origin = Origin("select_n", {}, (predicate, *cases), equation)
-    return made(shape, dtype, bounds, same, reads, origin)
+    return made(shape, dtype, bounds, put_together(same, dtype, bounds), reads, origin)
 
 
 def _possible(predicate: Value, cases: Sequence[Value]) -> Iterator[Value]:

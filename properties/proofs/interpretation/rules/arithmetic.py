@@ -122,7 +122,8 @@ _HANDS_ON = frozenset(
 
 def _is_mask(factor: Value) -> bool:
     """Tell whether a factor is made of booleans. The compiler turns `x * mask` into `where(mask, x,
-    0)`: its zeros are +0 even where x is negative, infinite or NaN (jaxlib 0.10.2).
+    0)`: its zeros are +0 even where x is negative, infinite or NaN (jaxlib 0.10.2,
+    `findings/mask_times_infinity_is_zero_under_jit.sh`).
     """
     while factor.origin is not None and factor.origin.primitive in _HANDS_ON:
         factor = factor.origin.operands[0]

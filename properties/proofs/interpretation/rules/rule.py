@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from ..domain import NOTHING, Level, Range, Same, Value, unknown
-from ..floats import is_float
+from ..floats import is_float, is_promoted
 
 
 @final
@@ -62,6 +62,12 @@ def nothing(call: Call) -> Same:
 def cap(same: Same, level: Level) -> Same:
     """Return what is in common at no more than a level."""
     return {each: min(known, level) for each, known in same.items()}
+
+
+def put_together(same: Same, dtype: Any, bounds: Range | None) -> Same:
+    """Return what is in common with what elements are chosen from, or stacked."""
+    widened = is_promoted(dtype) and (bounds is None or bounds.nan)
+    return cap(same, Level.SIGNED) if widened else same
 
 
 def kept(call: Call, operand: Value, level: Level) -> Same:
