@@ -13,6 +13,7 @@ from ...reference.optimizers.optimizer import Optimizer
 from ...reference.pytrees.comparison import same_value
 from ...reference.pytrees.paths import Path, path_text
 from ..laws.law import Law, Refutation
+from .stillness import reasons_to_stay
 
 #: The guarantees whose laws are about frozen leaves alone.
 _OF_FROZEN_LEAVES = ("norm", "value", "bits")
@@ -23,9 +24,17 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
 
     Returns None for laws about something else, and where nothing is known.
     """
-    if law.guarantee not in _OF_FROZEN_LEAVES or not isinstance(calls[0], Trajectory):
+    if not isinstance(calls[0], Trajectory):
         return None
     trajectory: Trajectory = calls[0]
+    if law.over_the_run and "path" in found.facts and trajectory.steps:
+        if found.facts["path"] not in trajectory.first.params:
+            return None
+        return next(reasons_to_stay(subject, trajectory, found.facts["path"]), None)
+    if law.id == "frozen-structure":
+        return _untied(subject, trajectory)
+    if law.guarantee not in _OF_FROZEN_LEAVES:
+        return None
     steps = [each for each in trajectory.steps if _moved(each)]
     if not steps:
         return _only_bits(trajectory)
@@ -63,16 +72,70 @@ def _reasons(subject: Any, trajectory: Trajectory, step: Step, path: Path) -> It
             if _still_moves(subject, problem, undecayed, path) is False:
                 name = (optimizer.inner or optimizer).name
                 yield f"the decay of {name} moves the leaf: it stays with weight_decay=0"
+    if scheduled := _taken_for_a_schedule(step):
+        yield (
+            f"`inject_hyperparams` takes the function `{scheduled}` for a schedule, and calls it "
+            "with the number of updates: it is one truth for all leaves; name it in `static_args`"
+        )
     if step.given is None:
         return
     if gradient is None:
         yield "something else moves the leaf: the optimizer never gets it"
     elif np.any(gradient != 0):
-        yield "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
+        yield (
+            "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
+            f"{_spelt(step, path)}"
+        )
     elif step.number > 1 and np.any(_earlier_gradient(trajectory, path)):
         yield f"{optimizer} moves the leaf by earlier gradients: the gradient is zero by now"
     else:
         yield f"{optimizer} moves the leaf although its gradient is zero"
+
+
+def _taken_for_a_schedule(step: Step) -> str | None:
+    """Return the hyperparameter of Optax's `inject_hyperparams` that is a truth value: it was meant
+    as a mask, and has become one number.
+    """
+    for path, leaf in (step.after.rest or step.after.opt_state or {}).items():
+        if path[-2:-1] == ("hyperparams",) and leaf.array.dtype == bool and not leaf.array.ndim:
+            return path[-1]
+    return None
+
+
+def _spelt(step: Step, path: Path) -> str:
+    """Say how the path of an NNX variable is spelt where a rule looks at it, if a rule seems to
+    catch no leaf at all.
+    """
+    if step.before.params[path].kind is None or len(_moved(step)) < len(step.frozen):
+        return ""
+    keys, names = "".join(f"[{name!r}]" for name in path), "".join(f".{name}" for name in path)
+    return (
+        f", whose path is spelt {keys}.value in gradients of `nnx.grad`, {keys} in updates of "
+        f"`nnx.Optimizer`, and {names}.value in `jax.grad` and without graph mode"
+    )
+
+
+def _untied(subject: Any, trajectory: Trajectory) -> str | None:
+    """Say of which leaf one that appears in a step is a copy: it was the same leaf before."""
+    from ...reference.observation.run import run  # here, since the law book is read without JAX
+
+    problem = trajectory.problem
+    if not isinstance(problem.optimizer, Optimizer):
+        return None
+    if "learning_rate" in _settings(problem.optimizer):
+        still = run(subject, replace(problem, optimizer=problem.optimizer.at_rate(0.0)))
+        trajectory = trajectory if still.raised is not None else still
+    for step in trajectory.steps:
+        before, after = step.before.params, step.after.params
+        for path in sorted(after.keys() - before.keys()):
+            for other in sorted(before):
+                if same_value(after[path].array, before[other].array):
+                    return (
+                        f"it was another name of {path_text(other)}, to which it was tied: a "
+                        "module that goes through `jax.jit` as a tree comes back with two leaves; "
+                        "split it by `nnx.split`, or use `nnx.jit`"
+                    )
+    return None
 
 
 def _extent(trajectory: Trajectory) -> str | None:

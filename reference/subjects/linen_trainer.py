@@ -136,8 +136,12 @@ class _LinenTraining:
         self.state = state
 
     def replace_static(self, known: Callable[[Any], Any]) -> None:
-        leaves, structure = jax.tree.flatten(self.state)
+        own: Any = self.state
+        form: Any = jax.tree.structure(self.params())
+        leaves, structure = jax.tree.flatten(own)
         self.state = jax.tree.unflatten(known(structure), leaves)
+        if jax.tree.structure(self.params()) != form:  # a module, whose tied weights come apart
+            self.state = own
 
     def moment(self) -> Moment:
         return take_moment(self.params(), self.opt_state(), self.model_state(), self._seen())

@@ -100,7 +100,7 @@ def first_failure(fn, law: Law, seed: int, most: int) -> int | None:
         plainly(hypothesis.seed(f"{seed}/0")(drawn))()
     except (Refutation, Flaky):  # Flaky: what a specimen remembers is not the same twice
         return tally.judged
-    never, _ = confirmed(law, subject, tally.never)
+    never, *_ = confirmed(law, subject, tally.never)
     return tally.judged if never else None
 
 

@@ -10,6 +10,7 @@ from frostproof.properties.engine.causes import cause_of
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Refutation
+from frostproof.reference.corpus.specimens.trainers import nnx_models, nnx_traps
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.wrapper_problem import TreeProblem, leaf_paths
@@ -94,3 +95,26 @@ def test_bits_that_are_lost_are_explained():
 
     assert verdict.outcome == "refuted"
     assert "something is added, even if zero" in verdict.counterexample.cause
+
+
+@pytest.mark.parametrize(
+    ("specimen", "cause"),
+    [
+        (nnx_traps.in_place_under_jax_jit, "`jax.jit` gives nothing back of what a step does in"),
+        (nnx_traps.array_in_the_place_of_a_variable, "it is an array, and no variable"),
+        (nnx_traps.prefix_without_graph_mode, ".l1.bias.value in `jax.grad` and without graph"),
+        (nnx_traps.rule_of_a_printed_path, "['l1']['bias'] in updates of `nnx.Optimizer`"),
+        (nnx_traps.mask_taken_for_a_schedule, "takes the function `mask` for a schedule"),
+        (nnx_traps.selective_transform_of_a_function, "a function where a tree is expected"),
+        (nnx_traps.weights_untied_by_a_loop, "it was another name of embed/kernel"),
+        (nnx_models.kernel_filtered_everywhere, "a mask, a label or a filter leaves it out"),
+    ],
+    ids=lambda value: value.specimen.subject_name if hasattr(value, "specimen") else "",
+)
+def test_a_trap_is_named(specimen, cause):
+    """Why a leaf moves, why one never does, and why one appears."""
+    law = BY_ID[specimen.specimen.law]
+    verdict = judge(law, specimen, Effort(4, 0, shrinking=0), CallCache(), "own")
+
+    assert verdict.outcome == "refuted"
+    assert cause in verdict.counterexample.cause
