@@ -78,6 +78,8 @@ def _reasons(subject: Any, trajectory: Trajectory, step: Step, path: Path) -> It
             "with the number of updates: it is one truth for all leaves; name it in `static_args`"
         )
     if step.given is None:
+        if spelt := _spelt(step, path):
+            yield f"no rule seems to catch the leaf{spelt}"
         return
     if gradient is None:
         yield "something else moves the leaf: the optimizer never gets it"
@@ -108,10 +110,13 @@ def _spelt(step: Step, path: Path) -> str:
     """
     if step.before.params[path].kind is None or len(_moved(step)) < len(step.frozen):
         return ""
+    from flax import nnx  # here: a program of Linen does without
+
+    off = "" if nnx.set_graph_mode.current_value() else ", which is off here"
     keys, names = "".join(f"[{name!r}]" for name in path), "".join(f".{name}" for name in path)
     return (
         f", whose path is spelt {keys}.value in gradients of `nnx.grad`, {keys} in updates of "
-        f"`nnx.Optimizer`, and {names}.value in `jax.grad` and without graph mode"
+        f"`nnx.Optimizer`, and {names}.value in `jax.grad` and without graph mode{off}"
     )
 
 
