@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
+import numpy as np
 
 from ..problems.training_problem import Batch
 from ..pytrees.paths import (
@@ -19,6 +20,7 @@ from ..pytrees.paths import (
     select,
 )
 from ..pytrees.phases import at_step
+from ..pytrees.snapshot import PYTHON_NUMBERS, holds_numbers
 from .moment import Moment
 
 
@@ -162,7 +164,7 @@ def select_named(training: Training, frozen: Frozen) -> Selection:
         OtherName: for a pattern that covers only the second name of a tied weight.
         TypeError: for a `frozen` that is neither a predicate nor a collection of patterns.
     """
-    params = named_leaves(training.params())
+    params = [p for p, leaf in named_leaves(training.params()).items() if _holds_numbers(leaf)]
     patterns: list[Frozen] = [frozen] if callable(frozen) else [[pattern] for pattern in frozen]
     chosen, named = set[Path](), set[Path]()
     for pattern in patterns:
@@ -174,6 +176,16 @@ def select_named(training: Training, frozen: Frozen) -> Selection:
                 raise _explained(training, unmatched) from None
             named |= found
     return Selection(frozenset(chosen), frozenset(named))
+
+
+def _holds_numbers(leaf: Any) -> bool:
+    """Tell whether a leaf is one of numbers, and not a function, a text or an object, which nothing
+    trains: a module of Equinox holds its activation.
+    """
+    dtype = getattr(leaf, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        return holds_numbers(dtype)
+    return dtype is not None or isinstance(leaf, PYTHON_NUMBERS) or hasattr(leaf, "__array__")
 
 
 def _statistics(training: Training, pattern: Frozen) -> frozenset[Path]:

@@ -1,7 +1,11 @@
 """What `frozen` may name beside parameters, and what it is told where it names nothing."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
+from frostproof import LinenTrainer
 from frostproof.reference.corpus.accepted.trainers import named_statistics as statistics
 from frostproof.reference.observation.probe import probe
 from frostproof.reference.problems.training_problem import Batch
@@ -11,7 +15,6 @@ from frostproof.reference.subjects.training import select_frozen
 
 
 def begun(trainer: Trainer):
-    import numpy as np
     import optax
 
     batch = Batch(np.ones((2, 3), np.float32), np.ones((2, 1), np.float32))
@@ -51,3 +54,17 @@ def test_what_is_frozen_has_to_be_said():
     unsaid = renamed(statistics.statistics_frozen_by_name, None)
     with pytest.raises(UnusableSubject, match=r"`frozen` is not given: .* or say frozen=\(\)"):
         probe(unsaid)
+
+
+def test_a_function_among_the_leaves_is_not_frozen():
+    """As the activation of an Equinox module is; nothing trains it, and no snapshot has it."""
+
+    def create(seed, batch, optimizer):
+        layer = {"w": np.ones((3, 1), np.float32), "act": np.tanh, "name": "flow"}
+        return SimpleNamespace(params={"flow": layer})
+
+    trainer = LinenTrainer(create, lambda state, batch: (state, 0.0), frozen=("flow",))
+    assert select_frozen(begun(trainer)).params == {("flow", "w")}
+
+    with pytest.raises(UnusableSubject, match=r"matches no leaf .did you mean `flow/w`.*flow/w"):
+        probe(renamed(trainer, ("flow/act",)))
