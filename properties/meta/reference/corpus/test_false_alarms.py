@@ -6,6 +6,7 @@ from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.coverage import FEWEST
 from frostproof.properties.engine.judge import Effort, judge, refutation
 from frostproof.properties.laws.book import BY_ID
+from frostproof.reference.correct.trainers import linen_techniques as linen_trainers
 from frostproof.reference.correct.trainers import nnx_techniques as nnx_trainers
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.subjects.loading import load
@@ -46,6 +47,17 @@ TOO_SMALL = {
     "architecture": layers("dropout"),
     "frozen": ("l1/dense",),
 }
+#: One row is nothing once a norm has taken its mean away, and what the next layer makes of nothing is
+#: its bias: the mean behind it stays the first value, zero.
+ONE_ROW = {
+    "seed": 9,
+    "optimizer": optimizer("adam", learning_rate=1.0).record(),
+    "rows": 1,
+    "features": 1,
+    "fill": 7685,
+    "architecture": layers("norm"),
+    "frozen": ("l1/dense", "l2/dense"),
+}
 TOO_LITTLE = "the subject gives this law too little to judge: "
 OTHER_NAMES = "the optimizer gets the leaves under other names"
 
@@ -61,6 +73,13 @@ def test_an_unfrozen_leaf_that_cannot_move_is_no_failure(problem):
     problems = [problem | {"actions": actions} for actions in sequences]
 
     assert refutation(BY_ID["unfreeze-resumes"], nnx_trainers.trainable_subset, problems) is None
+
+
+def test_a_mean_that_one_row_cannot_move_is_no_failure():
+    """On four rows it moves."""
+    law = BY_ID["trainable-statistics-move"]
+
+    assert refutation(law, linen_trainers.stop_gradient, [ONE_ROW]) is None
 
 
 @pytest.mark.parametrize(
