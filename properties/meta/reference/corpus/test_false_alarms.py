@@ -47,8 +47,8 @@ TOO_SMALL = {
     "architecture": layers("dropout"),
     "frozen": ("l1/dense",),
 }
-#: One row is nothing once a norm has taken its mean away, and what the next layer makes of nothing is
-#: its bias: the mean behind it stays the first value, zero.
+#: One row is nothing once a norm has taken its mean away, and what the next layer makes of nothing
+#: is its bias: the mean behind it stays the first value, zero.
 ONE_ROW = {
     "seed": 9,
     "optimizer": optimizer("adam", learning_rate=1.0).record(),
