@@ -13,14 +13,15 @@ from ...reference.pytrees.paths import Path, path_text
 from .explanation import Explanation, explain_leak, explain_moved, explain_state
 from .induction import Invariant, hold
 from .interpretation.domain import Level, Range
+from .interpretation.floats import Limits, is_float, limits
 from .interpretation.interpreter import NotInterpreted
 from .marks import ANY_OPTIMIZER
 from .program import NotTraced, Program
 
-_LARGEST = float(np.finfo(np.float32).max)
-
 FINITE_RATE = "the learning rate is finite"
 POSITIVE_RATE = "the learning rate is positive"
+#: An optimizer casts its rate to the dtype of each leaf: 1e5 is infinite in float16, 1e-9 is 0.
+RATE_OF_LEAVES = "the learning rate is so in the dtypes of all leaves, too"
 FINITE_GRADIENTS = "the gradients that the optimizer is given are finite"
 NO_FLUSH = "arithmetic keeps subnormals and the payloads of NaN as they are"
 #: Of everything: Python code that looks at a clock or counts its calls does not show in a jaxpr.
@@ -75,12 +76,18 @@ class Circumstances:
     #: Whether a training begins as `create` makes it, and not in whatever state.
     created: bool = True
 
-    @property
-    def rates(self) -> Range:
-        """The learning rates that are meant."""
-        low = float(np.finfo(np.float32).tiny) if self.positive_rate else -_LARGEST
+    def rates(self, program: Program) -> Range:
+        """The learning rates that are meant: those that every float of the program can hold."""
+        held = _rate_dtypes(program)
+        tiny, largest = max(each.tiny for each in held), min(each.highest for each in held)
         zeros = not self.positive_rate
-        return Range(low, _LARGEST, False, zeros, zeros)
+        return Range(-largest if zeros else tiny, largest, False, zeros, zeros)
+
+
+def _rate_dtypes(program: Program) -> list[Limits]:
+    """Return the limits of float32, in which a rate is given, and of all floats of the state."""
+    found = [limits(each.dtype) for each in program.initial if is_float(each.dtype)]
+    return [limits(np.dtype(np.float32)), *found]  # type: ignore[list-item]
 
 
 #: From the fewest assumptions to the most.
@@ -177,7 +184,7 @@ def settle_claims(
         if circumstances not in known:
             known[circumstances] = hold(
                 program,
-                rates=circumstances.rates,
+                rates=circumstances.rates(program),
                 finite_gradients=circumstances.finite_gradients,
                 created=circumstances.created,
             )
@@ -248,6 +255,9 @@ def _assumptions(
         assumed.append(FINITE_RATE)
         if circumstances.positive_rate:
             assumed.append(POSITIVE_RATE)
+        own, *others = _rate_dtypes(invariant.program)
+        if any(each.highest < own.highest or each.tiny > own.tiny for each in others):
+            assumed.append(RATE_OF_LEAVES)
     if circumstances.finite_gradients:
         assumed.append(FINITE_GRADIENTS)
     levels = [invariant.level(path) for path in invariant.program.frozen]

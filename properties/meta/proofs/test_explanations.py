@@ -1,12 +1,22 @@
 """Where a proof fails it names the equation that lost the law, where its user or Optax wrote it."""
 
 import jax
+import jax.numpy as jnp
 import optax
 import pytest
 from hypothesis import strategies as st
 
 from frostproof import OptaxFreeze, verify
 from frostproof.properties.proofs.proving import prove
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    BODY,
+    Layers,
+    creating,
+    stepping,
+    trainer,
+    within,
+    zeroing,
+)
 from frostproof.reference.corpus.specimens.trainers import linen_models
 from frostproof.reference.correct import wrappers
 from frostproof.reference.optimizers.optimizer import optimizer
@@ -72,6 +82,25 @@ def test_clipping_outside_the_partition_leaks():
     told = explained(OptaxFreeze(freeze), "sgd", "frozen-gradients-do-not-leak")
 
     assert "depends on the gradient of Dense_0/bias" in told
+
+
+def test_an_average_in_bfloat16_rounds():
+    """A rate that bfloat16 can hold is meant: 0 · inf is not what moves the leaf."""
+
+    def averaged(old, new):
+        rate = jnp.bfloat16(0.01)
+        return new.replace(params=optax.incremental_update(new.params, old.params, rate))
+
+    body = within(BODY)
+    served = trainer(
+        create=creating(Layers(param_dtype=jnp.bfloat16)),
+        step=stepping(gradients=zeroing(body), after=averaged),
+    )
+    told = explained(served, "sgd")
+
+    assert "is computed with, and rounds or changes the sign of its zeros" in told
+    assert "incremental_update" in told
+    assert "bfloat16" in told
 
 
 def test_an_optimizer_of_a_strategy_is_left_unexplained():

@@ -59,6 +59,16 @@ def body_rounded_to_bfloat16():
     return trainer(step=on_body(lambda new, old: new.astype(jnp.bfloat16).astype(new.dtype)))
 
 
+@specimen(law="frozen-value", seen="weights that are served as an average of themselves")
+def body_averaged_in_bfloat16():
+    """Old and new body are averaged: of equal numbers the same number, but for rounding."""
+
+    def average(new, old):
+        return optax.incremental_update(new, old, jnp.bfloat16(0.01))
+
+    return trainer(model=Layers(param_dtype=jnp.bfloat16), step=on_body(average))
+
+
 @specimen(law="frozen-value", seen="made up: a move that no norm shows")
 def kernel_permuted():
     """Units of the body change places, which keeps the norm."""
