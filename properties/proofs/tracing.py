@@ -259,7 +259,10 @@ def _is_number(leaf: Any) -> bool:
 
 
 def _form(leaf: Any) -> tuple[tuple[int, ...], Any]:
-    return tuple(np.shape(leaf)), jax.numpy.result_type(leaf)
+    try:
+        return tuple(np.shape(leaf)), jax.numpy.result_type(leaf)
+    except TypeError:
+        raise NotTraced(f"its state is a {type(leaf).__name__}, which is no pytree") from None
 
 
 def _traced(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:

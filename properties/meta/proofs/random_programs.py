@@ -192,6 +192,15 @@ def _like(array: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 _NUMBERS = ("add", "sub", "mul", "div", "max", "min")
 
 
+def _named(name: str, dtype: Any) -> Callable[[Any, Any], Any]:
+    """Return a function of two numbers."""
+    function: Callable[[Any, Any], Any] = getattr(lax, name)
+    if name != "div" or is_float(dtype):
+        return function
+    # The compiler of jaxlib 0.10.2 dies of some quotients of two constants.
+    return lambda x, y: function(*lax.optimization_barrier((x, y)))
+
+
 def _binary(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
     a = _one(choose, kinds, lambda dtype: dtype.kind != "b")
     if a is None:
@@ -201,14 +210,11 @@ def _binary(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
     name = (*_NUMBERS, "pow")[choose(7)]
     if name == "pow" and not is_float(dtype):
         name = "mul"
-    function = getattr(lax, name)
+    function = _named(name, dtype)
     swapped = bool(choose(2))
 
     def step(known: list[Any]) -> Any:
         x, y = known[a], known[a] if b == a else _like(known[b], shape, dtype)
-        if name == "div" and not is_float(dtype):
-            # The compiler of jaxlib 0.10.2 dies of some quotients of two constants.
-            x, y = lax.optimization_barrier((x, y))
         return function(y, x) if swapped else function(x, y)
 
     _add(drawn, kinds, step, (shape, dtype), f"{name} {a} {b}{' swapped' * swapped}")
@@ -313,7 +319,7 @@ def _guard(choose: Choose, drawn: Drawn, kinds: Kinds, depth: int) -> None:
     b = choose(len(kinds))
     relation = getattr(lax, _RELATIONS[choose(6)])
     name = _NUMBERS[choose(6)]
-    function = getattr(lax, name)
+    function = _named(name, dtype)
     limit = (0, 1, 2, 3)[choose(4)]
     mirrored, negated, swapped = (bool(choose(2)) for _ in range(3))
 
