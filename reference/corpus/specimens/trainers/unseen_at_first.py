@@ -1,0 +1,77 @@
+"""Faulty trainers whose fault hides behind initial zeros, or behind one optimizer or one shape."""
+
+import flax.linen as nn
+import jax
+import optax
+
+from frostproof import Optimizers
+from frostproof.reference.corpus.register import Needs, specimen
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    BODY,
+    Layers,
+    creating,
+    partitioned,
+    stepping,
+    trainer,
+    where,
+    within,
+)
+
+SGD = Optimizers("sgd", rates=(0.1,))
+NORMS = ("first_norm", "second_norm")
+_in_norms = within(NORMS)
+
+
+class Normed(nn.Module):
+    """Two norms of one width, whose parameters are equal as long as nobody trains them."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        hidden = nn.LayerNorm(name=NORMS[0])(nn.Dense(4, name="stem")(x))
+        hidden = nn.LayerNorm(name=NORMS[1])(nn.tanh(nn.Dense(4, name="mid")(hidden)))
+        return nn.Dense(1, name="head")(hidden)
+
+
+@specimen(law="frozen-value", seen="a decay by hand over all biases, which start from zero")
+def biases_of_norms_decayed():
+    """Each step shrinks the biases of both frozen norms, which are zeros until they are drawn."""
+
+    def shrink(old, new):
+        params = where(
+            lambda path: _in_norms(path) and path[-1].key == "bias", lambda p: 0.9 * p, new.params
+        )
+        return new.replace(params=params)
+
+    create = creating(Normed(), lambda optimizer: partitioned(optimizer, _in_norms))
+    return trainer(NORMS, create=create, step=stepping(after=shrink), optimizers=SGD)
+
+
+@specimen(law="training-runs", seen="code that logs the second moment, in a sweep over optimizers")
+def no_second_moment_to_log():
+    """The step reads the optimizer's second moment, which sgd does not have."""
+    train = stepping()
+
+    def step(state, batch):
+        state, loss = train(state, batch)
+        jax.block_until_ready(optax.tree.get(state.opt_state, "nu")["head"])
+        return state, loss
+
+    return trainer(step=step, optimizers=Optimizers("adam", "sgd", rates=(0.1,)))
+
+
+@specimen(
+    law="training-runs",
+    seen="a table of layers for the sizes of one data set",
+    needs=Needs("a width that the table has not", features=3),
+)
+def no_layer_for_this_width():
+    """`create` looks the number of features up in a table, which does not have all of them."""
+    initialised = creating(Layers(), lambda optimizer: partitioned(optimizer, within(BODY)))
+
+    def create(seed, batch, optimizer):
+        scale = {1: 1.0}[batch.x.shape[1]]
+        state = initialised(seed, batch, optimizer)
+        return state.replace(params=jax.tree.map(lambda p: p * scale, state.params))
+
+    return trainer(create=create, optimizers=SGD)
