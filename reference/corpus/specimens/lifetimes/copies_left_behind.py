@@ -41,7 +41,15 @@ def following(rate, follow, start=lambda params: params, optimizers=SGD):
     return trainer(create=create, step=step, optimizers=optimizers, copies=copies)
 
 
-@specimen(law="copies-follow", seen="DQN scripts that make a target network and never update it")
+#: A copy may follow what was there before the step: in the first step, that is where it is.
+LATER = Needs("a second step, by which it has to have moved", steps=2)
+
+
+@specimen(
+    law="copies-follow",
+    seen="DQN scripts that make a target network and never update it",
+    needs=LATER,
+)
 def target_never_updated():
     """The target network keeps the weights that it was made with."""
     return following(1.0, lambda params, target: target)
@@ -92,7 +100,9 @@ class Distilled(nnx.Module):
 
 
 @specimen(
-    law="copies-follow", seen="mean teachers that average `nnx.Param`, and leave out `BatchStat`"
+    law="copies-follow",
+    seen="mean teachers that average `nnx.Param`, and leave out `BatchStat`",
+    needs=LATER,
 )
 def statistics_of_the_teacher_stay():
     """The weights of the teacher follow the student's, and its statistics do not."""

@@ -8,12 +8,12 @@ import numpy as np
 from flax import nnx, serialization
 
 from frostproof import Optimizers
-from frostproof.reference.corpus.register import specimen
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes import linen_training_recipe as linen
 from frostproof.reference.corpus.specimens.recipes import nnx_training_recipe as nnx_recipe
 
 MOMENTUM = Optimizers("momentum", rates=(0.1,))
-BODY = ("body",)
+RESUMED = Needs("a step before the checkpoint, and one from it", steps=2)
 
 
 def saving(part, whole=lambda state, part: part):
@@ -29,13 +29,17 @@ def saving(part, whole=lambda state, part: part):
     return linen.trainer(optimizers=MOMENTUM, save=save, load=load)
 
 
-@specimen(law="restored-equals-saved", seen="scripts that save `params`, and resume from them")
+@specimen(
+    law="restored-equals-saved",
+    seen="scripts that save `params`, and resume from them",
+    needs=RESUMED,
+)
 def momentum_left_out():
     """The parameters are saved, and the optimizer starts anew."""
     return saving(lambda state: state.params, lambda state, params: state.replace(params=params))
 
 
-@specimen(law="restored-equals-saved", seen="checkpoints kept in half precision")
+@specimen(law="restored-equals-saved", seen="checkpoints kept in half precision", needs=RESUMED)
 def weights_saved_in_half_precision():
     """The weights are saved in float16."""
 
@@ -67,7 +71,11 @@ def load_leaves(tree, folder):
     return jax.tree.unflatten(jax.tree.structure(tree), leaves)
 
 
-@specimen(law="restored-equals-saved", seen="layers that are found by their type as they are saved")
+@specimen(
+    law="restored-equals-saved",
+    seen="layers that are found by their type as they are saved",
+    needs=RESUMED,
+)
 def head_left_out():
     """The frozen layer is saved, with the optimizer, and the one that trains is not."""
     saved = nnx.Not(nnx.PathContains("l2"))
@@ -83,7 +91,11 @@ def head_left_out():
     return keeping(save, load)
 
 
-@specimen(law="restored-equals-saved", seen="`flax.serialization`, which knows no module of NNX")
+@specimen(
+    law="restored-equals-saved",
+    seen="`flax.serialization`, which knows no module of NNX",
+    needs=RESUMED,
+)
 def load_that_raises():
     """The state is saved as it is, and read into the model alone: it has other leaves."""
 
