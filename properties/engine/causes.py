@@ -1,4 +1,4 @@
-"""Why a frozen leaf moved: a few variations of the counterexample tell, and are told in words."""
+"""Why a frozen leaf moved, or a training raised: what variations of the problem tell, in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.pytrees.comparison import same_value
 from ...reference.pytrees.paths import Path, path_text
-from ..laws.law import Law, Refutation
+from ..laws.law import Law, Refutation, SubjectRaised
+from .raising import raises_under
 from .stillness import reasons_to_stay
 
 #: The guarantees whose laws are about frozen leaves alone.
@@ -22,11 +23,14 @@ _OF_FROZEN_LEAVES = ("norm", "value", "bits")
 def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) -> str | None:
     """Say which leaves moved and what moves them, as far as other runs of the same problem show.
 
-    Returns None for laws about something else, and where nothing is known.
+    Where the subject raised, say under which optimizers it does. Returns None for laws about
+    something else, and where nothing is known.
     """
     if not isinstance(calls[0], Trajectory):
         return None
     trajectory: Trajectory = calls[0]
+    if isinstance(found, SubjectRaised):
+        return raises_under(subject, trajectory)
     if law.over_the_run and "path" in found.facts and trajectory.steps:
         if found.facts["path"] not in trajectory.first.params:
             return None

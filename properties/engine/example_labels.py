@@ -16,7 +16,7 @@ def traits(problem: Any) -> Iterator[str]:
     rate = getattr(problem, "learning_rate", None)
     if optimizer is not None:
         inner = optimizer.inner
-        yield f"optimizer: {f'{inner.name} in {optimizer.name}' if inner else optimizer.name}"
+        yield f"optimizer: {optimizer_name(optimizer)}"
         rate = dict((inner or optimizer).hyperparameters).get("learning_rate")
     if rate is not None:
         yield f"learning rate: {_decade(float(rate))}"
@@ -26,6 +26,12 @@ def traits(problem: Any) -> Iterator[str]:
         yield f"shape: {problem.rows} × {problem.features}"
     if (steps := getattr(problem, "steps", None)) is not None:
         yield f"steps: {steps}"
+
+
+def optimizer_name(optimizer: Any) -> str:
+    """Return the name of a drawn optimizer, such as `adam in clip_by_global_norm`."""
+    inner = optimizer.inner
+    return f"{inner.name} in {optimizer.name}" if inner else str(optimizer.name)
 
 
 def _decade(rate: float) -> str:

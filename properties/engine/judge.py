@@ -15,7 +15,7 @@ from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable
 
 from ...strategies.values import Shape, pool
-from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
+from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, Unfinished, collect
 from ..proofs.provable import CHECKED, EXPLAINED, PROVABLE
 from ..scripts.script import script
 from .call_cache import CallCache
@@ -24,6 +24,7 @@ from .coverage import absent, unmet
 from .database import NamespacedDatabase
 from .example_labels import traits
 from .liveness import confirmed, smaller
+from .raising import ByOptimizer, judged_without
 from .verdict import Counterexample, Verdict
 
 #: Hypothesis would shrink for up to 300 s: ten refuted slow laws would take an hour.
@@ -66,6 +67,7 @@ class Tally:
     judged: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     inconclusive: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    by_optimizer: ByOptimizer = field(default_factory=ByOptimizer)
     failures: dict[Any, Refutation] = field(default_factory=dict)
     failed_at: float | None = None
     #: For laws that are judged over the run.
@@ -78,6 +80,21 @@ class Tally:
     def seen(self) -> int:
         """Examples that were drawn, judged or not."""
         return self.judged + self.inconclusive.total()
+
+    @property
+    def shortcomings(self) -> Counter[tuple[str, bool]]:
+        """Why examples were inconclusive, and how often; those of optimizers under which nothing
+        ever ran are left aside, where others ran.
+        """
+        counted = self.inconclusive.copy()
+        counted.subtract({(Unfinished.REASON, True): sum(self.by_optimizer.raising.values())})
+        return +counted
+
+    def leave_aside(self, reason: Inconclusive, problem: Any) -> None:
+        """Count an example that says nothing."""
+        self.inconclusive[reason.reason, reason.subject] += 1
+        if isinstance(reason, Unfinished):
+            self.by_optimizer.note(problem, finished=False)
 
     def note(
         self,
@@ -126,6 +143,8 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
             return
         if tally.failed_at is None and tally.seen and out_of_time():
             return
+        if tally.failed_at is None and tally.by_optimizer.gives_up(problems[0]):
+            hypothesis.reject()
         # Here, and not once a law: two thousand examples can compile more than a process can hold.
         forget_programs()
         effort.begins(problems)
@@ -231,7 +250,8 @@ def examine(
             calls = _calls(law, subject, memory, problems, shared=False)
             labels, observed = collect(lambda: law.check(*calls))
     except Inconclusive as reason:
-        tally.inconclusive[reason.reason, reason.subject] += tally.failed_at is None
+        if tally.failed_at is None:
+            tally.leave_aside(reason, problems[0])
     except Refutation as found:
         if tally.failed_at is None:
             tally.failed_at = monotonic()
@@ -242,6 +262,7 @@ def examine(
     else:
         if tally.failed_at is None:
             tally.judged += 1
+            tally.by_optimizer.note(problems[0], finished=True)
             tally.labels.update(labels)
             tally.labels.update(traits(problems[0]))
             tally.labels.update([SHARED] * any(map(_shared, calls)))
@@ -346,12 +367,13 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
     outcome, reason = "held", None
     if (shortage := _shortage(law, tally, cut=cut)) is not None:
         outcome, reason = shortage
-    elif cut:
-        most = law.examples(effort.max_examples)
-        reason = (
-            f"stopped after {tally.seen} of {most} examples: the law has {effort.seconds:g} s, "
-            "half of them for drawing"
+    else:
+        stopped = (
+            f"stopped after {tally.seen} of {law.examples(effort.max_examples)} examples: the law "
+            f"has {effort.seconds:g} s, half of them for drawing"
         )
+        said = [judged_without(tally.by_optimizer.raising), stopped if cut else None]
+        reason = "; ".join(filter(None, said)) or None
     return Verdict(outcome, tally.judged, reason=reason, labels=labels)  # type: ignore[arg-type]
 
 
@@ -359,12 +381,13 @@ def _shortage(law: Law, tally: Tally, *, cut: bool) -> tuple[str, str] | None:
     """Say why the judged examples are too few, or too plain, to call the law held."""
     if tally.untold is not None:
         return "not-run", str(tally.untold)
-    if tally.inconclusive:
-        (reason, of_subject), most = tally.inconclusive.most_common(1)[0]
+    if shortcomings := tally.shortcomings:
+        (reason, of_subject), most = shortcomings.most_common(1)[0]
+        seen = tally.judged + shortcomings.total()
         if of_subject and most > tally.judged:
             return "not-run", reason
-        if not tally.judged or unmet({"judged": 0.5}, {"judged": tally.judged}, tally.seen):
-            return "vacuous", f"{most} of {tally.seen} examples were inconclusive: {reason}"
+        if not tally.judged or unmet({"judged": 0.5}, {"judged": tally.judged}, seen):
+            return "vacuous", f"{most} of {seen} examples were inconclusive: {reason}"
     if tally.judged == 0:
         return "vacuous", "no example was judged"
     # A run that was cut short has too few examples for a share, and none is none of any number.

@@ -123,6 +123,15 @@ class Inconclusive(Exception):
         self.subject = subject
 
 
+class Unfinished(Inconclusive):
+    """An example in which a training raised or answered in another form: one law is about that."""
+
+    REASON = "see training-runs"
+
+    def __init__(self) -> None:
+        super().__init__(self.REASON, subject=True)
+
+
 _labels: ContextVar[set[str]] = ContextVar("labels of the example that is being judged")
 _observations: ContextVar[dict[str, Refutation | None]] = ContextVar("what it showed")
 

@@ -13,7 +13,7 @@ from ....reference.pytrees.comparison import Change, Promise, changes
 from ....reference.pytrees.paths import Path, path_text
 from ....reference.pytrees.snapshot import Snapshot
 from ....reference.subjects.capability import Capability, Requirement
-from ..law import Inconclusive, Law, refute
+from ..law import Inconclusive, Law, Unfinished, refute
 
 Check = Callable[..., None]
 #: Strategy of one example's problems, for a subject.
@@ -54,7 +54,7 @@ def _of_any_pool(draws: Draws) -> Callable[[Any, Any], Any]:
 def require_complete(trajectory: Trajectory) -> None:
     """Leave an example aside in which the subject raised; `training-runs` is about that."""
     if trajectory.raised is not None or trajectory.malformed:
-        raise Inconclusive("see training-runs", subject=True)
+        raise Unfinished
     if not trajectory.steps:
         raise Inconclusive("the run has no step")
 

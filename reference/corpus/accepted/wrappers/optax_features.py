@@ -1,6 +1,7 @@
 """Correct Optax wrappers that use more of Optax: names, prefixes, extra arguments, its errors."""
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from frostproof import OptaxFreeze, Optimizers
@@ -268,3 +269,21 @@ def label_without_a_transformation(optimizer, mask):
         return whole.init(params)
 
     return optax.GradientTransformation(init, whole.update)
+
+
+def _with_the_trace_of_momentum(optimizer, mask):
+    """Steps stop growing where the trace is not finite, which needs an optimizer with a trace."""
+    inner = optax.chain(optimizer, optax.freeze(mask))
+
+    def update(updates, state, params=None):
+        updates, state = inner.update(updates, state, params)
+        (trace,) = (value for _, value in optax.tree_utils.tree_get_all_with_path(state, "trace"))
+        finite = jnp.isfinite(optax.tree_utils.tree_norm(trace))
+        return jax.tree.map(lambda leaf: jnp.where(finite, leaf, 0), updates), state
+
+    return optax.GradientTransformation(inner.init, update)
+
+
+only_where_it_runs = accepted(
+    OptaxFreeze(_with_the_trace_of_momentum, optimizers=Optimizers("momentum", "nesterov"))
+)

@@ -267,3 +267,18 @@ def no_scalars(optimizer, mask):
 def update_function_alone(optimizer, mask):
     """The wrapper returns an update function, where an optimizer is expected."""
     return frozen_by(mask, optimizer).update
+
+
+@specimen(law="training-runs", kind="optax", seen="a gauge of the moments, written for adam")
+def no_moments(optimizer, mask):
+    """Steps wait for moments that are finite, and plain sgd keeps none."""
+    inner = frozen_by(mask, optimizer)
+
+    def update(updates, state, params=None):
+        updates, state = inner.update(updates, state, params)
+        found = [optax.tree_utils.tree_get_all_with_path(state, key) for key in ("mu", "trace")]
+        (_, moments), *_ = found[0] + found[1]
+        finite = jnp.isfinite(optax.tree_utils.tree_norm(moments))
+        return jax.tree.map(lambda leaf: jnp.where(finite, leaf, 0), updates), state
+
+    return optax.GradientTransformation(inner.init, update)

@@ -1,0 +1,87 @@
+"""Optimizers under which a subject raises: the others keep their verdicts, and these get named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...reference.observation.trajectory import Trajectory
+from ...reference.optimizers.catalogue import COMMON
+from ...reference.optimizers.declared import Optimizers
+from ...reference.optimizers.optimizer import Optimizer
+from ...reference.optimizers.optimizer import optimizer as row
+from .example_labels import optimizer_name
+
+#: So often an optimizer raises before it is no longer drawn. Each time may be a compilation.
+PATIENCE = 3
+
+
+@dataclass
+class ByOptimizer:
+    """How many examples ran to their end, and how many did not, under each optimizer."""
+
+    finished: Counter[str] = field(default_factory=Counter)
+    unfinished: Counter[str] = field(default_factory=Counter)
+
+    def note(self, problem: Any, *, finished: bool) -> None:
+        """Count an example, if its problem has an optimizer."""
+        if (name := _name(problem)) is not None:
+            (self.finished if finished else self.unfinished)[name] += 1
+
+    @property
+    def raising(self) -> Mapping[str, int]:
+        """How often it raised under the optimizers under which it never ran, while it does under
+        others; empty where it runs under none.
+        """
+        if not self.finished:
+            return {}
+        return {name: n for name, n in self.unfinished.items() if not self.finished[name]}
+
+    def gives_up(self, problem: Any) -> bool:
+        """Tell whether enough problems with this optimizer raised to leave out further ones."""
+        return self.raising.get(_name(problem) or "", 0) >= PATIENCE
+
+
+def _name(problem: Any) -> str | None:
+    optimizer = getattr(problem, "optimizer", None)
+    return None if optimizer is None else optimizer_name(optimizer)
+
+
+def judged_without(raising: Collection[str]) -> str | None:
+    """Say which optimizers a verdict is not about; None where it is about all."""
+    # One that raises by itself also does behind another, which nobody has to be told.
+    names = sorted(name for name in raising if name.partition(" in ")[0] not in {*raising} - {name})
+    if not names:
+        return None
+    return f"not judged under {', '.join(names)}, where each example raised: see training-runs"
+
+
+def raises_under(subject: Any, trajectory: Trajectory) -> str | None:
+    """Say under which optimizers a problem raises, and under which it does not.
+
+    Tried are those that the subject promises by name. Returns None where they all raise: then it
+    is not the optimizer's.
+    """
+    from ...reference.observation.run import run  # here, since the law book is read without JAX
+
+    found = trajectory.problem.optimizer
+    if not isinstance(found, Optimizer):
+        return None
+    outcomes = {optimizer_name(found): True}
+    for name in _promised(subject):
+        other = replace(found, inner=row(name)) if found.inner else row(name)
+        if optimizer_name(other) not in outcomes:
+            ran = run(subject, replace(trajectory.problem, optimizer=other))
+            outcomes[optimizer_name(other)] = ran.raised is not None
+    raising = [name for name, raised in outcomes.items() if raised]
+    running = [name for name, raised in outcomes.items() if not raised]
+    if not running:
+        return None
+    return f"it raises under {', '.join(raising)}; it runs under {', '.join(running)}"
+
+
+def _promised(subject: Any) -> tuple[str, ...]:
+    optimizers = getattr(subject, "optimizers", None)
+    return optimizers.names if isinstance(optimizers, Optimizers) else COMMON
