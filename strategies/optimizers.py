@@ -36,6 +36,15 @@ def common(learning_rates: tuple[float, ...] | None = None) -> st.SearchStrategy
 
 
 @functools.cache
+def every_common() -> tuple[Optimizer, ...]:
+    """Return all that `common` draws from."""
+    plain = [Optimizer(name, each) for name in COMMON for each in CATALOGUE[name].settings()]
+    clip = "clip_by_global_norm"
+    clips = CATALOGUE[clip].settings()
+    return (*plain, *(Optimizer(clip, each, inner) for each in clips for inner in plain))
+
+
+@functools.cache
 def catalogue() -> st.SearchStrategy[Optimizer]:
     """Draw from everything that needs no extra update arguments; shrinks to plain sgd(1.0).
 

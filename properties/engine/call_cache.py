@@ -21,6 +21,10 @@ class CallCache:
         self._calls: dict[tuple[Any, ...], Any] = {}
         self._numpy = SharedNumPy()
 
+    def knows(self, subject: Any, problem: Any) -> bool:
+        """Tell whether a run with predictions is remembered of an unwatched subject."""
+        return _key(subject, problem, watched=False, predicted=True) in self._calls
+
     def run(
         self,
         subject: Any,
@@ -37,10 +41,9 @@ class CallCache:
         with others (see `shared_programs`). `predicted` asks for the predictions of a trainer. A
         call that patched NumPy counts as one that raised.
         """
-        key = (id(subject), problem, watched)
-        known = self._calls.get(key)
-        if not fresh and known is not None and getattr(known, "predicted", True) >= predicted:
-            return known
+        key = _key(subject, problem, watched, predicted)
+        if not fresh and key in self._calls:
+            return self._calls[key]
         call = run(subject, problem, watched=watched, shared=shared, predicted=predicted)
         if (tampered := self._numpy.restore()) is not None:
             call.raised = tampered
@@ -49,3 +52,7 @@ class CallCache:
                 del self._calls[next(iter(self._calls))]
             self._calls[key] = call
         return call
+
+
+def _key(subject: Any, problem: Any, watched: bool, predicted: bool) -> tuple[Any, ...]:
+    return id(subject), problem, watched, predicted

@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable
 
+from ...reference.subjects.capability import Capability
 from ...strategies.values import Shape, pool
+from ..laws.book import looks_at_predictions
 from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, Unfinished, collect
 from ..proofs.provable import CHECKED, EXPLAINED, PROVABLE
 from ..scripts.script import script
@@ -135,7 +137,8 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         allowed = min(effort.shrinking, effort.seconds / 4)
         return tally.failed_at is not None and monotonic() > tally.failed_at + allowed
 
-    def example(problems: tuple[Any, ...]) -> None:
+    def example(drawn: tuple[Any, ...]) -> None:
+        problems = law.varies(subject, drawn)
         if shrinking_long_enough():
             # Every further candidate passes at once, and the best so far fails as it did.
             if problems in tally.failures:
@@ -190,7 +193,8 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
             anew = hypothesis.settings(quietly, max_examples=min(ROUND, most), database=None)
             if seconds := min(effort.shrinking, effort.seconds / 4):
                 names, calls = set(tally.never), partial(_calls, law, subject, memory)
-                never = smaller(law, subject, names, strategy, calls, anew, seconds) or never
+                asked = strategy.map(partial(law.varies, subject))
+                never = smaller(law, subject, names, asked, calls, anew, seconds) or never
             verdict = _refuted(law, subject, never, tally, target)
         else:
             verdict = _unrefuted(law, tally, effort, cut=tally.seen < most and out_of_time())
@@ -272,17 +276,27 @@ def examine(
 def _calls(
     law: Law, subject: Any, memory: CallCache, problems: tuple[Any, ...], *, shared: bool = True
 ) -> list[Any]:
+    # All of an example alike: a program's `predict` may advance what its next step depends on.
+    predicted = memory.knows(subject, problems[0]) or (
+        looks_at_predictions(law) and _predicts(subject)
+    )
     return [
         memory.run(
             subject,
             problem,
             watched=law.watched,
-            fresh=law.fresh or not shared,
+            fresh=not shared or (law.fresh_from is not None and number >= law.fresh_from),
             shared=shared,
-            predicted=law.looks_at_predictions,
+            predicted=predicted,
         )
-        for problem in problems
+        for number, problem in enumerate(problems)
     ]
+
+
+def _predicts(subject: Any) -> bool:
+    from ...reference.observation.probe import capabilities_of  # as above
+
+    return Capability.PREDICT in capabilities_of(subject)
 
 
 def _shared(call: Any) -> bool:

@@ -40,6 +40,14 @@ BOOK = EXERCISE_LAWS + TREE_LAWS
 BY_ID = {law.id: law for law in BOOK}
 assert len(BY_ID) == len(BOOK), "two laws share an id"
 
+#: What laws about predictions draw from: other laws on the same problems share those runs.
+_PREDICTED = {law.draws for law in BOOK if law.needs_predictions}
+
+
+def looks_at_predictions(law: Law) -> bool:
+    """Tell whether a law, or another one that draws the same problems, looks at predictions."""
+    return law.needs_predictions or law.draws in _PREDICTED
+
 
 class UnknownLaw(ValueError):
     """A law id or glob that matches nothing; the message names the closest ids."""

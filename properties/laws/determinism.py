@@ -11,6 +11,7 @@ from ...reference.pytrees.snapshot import Snapshot
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
 from ...strategies.problems import trainings as training
+from ...strategies.problems import variations
 from .law import Law, refute
 from .requirements.agreement import IN_STEP, require_agreement, require_runs
 from .requirements.training_law import training_law
@@ -20,8 +21,9 @@ from .requirements.training_law import training_law
     "repeatable",
     guarantee="computes",
     decisive=True,
-    draws=lifecycle.repeated,
-    fresh=True,
+    draws=training.single,
+    varies=variations.and_again,
+    fresh_from=1,
     meaning="Something outlives a run: a global, a cache keyed by shape, a random number without a "
     "seed, or a frozen set that an earlier run left behind.",
 )

@@ -170,7 +170,7 @@ def loss_is_a_mean_over_rows(call: Call, repeated: Call) -> None:
     "answer-repeatable",
     guarantee="computes",
     draws=exercises.sequences,
-    fresh=True,
+    fresh_from=0,
     meaning="State outlives a call: a cached result or model, a global counter or random stream.",
 )
 def each_problem_gets_its_first_answer(*calls: Call) -> None:

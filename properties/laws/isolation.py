@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from hypothesis import strategies as st
 
 from ...reference.observation.trajectory import Step, Trajectory
-from ...reference.optimizers.optimizer import Optimizer
 from ...reference.problems.training_problem import TrainingProblem
 from ...reference.pytrees.comparison import same_bits
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import trainings as training
+from ...strategies.problems import variations
 from .law import Inconclusive, label, refute
 from .requirements.training_law import gradients_needed, moved, training_law
 
 
-def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
+def _is_placeless(optimizer: Any) -> bool:
     """Leave out optimizers whose noise depends on the place of a leaf, which changes here."""
-    return promised.filter(lambda optimizer: not optimizer.facts.stochastic)
+    return not optimizer.facts.stochastic
 
 
 @training_law(
@@ -30,7 +29,8 @@ def _placeless(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Opti
     guarantee="isolated",
     decisive=True,
     needs=Capability.OPTIMIZER,
-    draws=training.under(_placeless),
+    draws=training.single_under(_is_placeless),
+    varies=training.kept_under(_is_placeless),
     evidence={"trainable leaves beside frozen ones": 0.3},
     meaning="The optimizer sees the frozen gradients and couples them with the others, by a norm "
     "or a count. Or something changes, delays or mixes up the updates of the optimizer.",
@@ -163,7 +163,8 @@ def _require_close(
     guarantee="isolated",
     decisive=True,
     needs=Capability.TREE,
-    draws=training.disturbed,
+    draws=training.single,
+    varies=variations.and_disturbed,
     meaning="Clipping by global norm or by the norm of each example, normalisation or a NaN check "
     "sees the frozen gradients: put it inside the partition, or zero the gradients before it.",
 )

@@ -47,12 +47,16 @@ class Law:
     check: Callable[..., None]
     #: The usual causes of a failure, for a person who has to find the fault.
     meaning: str
+    #: Makes of one drawn example's problems those that the law looks at, for a subject. Nothing is
+    #: drawn for it: laws that vary the same problems share the runs of those that they leave alone.
+    varies: Callable[[Any, tuple[Any, ...]], tuple[Any, ...]] = lambda subject, problems: problems
     budget: Mapping[str, float] = field(default_factory=dict)
     evidence: Mapping[str, float] = field(default_factory=dict)
     #: Observe the updates that the subject makes (x-ray).
     watched: bool = False
-    #: About hidden state: every call is made anew, and none is taken from another law's run.
-    fresh: bool = False
+    #: About hidden state: from this call of an example on, each is made anew and not remembered.
+    #: Calls before it may be those of another law; with 0 none may.
+    fresh_from: int | None = None
     #: Judges calls that raised or answered in the wrong form; other laws leave those aside.
     judges_malformed: bool = False
     #: The share of a run's examples that the law gets, beyond the first ten: less than 1 where each
@@ -73,8 +77,8 @@ class Law:
         return self.confirm is not None
 
     @property
-    def looks_at_predictions(self) -> bool:
-        """Whether it judges what a trainer predicts: the others run without."""
+    def needs_predictions(self) -> bool:
+        """Whether it judges what a trainer predicts."""
         return any(Capability.PREDICT in each for each in self.needs.alternatives)
 
     def examples(self, most: int) -> int:

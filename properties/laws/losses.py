@@ -13,6 +13,7 @@ from ...reference.subjects.capability import Capability
 from ...reference.subjects.user_errors import error_text, let_through
 from ...strategies.optimizers import named
 from ...strategies.problems import trainings as training
+from ...strategies.problems import variations
 from .law import Inconclusive, SubjectRaised, label, refute
 from .requirements.bounds import distance
 from .requirements.training_law import moved, training_law
@@ -94,7 +95,8 @@ def _require_declared(step: Step, value: float, bound: float) -> None:
     "loss-row-order",
     guarantee="computes",
     needs=Capability.MSE & Capability.PREDICT & Capability.ROWS,
-    draws=training.with_permuted_rows,
+    draws=training.single,
+    varies=variations.and_with_permuted_rows,
     budget={"more than one row": 0.4},
     meaning="Rows are weighted, skipped or treated by their position in the batch.",
 )
@@ -110,7 +112,8 @@ def loss_ignores_the_order_of_rows(trajectory: Trajectory, permuted: Trajectory)
     "loss-repeated-rows",
     guarantee="computes",
     needs=Capability.MSE & Capability.PREDICT & Capability.ROWS,
-    draws=training.with_repeated_rows,
+    draws=training.single,
+    varies=variations.and_with_repeated_rows,
     meaning="A sum instead of a mean, a division by n − 1, or a batch size from somewhere else.",
 )
 def loss_ignores_repeated_rows(trajectory: Trajectory, repeated: Trajectory) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from ...reference.numerics.intervals import Interval
 from ...reference.observation.trajectory import Step, Trajectory
-from ...reference.optimizers.optimizer import ForeignOptimizer, Optimizer, OwnOptimizer
+from ...reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.subjects.capability import Capability
@@ -26,18 +25,14 @@ from .requirements.training_law import (
 )
 
 
-def _still(promised: st.SearchStrategy[Optimizer]) -> st.SearchStrategy[Optimizer]:
+def _is_still(optimizer: Any) -> bool:
     """Keep optimizers that move a leaf at once, and only by its gradient: a decay would hide that
     the gradient is missing. Keep unknown ones, too.
     """
-
-    def keeps(optimizer: Any) -> bool:
-        facts = optimizer.facts
-        return isinstance(optimizer, ForeignOptimizer | OwnOptimizer) or not (
-            facts.moves_on_zero_gradient or facts.waits
-        )
-
-    return promised.filter(keeps)
+    facts = optimizer.facts
+    return isinstance(optimizer, ForeignOptimizer | OwnOptimizer) or not (
+        facts.moves_on_zero_gradient or facts.waits
+    )
 
 
 def should_have_moved(subject: Any, failure: Refutation) -> bool:
@@ -63,7 +58,8 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
     "trainable-moves",
     guarantee="selected",
     decisive=True,
-    draws=training.under(_still),
+    draws=training.single_under(_is_still),
+    varies=training.kept_under(_is_still),
     confirm=should_have_moved,
     meaning="The freeze catches too much: a prefix that also matches another layer, an inverted "
     "mask, swapped arguments, or an optimizer that never sees the leaf, such as an array that was "
@@ -83,7 +79,8 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
 @training_law(
     "exact-selection",
     guarantee="selected",
-    draws=training.of_alike_names(_still),
+    draws=training.of_alike_names(_is_still),
+    varies=training.kept_under(_is_still),
     confirm=should_have_moved,
     meaning="Names are compared as text: `startswith('l1')` also catches `l11`, `'l1' in path` "
     "also `head/l1`, and a mask that looks at the last entry also catches other layers.",

@@ -21,13 +21,6 @@ Choice = Callable[[st.SearchStrategy[Optimizer]], st.SearchStrategy[Optimizer]]
 _short = st.sampled_from((1, 2, 3))
 
 
-def repeated(subject: Any) -> Problems:
-    """Draw a problem, the same on other data, and the first one again."""
-    return problems(subject).map(
-        lambda problem: (problem, replace(problem, fill=problem.fill ^ 1), problem)
-    )
-
-
 def compiled(subject: Any) -> Problems:
     """Draw a problem of up to three steps, to be run operation by operation and compiled.
 

@@ -10,7 +10,6 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ...reference.optimizers.catalogue import COMMON
-from ...reference.optimizers.disturbances import DISTURBANCES
 from ...reference.optimizers.optimizer import OWN, Optimizer
 from ...reference.problems.architecture import Architecture
 from ...reference.problems.architecture_pool import NORMALISED, PLAIN
@@ -18,12 +17,14 @@ from ...reference.problems.training_problem import Drawn, TrainingProblem
 from ...reference.problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ...reference.subjects.capability import Capability
 from ..architectures import architectures
-from ..optimizers import common, named, promised
+from ..optimizers import are_its_own, common, every_common, named, promised
 from ..values import extreme_learning_rates
 
 Problem = Any
 Problems = st.SearchStrategy[tuple[Problem, ...]]
 Draws = Callable[[Any], Problems]
+#: Makes the problems that a law looks at of those that were drawn, for a subject.
+Varies = Callable[[Any, tuple[Problem, ...]], tuple[Problem, ...]]
 
 _fills = st.integers(0, 2**16 - 1)
 #: How long runs are, as multiples of the steps after which anything moves: a leak may come late.
@@ -209,6 +210,40 @@ def with_statistics(subject: Any) -> Problems:
     return st.tuples(_in_networks(single(subject), NORMALISED))
 
 
+def single_under(keeps: Callable[[Any], bool]) -> Draws:
+    """Draw what `single` draws, for `kept_under` to replace an optimizer that is not kept.
+
+    From a promise that lists no optimizers, draw those that are kept.
+    """
+    kept = under(lambda claimed: claimed.filter(keeps))
+    return lambda subject: single(subject) if _kept(subject, keeps) else kept(subject)
+
+
+def kept_under(keeps: Callable[[Any], bool]) -> Varies:
+    """Put a promised optimizer of the common set in the place of one that is not kept."""
+
+    def vary(subject: Any, drawn: tuple[Problem, ...]) -> tuple[Problem, ...]:
+        (problem,) = drawn
+        kept = _kept(subject, keeps)
+        if not kept or problem.optimizer in kept:
+            return drawn
+        return (replace(problem, optimizer=kept[problem.fill % len(kept)]),)
+
+    return vary
+
+
+@functools.lru_cache(maxsize=32)
+def _kept(subject: Any, keeps: Callable[[Any], bool]) -> tuple[Optimizer, ...]:
+    """Return the promised optimizers of the common set that are kept; none of others' own."""
+    from ...reference.observation.probe import capabilities_of  # as above
+
+    asked = subject.optimizers
+    if are_its_own(asked) or Capability.OPTIMIZER not in capabilities_of(subject):
+        return ()
+    accepted = asked if callable(asked) else lambda facts: True
+    return tuple(each for each in every_common() if accepted(each.facts) and keeps(each))
+
+
 def under(
     choose: Callable[[Any], st.SearchStrategy[Optimizer]],
     gradients: tuple[str, ...] = ("ordinary",),
@@ -231,14 +266,19 @@ def under(
     return draws
 
 
-def of_alike_names(choose: Callable[[Any], st.SearchStrategy[Optimizer]]) -> Draws:
-    """Draw one problem whose names resemble each other, if names are drawn."""
-    plain = under(choose, trees=("colliding names", "numbered", "nested"))
+def of_alike_names(keeps: Callable[[Any], bool]) -> Draws:
+    """Draw one problem whose names resemble each other, if names are drawn.
+
+    Its optimizer is kept, or `kept_under` replaces it.
+    """
+    plain = single_under(keeps)
+    trees = ("colliding names", "numbered", "nested")
+    drawn = under(lambda claimed: claimed.filter(keeps), trees=trees)
 
     def draws(subject: Any) -> Problems:
-        if Capability.REFERENCE not in subject.declared:
-            return plain(subject)
-        return st.tuples(_in_networks(plain(subject), *PLAIN[1:5]))
+        if Capability.REFERENCE in subject.declared:
+            return st.tuples(_in_networks(drawn(subject), *PLAIN[1:5]))
+        return drawn(subject) if subject.kind == "optax" else plain(subject)
 
     return draws
 
@@ -294,18 +334,6 @@ def at_rate_zero(subject: Any) -> Problems:
     return st.tuples(problems(subject, still))
 
 
-def disturbed(subject: Any) -> Problems:
-    """Draw a problem, and the same with other gradients of the frozen leaves.
-
-    Which ones, its `fill` says: nothing is drawn beside the problem, so that it is one of those
-    that `single` draws, and its plain run is remembered.
-    """
-    names = tuple(DISTURBANCES)
-    return problems(subject).map(
-        lambda problem: (problem, replace(problem, disturbed=names[problem.fill % len(names)]))
-    )
-
-
 def varied(**changes: Any) -> Draws:
     """Draw a problem, and the same with these fields changed."""
 
@@ -313,19 +341,3 @@ def varied(**changes: Any) -> Draws:
         return problems(subject).map(lambda problem: (problem, replace(problem, **changes)))
 
     return draws
-
-
-def with_permuted_rows(subject: Any) -> Problems:
-    """Draw a problem of one step, and the same with its rows permuted."""
-    return st.builds(
-        lambda problem, order: (problem, replace(problem, order=order)),
-        problems(subject, steps=st.just(1)),
-        _fills,
-    )
-
-
-def with_repeated_rows(subject: Any) -> Problems:
-    """Draw a problem of one step, and the same with each row twice."""
-    return problems(subject, steps=st.just(1)).map(
-        lambda problem: (problem, replace(problem, repeats=2))
-    )

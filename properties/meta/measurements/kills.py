@@ -83,8 +83,8 @@ def first_failure(fn, law: Law, seed: int, most: int) -> int | None:
     """
     subject, memory, tally = _anew(fn), CallCache(), Tally()
 
-    def example(problems: tuple[object, ...]) -> None:
-        examine(law, subject, problems, memory, tally)
+    def example(drawn: tuple[object, ...]) -> None:
+        examine(law, subject, law.varies(subject, drawn), memory, tally)
 
     drawn = hypothesis.given(law.draws(subject, pool()))(example)
     plainly = hypothesis.settings(

@@ -113,7 +113,7 @@ def test_a_failure_that_does_not_recur_is_a_finding():
         if len(seen) == 7:
             refute("the seventh", assertion="False")
 
-    verdict = run(law(check, fresh=True))
+    verdict = run(law(check, fresh_from=0))
 
     assert verdict.outcome == "refuted"
     assert NOT_REPEATABLE in verdict.reason
@@ -129,7 +129,23 @@ def test_laws_on_the_same_problems_share_the_calls():
     run(law(lambda call: None), subject, memory=memory)
     assert subject.fn.calls == calls
 
-    run(law(lambda call: None, fresh=True), subject, memory=memory)
+    run(law(lambda call: None, fresh_from=0), subject, memory=memory)
+    assert subject.fn.calls == calls + 100
+
+
+def test_a_law_that_varies_shared_problems_adds_its_own_call_alone():
+    """The problem as it was drawn is another law's; a call that has to be fresh is made anew."""
+    subject, memory = answering(), CallCache()
+    run(law(lambda call: None), subject, memory=memory)
+    calls = subject.fn.calls
+
+    def and_again(subject, drawn):
+        return drawn * 2
+
+    run(law(lambda one, two: None, varies=and_again), subject, memory=memory)
+    assert subject.fn.calls == calls
+
+    run(law(lambda one, two: None, varies=and_again, fresh_from=1), subject, memory=memory)
     assert subject.fn.calls == calls + 100
 
 

@@ -33,7 +33,7 @@ def test_a_specimen_dies_by_its_law(fn):
 
     assert verdict.outcome in ("refuted", "error"), (specimen.fault, verdict)
     # A fault that outlives a run is not the same twice; every other one has to be.
-    assert law.fresh or NOT_REPEATABLE not in verdict.reason
+    assert law.fresh_from is not None or NOT_REPEATABLE not in verdict.reason
 
 
 @pytest.mark.parametrize("fn", [*specimens(), *escapes()], ids=target)

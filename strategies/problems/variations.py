@@ -1,0 +1,52 @@
+"""Varies drawn problems: what a law runs beside the problem that all laws share.
+
+Nothing is drawn here. So laws that compare a problem with another one are given the same problems
+as laws that look at one alone, and the runs of those are remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ...reference.optimizers.disturbances import DISTURBANCES
+from ...reference.optimizers.optimizer import optimizer
+from ...reference.problems.training_problem import TrainingProblem
+from .trainings import Problem
+
+#: Beside a plain promise, that of a step whose loss alone is looked at: one program per shape.
+_PLAINEST = optimizer("sgd")
+
+
+def and_with_permuted_rows(
+    subject: Any, drawn: tuple[TrainingProblem, ...]
+) -> tuple[TrainingProblem, ...]:
+    """Add the first step of the same problem with its rows permuted."""
+    (problem,) = drawn
+    return problem, replace(problem, order=problem.fill, actions=("step",))
+
+
+def and_with_repeated_rows(
+    subject: Any, drawn: tuple[TrainingProblem, ...]
+) -> tuple[TrainingProblem, ...]:
+    """Add the first step of the same problem with each row twice.
+
+    Its loss depends on no optimizer, and its shape is that of no other problem: it is compiled
+    for one optimizer, if the subject lists none of its own.
+    """
+    (problem,) = drawn
+    plainest = _PLAINEST if subject.optimizers == "common" else problem.optimizer
+    return problem, replace(problem, optimizer=plainest, repeats=2, actions=("step",))
+
+
+def and_disturbed(subject: Any, drawn: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Add the same problem with other gradients of the frozen leaves; its `fill` says which."""
+    (problem,) = drawn
+    names = tuple(DISTURBANCES)
+    return problem, replace(problem, disturbed=names[problem.fill % len(names)])
+
+
+def and_again(subject: Any, drawn: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Add the same problem on other data, and then once more as it is."""
+    (problem,) = drawn
+    return problem, replace(problem, fill=problem.fill ^ 1), problem
