@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,24 +16,22 @@ from hypothesis.errors import Flaky, Unsatisfiable
 from ...reference.subjects.capability import Capability
 from ...strategies.values import Shape, pool
 from ..laws.book import looks_at_predictions
-from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, Unfinished, collect
+from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
 from ..proofs.provable import CHECKED, EXPLAINED, PROVABLE
 from ..scripts.script import script
 from .call_cache import CallCache
 from .clock import own_time
-from .coverage import absent, unmet
 from .database import NamespacedDatabase
 from .example_labels import traits
 from .liveness import confirmed, smaller
-from .raising import ByOptimizer, judged_without
+from .raising import judged_without
+from .tally import Tally, shortage
 from .verdict import Counterexample, Verdict
 
 #: Hypothesis would shrink for up to 300 s: ten refuted slow laws would take an hour.
 SHRINKING_SECONDS = 20.0
 #: Hypothesis remembers all it drew, 6 KB an example: after so many a law starts afresh.
 ROUND = 1000
-#: Examples in which something did not happen that are looked at again, should it never happen.
-CONFIRMED = 5
 #: The label of examples that ran by the program of an earlier training; all others ran as they are.
 SHARED = "by the program of an earlier training"
 NOT_REPEATABLE = "not repeatable: the failure did not recur on the same problem"
@@ -60,58 +57,6 @@ class Effort:
     fails: Callable[[Refutation, tuple[Any, ...]], None] = lambda found, problems: None
     #: Told the number of judged examples as it grows.
     progress: Callable[[int], None] = lambda examples: None
-
-
-@dataclass
-class Tally:
-    """What one law saw on one subject, until its first failure."""
-
-    judged: int = 0
-    labels: Counter[str] = field(default_factory=Counter)
-    inconclusive: Counter[tuple[str, bool]] = field(default_factory=Counter)
-    by_optimizer: ByOptimizer = field(default_factory=ByOptimizer)
-    failures: dict[Any, Refutation] = field(default_factory=dict)
-    failed_at: float | None = None
-    #: For laws that are judged over the run.
-    happened: set[str] = field(default_factory=set)
-    never: dict[str, list[Refutation]] = field(default_factory=dict)
-    #: Why nothing tells whether something that never happened should have.
-    untold: Inconclusive | None = None
-
-    @property
-    def seen(self) -> int:
-        """Examples that were drawn, judged or not."""
-        return self.judged + self.inconclusive.total()
-
-    @property
-    def shortcomings(self) -> Counter[tuple[str, bool]]:
-        """Why examples were inconclusive, and how often; those of optimizers under which nothing
-        ever ran are left aside, where others ran.
-        """
-        counted = self.inconclusive.copy()
-        counted.subtract({(Unfinished.REASON, True): sum(self.by_optimizer.raising.values())})
-        return +counted
-
-    def leave_aside(self, reason: Inconclusive, problem: Any) -> None:
-        """Count an example that says nothing."""
-        self.inconclusive[reason.reason, reason.subject] += 1
-        if isinstance(reason, Unfinished):
-            self.by_optimizer.note(problem, finished=False)
-
-    def note(
-        self,
-        observed: dict[str, Refutation | None],
-        problems: tuple[Any, ...],
-        calls: list[Any],
-    ) -> None:
-        """Keep what never happened so far, with the first examples in which it should have."""
-        for name, failure in observed.items():
-            if failure is None:
-                self.happened.add(name)
-                self.never.pop(name, None)
-            elif name not in self.happened and len(self.never.get(name, ())) < CONFIRMED:
-                failure.facts |= {"problems": problems, "calls": calls}
-                self.never.setdefault(name, []).append(failure)
 
 
 def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str) -> Verdict:
@@ -379,8 +324,8 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
     labels = dict(tally.labels)
     labels |= {f"inconclusive: {reason}": n for (reason, _), n in tally.inconclusive.items()}
     outcome, reason = "held", None
-    if (shortage := _shortage(law, tally, cut=cut)) is not None:
-        outcome, reason = shortage
+    if (few := shortage(law, tally, cut=cut)) is not None:
+        outcome, reason = few
     else:
         stopped = (
             f"stopped after {tally.seen} of {law.examples(effort.max_examples)} examples: the law "
@@ -389,25 +334,3 @@ def _unrefuted(law: Law, tally: Tally, effort: Effort, *, cut: bool) -> Verdict:
         said = [judged_without(tally.by_optimizer.raising), stopped if cut else None]
         reason = "; ".join(filter(None, said)) or None
     return Verdict(outcome, tally.judged, reason=reason, labels=labels)  # type: ignore[arg-type]
-
-
-def _shortage(law: Law, tally: Tally, *, cut: bool) -> tuple[str, str] | None:
-    """Say why the judged examples are too few, or too plain, to call the law held."""
-    if tally.untold is not None:
-        return "not-run", str(tally.untold)
-    if shortcomings := tally.shortcomings:
-        (reason, of_subject), most = shortcomings.most_common(1)[0]
-        seen = tally.judged + shortcomings.total()
-        if of_subject and most > tally.judged:
-            return "not-run", reason
-        if not tally.judged or unmet({"judged": 0.5}, {"judged": tally.judged}, seen):
-            return "vacuous", f"{most} of {seen} examples were inconclusive: {reason}"
-    if tally.judged == 0:
-        return "vacuous", "no example was judged"
-    # A run that was cut short has too few examples for a share, and none is none of any number.
-    few = unmet(law.evidence, tally.labels, tally.judged)
-    few = few or (absent(law.evidence, tally.labels, tally.judged) if cut else None)
-    if few:
-        return "not-run", f"the subject gives this law too little to judge: {few}"
-    few = unmet(law.budget, tally.labels, tally.judged)
-    return ("vacuous", few) if few else None

@@ -11,8 +11,8 @@ from hypothesis.database import InMemoryExampleDatabase
 
 from frostproof.properties.engine import judge as judging
 from frostproof.properties.engine.call_cache import CAPACITY, CallCache
-from frostproof.properties.engine.coverage import unmet
 from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
+from frostproof.properties.engine.tally import unmet
 from frostproof.properties.laws.law import Inconclusive, Law, label, refute
 from frostproof.reference.observation import compilations
 from frostproof.reference.observation.run import run as run_subject

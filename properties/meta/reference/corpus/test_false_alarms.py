@@ -3,8 +3,8 @@
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.coverage import FEWEST
 from frostproof.properties.engine.judge import Effort, judge, refutation
+from frostproof.properties.engine.tally import FEWEST
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.correct.trainers import linen_techniques as linen_trainers
 from frostproof.reference.correct.trainers import nnx_techniques as nnx_trainers

@@ -1,0 +1,112 @@
+"""What one law saw on one subject, and whether it is enough, or the law held in a vacuum."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..laws.law import Inconclusive, Law, Refutation, Unfinished
+from .raising import ByOptimizer
+
+#: Below this many examples a share says little.
+FEWEST = 50
+#: A law is vacuous only where chance would give so low a count less than once in a million runs.
+QUANTILE = 1e-6
+
+#: Examples in which something did not happen that are looked at again, should it never happen.
+CONFIRMED = 5
+
+
+@dataclass
+class Tally:
+    """What one law saw on one subject, until its first failure."""
+
+    judged: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    inconclusive: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    by_optimizer: ByOptimizer = field(default_factory=ByOptimizer)
+    failures: dict[Any, Refutation] = field(default_factory=dict)
+    failed_at: float | None = None
+    #: For laws that are judged over the run.
+    happened: set[str] = field(default_factory=set)
+    never: dict[str, list[Refutation]] = field(default_factory=dict)
+    #: Why nothing tells whether something that never happened should have.
+    untold: Inconclusive | None = None
+
+    @property
+    def seen(self) -> int:
+        """Examples that were drawn, judged or not."""
+        return self.judged + self.inconclusive.total()
+
+    @property
+    def shortcomings(self) -> Counter[tuple[str, bool]]:
+        """Why examples were inconclusive, and how often; those of optimizers under which nothing
+        ever ran are left aside, where others ran.
+        """
+        counted = self.inconclusive.copy()
+        counted.subtract({(Unfinished.REASON, True): sum(self.by_optimizer.raising.values())})
+        return +counted
+
+    def leave_aside(self, reason: Inconclusive, problem: Any) -> None:
+        """Count an example that says nothing."""
+        self.inconclusive[reason.reason, reason.subject] += 1
+        if isinstance(reason, Unfinished):
+            self.by_optimizer.note(problem, finished=False)
+
+    def note(
+        self,
+        observed: dict[str, Refutation | None],
+        problems: tuple[Any, ...],
+        calls: list[Any],
+    ) -> None:
+        """Keep what never happened so far, with the first examples in which it should have."""
+        for name, failure in observed.items():
+            if failure is None:
+                self.happened.add(name)
+                self.never.pop(name, None)
+            elif name not in self.happened and len(self.never.get(name, ())) < CONFIRMED:
+                failure.facts |= {"problems": problems, "calls": calls}
+                self.never.setdefault(name, []).append(failure)
+
+
+def unmet(budget: Mapping[str, float], labels: Mapping[str, int], examples: int) -> str | None:
+    """Name the first label whose share of the examples lies below its budget, or return None."""
+    if examples < FEWEST:
+        return None
+    from scipy.special import bdtr
+
+    for name, share in budget.items():
+        count = labels.get(name, 0)
+        if bdtr(count, examples, share) < QUANTILE:  # P(at most count), binomial
+            return f"only {count} of {examples} examples had: {name} (budget {share:.0%})"
+    return None
+
+
+def absent(budget: Mapping[str, float], labels: Mapping[str, int], examples: int) -> str | None:
+    """Name the first label that no example had, however few they are, or return None."""
+    missing = next((name for name in budget if not labels.get(name)), None)
+    return missing and f"none of {examples} examples had: {missing}"
+
+
+def shortage(law: Law, tally: Tally, *, cut: bool) -> tuple[str, str] | None:
+    """Say why the judged examples are too few, or too plain, to call the law held."""
+    if tally.untold is not None:
+        return "not-run", str(tally.untold)
+    if shortcomings := tally.shortcomings:
+        (reason, of_subject), most = shortcomings.most_common(1)[0]
+        seen = tally.judged + shortcomings.total()
+        if of_subject and most > tally.judged:
+            return "not-run", reason
+        if not tally.judged or unmet({"judged": 0.5}, {"judged": tally.judged}, seen):
+            return "vacuous", f"{most} of {seen} examples were inconclusive: {reason}"
+    if tally.judged == 0:
+        return "vacuous", "no example was judged"
+    # A run that was cut short has too few examples for a share, and none is none of any number.
+    few = unmet(law.evidence, tally.labels, tally.judged)
+    few = few or (absent(law.evidence, tally.labels, tally.judged) if cut else None)
+    if few:
+        return "not-run", f"the subject gives this law too little to judge: {few}"
+    few = unmet(law.budget, tally.labels, tally.judged)
+    return ("vacuous", few) if few else None
