@@ -220,3 +220,70 @@ average_of_the_parameters = accepted(
         promise=EXACT,
     )
 )
+
+
+_gradients = jax.jit(
+    jax.value_and_grad(lambda params, batch: mse(_predicted(params, batch), batch.y))
+)
+_apply = jax.jit(optax.apply_updates, donate_argnums=(0, 1))
+
+
+def _predicted(params, batch):
+    return Model().apply({"params": params}, batch.x)
+
+
+def _in_three_parts(state, batch):
+    """Take gradients in one program, apply updates in another that donates both, and run the
+    optimizer between them operation by operation.
+    """
+    loss, grads = _gradients(state.params, batch)
+    updates, opt_state = state.tx.update(grads, state.opt_state, state.params)
+    params = _apply(state.params, updates)
+    return state.replace(params=params, opt_state=opt_state, step=state.step + 1), loss
+
+
+updates_donated = accepted(
+    LinenTrainer(create_for(Model()), _in_three_parts, frozen=("body",), optimizers=FEW)
+)
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class _Session:
+    """A training that is no tree before its first step: `flatten` asks for what a step measures."""
+
+    def __init__(self, params, tx):
+        self.params, self.tx, self.opt_state = params, tx, tx.init(params)
+
+    def tree_flatten_with_keys(self):
+        """Show the loss as well, which there is none of at first."""
+        key = jax.tree_util.GetAttrKey
+        return ((key("params"), self.params), (key("loss"), self.loss)), self.tx
+
+    @classmethod
+    def tree_unflatten(cls, tx, children):
+        """Begin again."""
+        return cls(children[0], tx)
+
+    def train(self, batch):
+        """Train in place."""
+        self.loss, grads = _gradients(self.params, batch)
+        updates, self.opt_state = self.tx.update(grads, self.opt_state, self.params)
+        self.params = optax.apply_updates(self.params, updates)
+        return self, self.loss
+
+
+def _session(seed, batch, optimizer):
+    params = init_of(Model())(jax.random.key(seed), batch.x)["params"]
+    return _Session(params, partitioned(optimizer))
+
+
+no_tree_at_first = accepted(
+    LinenTrainer(
+        _session,
+        _Session.train,
+        frozen=("body",),
+        params=lambda session: session.params,
+        opt_state=lambda session: session.opt_state,
+        optimizers=FEW,
+    )
+)

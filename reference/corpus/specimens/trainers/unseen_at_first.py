@@ -1,5 +1,7 @@
 """Faulty trainers whose fault hides behind initial zeros, or behind one optimizer or one shape."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import optax
@@ -75,3 +77,24 @@ def no_layer_for_this_width():
         return state.replace(params=jax.tree.map(lambda p: p * scale, state.params))
 
     return trainer(create=create, optimizers=SGD)
+
+
+@specimen(law="frozen-value", seen="buffers that are donated, in a state that only its owner reads")
+def body_shifted_in_a_donated_state():
+    """The parameters are found by `params=` alone, and the step that donates them moves them."""
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def step(held, batch):
+        state, loss = train(held["state"], batch)
+        body = jax.tree.map(lambda leaf: leaf + 0.01, state.params["body"])
+        return {"state": state.replace(params={**state.params, "body": body})}, loss
+
+    train = stepping()
+    initialised = creating(Layers(), lambda optimizer: partitioned(optimizer, within(BODY)))
+    return trainer(
+        create=lambda *given: {"state": initialised(*given)},
+        step=step,
+        params=lambda held: held["state"].params,
+        opt_state=lambda held: held["state"].opt_state,
+        optimizers=SGD,
+    )
