@@ -12,7 +12,8 @@ from ...reference.optimizers.catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
 from ...reference.optimizers.declared import Optimizers
 from ...reference.optimizers.optimizer import OWN, Optimizer, optimizer
 from ...reference.problems.architecture_pool import PLAIN
-from ...reference.problems.training_problem import Batch, TrainingProblem
+from ...reference.problems.batches import Batch
+from ...reference.problems.training_problem import TrainingProblem
 from ...reference.problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ...reference.subjects.capability import Capability
 from ...reference.subjects.linen_trainer import LinenTrainer

@@ -20,7 +20,7 @@ from ...reference.observation.gradient_hooks import (
     Sighting,
     disturbing_gradients,
 )
-from ...reference.problems.training_problem import Batch
+from ...reference.problems.batches import Batch
 from ...reference.problems.wrapper_problem import TreeProblem
 from ...reference.pytrees.paths import Path, named_leaves, normalise, path_text
 from ...reference.pytrees.phases import has_phases

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import keyword
+import re
 import sys
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...reference.problems.batches import pack
 from ...reference.subjects.naming import root_of
 from ...reference.subjects.targets import resolved
 
@@ -59,11 +59,43 @@ def literal(array: np.ndarray) -> str:
     """Write an array so that it reads back bit for bit."""
     if array.dtype == np.float32 and array.size <= 64 and np.isfinite(array).all():
         return f"np.array({array.tolist()!r}, np.float32)"
-    packed = base64.b64encode(zlib.compress(array.tobytes(), 9)).decode()
-    return (
-        f'np.frombuffer(zlib.decompress(base64.b64decode("{packed}")), {_dtype(array.dtype)})'
-        f".reshape({array.shape}).copy()"
-    )
+    content = _PACKED.format(pack(array.tobytes()))
+    return f"np.frombuffer({content}, {_dtype(array.dtype)}).reshape({array.shape}).copy()"
+
+
+#: The bytes of an array in a script, and those of a large one in a file beside the script.
+_PACKED = 'zlib.decompress(base64.b64decode("{}"))'
+_STORED = 'pathlib.Path(__file__).with_name("{}").read_bytes()'
+
+
+def move_arrays_out(source: str, keep: Callable[[str], str | None]) -> str:
+    """Return a script that reads its large arrays from files beside it.
+
+    Args:
+        source: the script.
+        keep: given the packed bytes of an array, returns the name of its file, or None to leave
+            the array where it is.
+    """
+
+    def moved(found: re.Match[str]) -> str:
+        name = keep(found[1])
+        return found[0] if name is None else _STORED.format(name)
+
+    return re.sub(_pattern(_PACKED, "[A-Za-z0-9+/=]*"), moved, source)
+
+
+def move_arrays_in(source: str, find: Callable[[str], str | None]) -> str:
+    """Return a script that holds its arrays; `find` returns the packed bytes of a file."""
+
+    def moved(found: re.Match[str]) -> str:
+        packed = find(found[1])
+        return found[0] if packed is None else _PACKED.format(packed)
+
+    return re.sub(_pattern(_STORED, "[0-9a-f]+[.]bin"), moved, source)
+
+
+def _pattern(template: str, content: str) -> str:
+    return re.escape(template).replace(re.escape("{}"), f"({content})")
 
 
 def nested(tree: Any) -> str:

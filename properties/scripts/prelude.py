@@ -13,7 +13,7 @@ from ..laws.law import Law, Refutation, SubjectRaised
 
 def complete(law: Law, prelude: str, lines: Iterable[str]) -> str:
     """Return a script: the law, imports that literals need, a prelude, and the lines."""
-    imports = "import base64\nimport sys\nimport zlib\n"
+    imports = "import base64\nimport pathlib\nimport sys\nimport zlib\n"
     return "\n".join((f'"""{law.id}: {law.statement}"""', "", imports, prelude, "", *lines, ""))
 
 

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from ..optimizers.optimizer import Optimizer, read_optimizer
 from ..pytrees.dtypes import is_float
 from .architecture import Architecture
+from .batches import Batch, read_batch, write_batch
 from .row_order import another_order
 from .wrapper_problem import make_special
-
-
-class Batch(NamedTuple):
-    """Inputs x and targets y, NumPy arrays with rows in front, or pytrees of such."""
-
-    x: Any
-    y: Any
 
 
 class Drawn:
@@ -130,7 +122,7 @@ class TrainingProblem:
         if self.next_optimizer is not None:
             values["next_optimizer"] = self.next_optimizer.record()
         if self.batches is not None:
-            values["batches"] = [_written(drawn.batch) for drawn in self.batches]
+            values["batches"] = [write_batch(drawn.batch) for drawn in self.batches]
         if self.architecture is not None:
             values["architecture"] = self.architecture.record()
         return values
@@ -145,7 +137,7 @@ class TrainingProblem:
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         if "batches" in values:
-            values["batches"] = tuple(Drawn(_read(batch)) for batch in values["batches"])
+            values["batches"] = tuple(Drawn(read_batch(batch)) for batch in values["batches"])
         if "architecture" in values:
             values["architecture"] = Architecture.read(values["architecture"])
         return cls(**values)
@@ -193,34 +185,3 @@ def _imposed(regime: str, values: np.ndarray) -> np.ndarray:
         case "nan":
             values[0] = np.nan
     return values
-
-
-def _written(batch: Any) -> dict[str, Any]:
-    """Write a batch of arrays, or of nested containers of them, as JSON."""
-    if isinstance(batch, np.ndarray):
-        return {"dtype": batch.dtype.name, "shape": list(batch.shape), "values": batch.tolist()}
-    if isinstance(batch, Mapping):
-        return {"mapping": {str(key): _written(entry) for key, entry in batch.items()}}
-    if hasattr(batch, "_fields"):  # a named tuple
-        parts = zip(batch._fields, batch, strict=True)
-        named = {name: _written(part) for name, part in parts}
-        return {"named": type(batch).__name__, "fields": named}
-    return {"sequence": [_written(entry) for entry in batch], "of": type(batch).__name__}
-
-
-def _read(written: Mapping[str, Any]) -> Any:
-    """Read a batch back; a named tuple becomes one of the same name and fields."""
-    if "mapping" in written:
-        return {key: _read(entry) for key, entry in written["mapping"].items()}
-    if "sequence" in written:
-        entries = [_read(entry) for entry in written["sequence"]]
-        return entries if written.get("of") == "list" else tuple(entries)
-    if "named" in written:
-        parts = {name: _read(part) for name, part in written["fields"].items()}
-        if (written["named"], *parts) == ("Batch", "x", "y"):
-            return Batch(**parts)
-        return namedtuple(written["named"], list(parts))(**parts)
-    if "dtype" not in written:  # as releases up to 0.1.0 wrote a batch
-        return Batch(_read(written["x"]), _read(written["y"]))
-    dtype = getattr(ml_dtypes, written["dtype"], written["dtype"])
-    return np.array(written["values"], dtype).reshape(written["shape"])

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 
 import jax
 
-from ..problems.training_problem import Batch
+from ..problems.batches import Batch
 from ..pytrees.paths import Path
 from .moment import Moment, take_moment
 from .signatures import UnusableSubject

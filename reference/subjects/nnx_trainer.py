@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from ..problems.training_problem import Batch
+from ..problems.batches import Batch
 from ..pytrees.paths import Frozen, Path, matches, named_leaves, normalise
 from .moment import Moment, take_moment
 from .signatures import UnusableSubject, binds

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from ..problems.training_problem import Batch, TrainingProblem
+from ..problems.batches import Batch
+from ..problems.training_problem import TrainingProblem
 from ..pytrees.following import Following, UnusableCopies, read_copies
 from ..pytrees.paths import Frozen, Path, matches
 from ..pytrees.phases import Phases, has_phases, phases

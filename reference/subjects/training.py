@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from ..problems.training_problem import Batch
+from ..problems.batches import Batch
 from ..pytrees.paths import (
     Frozen,
     Path,

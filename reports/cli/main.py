@@ -158,6 +158,7 @@ def _parser() -> Parser:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from ..results.array_files import SCRIPTS
     from ..run.project_settings import project_settings
     from ..run.scripts import DEFAULT, write_scripts
     from ..run.verify import verify
@@ -184,7 +185,7 @@ def _verify(options: argparse.Namespace) -> int:
     workers = options.workers or (None if options.targets else "auto")
     allowed = options.allow_not_shown
     report = verify(*options.targets, workers=workers, allow_not_shown=allowed, **settings)
-    folder = DEFAULT if options.report is None else options.report / "scripts"
+    folder = DEFAULT if options.report is None else options.report / SCRIPTS
     terminal.on_end(report, write_scripts(report.rows, folder))
     if report.unwritten is not None:
         print(f"frostproof: --report {report.unwritten}", file=sys.stderr)

@@ -160,7 +160,8 @@ class Terminal(Listener):
         if script is not None:
             self.console.print(f"[bold]{'script':8}[/]{escape(str(script))}")
         if self.show_script and row.reproduce:
-            self.console.print(f"\n{escape(row.reproduce.rstrip())}")
+            shown = row.reproduce if script is None else script.read_text(encoding="utf-8")
+            self.console.print(f"\n{escape(shown.rstrip())}")
 
     def _summary(self, report: Report) -> None:
         summary = report.summary

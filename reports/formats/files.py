@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pkgutil
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+from ..results.array_files import SCRIPTS, with_arrays_in_files
 from ..results.report import Report
 from ..results.report_file import REPORT, replace_file
 from .registry import WRITERS
@@ -30,5 +32,7 @@ def write_report(report: Report, folder: Path) -> None:
         OSError: where a file cannot be written; the files before it are complete.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    moved = [with_arrays_in_files(row, folder / SCRIPTS) for row in report.rows]
+    report = replace(report, rows=moved)
     for file in FILES:
         replace_file(folder / file, WRITERS[file](report, folder))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...properties.laws.book import BY_ID
+from ...reference.problems.batches import batch_text
 from ..results.report import Report
 from ..results.row import Row
 
@@ -109,4 +110,12 @@ def _architecture(record: Mapping[str, Any]) -> str:
     return " → ".join(f"{each['name']}({each.get('width', each['kind'])})" for each in layers)
 
 
-_SHOWN = {"optimizer": _optimizer, "architecture": _architecture}
+def _batches(records: Sequence[Mapping[str, Any]]) -> str:
+    return f"[{', '.join(map(batch_text, records))}]"
+
+
+_SHOWN: Mapping[str, Callable[[Any], str]] = {
+    "optimizer": _optimizer,
+    "architecture": _architecture,
+    "batches": _batches,
+}

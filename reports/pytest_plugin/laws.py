@@ -15,6 +15,7 @@ from ...properties.plan.checks import Check
 from ...properties.plan.run_settings import RunSettings
 from ..formats.wording import explain
 from ..results.row import FAILING, Row
+from ..run.scripts import without_large_arrays
 from ..run.verify import object_subject
 
 UNJUDGED = "the test of this law, or its process, ended before there was a verdict"
@@ -88,7 +89,7 @@ class BoundLaw:
         if self._expected is not None:
             self.frostproof_row = row = self._compared(row, self._expected)
         if row.fails:
-            pytest.fail(explain(row), pytrace=False)
+            pytest.fail(explain(without_large_arrays(row)), pytrace=False)
         if row.verdict == "not-run":
             pytest.skip(row.reason or "")
         if row.verdict not in ("held", "proved"):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...reference.subjects.targets import canonical
+from .array_files import SCRIPTS, with_arrays_from_files
 from .guarantees import Asked
 from .journal import JOURNAL, Gathered, journal_entries
 from .report import SCHEMA, Part, Report
@@ -51,7 +52,10 @@ def read_report(place: Path) -> Report:
         path = journal if journal.exists() else place / REPORT
     try:
         text = path.read_text(encoding="utf-8")
-        return _of_journal(text) if path.name == JOURNAL else as_report(_parsed(text))
+        report = _of_journal(text) if path.name == JOURNAL else as_report(_parsed(text))
+        scripts = path.parent / SCRIPTS
+        report.rows = [with_arrays_from_files(row, scripts) for row in report.rows]
+        return report
     except OSError as error:
         raise UnreadableReport(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -6,10 +6,19 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..results.array_files import with_arrays_in_files
 from ..results.row import Row
 
 #: Where scripts go when no folder is named for the report.
 DEFAULT = Path(".frostproof") / "scripts"
+
+
+def without_large_arrays(row: Row) -> Row:
+    """Return a row to be printed: its large arrays lie in files, where these can be written."""
+    try:
+        return with_arrays_in_files(row, DEFAULT)
+    except OSError:
+        return row
 
 
 def write_scripts(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
@@ -25,7 +34,8 @@ def write_scripts(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{name}.py"
-            path.write_text(row.reproduce, encoding="utf-8", errors="backslashreplace")
+            reproduce = with_arrays_in_files(row, folder).reproduce or ""
+            path.write_text(reproduce, encoding="utf-8", errors="backslashreplace")
         except OSError:
             return written
         written[row.id] = path

@@ -12,7 +12,7 @@ from flax.training.train_state import TrainState
 from flax.traverse_util import unflatten_dict
 
 from ...problems.architecture import Architecture
-from ...problems.training_problem import Batch
+from ...problems.batches import Batch
 from ...pytrees.paths import Path
 from ..networks import linen_network as network
 from ..networks.drawn_weights import drawn_weights

@@ -16,7 +16,7 @@ import optax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from ...problems.architecture import Architecture
-from ...problems.training_problem import Batch
+from ...problems.batches import Batch
 from ...pytrees.paths import Path, normalise
 from ...subjects.linen_trainer import LinenTrainer
 from . import techniques

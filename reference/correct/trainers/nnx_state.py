@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from ...problems.architecture import Architecture
-from ...problems.training_problem import Batch
+from ...problems.batches import Batch
 from ...pytrees.paths import Path
 from ..networks import nnx_network as network
 from ..networks.nnx_network import Model

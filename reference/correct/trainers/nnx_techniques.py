@@ -16,7 +16,7 @@ import optax
 from flax import nnx
 
 from ...problems.architecture import Architecture
-from ...problems.training_problem import Batch
+from ...problems.batches import Batch
 from ...pytrees.paths import Path, normalise
 from ...subjects.nnx_trainer import NnxTrainer
 from ..networks.nnx_network import Model, initialise

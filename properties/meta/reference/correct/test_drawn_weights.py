@@ -10,7 +10,7 @@ from frostproof.reference.correct.networks.drawn_weights import drawn_weights
 from frostproof.reference.correct.networks.linen_network import Network
 from frostproof.reference.correct.trainers import linen_state
 from frostproof.reference.problems.architecture_pool import EVERY, NORMALISED
-from frostproof.reference.problems.training_problem import Batch
+from frostproof.reference.problems.batches import Batch
 from frostproof.reference.pytrees.comparison import same_bits
 from frostproof.reference.pytrees.paths import named_leaves
 

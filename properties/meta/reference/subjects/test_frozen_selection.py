@@ -8,7 +8,7 @@ import pytest
 from frostproof import LinenTrainer
 from frostproof.reference.corpus.accepted.trainers import named_statistics as statistics
 from frostproof.reference.observation.probe import probe
-from frostproof.reference.problems.training_problem import Batch
+from frostproof.reference.problems.batches import Batch
 from frostproof.reference.subjects.signatures import UnusableSubject
 from frostproof.reference.subjects.trainer import Trainer
 from frostproof.reference.subjects.training import select_frozen
