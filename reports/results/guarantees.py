@@ -14,19 +14,20 @@ from ...properties.laws.book import BOOK
 from ...properties.laws.law import Guarantee
 from .row import Row
 
-#: What follows for a user from a guarantee that is broken.
+#: What follows for a user from a guarantee that is broken, without a word on any other guarantee.
 FOLLOWS: Mapping[str, str] = {
     "computes": "the program does not compute what it reports, and the other verdicts are about "
     "what it computes",
     "selected": "the frozen leaves are not those that were named, or another leaf does not train",
     "norm": "frozen leaves move, and their norms show it",
     "value": "frozen leaves move, and a check of their norms may miss it",
-    "bits": "frozen leaves keep their values but not their bytes (−0.0, subnormals, NaN payloads): "
-    "hashes and exact checkpoints differ",
-    "inert": "frozen leaves stay, but state that belongs to them changes: a leaf that is unfrozen "
-    "later, or served from an average, starts from other values",
-    "isolated": "frozen leaves stay, but their gradients change how the other leaves train",
+    "bits": "the bytes of frozen leaves change: hashes and exact checkpoints differ",
+    "inert": "state that belongs to frozen leaves changes: a leaf that is unfrozen later, or "
+    "served from an average, starts from other values",
+    "isolated": "the gradients of frozen leaves change how the other leaves train",
 }
+#: Guarantees that can be broken while frozen leaves keep their values, which is said where shown.
+_BESIDE_VALUES = ("bits", "inert", "isolated")
 NO_ANSWER = (
     "the program raises, hangs or ends its process on some problems, and nothing is known about "
     "its freeze there"
@@ -101,10 +102,20 @@ class Standing:
 
     @property
     def follows(self) -> str | None:
-        """What follows from the weakest broken guarantee; None where all guarantees held."""
+        """What follows from the weakest broken guarantee; None where all guarantees held.
+
+        That the values stay is claimed where the laws about them show it.
+        """
         if self.weakest_broken is None:
             return None
-        return FOLLOWS[self.weakest_broken] if self.answered else NO_ANSWER
+        if not self.answered:
+            return NO_ANSWER
+        found = FOLLOWS[self.weakest_broken]
+        if self.weakest_broken not in _BESIDE_VALUES:
+            return found
+        if "value" in self.held:
+            return f"frozen leaves keep their values, but {found}"
+        return f"{found}; that frozen leaves keep their values is not shown"
 
     def to_json(self) -> dict[str, object]:
         """Return the fields that a report has for the subject."""

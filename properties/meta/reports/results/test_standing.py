@@ -1,7 +1,9 @@
 """What a subject's verdicts amount to, and how a verdict is told."""
 
+import pytest
+
 from frostproof.reports.formats.wording import problem_text, story
-from frostproof.reports.results.guarantees import standings
+from frostproof.reports.results.guarantees import Asked, standings
 from frostproof.reports.results.report import Report
 from frostproof.reports.results.row import Row
 
@@ -28,6 +30,21 @@ def test_the_strongest_held_and_the_weakest_broken():
     assert found.sentence.startswith(
         "keeps value; breaks bits, inert: frozen leaves keep their values"
     )
+
+
+@pytest.mark.parametrize("guarantee", ["bits", "inert", "isolated"])
+def test_what_follows_claims_only_what_was_shown(guarantee):
+    """That values stay is said where a law of values held, and nowhere else."""
+    broken = row("broken", guarantee, "refuted")
+    values = row("frozen-value", "value", "held")
+    not_run = row("frozen-value", "value", "not-run", reason="needs more")
+    left_out = {"s": Asked(omitted=("frozen-norm", "frozen-any-learning-rate"))}
+
+    assert standing(values, broken).follows.startswith("frozen leaves keep their values, but ")
+    for rows in ([broken], [not_run, broken]):
+        assert standing(*rows).follows.endswith("that frozen leaves keep their values is not shown")
+    some_of_value = standings([values, broken], left_out)["s"]
+    assert some_of_value.follows.endswith("that frozen leaves keep their values is not shown")
 
 
 def test_a_stronger_guarantee_is_not_held_above_a_broken_one():
