@@ -22,7 +22,7 @@ KINDS: Mapping[Kind, str] = {
     "new": "new",
 }
 #: The changes of promised laws that raise an alarm: a law fails, or is lost.
-_ALARMING = ("regressed", "gone", "not run")
+ALARMING = ("regressed", "gone", "not run")
 #: How much worse a verdict is than another.
 _BADNESS = {"held": 0, "proved": 0, "not-run": 0, "vacuous": 1, "error": 2, "refuted": 2}
 NOTHING_KNOWN = Baseline()
@@ -48,7 +48,7 @@ class Change:
     @property
     def fails(self) -> bool:
         """Whether a baseline can excuse it: a failure, or a law that is lost."""
-        return self.kind in _ALARMING or self.kind == "failing"
+        return self.kind in ALARMING or self.kind == "failing"
 
     @property
     def alarms(self) -> bool:
@@ -57,7 +57,7 @@ class Change:
         An old failure does from the day after its entry in the baseline ended.
         """
         overdue = self.kind == "failing" and self.known is not None
-        return self.promised and not self.excused and (self.kind in _ALARMING or overdue)
+        return self.promised and not self.excused and (self.kind in ALARMING or overdue)
 
     @property
     def verdicts(self) -> str:

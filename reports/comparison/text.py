@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from ..results.reading import read_report
 from ..results.report import Report
 from ..results.report_file import replace_file
 from .baseline import Known, read_baseline
-from .compare import KINDS, Change, Comparison, Kind, compare
+from .compare import ALARMING, KINDS, Change, Comparison, Kind, compare
 
 _STYLES: Mapping[Kind, str] = {
     "regressed": "bold red",
@@ -63,15 +63,27 @@ def print_compared(before: Path, after: Path, baseline: Path | None, markdown: P
 
 
 def conclusion(comparison: Comparison) -> str:
-    """Say in one line whether a promised law regressed."""
-    alarms = comparison.alarms
-    if not alarms:
+    """Say in one line whether a promised law regressed, or else what did without an alarm."""
+    if comparison.alarms:
+        return f"promised laws: {_counted(comparison.alarms)}"
+    quiet = [change for change in comparison.changes if change.kind in ALARMING]
+    if not quiet:
         return "nothing promised regressed"
-    kinds = Counter(_BRIEFLY[change.kind] for change in alarms)
+    known = [change for change in quiet if change.excused]
+    beyond = [change for change in quiet if not change.excused]
+    parts = [f"no promised law regressed{' that is not known' if known else ''}"]
+    parts += [f"known: {_counted(known)}"] if known else []
+    parts += [f"beyond the promise: {_counted(beyond)}"] if beyond else []
+    return "; ".join(parts)
+
+
+def _counted(changes: Sequence[Change]) -> str:
+    """Count changes by kind, and name the laws."""
+    kinds = Counter(_BRIEFLY[change.kind] for change in changes)
     counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    laws = list(dict.fromkeys(change.id.rpartition("::")[2] for change in alarms))
+    laws = list(dict.fromkeys(change.id.rpartition("::")[2] for change in changes))
     more = f" and {len(laws) - _NAMED} more" if len(laws) > _NAMED else ""
-    return f"promised laws: {counts} ({', '.join(laws[:_NAMED])}{more})"
+    return f"{counts} ({', '.join(laws[:_NAMED])}{more})"
 
 
 def facts(comparison: Comparison) -> list[str]:

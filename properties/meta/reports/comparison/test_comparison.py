@@ -8,7 +8,7 @@ from frostproof.properties.meta.prepared import report, row, written
 from frostproof.reports.cli.main import main
 from frostproof.reports.comparison.baseline import read_baseline
 from frostproof.reports.comparison.compare import compare
-from frostproof.reports.comparison.text import comparison_markdown
+from frostproof.reports.comparison.text import comparison_markdown, conclusion
 from frostproof.reports.results.row import UNREACHED
 
 KNOWN = """
@@ -109,6 +109,26 @@ def test_nothing_regressed(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "still failing" in printed
     assert printed.endswith("nothing promised regressed\n")
+
+
+def test_what_regressed_without_an_alarm_is_counted(tmp_path):
+    """The line on top contradicts no table below it: beyond the promise, or known."""
+    before = report(row("frozen-value"), row("frozen-norm", promised=False))
+    after = report(row("frozen-value", "refuted"), row("frozen-norm", "refuted", promised=False))
+    file = tmp_path / "baseline.toml"
+    file.write_text(KNOWN.format("value"))
+
+    beyond = compare(report(before.rows[1]), report(after.rows[1]))
+    both = compare(before, after, read_baseline(file, date(2029, 1, 1)))
+
+    assert (beyond.exit_status, both.exit_status) == (0, 0)
+    assert conclusion(beyond) == (
+        "no promised law regressed; beyond the promise: 1 regressed (frozen-norm)"
+    )
+    assert conclusion(both) == (
+        "no promised law regressed that is not known; known: 1 regressed (frozen-value); "
+        "beyond the promise: 1 regressed (frozen-norm)"
+    )
 
 
 def test_a_run_that_broke_off_says_so():
