@@ -23,7 +23,9 @@ from ..pytrees.following import UnusableCopies, copied_params, find_copies
 from ..pytrees.paths import Path, UnmatchedPattern, path_text
 from ..pytrees.snapshot import snapshot
 from ..subjects.capability import Capability
-from ..subjects.signatures import UnusableSubject
+from ..subjects.loading import TRAINERS
+from ..subjects.optax_wrapper import GuessedWrapper
+from ..subjects.signatures import UnusableSubject, signature_of
 from ..subjects.trainer import Trainer
 from ..subjects.training import OtherName, Training, select_frozen, select_named
 from ..subjects.user_errors import let_through
@@ -238,5 +240,26 @@ def simplest_batches(trainer: Trainer) -> tuple[Drawn, ...] | None:
 
 
 def capabilities_of(subject: Any) -> frozenset[Capability]:
-    """Return the capabilities of a subject of any kind."""
+    """Return the capabilities of a subject of any kind.
+
+    Raises `UnusableSubject` where `probe` does, and for a function that was taken for a wrapper and
+    returns something else than an optimizer.
+    """
+    if isinstance(subject, GuessedWrapper):
+        _require_optimizer(subject)
     return probe(subject).capabilities
+
+
+def _require_optimizer(wrapper: GuessedWrapper) -> None:
+    """Ask a function to freeze a leaf; where it raises, the laws report the exception."""
+    try:
+        made = wrapper.fn(_STILL.transformation, {"frozen": True, "trained": False})
+    except BaseException as error:
+        let_through(error)
+        return
+    if not (callable(getattr(made, "init", None)) and callable(getattr(made, "update", None))):
+        raise UnusableSubject(
+            f"{signature_of(wrapper.fn)} was called as an Optax wrapper, fn(optimizer, mask), and "
+            f"returned a {type(made).__name__}, expected an Optax optimizer; for a trainer "
+            f"{TRAINERS}"
+        )

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from .exercise import Exercise
-from .optax_wrapper import OptaxFreeze
+from .optax_wrapper import GuessedWrapper, OptaxFreeze
 from .signatures import UnusableSubject, binds, signature_of
 from .targets import UnusableTarget, resolved
 from .trainer import Trainer
@@ -80,19 +80,21 @@ def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = 
     if kind in ("linen", "nnx"):
         return Exercise(value, kind)  # type: ignore[arg-type]
     if kind == "trainer":
-        raise UnusableSubject(f"a trainer is more than one function: {_TRAINERS}")
-    if kind == "optax" or (binds(value, 2) and not binds(value, 4)):
+        raise UnusableSubject(f"a trainer is more than one function: {TRAINERS}")
+    if kind == "optax":
         return OptaxFreeze(value)
+    if binds(value, 2) and not binds(value, 4):
+        return GuessedWrapper(value)
     if not binds(value, 4):
         raise UnusableSubject(
             f"{signature_of(value)} is not of a known kind: an exercise is called as "
             "fn(seed, x, y, lr), an Optax wrapper as fn(optimizer, mask); for a trainer "
-            f"{_TRAINERS}"
+            f"{TRAINERS}"
         )
     return Exercise(value, _imported_api(value, module))  # type: ignore[arg-type]
 
 
-_TRAINERS = (
+TRAINERS = (
     "name a frostproof.LinenTrainer(create, train_step, frozen=...) or "
     "frostproof.NnxTrainer(create, train_step, frozen=...)"
 )

@@ -4,8 +4,11 @@ import os
 
 import pytest
 
+from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.subjects.loading import as_subject, load
+from frostproof.reference.subjects.signatures import UnusableSubject
 from frostproof.reference.subjects.targets import UnusableTarget
+from frostproof.reports.cli.main import main
 
 GOOD = "def fn(seed, x, y, lr):\n    return [0.0, 0.0, 0.0]\n"
 
@@ -141,3 +144,21 @@ def test_an_object_that_knows_its_kind_cannot_be_another():
 
     with pytest.raises(ValueError, match="linen"):
         as_subject(exercise, "nnx")
+
+
+def test_a_function_that_returns_no_optimizer_is_no_wrapper(file):
+    """It was taken for one because it takes two arguments; said to be one, it is judged."""
+    code = "def loss(params, batch): return 0.5\n\ndef keep(optimizer, mask): return optimizer\n"
+    path = file(code)
+
+    with pytest.raises(UnusableSubject, match=r"loss\(params, batch\) was called as .* a float, e"):
+        capabilities_of(load(f"{path}:loss"))
+    assert capabilities_of(load(f"{path}:keep")) == capabilities_of(load(f"{path}:loss", "optax"))
+    assert main(["verify", f"{path}:loss"]) == 2
+
+
+def test_a_function_that_raises_where_it_is_tried_is_left_to_the_laws(file):
+    """Nothing was returned that could tell."""
+    path = file("def step(state, batch): return state.params\n")
+
+    assert capabilities_of(load(f"{path}:step"))
