@@ -120,13 +120,34 @@ def _parser() -> Parser:
 
     laws = commands.add_parser("laws", help="show the law book")
     laws.set_defaults(run=_laws)
-    laws.add_argument("id", nargs="?", help="show one law in full")
+    laws.add_argument(
+        "id",
+        nargs="?",
+        metavar="GLOB",
+        help="show laws in full, such as frozen-value or 'frozen-*'",
+    )
+
+    optimizers = commands.add_parser(
+        "optimizers",
+        help="show the optimizers that problems are drawn with",
+        description="Show the catalogue of optimizers: the names that frostproof.Optimizers takes, "
+        "what each is, and what it does to a leaf without a gradient. The common ones are "
+        "promised unless a subject's `optimizers=` says otherwise.",
+    )
+    optimizers.set_defaults(run=_optimizers)
+    optimizers.add_argument(
+        "name", nargs="?", metavar="GLOB", help="only these, such as adamw or 'adam*'"
+    )
 
     replay = commands.add_parser("replay", help="run recorded counterexamples again")
     replay.set_defaults(run=_replay)
     replay.add_argument("report", type=Path, metavar="REPORT", help="a report.json or its folder")
-    replay.add_argument("id", nargs="?", help="the id of one row, or of one law")
-    replay.add_argument("--target", required=True, help="the code to run the counterexamples on")
+    replay.add_argument("id", nargs="?", metavar="ID", help="the id of one row, or of one law")
+    replay.add_argument(
+        "--target",
+        help="the code to run the counterexamples on; by default the targets of the report, where "
+        "they lie in the current folder",
+    )
     replay.add_argument("--as", dest="kind", choices=KINDS, help="the kind of the target")
 
     compare = commands.add_parser(
@@ -140,7 +161,10 @@ def _parser() -> Parser:
     compare.add_argument("old", type=Path, metavar="OLD", help="a report.json or its folder")
     compare.add_argument("new", type=Path, metavar="NEW", help="the newer one")
     compare.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="known failures, with reasons and last days"
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="known failures, with reasons and last days; its ids may be globs",
     )
     compare.add_argument(
         "--markdown", type=Path, metavar="FILE", help="write the comparison as Markdown too"
@@ -206,6 +230,13 @@ def _laws(options: argparse.Namespace) -> int:
         print_book()
     else:
         print_law(options.id)
+    return 0
+
+
+def _optimizers(options: argparse.Namespace) -> int:
+    from .optimizer_list import print_optimizers
+
+    print_optimizers(options.name or "*")
     return 0
 
 

@@ -1,10 +1,12 @@
 """`frostproof replay`: runs the counterexamples of a report again, on the code as it is now.
 
-Only the target that the user names is imported: nothing that the report names.
+A report may come from anywhere. A target that the user names is imported, and without one those of
+the report that lie in the current folder, or are references of frostproof: nothing else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,18 +15,20 @@ from rich.markup import escape
 from ...properties.laws.book import BY_ID
 from ...properties.plan.run_settings import TIMEOUT
 from ...properties.processes.worker_client import Unreadable, Worker
+from ...reference.subjects.targets import resolved
 from ..results.reading import read_report
 from ..results.row import Row
 
 
-def print_replay(report: Path, id: str | None, target: str, kind: str | None) -> int:
+def print_replay(report: Path, id: str | None, target: str | None, kind: str | None) -> int:
     """Print `fixed` or `failed` for each recorded counterexample.
 
     Args:
         report: a report.json or its folder.
         id: the id of one row or one law; None for all counterexamples.
         target: the code to run. Where the report has counterexamples of this target, only those
-            are run; else all are, since the program may have been renamed.
+            are run; else all are, since the program may have been renamed. None for the targets
+            that the report names.
         kind: the kind of the target, if its signature does not tell.
 
     Returns:
@@ -32,7 +36,8 @@ def print_replay(report: Path, id: str | None, target: str, kind: str | None) ->
 
     Raises:
         ValueError: for a report that cannot be read, an id that it does not have, a target that
-            cannot be loaded, or one of another kind than the counterexamples.
+            cannot be loaded, or one of another kind than the counterexamples, and for a target
+            outside the current folder that only the report names.
     """
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     rows = [row for row in read_report(report).rows if row.counterexample]
@@ -40,21 +45,48 @@ def print_replay(report: Path, id: str | None, target: str, kind: str | None) ->
         rows = [row for row in rows if id in (row.id, row.law)]
         if not rows:
             raise ValueError(f"{report}: the report has no counterexample for {id!r}")
-    rows = [row for row in rows if row.subject == target] or rows
     if not rows:
         console.print("the report has no counterexample")
         return 0
+    if target is not None:
+        rows = [row for row in rows if row.subject == target] or rows
     failed = 0
     with Worker(TIMEOUT) as worker:
-        worker.load(target, kind)
+        for each in [target] if target is not None else _near(rows):
+            worker.load(each, kind)
         for row in rows:
-            message = _replayed(worker, target, kind, row)
+            message = _replayed(worker, target or row.subject, kind, row)
             failed += message is not None
             outcome = "[green]fixed [/]" if message is None else "[bold red]failed[/]"
             console.print(f"{outcome} {escape(row.id)}")
             if message is not None:
                 console.print(f"       {escape(message)}")
     return 1 if failed else 0
+
+
+def _near(rows: Sequence[Row]) -> list[str]:
+    """Return the targets of rows; raises a `ValueError` where one lies outside the current folder.
+
+    The author of a report does not choose what of this machine is imported.
+    """
+    targets = list(dict.fromkeys(row.subject for row in rows))
+    for target in targets:
+        if not _is_near(resolved(target).rpartition(":")[0]):
+            raise ValueError(
+                f"{target}: the report names this target, which is not in the current folder: "
+                "go to the folder of the run, or name the target by --target"
+            )
+    return targets
+
+
+def _is_near(place: str) -> bool:
+    here = Path.cwd()
+    if place.endswith(".py"):
+        return Path(place).resolve().is_relative_to(here)
+    package = place.partition(".")[0]
+    return (
+        package == "frostproof" or (here / package).is_dir() or (here / f"{package}.py").is_file()
+    )
 
 
 def _replayed(worker: Worker, target: str, kind: str | None, row: Row) -> str | None:

@@ -4,11 +4,17 @@ import os
 import re
 import subprocess
 import sys
+from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
 
+import flax.struct
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+from hypothesis import strategies as st
 
 import frostproof
 
@@ -25,6 +31,9 @@ COMMANDS = [
     if language == "console"
     for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
 ]
+#: Laws that need what the example of many keywords tells.
+KEYWORDS = ("frozen-value", "trainable-moves", "loss-is-mse", "lifecycle", "refreezing-keeps-bits")
+Batch = namedtuple("Batch", "x y")
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +80,14 @@ def test_a_snippet_fits_into_a_program(snippet):
 
     keras = SimpleNamespace(callbacks=SimpleNamespace(Callback=object))
     names = {"frostproof": frostproof, "model": model, "train": lambda model: None, "keras": keras}
+    names |= {"flax": flax, "jax": jax, "jnp": jnp, "np": np, "optax": optax, "st": st}
+    names |= {"random": jax.random, "Batch": Batch}
 
     exec(snippet, names)
+
+    for trainer in [each for each in names.values() if isinstance(each, frostproof.LinenTrainer)]:
+        report = frostproof.verify(trainer, laws=KEYWORDS, max_examples=3, seed=0)
+        assert [row.law for row in report.rows if row.verdict in ("held", "proved")] == [*KEYWORDS]
 
 
 def test_each_file_is_judged():

@@ -16,6 +16,33 @@ SGD = {"name": "sgd", "hyperparameters": {"learning_rate": 1.0}, "inner": None}
 TREE = {"optimizer": SGD, "tree": "two leaves", "frozen": ["backbone"], "steps": 1, "fill": 0}
 
 
+REPORT = {
+    "schema": 1,
+    "summary": {"ran": 1, "of": 1, "not_run": {}},
+    "versions": {"frostproof": "0"},
+    "profile": "ci",
+    "seed": 0,
+}
+
+
+def recorded(target, text="it moved"):
+    """Return the row of a counterexample, every text of which is the same."""
+    return {
+        "id": f"{target}::answer-shape",
+        "subject": target,
+        "law": "answer-shape",
+        "guarantee": "computes",
+        "promised": True,
+        "verdict": "refuted",
+        "examples": 1,
+        "reason": text,
+        "counterexample": {"law": text, "message": text, "problems": [EXERCISE], "facts": {}},
+        "reproduce": text,
+        "labels": {},
+        "seconds": 0.0,
+    }
+
+
 @pytest.fixture
 def bait(tmp_path, monkeypatch):
     """A folder to stand in, text that leaves a file there if it is evaluated, and that file."""
@@ -63,38 +90,48 @@ def test_a_replay_imports_what_the_user_names(bait, capsys):
     (caught.parent / "own.py").write_text(
         "import flax.linen\ndef fn(seed, x, y, lr): return [1.0, 2.0, 2.0]"
     )
-    row = {
-        "id": "evil.py:fn::answer-shape",
-        "subject": "evil.py:fn",
-        "law": "answer-shape",
-        "guarantee": "computes",
-        "promised": True,
-        "verdict": "refuted",
-        "examples": 1,
-        "reason": text,
-        "counterexample": {"law": text, "message": text, "problems": [EXERCISE], "facts": {}},
-        "reproduce": text,
-        "labels": {},
-        "seconds": 0.0,
-    }
+    row = recorded("evil.py:fn", text)
     strange = {"counterexample": row["counterexample"] | {"problems": [EXERCISE | {"rows": text}]}}
-    report = {
-        "schema": 1,
-        "verdicts": [row],
-        "summary": {"ran": 1, "of": 1, "not_run": {}},
-        "versions": {"frostproof": "0"},
-        "profile": "ci",
-        "seed": 0,
-    }
     path = caught.parent / "report.json"
 
-    path.write_text(json.dumps(report))
+    path.write_text(json.dumps(REPORT | {"verdicts": [row]}))
     replayed = main(["replay", str(path), "--target", "own.py:fn"])
     printed = capsys.readouterr().out
-    path.write_text(json.dumps(report | {"verdicts": [row | strange]}))
+    path.write_text(json.dumps(REPORT | {"verdicts": [row | strange]}))
     refused = main(["replay", str(path), "--target", "own.py:fn"])
 
     assert (replayed, refused) == (0, 2)
     assert "fixed  evil.py:fn::answer-shape" in printed
     assert "the counterexample cannot be read" in capsys.readouterr().err
     assert not caught.exists()
+
+
+def test_a_replay_without_a_target_imports_from_the_current_folder_alone(bait, capsys, tmp_path):
+    """The author of a report chooses no code outside of where the user stands."""
+    text, caught = bait
+    outside = tmp_path.parent / f"{tmp_path.name}_elsewhere.py"
+    outside.write_text(f"import flax.linen\n{text}\ndef fn(seed, x, y, lr): ...")
+    for target in (str(outside), "this", f"../{outside.name}"):
+        path = caught.parent / "report.json"
+        path.write_text(json.dumps(REPORT | {"verdicts": [recorded(f"{target}:fn")]}))
+
+        assert main(["replay", str(path)]) == 2
+        assert "the report names this target, which is not in the cur" in capsys.readouterr().err
+    assert not caught.exists()
+
+
+def test_a_replay_finds_its_targets(bait, capsys):
+    """Each counterexample runs on the program that it was found in."""
+    _, caught = bait
+    for name, answer in (("sound.py", 2.0), ("wrong.py", "0")):
+        (caught.parent / name).write_text(
+            f"import flax.linen\ndef fn(seed, x, y, lr): return [1.0, 2.0, {answer!r}]"
+        )
+    rows = [recorded("sound.py:fn"), recorded("wrong.py:fn")]
+    path = caught.parent / "report.json"
+    path.write_text(json.dumps(REPORT | {"verdicts": rows}))
+
+    assert main(["replay", str(path)]) == 1
+    printed = capsys.readouterr().out
+    assert "fixed  sound.py:fn::answer-shape" in printed
+    assert "failed wrong.py:fn::answer-shape" in printed
