@@ -259,12 +259,25 @@ def _compare(facts: Facts, relation: str, x: Value, y: Value, holds: bool) -> No
             low, high = max(low, b.low), min(high, b.high)
         case "ne" if step and b.low == b.high:
             low, high = _without(b.low, low, high)
+    if is_float(x.dtype) and relation in ("le", "ge", "eq"):
+        low, high = _unflushed(low, high, a, x.dtype)
     nan = a.nan and not ordered
     if low > high:
         if not nan:
             raise Impossible
         return
     _note(facts, x, ranged(low, high, x.dtype, nan, a.minus_zero, a.plus_zero))
+
+
+def _unflushed(low: Number, high: Number, a: Range, dtype: Any) -> tuple[Number, Number]:
+    """Return bounds near zero with the subnormals beyond: a comparison may take them for zero."""
+    known = limits(dtype)
+    assert known is not None
+    tiny = known.tiny
+    return (
+        max(a.low, -tiny) if abs(low) < tiny else low,
+        min(a.high, tiny) if abs(high) < tiny else high,
+    )
 
 
 def _without(number: Number, low: Number, high: Number) -> tuple[Number, Number]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from ..domain import Range, ranged
 from ..floats import limits
@@ -54,6 +55,14 @@ def products_summed(call: Call) -> Range | None:
     if a.low >= 0 and b.low >= 0:
         return ranged(0.0, math.inf, call.dtype, product.nan, True, True)
     return call.unknown
+
+
+def convolved(call: Call) -> Range | None:
+    """Bound a convolution, some of whose products are with zeros around the edge."""
+    bounds = products_summed(call)
+    if bounds is None or not any(each.has_infinity for each in call.ranges):
+        return bounds
+    return replace(bounds, nan=True)
 
 
 def over_devices(call: Call) -> Range | None:

@@ -104,7 +104,9 @@ RULES: Mapping[str, Rule] = {
         nothing,
         "a sum of products, in any order and precision: zero where one side is, if all is finite",
     ),
-    "conv_general_dilated": Rule(reductions.products_summed, nothing, "as `dot_general`"),
+    "conv_general_dilated": Rule(
+        reductions.convolved, nothing, "as `dot_general`, with zeros of its own: 0 · inf is NaN"
+    ),
     "psum": Rule(reductions.over_devices, nothing, "a sum of any number of terms"),
     "psum_invariant": Rule(reductions.over_devices, nothing, "as `psum`"),
     "argmax": Rule(movement.index_along, nothing, "a place along the axis, also of NaN"),
