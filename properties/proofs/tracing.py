@@ -113,7 +113,7 @@ def trace_trainer(
         states.append(_take(training))
     (other, _), (state, graph) = states
     # By paths: functions and optimizers inside are other objects each time.
-    first, second = (jax.tree.leaves_with_path(each) for each in (state, other))
+    first, second = (_attempt(jax.tree.leaves_with_path, each) for each in (state, other))
     if [path for path, _ in first] != [path for path, _ in second]:
         raise NotTraced("what `create` makes differs in structure from seed to seed")
     initial = [_common(a, b) for (_, a), (_, b) in zip(first, second, strict=True)]

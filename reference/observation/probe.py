@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ..optimizers.optimizer import optimizer
 from ..optimizers.recording import calls, recording
 from ..problems.training_problem import Drawn, TrainingProblem
+from ..problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float
 from ..pytrees.following import UnusableCopies, copied_params, find_copies
@@ -123,8 +124,10 @@ def _require_apart(training: Training, frozen: frozenset[Path]) -> None:
         )
 
 
-def tried_first(subject: Any) -> tuple[TrainingProblem, ...]:
-    """Return the problem that a trainer is tried on first: a process may die of it."""
+def tried_first(subject: Any) -> tuple[TrainingProblem | TreeProblem, ...]:
+    """Return the problem that a subject is tried on first: a process may die of it."""
+    if isinstance(subject, GuessedWrapper):
+        return (_FIRST_TREE,)
     if not isinstance(subject, Trainer):
         return ()
     rated = optimizer("sgd", learning_rate=1.0)
@@ -250,10 +253,16 @@ def capabilities_of(subject: Any) -> frozenset[Capability]:
     return probe(subject).capabilities
 
 
+_PLAINEST = next(iter(TREES))
+_FIRST_TREE = TreeProblem(
+    _PLAINEST, leaf_paths(_PLAINEST)[:1], optimizer("sgd", learning_rate=1.0), 1, 0
+)
+
+
 def _require_optimizer(wrapper: GuessedWrapper) -> None:
     """Ask a function to freeze a leaf; where it raises, the laws report the exception."""
     try:
-        made = wrapper.fn(_STILL.transformation, {"frozen": True, "trained": False})
+        made = wrapper.fn(_FIRST_TREE.optimizer.transformation, *_FIRST_TREE.masks())
     except BaseException as error:
         let_through(error)
         return
