@@ -1,10 +1,23 @@
 """What the prover says of random programs is true of what they compute, eagerly and compiled."""
 
+import jax.numpy as jnp
+import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frostproof.properties.meta.proofs.random_programs import draw_program
+from frostproof.properties.meta.proofs.random_programs import SIZE, Drawn, Input, draw_program
+from frostproof.properties.meta.proofs.soundness import program
 from frostproof.properties.meta.proofs.unsound import unsound_claims
+from frostproof.properties.proofs.interpretation.domain import Level, Source, Value, ranged, unknown
+
+#: Numbers of programs of which something untrue was once claimed, and how that came about.
+_ONCE_WRONG = {
+    925: "bfloat16 is chosen by way of float32",
+    14182: "an eager scan joins bfloat16 by way of float32",
+    44790: "a convolution has zeros of its own beside what is infinite",
+    54325: "a comparison takes a subnormal for zero",
+}
 
 #: Programs in one example, and those of them that are compiled, together.
 _TOGETHER, _COMPILED = 20, 4
@@ -25,3 +38,23 @@ def programs(draw):
 def test_every_claim_is_true(drawn):
     """Of 2,000 programs, of all that they compute: range, identity and what it depends on."""
     assert next(unsound_claims(drawn, jitted=_COMPILED), None) is None
+
+
+@pytest.mark.parametrize("number", _ONCE_WRONG, ids=_ONCE_WRONG.values())
+def test_what_was_once_claimed_wrongly(number):
+    """`soundness.py` found each of them."""
+    assert next(unsound_claims([program(number)], jitted=0), None) is None
+
+
+def test_a_product_with_a_mask_is_a_positive_zero():
+    """Compiled it is a choice between -0 and 0."""
+    zeros, mask = np.full(SIZE, -0.0, np.float32), np.zeros(SIZE, bool)
+    ranges = ranged(0.0, 0.0, zeros.dtype, minus_zero=True), unknown(mask.dtype)
+    inputs = [
+        Input(Value(each.shape, each.dtype, bounds, {Source(n, each.dtype): Level.BITS}, 1 << n),
+              (each, each))
+        for n, (each, bounds) in enumerate(zip((zeros, mask), ranges, strict=True))
+    ]  # fmt: skip
+    product = Drawn(inputs, [lambda known: known[0] * known[1].astype(jnp.float32)], ["product"])
+
+    assert next(unsound_claims([product]), None) is None
