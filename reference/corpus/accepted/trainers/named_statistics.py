@@ -8,6 +8,7 @@ from flax import nnx
 from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, NnxTrainer, Optimizers
+from frostproof.reference.corpus.accepted.trainers.nnx_steps import create_with, stepping
 from frostproof.reference.corpus.register import accepted
 
 _declared = {
@@ -71,7 +72,7 @@ statistics_that_follow = accepted(
 class _Tied(nnx.Module):
     """An embedding that decodes, too, a frozen array, and a table that is nobody's parameter."""
 
-    def __init__(self, inputs, rngs):
+    def __init__(self, inputs, *, rngs):
         self.embed = nnx.Linear(inputs, 3, use_bias=False, rngs=rngs)
         self.mid = nnx.Linear(3, 3, rngs=rngs)
         self.mid.kernel = self.mid.kernel.get_value()
@@ -85,22 +86,11 @@ class _Tied(nnx.Module):
 
 _trained = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("embed")))
 
-
-def _create_nnx(seed, batch, optimizer):
-    model = _Tied(batch.x.shape[1], nnx.Rngs(seed))
-    return model, nnx.Optimizer(model, optimizer, wrt=_trained)
-
-
-@nnx.jit
-def _step_nnx(model, optimizer, batch):
-    def loss(model):
-        return jnp.mean((model(batch.x) - batch.y) ** 2)
-
-    value, grads = nnx.value_and_grad(loss, argnums=nnx.DiffState(0, _trained))(model)
-    optimizer.update(model, grads)
-    return value
-
-
 array_that_is_frozen = accepted(
-    NnxTrainer(_create_nnx, _step_nnx, frozen=("embed", "mid/kernel"), **_declared)
+    NnxTrainer(
+        create_with(_Tied, _trained),
+        stepping(_trained),
+        frozen=("embed", "mid/kernel"),
+        **_declared,
+    )
 )
