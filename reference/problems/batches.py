@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from collections import namedtuple
 from collections.abc import Mapping
@@ -41,7 +42,9 @@ def _write_array(array: np.ndarray) -> dict[str, Any]:
     known = {"dtype": array.dtype.name, "shape": list(array.shape)}
     first = array.ravel()[:_FIRST].tolist()
     packed = {"packed": pack(array.tobytes())}
-    if array.dtype.kind == "c":  # JSON has no complex numbers
+    if array.dtype.kind in "SUMm":  # text and dates, whose dtypes have no other name
+        known["dtype"] = array.dtype.str
+    if array.dtype.kind in "cSUMm":  # of which JSON has none, or no sizes
         return known | {"first": list(map(str, first))} | packed
     if array.size <= WRITTEN_OUT:
         return known | {"values": array.tolist()}
@@ -105,7 +108,7 @@ def batch_text(written: Mapping[str, Any]) -> str:
     first = ", ".join(map(_short, written["first"]))
     span = written.get("range")
     between = f" from {_short(span[0])} to {_short(span[1])}" if span else ""
-    return f"{form}{between}, first {first}, …"
+    return f"{form}{between}, first {first}{', …' * (math.prod(written['shape']) > _FIRST)}"
 
 
 def _short(number: Any) -> str:

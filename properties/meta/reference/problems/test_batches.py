@@ -25,6 +25,10 @@ DTYPES = (
     np.uint8,
     np.bool_,
     np.complex64,
+    "U2",
+    "S2",
+    "M8[D]",
+    "m8[s]",
 )
 Tokens = namedtuple("Tokens", "ids mask")
 
