@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ..problems.batches import Batch
-from ..pytrees.paths import Frozen, Path, matches, named_leaves, normalise
+from ..pytrees.paths import Path, matches, named_leaves, normalise
 from .moment import Moment, take_moment
 from .signatures import UnusableSubject, binds
 from .trainer import Trainer
@@ -130,18 +130,15 @@ class _NnxTraining:
         return own(self.model) if own else nnx.state(self.model, self._is_parameter)
 
     def _is_parameter(self, path: Any, variable: Any) -> bool:
-        if normalise(path) in self._arrays | self._before_refreeze:
+        name = normalise(path)
+        if name in self._arrays or name in self._before_refreeze:
             return True
         kind = getattr(variable, "type", type(variable))
         if not issubclass(kind, nnx.Variable) or issubclass(kind, _NO_PARAMETERS):
             return False
         return issubclass(kind, nnx.Param) or any(
-            matches(normalise(path), frozen) for frozen in self._ever_frozen
+            matches(name, frozen) for frozen in self.trainer.phases
         )
-
-    @cached_property
-    def _ever_frozen(self) -> list[Frozen]:
-        return self.trainer.phases
 
     @cached_property
     def _arrays(self) -> frozenset[Path]:

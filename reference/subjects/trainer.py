@@ -100,7 +100,7 @@ class Trainer:
         except (TypeError, UnusableCopies) as error:
             raise UnusableSubject(str(error)) from None
 
-    @property
+    @cached_property
     def phases(self) -> list[Frozen]:
         """All that is frozen in some step of the longest run, each once."""
         return phases(self.frozen, self.steps or ())
