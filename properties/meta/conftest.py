@@ -52,16 +52,3 @@ def run():
 
         yield run_script
         process.stdin.close()
-
-
-_DEEPEST = sys.getrecursionlimit()
-
-
-@pytest.fixture(autouse=True)
-def whole_stack():
-    """Let no test leave fewer stack frames to the next one: Hypothesis changes the limit while it
-    runs, and once, after a run that was broken off, hundreds of tests had none left.
-    """
-    sys.setrecursionlimit(_DEEPEST)
-    yield
-    sys.setrecursionlimit(_DEEPEST)

@@ -11,6 +11,9 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextvars import copy_context
+from threading import Thread
 from types import FrameType
 from typing import Any
 
@@ -28,22 +31,34 @@ def restores(call: Callable[[], Any], path: Path) -> bool:
     """Run a call, and tell whether it ever holds the restored parameters.
 
     These are the leaf at `path` as it was before the update that moved it, together with another
-    leaf as that update left it. True also where nothing can be seen: where the call raises without
-    compilation, or a profiler runs.
+    leaf as that update left it. True also where nothing can be seen, since the call raises without
+    compilation.
     """
+    looked: Future[bool] = Future()
+
+    def look() -> None:
+        try:
+            looked.set_result(_holds(call, path))
+        except BaseException as error:  # such as an exit of the program's
+            looked.set_exception(error)
+
+    # Under a profile function Python 3.11 forgets to give back stack frames, a few for each run and
+    # sometimes a thousand: in a thread of its own they are not missed afterwards. A profiler of the
+    # caller's is left alone, too.
+    Thread(target=copy_context().run, args=(look,), daemon=True).start()
+    return looked.result()
+
+
+def _holds(call: Callable[[], Any], path: Path) -> bool:
     with jax.disable_jit(), watching_updates() as updates:
         looking = _Looking(updates, path)
-        previous = sys.getprofile()
-        # cProfile of Python 3.11, which nothing could put back; a newer one stands beside this.
-        if previous is not None and not callable(previous):
-            return True
         sys.setprofile(looking)
         try:
             call()
         except Exception:  # eager execution fails where the compiled one did not: no evidence
             return True
         finally:
-            sys.setprofile(previous)
+            sys.setprofile(None)
     return looking.found
 
 
