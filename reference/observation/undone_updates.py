@@ -24,7 +24,7 @@ from ..pytrees.paths import Path, named_leaves
 from .update_hooks import ObservedUpdate, watching_updates
 
 #: What these packages hold during an update says nothing about what the program holds.
-_LIBRARIES = frozenset({"contextlib", "flax", "jax", "numpy", "optax"})
+_LIBRARIES = sys.stdlib_module_names | {"flax", "jax", "numpy", "optax"}
 
 
 def restores(call: Callable[[], Any], path: Path) -> bool:
@@ -42,9 +42,9 @@ def restores(call: Callable[[], Any], path: Path) -> bool:
         except BaseException as error:  # such as an exit of the program's
             looked.set_exception(error)
 
-    # Under a profile function Python 3.11 forgets to give back stack frames, a few for each run and
-    # sometimes a thousand: in a thread of its own they are not missed afterwards. A profiler of the
-    # caller's is left alone, too.
+    # In a thread of its own, whose stack frames nobody misses afterwards: all that the program
+    # holds is tried, and jaxlib 0.10.2 gives frames up for good with each tree that it cannot
+    # flatten (`findings/flattening_that_raises_costs_the_stack.sh`). A profiler is left alone, too.
     Thread(target=copy_context().run, args=(look,), daemon=True).start()
     return looked.result()
 
