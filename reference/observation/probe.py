@@ -13,15 +13,17 @@ import jax
 import numpy as np
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 
-from ..optimizers.optimizer import optimizer
+from ..optimizers.declared import Optimizers
+from ..optimizers.optimizer import UnusableDraw, as_optimizer, optimizer
 from ..optimizers.recording import calls, recording
 from ..problems.training_problem import Drawn, TrainingProblem
 from ..problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float
 from ..pytrees.following import UnusableCopies, copied_params, find_copies
-from ..pytrees.paths import Path, UnmatchedPattern, path_text
+from ..pytrees.paths import Path, UnmatchedPattern, UnusableFrozen, path_text
 from ..pytrees.snapshot import snapshot
 from ..subjects.capability import Capability
 from ..subjects.loading import TRAINERS
@@ -29,7 +31,7 @@ from ..subjects.optax_wrapper import GuessedWrapper
 from ..subjects.signatures import UnusableSubject, signature_of
 from ..subjects.trainer import Trainer
 from ..subjects.training import OtherName, Training, select_frozen, select_named
-from ..subjects.user_errors import let_through
+from ..subjects.user_errors import error_text, let_through, own_line
 from .trainer_run import reweigh
 
 #: An optimizer that moves nothing: a leaf that moves all the same never took the new weights.
@@ -56,9 +58,11 @@ def probe(trainer: Any) -> Probe:
     reference trainer is not tried: it declares its capabilities, and trains whatever is drawn.
 
     Raises:
-        UnusableSubject: for a pattern in `frozen` that matches no leaf, and where nothing is said
-            of what is frozen.
+        UnusableSubject: for a pattern in `frozen` that matches no leaf, where nothing is said of
+            what is frozen, and for `batches` or `optimizers` from which nothing can be drawn.
     """
+    if hasattr(trainer, "optimizers"):
+        _require_optimizers(trainer.optimizers)
     if not isinstance(trainer, Trainer):
         return Probe(trainer.declared)
     if trainer.frozen is None:  # not refused when it is made: the other targets of its file may run
@@ -75,10 +79,8 @@ def probe(trainer: Any) -> Probe:
         chosen, _ = select_frozen(training)
         for frozen in trainer.phases:
             _require_apart(training, select_named(training, frozen).params)
-    except (UnmatchedPattern, OtherName, UnusableCopies, TypeError) as error:
-        if not isinstance(error, TypeError) or "frozen" in str(error):
-            raise UnusableSubject(str(error)) from None
-        return Probe(frozenset(found))
+    except (UnmatchedPattern, OtherName, UnusableCopies, UnusableFrozen) as error:
+        raise UnusableSubject(str(error)) from None
     except BaseException as error:
         let_through(error)
         if isinstance(error, UnusableSubject):
@@ -219,7 +221,27 @@ def simplest_batches(trainer: Trainer) -> tuple[Drawn, ...] | None:
         raise UnusableSubject(
             f"`batches` must be a Hypothesis strategy, got {type(trainer.batches).__name__}"
         )
-    drawn: list[Drawn] = []
+    return (_simplest("batches", trainer.batches.map(Drawn)),)
+
+
+def _require_optimizers(optimizers: Any) -> None:
+    """Raise `UnusableSubject` unless a subject's `optimizers=` says what optimizers are drawn."""
+    if isinstance(optimizers, st.SearchStrategy):
+        _simplest("optimizers", optimizers.map(as_optimizer))
+        return
+    picks = callable(optimizers) and not isinstance(optimizers, type)  # as our references do
+    if not (picks or isinstance(optimizers, Optimizers) or optimizers in ("common", "all")):
+        raise UnusableSubject(
+            "`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, "
+            f"got {optimizers!r}"
+        )
+
+
+def _simplest(keyword: str, strategy: st.SearchStrategy[Any]) -> Any:
+    """Return the simplest value of a strategy of the user's; raises `UnusableSubject` where there
+    is none.
+    """
+    drawn: list[Any] = []
 
     @hypothesis.seed(0)
     @hypothesis.settings(
@@ -229,17 +251,27 @@ def simplest_batches(trainer: Trainer) -> tuple[Drawn, ...] | None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @hypothesis.given(trainer.batches)
-    def sample(batch: Any) -> None:
-        drawn.append(Drawn(batch))
+    @hypothesis.given(st.data())
+    def sample(data: st.DataObject) -> None:
+        drawn.append(data.draw(strategy))
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sample()
-    except TypeError as error:
+    except UnusableDraw as error:
         raise UnusableSubject(str(error)) from None
-    return (drawn[0],)
+    except Unsatisfiable:
+        pass
+    except BaseException as error:
+        let_through(error)
+        where = f" ({line})" if (line := own_line(error)) else ""
+        raise UnusableSubject(
+            f"`{keyword}` is a strategy that raises {error_text(error)}{where}"
+        ) from None
+    if not drawn:
+        raise UnusableSubject(f"`{keyword}` is a strategy from which nothing can be drawn")
+    return drawn[0]
 
 
 def capabilities_of(subject: Any) -> frozenset[Capability]:

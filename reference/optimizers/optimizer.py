@@ -220,13 +220,17 @@ class OwnOptimizer:
 OWN = OwnOptimizer()
 
 
+class UnusableDraw(TypeError):
+    """A strategy of a subject's drew what cannot be used; the message names the keyword."""
+
+
 def as_optimizer(value: Any) -> Any:
     """Return a row of the catalogue as it is, and an Optax transformation as a `ForeignOptimizer`.
 
-    Raises `TypeError` for anything else.
+    Raises `UnusableDraw` for anything else.
     """
     if isinstance(value, Optimizer | ForeignOptimizer):
         return value
     if callable(getattr(value, "init", None)) and callable(getattr(value, "update", None)):
         return ForeignOptimizer(value)
-    raise TypeError(f"`optimizers` drew a {type(value).__name__}, expected an Optax optimizer")
+    raise UnusableDraw(f"`optimizers` drew a {type(value).__name__}, expected an Optax optimizer")

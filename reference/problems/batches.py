@@ -27,6 +27,8 @@ class Batch(NamedTuple):
 
 def write_batch(batch: Any) -> dict[str, Any]:
     """Write a batch of arrays, or of nested containers of them, as JSON."""
+    if batch is None:
+        return {"none": True}
     if isinstance(batch, np.ndarray):
         return _write_array(batch)
     if isinstance(batch, Mapping):
@@ -70,6 +72,8 @@ def read_batch(written: Mapping[str, Any]) -> Any:
 
     Raises `ValueError` where an array lies in a file that is gone.
     """
+    if "none" in written:
+        return None
     if "mapping" in written:
         return {key: read_batch(entry) for key, entry in written["mapping"].items()}
     if "sequence" in written:
@@ -93,6 +97,8 @@ def read_batch(written: Mapping[str, Any]) -> Any:
 
 def batch_text(written: Mapping[str, Any]) -> str:
     """Show a recorded batch in a few words: `Batch(x=float32[8, 3] from -2.1 to 1.9, …)`."""
+    if "none" in written:
+        return "None"
     if "mapping" in written:
         entries = [f"{key!r}: {batch_text(each)}" for key, each in written["mapping"].items()]
         return "{" + ", ".join(entries) + "}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..optimizers.optimizer import Optimizer, read_optimizer
+from ..optimizers.optimizer import Optimizer, UnusableDraw, read_optimizer
 from ..pytrees.dtypes import is_float
 from .architecture import Architecture
 from .batches import Batch, read_batch, write_batch
@@ -24,7 +24,7 @@ class Drawn:
     """
 
     def __init__(self, batch: Any):
-        """Copy a batch; raises `TypeError` where it holds no array."""
+        """Copy a batch; raises `UnusableDraw` where it holds no arrays."""
         self.batch = _copy(_as_tree(batch))
         leaves, form = _flatten(self.batch)
         self._identity = (str(form), *((a.dtype.str, a.shape, a.tobytes()) for a in leaves))
@@ -146,15 +146,20 @@ class TrainingProblem:
 def _as_tree(batch: Any) -> Any:
     """Return a batch as a pytree of arrays; another object gives its `.x` and `.y`.
 
-    Raises `TypeError`, which says what `batches=` has to draw.
+    Raises `UnusableDraw`, which says what `batches=` has to draw.
     """
-    leaves, _ = _flatten(batch)
+    try:
+        leaves, _ = _flatten(batch)
+    except Exception as error:  # keys that cannot be sorted, or a node of the user's that raises
+        raise UnusableDraw(
+            f"`batches` drew a {type(batch).__name__} whose leaves JAX cannot list: {error}"
+        ) from None
     if leaves and all(hasattr(leaf, "dtype") or np.isscalar(leaf) for leaf in leaves):
         return batch
     if hasattr(batch, "x") and hasattr(batch, "y"):
         return Batch(batch.x, batch.y)
     held = "nothing" if not leaves else f"a {type(leaves[0]).__name__}"
-    raise TypeError(
+    raise UnusableDraw(
         f"`batches` drew a {type(batch).__name__} that holds {held}, expected a batch as "
         "`train_step` takes it: a dict, tuple or named tuple of arrays, nested or not"
     )

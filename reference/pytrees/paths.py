@@ -29,6 +29,10 @@ class Entry(NamedTuple):
     variable: Any = None
 
 
+class UnusableFrozen(TypeError):
+    """A `frozen` that is neither a predicate on paths nor a collection of patterns."""
+
+
 class UnmatchedPattern(ValueError):
     """A pattern matches no leaf: usually a typo, or a path that is spelt from another root."""
 
@@ -252,14 +256,14 @@ def _patterns(frozen: Frozen) -> Collection[Pattern]:
     # A string is a collection of its characters, a mask tree one of its top-level names, and a
     # class such as `nnx.Param` a callable with a truthy answer: all would freeze something else.
     if isinstance(frozen, str | Mapping) or not isinstance(frozen, Collection):
-        raise TypeError(
+        raise UnusableFrozen(
             "`frozen` must be a collection of path prefixes, such as ('Dense_0',), or a predicate "
             f"on the path; got {frozen!r}"
             + (f": write ({frozen!r},)" if isinstance(frozen, str) else "")
         )
     for pattern in frozen:
         if not isinstance(pattern, str | tuple):
-            raise TypeError(
+            raise UnusableFrozen(
                 "a pattern in `frozen` must be a string such as 'encoder/block_1' or a tuple of "
                 f"strings; got {pattern!r}"
             )

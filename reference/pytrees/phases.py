@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeGuard
 
-from .paths import Frozen
+from .paths import Frozen, UnusableFrozen
 
 #: What is frozen in a step; steps are counted from 1.
 Phases = Callable[[int], Frozen]
@@ -49,7 +49,7 @@ def phases(frozen: Frozen | Phases, runs: Iterable[int] = ()) -> list[Frozen]:
         try:
             now = frozen(step)
         except Exception as error:
-            raise TypeError(
+            raise UnusableFrozen(
                 f"`frozen` raises {type(error).__name__} for step {step} ({error}): it is called "
                 f"for the steps 1 to {longest}"
             ) from error

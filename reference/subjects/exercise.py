@@ -11,7 +11,7 @@ from .capability import Capability
 from .signatures import UnusableSubject, require_call
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """An exercise: one SGD step of a small network whose first layer is frozen.
 

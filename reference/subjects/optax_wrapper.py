@@ -12,7 +12,7 @@ from .signatures import require_call, require_collection
 from .targets import DEFAULT_PROMISE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OptaxFreeze:
     """An Optax wrapper: a function that keeps an optimizer from moving some leaves.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 
@@ -50,11 +50,13 @@ def require_call(fn: Any, name: str, *calls: str) -> None:
 
 
 def require_collection(name: str, value: Any) -> None:
-    """Raise `UnusableSubject` for a string where a collection of strings belongs."""
-    if isinstance(value, str):
-        raise UnusableSubject(
-            f"`{name}` must be a collection of names, got {value!r}: write ({value!r},)"
-        )
+    """Raise `UnusableSubject` for anything but a collection of strings; a string is none."""
+    if not isinstance(value, Collection) or isinstance(value, str | Mapping):
+        hint = f": write ({value!r},)" if isinstance(value, str) else ""
+        raise UnusableSubject(f"`{name}` must be a collection of names, got {value!r}{hint}")
+    for entry in value:
+        if not isinstance(entry, str):
+            raise UnusableSubject(f"`{name}` must hold names, which are strings, got {entry!r}")
 
 
 _NUMBERS = ("no", "one", "two", "three", "four")

@@ -84,10 +84,10 @@ class Trainer:
         if (self.save is None) != (self.load is None):
             raise UnusableSubject("`save` and `load` go together: give both, or none of them")
         require_collection("promise", self.promise)
-        if self.steps is not None and not all(
-            isinstance(steps, int) and steps > 0 for steps in self.steps
-        ):
-            raise UnusableSubject(f"`steps` must be numbers of steps, got {self.steps!r}")
+        if self.steps is not None and not _are_numbers_of_steps(self.steps):
+            raise UnusableSubject(
+                f"`steps` must be numbers of steps, such as (1, 8), got {self.steps!r}"
+            )
         if has_phases(self.frozen) and self.refreeze is not None:
             raise UnusableSubject(
                 "`refreeze` and a `frozen` that depends on the step both say what is frozen: give "
@@ -139,3 +139,10 @@ class Trainer:
         """Return itself: it trains one architecture, whatever the problem."""
         del problem
         return self
+
+
+def _are_numbers_of_steps(steps: Any) -> bool:
+    """Tell whether this is a collection of one number or more, all positive."""
+    if not isinstance(steps, Collection) or not len(steps):
+        return False
+    return all(isinstance(number, int) and number > 0 for number in steps)
