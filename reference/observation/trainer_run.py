@@ -147,6 +147,7 @@ class _Life:
         self.now = self.training.moment()
         trajectory.copies = find_copies(trainer.following, self.now.rest or (), self.training.roots)
         self.copied = copied_params(self.now.params, self.now.rest or (), trajectory.copies)
+        trajectory.chosen = self.chosen & self.now.params.keys()
         params = self.now.params.items()
         floats = (path for path, leaf in params if is_inexact(leaf.array.dtype))
         self.floats = frozenset(floats) - self.copied
@@ -172,7 +173,9 @@ class _Life:
             require_lifted(self.trainer, found, self.optimizer)
         kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
         self.trajectory.batch_kept &= all(jax.tree.leaves(kept))
-        step = Step(before, self.now, self.frozen, number, self.frozen_statistics, self.copied)
+        # A function among the parameters, such as an activation, is no leaf that could move.
+        frozen = self.frozen & (before.params.keys() | self.now.params.keys())
+        step = Step(before, self.now, frozen, number, self.frozen_statistics, self.copied)
         step.skipped = skipped
         step.loss, step.optimizer = _as_number(reported), self.optimizer
         step.targets = getattr(untouched, "y", None)

@@ -40,8 +40,25 @@ class Copy(NamedTuple):
         return path_text(self.path[self.hidden :]), path_text(self.followed[self.hidden :])
 
     def rate_at(self, step: int) -> float:
-        """Return the part of the way that it goes in a step, counted from 1."""
-        return float(self.rate(step) if callable(self.rate) else self.rate)
+        """Return the part of the way that it goes in a step, counted from 1.
+
+        Raises `UnusableCopies` where a function of the user's raises, or returns no number.
+        """
+        if not callable(self.rate):
+            return self.rate
+        said = f"the rate of `{self.names[0]}` in `copies`, a function of `step`,"
+        try:
+            rate = self.rate(step)
+        except Exception as error:
+            raise UnusableCopies(
+                f"{said} raises {type(error).__name__} for step {step} ({error})"
+            ) from None
+        try:
+            return float(rate)
+        except (TypeError, ValueError, OverflowError):
+            raise UnusableCopies(
+                f"{said} returned a {type(rate).__name__} for step {step}, expected a number"
+            ) from None
 
 
 def read_copies(copies: Any) -> tuple[Following, ...]:

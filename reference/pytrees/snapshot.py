@@ -40,6 +40,18 @@ class Leaf:
         return self.path, self.kind, self.weak_type, array.dtype, array.shape, array.tobytes()
 
 
+class NoSuchLeaf(KeyError):
+    """A snapshot has no leaf of this path: a program may drop one, or put another thing there."""
+
+    def __init__(self, path: Path):
+        """Keep the path."""
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"no leaf `{path_text(self.path)}`"
+
+
 @final
 @dataclass(frozen=True)
 class Snapshot(Mapping[Path, Leaf]):
@@ -50,7 +62,17 @@ class Snapshot(Mapping[Path, Leaf]):
     structure: str
 
     def __getitem__(self, path: Path) -> Leaf:
-        return self.leaves[path]
+        try:
+            return self.leaves[path]
+        except KeyError:
+            raise NoSuchLeaf(path) from None
+
+    def get(self, path: Path, default: Any = None) -> Any:
+        """Return a leaf, or the default where there is none by this path."""
+        return self.leaves.get(path, default)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.leaves
 
     def __iter__(self) -> Iterator[Path]:
         return iter(self.leaves)

@@ -10,8 +10,9 @@ import numpy as np
 
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.pytrees.comparison import Change, Promise, changes
+from ....reference.pytrees.following import UnusableCopies
 from ....reference.pytrees.paths import Path, path_text
-from ....reference.pytrees.snapshot import Snapshot
+from ....reference.pytrees.snapshot import NoSuchLeaf, Snapshot
 from ....reference.subjects.capability import Capability, Requirement
 from ..law import Inconclusive, Law, Unfinished, refute
 
@@ -33,12 +34,18 @@ def training_law(
 
     def make(check: Check) -> Law:
         @wraps(check)
-        def check_complete(*trajectories: Trajectory) -> None:
-            for trajectory in trajectories:
-                require_complete(trajectory)
-            check(*trajectories)
+        def checked(*trajectories: Trajectory) -> None:
+            if not fields.get("judges_malformed"):
+                for trajectory in trajectories:
+                    require_complete(trajectory)
+            try:
+                check(*trajectories)
+            except NoSuchLeaf as missing:
+                reason = f"{path_text(missing.path)} is a leaf with numbers in a part of the run"
+                raise Inconclusive(f"{reason} only", subject=True) from None
+            except UnusableCopies as error:
+                raise Inconclusive(str(error), subject=True) from None
 
-        checked = check if fields.get("judges_malformed") else check_complete
         return Law(
             id, needs=Requirement.on(needs), draws=_of_any_pool(draws), check=checked, **fields
         )
