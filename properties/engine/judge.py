@@ -17,6 +17,7 @@ from ...reference.subjects.capability import Capability
 from ...strategies.values import Shape, pool
 from ..laws.book import looks_at_predictions
 from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
+from ..laws.requirements.endings import ending
 from ..proofs.provable import CHECKED, EXPLAINED, PROVABLE
 from ..scripts.script import script
 from .call_cache import CallCache
@@ -132,6 +133,10 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     except Flaky:  # an earlier failure passed when Hypothesis ran it again
         last = list(tally.failures.values())[-1]
         verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
+    except (Exception, SystemExit, GeneratorExit) as error:
+        if tally.judging:
+            raise
+        verdict = Verdict("error", tally.judged, reason=f"drawing a problem {ending(error)}")
     else:
         never = _confirmed(law, subject, tally)
         if never is not None:

@@ -55,8 +55,9 @@ def error_text(error: BaseException) -> str:
         return f"{name}, whose message raises {type(another).__name__}"
     if len(message) > _SHOWN:
         message = message[:_SHOWN] + "…"
-    notes = [str(note) for note in getattr(error, "__notes__", ())]
-    remarks = [f" ({note.removeprefix(_REMARK)})" for note in notes if note.startswith(_REMARK)]
+    notes = getattr(error, "__notes__", ())
+    ours = [str(note) for note in notes] if isinstance(notes, list) else []  # anybody may set it
+    remarks = [f" ({note.removeprefix(_REMARK)})" for note in ours if note.startswith(_REMARK)]
     return "".join([f"{name}: {message}" if message else name, *remarks])
 
 
