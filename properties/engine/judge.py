@@ -11,7 +11,7 @@ from typing import Any
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.database import ExampleDatabase
-from hypothesis.errors import Flaky, Unsatisfiable
+from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
 from ...reference.subjects.capability import Capability
 from ...strategies.values import Shape, pool
@@ -84,6 +84,15 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         return tally.failed_at is not None and monotonic() > tally.failed_at + allowed
 
     def example(drawn: tuple[Any, ...]) -> None:
+        tally.judging = True
+        try:
+            judged(drawn)
+        except (Refutation, UnsatisfiedAssumption):
+            tally.judging = False
+            raise
+        tally.judging = False
+
+    def judged(drawn: tuple[Any, ...]) -> None:
         problems = law.varies(subject, drawn)
         if shrinking_long_enough():
             # Every further candidate passes at once, and the best so far fails as it did.

@@ -29,6 +29,8 @@ class Tally:
     by_optimizer: ByOptimizer = field(default_factory=ByOptimizer)
     failures: dict[Any, Refutation] = field(default_factory=dict)
     failed_at: float | None = None
+    #: Whether an example is being judged, and not drawn.
+    judging: bool = False
     #: For laws that are judged over the run.
     happened: set[str] = field(default_factory=set)
     never: dict[str, list[Refutation]] = field(default_factory=dict)
