@@ -27,7 +27,7 @@ def let_through(error: BaseException) -> None:
     In a process that ignores SIGINT, as ours do, only the user's code can have raised it: there it
     ends nothing.
     """
-    ends_the_run = not isinstance(error, Exception | SystemExit)
+    ends_the_run = not isinstance(error, Exception | SystemExit | GeneratorExit)
     if ends_the_run and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         raise error
 
