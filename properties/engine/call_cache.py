@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...reference.observation.run import run
+from .drawn_problems import DrawnProblems
 from .numpy_guard import SharedNumPy
 
 #: A remembered call of an exercise is some 2 KB, that of a trainer 11 KB: 45 MB at most.
@@ -20,6 +21,8 @@ class CallCache:
     def __init__(self) -> None:
         self._calls: dict[tuple[Any, ...], Any] = {}
         self._numpy = SharedNumPy()
+        #: Which problems were drawn, for laws that draw the same.
+        self.drawn = DrawnProblems()
 
     def knows(self, subject: Any, problem: Any) -> bool:
         """Tell whether a run with predictions is remembered of an unwatched subject."""

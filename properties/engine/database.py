@@ -18,9 +18,19 @@ class NamespacedDatabase(ExampleDatabase):
         super().__init__()
         self.database = database
         self.namespace = namespace.encode() + b"/"
+        #: The keys that were asked for, and whether any held a failure.
+        self.asked: set[bytes] = set()
+        self.gave = False
 
     def fetch(self, key: bytes) -> Iterable[bytes]:  # noqa: D102
-        return self.database.fetch(self.namespace + key)
+        self.asked.add(key)
+        found = list(self.database.fetch(self.namespace + key))
+        self.gave = self.gave or bool(found)
+        return found
+
+    def holds(self, keys: Iterable[bytes]) -> bool:
+        """Tell whether there is a failure of an earlier run under one of these keys."""
+        return any(any(True for _ in self.database.fetch(self.namespace + key)) for key in keys)
 
     def save(self, key: bytes, value: bytes) -> None:  # noqa: D102
         self.database.save(self.namespace + key, value)

@@ -116,8 +116,10 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     effort.begins(tried_first(subject))
     proof = _proof(law, subject) if effort.proofs else None
     strategy = law.draws(subject, effort.shapes)
+    name = f"{target}::{law.id}"
+    database = None if effort.database is None else NamespacedDatabase(effort.database, name)
     quietly = hypothesis.settings(
-        database=effort.database and NamespacedDatabase(effort.database, f"{target}::{law.id}"),
+        database=database,
         deadline=None,  # the first example of each shape is a compilation
         phases=[Phase.reuse, Phase.generate, *([Phase.shrink] if effort.shrinking else [])],
         report_multiple_bugs=False,
@@ -125,15 +127,37 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         print_blob=False,
         suppress_health_check=list(HealthCheck),
     )
+
+    def draw(number: int, examples: int) -> list[tuple[Any, ...]]:
+        problems: list[tuple[Any, ...]] = []
+
+        def noted(drawn: tuple[Any, ...]) -> None:
+            problems.append(drawn)
+            example(drawn)
+
+        given = hypothesis.seed(f"{effort.seed}/{number}")(hypothesis.given(strategy)(noted))
+        hypothesis.settings(quietly, max_examples=examples)(given)()
+        return problems
+
+    failed: tuple[Refutation, Tally] | None = None
     try:
         most = law.examples(effort.max_examples)
         most = most if proof is None else min(most, CHECKED)
+        stream = id(subject), law.draws, effort.shapes, effort.seed, min(ROUND, most)
+        known = memory.drawn.of(stream, database)
+        if known is not None and (found := _first_failure(example, known)) is not None:
+            # Only Hypothesis makes it smaller: it draws the same once more, up to this failure.
+            failed, tally, known = (found, tally), Tally(), None
         for number, start in enumerate(range(0, most, ROUND)):
-            examples = min(ROUND, most - start)
-            given = hypothesis.seed(f"{effort.seed}/{number}")(hypothesis.given(strategy)(example))
-            hypothesis.settings(quietly, max_examples=examples)(given)()
+            if number or known is None:
+                problems = draw(number, min(ROUND, most - start))
+                if not number:
+                    memory.drawn.remember(stream, problems, database)
             if out_of_time():
                 break
+        if failed is not None:
+            tally = failed[1]
+            raise Flaky("a failure did not recur")
     except Refutation as found:
         verdict = _refuted(law, subject, found, tally, target)
     except Unsatisfiable:
@@ -162,6 +186,17 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     if effort.proofs and verdict.counterexample is not None:
         _explain(law, subject, verdict)
     return replace(verdict, seconds=round(monotonic() - started, 3))
+
+
+def _first_failure(
+    example: Callable[[tuple[Any, ...]], None], problems: Sequence[tuple[Any, ...]]
+) -> Refutation | None:
+    try:
+        for drawn in problems:
+            example(drawn)
+    except Refutation as found:
+        return found
+    return None
 
 
 def _proof(law: Law, subject: Any) -> Any:
