@@ -102,7 +102,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         if tally.failed_at is None and tally.seen and out_of_time():
             return
         if tally.failed_at is None and tally.by_optimizer.gives_up(problems[0]):
-            hypothesis.reject()
+            raise _GivenUp
         # Here, and not once a law: two thousand examples can compile more than a process can hold.
         forget_programs()
         effort.begins(problems)
@@ -128,12 +128,18 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         suppress_health_check=list(HealthCheck),
     )
 
-    def draw(number: int, examples: int) -> list[tuple[Any, ...]]:
-        problems: list[tuple[Any, ...]] = []
+    def draw(number: int, examples: int) -> list[tuple[Any, ...]] | None:
+        problems: list[tuple[Any, ...]] | None = []
 
         def noted(drawn: tuple[Any, ...]) -> None:
-            problems.append(drawn)
-            example(drawn)
+            nonlocal problems
+            try:
+                example(drawn)
+            except _GivenUp:
+                problems = None  # others are drawn in its place, for this law alone
+                hypothesis.reject()
+            if problems is not None:
+                problems.append(drawn)
 
         given = hypothesis.seed(f"{effort.seed}/{number}")(hypothesis.given(strategy)(noted))
         hypothesis.settings(quietly, max_examples=examples)(given)()
@@ -145,13 +151,18 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         most = most if proof is None else min(most, CHECKED)
         stream = id(subject), law.draws, effort.shapes, effort.seed, min(ROUND, most)
         known = memory.drawn.of(stream, database)
-        if known is not None and (found := _first_failure(example, known)) is not None:
+        try:
+            for drawn in known or ():
+                example(drawn)
+        except Refutation as found:
             # Only Hypothesis makes it smaller: it draws the same once more, up to this failure.
             failed, tally, known = (found, tally), Tally(), None
+        except _GivenUp:  # only Hypothesis draws others in the place of these
+            tally, known = Tally(), None
         for number, start in enumerate(range(0, most, ROUND)):
             if number or known is None:
                 problems = draw(number, min(ROUND, most - start))
-                if not number:
+                if not number and problems is not None:
                     memory.drawn.remember(stream, problems, database)
             if out_of_time():
                 break
@@ -188,15 +199,8 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     return replace(verdict, seconds=round(monotonic() - started, 3))
 
 
-def _first_failure(
-    example: Callable[[tuple[Any, ...]], None], problems: Sequence[tuple[Any, ...]]
-) -> Refutation | None:
-    try:
-        for drawn in problems:
-            example(drawn)
-    except Refutation as found:
-        return found
-    return None
+class _GivenUp(Exception):
+    """An example is under an optimizer under which the subject always raised."""
 
 
 def _proof(law: Law, subject: Any) -> Any:

@@ -10,12 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from ...reference.optimizers.disturbances import DISTURBANCES
-from ...reference.optimizers.optimizer import optimizer
 from ...reference.problems.training_problem import TrainingProblem
 from .trainings import Problem
-
-#: Beside a plain promise, that of a step whose loss alone is looked at: one program per shape.
-_PLAINEST = optimizer("sgd")
 
 
 def and_with_permuted_rows(
@@ -32,11 +28,12 @@ def and_with_repeated_rows(
     """Add the first step of the same problem with each row twice.
 
     Its loss depends on no optimizer, and its shape is that of no other problem: it is compiled
-    for one optimizer, if the subject lists none of its own.
+    for plain optimizers alone, of a subject that promises the common set.
     """
     (problem,) = drawn
-    plainest = _PLAINEST if subject.optimizers == "common" else problem.optimizer
-    return problem, replace(problem, optimizer=plainest, repeats=2, actions=("step",))
+    inner = problem.optimizer.inner if subject.optimizers == "common" else None
+    plain = inner or problem.optimizer
+    return problem, replace(problem, optimizer=plain, repeats=2, actions=("step",))
 
 
 def and_disturbed(subject: Any, drawn: tuple[Problem, ...]) -> tuple[Problem, ...]:

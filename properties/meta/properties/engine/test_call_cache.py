@@ -2,9 +2,12 @@
 
 from hypothesis.database import InMemoryExampleDatabase
 
+from frostproof import OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
+from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Law, refute
+from frostproof.reference.corpus.specimens.wrappers.transformations import no_moments
 from frostproof.reference.subjects.capability import Capability, Requirement
 from frostproof.reference.subjects.exercise import Exercise
 from frostproof.strategies.problems import exercises
@@ -93,3 +96,24 @@ def test_failures_of_an_earlier_run_come_first():
 
     assert again.outcome == "refuted"
     assert again.examples == 1
+
+
+def test_a_law_that_gives_up_an_optimizer_is_drawn_for_by_itself():
+    """Where the subject raises under one optimizer, it is judged as it is alone, whatever other
+    law was judged before on the same problems.
+    """
+    subject = OptaxFreeze(no_moments, optimizers=Optimizers("sgd", "momentum", "adam"))
+    law, memory = BY_ID["frozen-value"], CallCache()
+    easy = Law("easy", "value", law.needs, law.draws, lambda run: None, meaning="")
+    effort = Effort(max_examples=60, seed=1)
+
+    alone = judge(law, subject, effort, CallCache(), "a")
+    assert judge(easy, subject, effort, memory, "a").outcome == "held"
+    after = judge(law, subject, effort, memory, "a")
+
+    assert "not judged under sgd" in after.reason
+    assert (after.outcome, after.examples, after.labels) == (
+        alone.outcome,
+        alone.examples,
+        alone.labels,
+    )
