@@ -155,9 +155,9 @@ def through_orbax(training: Any, fresh: Any) -> Any:
     added = places(state) ^ places(fresh.everything())
     assert not added, f"only one of a saved state and a new one has {sorted(added)}"
     target = jax.tree.unflatten(form, jax.tree.leaves(state))
-    with tempfile.TemporaryDirectory() as folder, ocp.StandardCheckpointer() as checkpointer:
+    saver = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+    with tempfile.TemporaryDirectory() as folder, saver as checkpointer:
         checkpointer.save(f"{folder}/state", state)
-        checkpointer.wait_until_finished()
         fresh.set_everything(checkpointer.restore(f"{folder}/state", target))
     return fresh
 

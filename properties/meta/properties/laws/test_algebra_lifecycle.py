@@ -1,5 +1,7 @@
 """Laws of repetition, algebra and lifecycles on trainers: each holds on correct code."""
 
+import logging
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -132,8 +134,11 @@ def test_a_leaf_that_trains_on_other_data_is_not_accused_of_staying(dead_below, 
     assert found is None if message is None else found.startswith(message)
 
 
-def test_a_state_that_orbax_cannot_hold_is_not_judged():
-    """A name among the leaves is beyond a checkpoint of arrays: the verdict says so."""
+def test_a_state_that_orbax_cannot_hold_is_not_judged(caplog):
+    """A name among the leaves is beyond a checkpoint of arrays: the verdict says so, and no thread
+    of Orbax is left, which would log that it can go on no more.
+    """
+    threads = set(threading.enumerate())
 
     @struct.dataclass
     class Named(State):
@@ -148,6 +153,9 @@ def test_a_state_that_orbax_cannot_hold_is_not_judged():
         return new.replace(name=state.name), value
 
     found = verdict("restored-equals-saved", trainer(with_name, named_step))
+    for each in set(threading.enumerate()) - threads:
+        each.join(timeout=5)
 
     assert found.outcome == "not-run"
     assert found.reason.startswith("Orbax cannot save the state")
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR] == []
