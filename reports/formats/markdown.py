@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..results.report import Report
 from ..results.row import FAILING, Row
@@ -35,6 +35,8 @@ def markdown(report: Report) -> str:
     if others:
         parts.append("\n".join(["## Beyond the promise, or known", "", *_table(others)]))
     parts += ["\n".join(_section(row)) for row in (*failing, *others) if row.counterexample]
+    if not_run := report.summary["not_run"]:
+        parts.append("\n".join(["## Not run", "", *_reasons(not_run)]))
     parts.append("\n".join(_folded("All verdicts", _table(report.rows))))
     return "\n\n".join(_that_fit(parts)) + "\n"
 
@@ -50,15 +52,15 @@ def _summary(report: Report) -> Iterator[str]:
     known = list(report.standings.items())
     for subject, standing in known[:_MOST_ROWS]:
         yield f"- {cell(subject)} {cell(standing.sentence)}"
-    if summary["not_run"]:
-        yield from ("", "Not run:", "")
-        for reason, count in list(summary["not_run"].items())[:_MOST_ROWS]:
-            yield f"- {count} × {cell(reason)}"
     if differing := disagreements(report):
         yield from ("", f"The {len(report.parts)} parts of this report disagree:", "")
         for id, verdicts in list(differing.items())[:_MOST_ROWS]:
             told = ", ".join(f"{verdict} on {where}" for verdict, where in verdicts)
             yield f"- {cell(id)}: {cell(told)}"
+
+
+def _reasons(not_run: Mapping[str, int]) -> list[str]:
+    return [f"- {count} × {cell(reason)}" for reason, count in list(not_run.items())[:_MOST_ROWS]]
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
@@ -113,9 +115,16 @@ def _fenced(code: str) -> list[str]:
 
 
 def cell(text: str) -> str:
-    """Return a text with everything escaped that would end a table cell or start markup."""
+    """Return a text with everything escaped that would end a table cell or start markup.
+
+    What stands between backticks becomes an element: in a code span of Markdown, backslashes and
+    entities would be shown as they are.
+    """
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\*_\[\]|~$])", r"\\\1", text)
+    text = re.sub(r"([\\*_\[\]|~$])", r"\\\1", text)
+    return re.sub(
+        r"`([^`]+)`|`", lambda found: f"<code>{found[1]}</code>" if found[1] else r"\`", text
+    )
 
 
 register("report.md", lambda report, folder: markdown(report))

@@ -91,7 +91,7 @@ def test_the_command_names_everything(tmp_path, capsys):
         assert "optax 0.2.6 → 0.2.8" in text
         assert "ran 5 of 5 laws on 50 examples" in text
         assert "beyond the promise" in text
-    assert r"it lacks \| `predict`" in markdown.read_text()
+    assert r"it lacks \| <code>predict</code>" in markdown.read_text()
 
 
 def headings(text):

@@ -16,7 +16,7 @@ from frostproof.reports.formats.badge import badge
 from frostproof.reports.formats.files import FILES, write_report
 from frostproof.reports.formats.html.page import page
 from frostproof.reports.formats.junit import junit
-from frostproof.reports.formats.markdown import markdown
+from frostproof.reports.formats.markdown import cell, markdown
 from frostproof.reports.results.report import Part, Report
 
 #: What a subject's name, a leaf or a message may hold.
@@ -138,7 +138,7 @@ def test_what_a_subject_writes_is_no_markup(name, html, tmp_path):
     assert len(suite.findall("testcase")) == 6
     text = (tmp_path / "report.md").read_text()
     headings = [line for line in text.splitlines() if line.startswith("#")]
-    assert len(headings) == 5
+    assert len(headings) == 6
     assert "<script>" not in text.replace(SCRIPT, "").split("```python")[0]
 
 
@@ -242,3 +242,32 @@ def test_the_summary_of_a_job_stays_below_its_limit():
     assert len(text.encode()) < 1 << 20
     assert "…and 5000 more: see report.html." in text
     assert re.search(r"\d+ more parts do not fit here: see report.html.\n$", text)
+
+
+def test_what_failed_comes_before_all_that_was_judged(html):
+    """Whoever opens a report looks for it: after how it ended, nothing is told before it."""
+    shown = html.values("id")
+    assert shown.index("broken") < shown.index("verdicts")
+
+    text = markdown(sample())
+    failed, others, not_run, all_verdicts = (
+        text.index(each)
+        for each in ("## What did not hold", "## Beyond", "## Not run", "All verdicts")
+    )
+    assert failed < others < not_run < all_verdicts
+    assert "- 3 × left out by --laws" in text[not_run:all_verdicts]
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("needs `model_state=` (a|b)", r"needs <code>model\_state=</code> (a\|b)"),
+        ("`a<b` & `c`", r"<code>a&lt;b</code> &amp; <code>c</code>"),
+        ("one ` by itself, and ``", r"one <code> by itself, and </code>\`"),
+        ("[`x`", r"\[<code>x</code>"),
+        ("only one `", r"only one \`"),
+    ],
+)
+def test_code_in_a_cell_is_shown_as_it_is(text, escaped):
+    """In a code span, a backslash and an entity would be shown themselves."""
+    assert cell(text) == escaped
