@@ -223,9 +223,10 @@ def _explain(law: Law, subject: Any, verdict: Verdict) -> None:
         problem = subject.read_problem(verdict.counterexample.problems[0])
     except ValueError:  # a record does not tell how a strategy of the user's made its optimizer
         return
-    equation = explanation_of(law.id, subject, problem.optimizer)
+    facts = verdict.counterexample.facts
+    equation = explanation_of(law.id, subject, problem.optimizer, str(facts.get("leaf", "")))
     if equation is not None:
-        verdict.counterexample.facts["equation"] = equation
+        facts["equation"] = equation
 
 
 def examine(

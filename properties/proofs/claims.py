@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
@@ -109,15 +109,15 @@ class Claim:
     law: str
     #: What it may assume.
     circumstances: Sequence[Circumstances]
-    #: Returns what is in the way; nothing if the law is proved.
-    fault: Callable[[Invariant], Fault | None]
+    #: Returns what is in the way, of this leaf rather than of others; nothing if the law is proved.
+    fault: Callable[[Invariant, str], Fault | None]
     #: Whether arithmetic on the frozen leaves themselves counts as keeping them.
     exact: bool = False
 
 
-def _moved(wanted: Level) -> Callable[[Invariant], Fault | None]:
-    def fault(invariant: Invariant) -> Fault | None:
-        for path in sorted(invariant.program.frozen):
+def _moved(wanted: Level) -> Callable[[Invariant, str], Fault | None]:
+    def fault(invariant: Invariant, leaf: str) -> Fault | None:
+        for path in _sooner(leaf, sorted(invariant.program.frozen)):
             level = invariant.level(path)
             if level is None or level < wanted:
                 return functools.partial(explain_moved, invariant, path, wanted)
@@ -126,9 +126,13 @@ def _moved(wanted: Level) -> Callable[[Invariant], Fault | None]:
     return fault
 
 
-def _state_grew(invariant: Invariant) -> Fault | None:
+def _sooner(leaf: str, paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: path_text(path) != leaf)
+
+
+def _state_grew(invariant: Invariant, leaf: str) -> Fault | None:
     before, after = invariant.opt_state_before, invariant.opt_state
-    for path in belonging(invariant):
+    for path in _sooner(leaf, belonging(invariant)):
         # What never is zero as a whole, or stays as it is, does not leave zero either.
         old, new = before[path].range, after[path].range
         kept = set(before[path].same) & set(after[path].same)
@@ -151,9 +155,9 @@ def belonging(invariant: Invariant) -> Sequence[Path]:
     return found
 
 
-def _leaked(invariant: Invariant) -> Fault | None:
-    for path in invariant.params:
-        if path not in invariant.program.frozen and invariant.leaks(path):
+def _leaked(invariant: Invariant, leaf: str) -> Fault | None:
+    for path in _sooner(leaf, invariant.params):
+        if path not in invariant.program.frozen and invariant.leaks(invariant.params[path]):
             return functools.partial(explain_leak, invariant, path)
     return None
 
@@ -170,11 +174,12 @@ CLAIMS = (
 
 
 def settle_claims(
-    program: Program, optimizer: Any, laws: Collection[str], *, created: bool
+    program: Program, optimizer: Any, laws: Collection[str], *, created: bool, leaf: str = ""
 ) -> Proofs:
     """Try the claims of some laws on a traced program, from the fewest assumptions to the most.
 
-    `created` says that the program's first state was made by running it.
+    `created` says that the program's first state was made by running it; of what is in the way of a
+    law, that about this `leaf` is told first.
     """
     known: dict[Circumstances, Invariant] = {}
 
@@ -196,7 +201,7 @@ def settle_claims(
         for claim in CLAIMS:
             if claim.law not in laws:
                 continue
-            outcome = _settle(claim, program, under, created, optimizer is ANY_OPTIMIZER)
+            outcome = _settle(claim, program, under, created, optimizer is ANY_OPTIMIZER, leaf)
             if isinstance(outcome, Proof):
                 proved[claim.law] = outcome
             else:
@@ -212,6 +217,7 @@ def _settle(
     under: Callable[[Circumstances], Invariant],
     created: bool,
     whatever: bool,
+    leaf: str,
 ) -> Proof | Explanation:
     if not program.frozen:
         return Explanation("nothing", "is frozen")
@@ -222,7 +228,7 @@ def _settle(
         invariant = under(circumstances)
         if (unknown := _unknown(claim.law, invariant)) is not None:
             return unknown
-        found = claim.fault(invariant)
+        found = claim.fault(invariant, leaf)
         if found is None:
             return Proof(claim.law, _assumptions(claim, circumstances, invariant, created))
         fault = found  # under the most assumptions: the fewest equations are in the way

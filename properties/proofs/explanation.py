@@ -7,7 +7,9 @@ from pathlib import Path as File
 from typing import Any, final
 
 import jax
+import optax
 
+from ...reference import observation
 from ...reference.pytrees.paths import Path, path_text
 from .induction import Invariant
 from .interpretation.domain import Level, Source, Value
@@ -65,21 +67,27 @@ def explain_state(invariant: Invariant, path: Path) -> Explanation:
 
 def explain_leak(invariant: Invariant, path: Path) -> Explanation:
     """Say which equation brings the gradient of a frozen leaf into a trainable one."""
-    leaked = invariant.leaks(path)
-    value, came = invariant.params[path], ""
+    # Sooner in the first step: later ones depend on all gradients through the weights, too.
+    value = next(
+        each for each in (invariant.first[path], invariant.params[path]) if invariant.leaks(each)
+    )
+    leaked, came = invariant.leaks(value), ""
     walk = _Walk(invariant, None)
     last = value
     seen: set[int] = set()
     while value.origin is not None and id(value) not in seen:
         seen.add(id(value))
         if value.origin.primitive == gradient_p.name:
-            came = str(value.origin.params["leaf"])
-            break
+            name = str(value.origin.params["leaf"])
+            if invariant.gradients.get(name, invariant.unnamed) & leaked:
+                came = name
+                break
         reading = [each for each in value.origin.operands if each.reads & leaked]
         if not reading:
             break
         # Where what reads it meets what does not, the last time on the way back to the gradient.
-        if len(reading) < len(value.origin.operands):
+        others = [each for each in value.origin.operands if not each.reads & leaked]
+        if any(not each.is_constant for each in others):
             last = value
         value = reading[0]
     came = came or next(
@@ -254,17 +262,21 @@ def _plain(name: str) -> str:
 
 # Where it was written
 
-_JAX = str(File(jax.__file__).parent)
-_HERE = str(File(__file__).parent)
+#: Folders whose functions are no part of what a program is about: JAX, Optax's arithmetic on
+#: trees, the prover, and what watches gradients.
+_NOBODYS = (
+    str(File(__file__).parent),
+    *(str(File(each.__file__ or "").parent) for each in (jax, optax.tree_utils, observation)),
+)
 
 
 def where(value: Value) -> str:
-    """Return file, line and function of what made an equation, the innermost outside of JAX."""
+    """Return file, line and function of what made an equation, the innermost of a program."""
     equation = value.origin.equation if value.origin is not None else None
     traceback = getattr(getattr(equation, "source_info", None), "traceback", None)
     frames: list[Any] = list(traceback.frames) if traceback is not None else []
     for frame in frames:
-        if not frame.file_name.startswith((_JAX, _HERE, "<")):
+        if not frame.file_name.startswith((*_NOBODYS, "<")):
             function = frame.function_name.replace(".<locals>", "")
             return f"{_short(frame.file_name)}:{frame.line_num} {function}"
     return ""

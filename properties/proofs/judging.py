@@ -39,13 +39,16 @@ def proved_laws(subject: Any) -> Mapping[str, Proof]:
     return standing_of(subject).proved
 
 
-def explanation_of(law: str, subject: Any, optimizer: Any) -> str | None:
-    """Return the equation by which a law is lost under an optimizer, if the prover finds one."""
+def explanation_of(law: str, subject: Any, optimizer: Any, leaf: str) -> str | None:
+    """Return the equation by which a law is lost under an optimizer, if the prover finds one.
+
+    Sooner that of the `leaf` that was seen to move than that of another.
+    """
     law = EXPLAINED_BY.get(law, law)
     if law not in PROVABLE:
         return None
     try:
-        found = prove(subject, optimizer).unproved.get(law)
+        found = prove(subject, optimizer, [law], leaf=leaf).unproved.get(law)
     except BaseException as error:
         let_through(error)
         return None

@@ -32,7 +32,14 @@ _ROWS, _FEATURES = 4, 3
 _TREES = tuple(name for name in TREES if name not in ("bfloat16", "float16"))
 
 
-def prove(subject: Any, under: Any, laws: Collection[str] = PROVABLE, *, place: int = 0) -> Proofs:
+def prove(
+    subject: Any,
+    under: Any,
+    laws: Collection[str] = PROVABLE,
+    *,
+    place: int = 0,
+    leaf: str = "",
+) -> Proofs:
     """Prove what can be proved of a subject under one optimizer.
 
     Args:
@@ -40,6 +47,7 @@ def prove(subject: Any, under: Any, laws: Collection[str] = PROVABLE, *, place: 
         under: a row of the catalogue, or `ANY_OPTIMIZER`.
         laws: those to prove.
         place: which tree and mask, or which architecture, a subject that takes any is traced on.
+        leaf: of which leaf to tell what is in the way, if it is one of several.
 
     Returns:
         What is proved, and of what is not the equation in the way; where the subject cannot be
@@ -57,7 +65,7 @@ def prove(subject: Any, under: Any, laws: Collection[str] = PROVABLE, *, place: 
     except NotTraced as reason:
         return Proofs(str(under), not_traced=str(reason))
     created = not isinstance(subject, OptaxFreeze)
-    return settle_claims(program, under, laws, created=created)
+    return settle_claims(program, under, laws, created=created, leaf=leaf)
 
 
 def _traced(subject: Any, under: Any, place: int, open_rate: bool) -> Program:

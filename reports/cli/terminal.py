@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from ...properties.plan.checks import Check
-from ..formats.wording import conclusion, story
+from ..formats.wording import by_cause, conclusion, story
 from ..results.report import Report
 from ..results.row import FAILING, Row
 from ..run.listener import Listener
@@ -93,9 +93,9 @@ class Terminal(Listener):
 
         `scripts` are the files in which the scripts of counterexamples lie, by the id of the row.
         """
-        for row in report.rows:
-            if row.fails and row.counterexample:
-                self._counterexample(row, scripts.get(row.id))
+        for first, *others in by_cause(row for row in report.rows if row.fails):
+            if first.counterexample:
+                self._counterexample(first, others, scripts.get(first.id))
         if not self.quiet:
             self._summary(report)
         self.console.print(self._conclusion(report))
@@ -152,11 +152,14 @@ class Terminal(Listener):
                 seen = escape(row.reason or "")
                 self.console.print(f"  [dim]beyond the promise:[/] {row.law} {row.verdict}: {seen}")
 
-    def _counterexample(self, row: Row, script: Path | None) -> None:
+    def _counterexample(self, row: Row, others: Sequence[Row], script: Path | None) -> None:
         self.console.print()
         self.console.rule(f"{escape(row.subject)} :: {row.law}", align="left", style="red")
         for keyword, text in story(row):
             self.console.print(f"[bold]{keyword:8}[/]{escape(text)}")
+        if others:
+            laws = ", ".join(each.law for each in others)
+            self.console.print(f"[bold]{'also':8}[/]the same leaf, for the same reason: {laws}")
         if script is not None:
             self.console.print(f"[bold]{'script':8}[/]{escape(str(script))}")
         if self.show_script and row.reproduce:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...properties.laws.book import BY_ID
@@ -66,11 +66,24 @@ def story(row: Row) -> list[tuple[str, str]]:
     problems = [("for", problem_text(each)) for each in row.counterexample["problems"]]
     cause = row.counterexample.get("cause")
     because = [("because", cause)] if cause else []
-    usually = [("usually", BY_ID[row.law].meaning)] if row.law in BY_ID else []
+    # Where the cause was found, what it mostly is would only lead away from it.
+    usually = [("usually", BY_ID[row.law].meaning)] if row.law in BY_ID and not cause else []
     equation = row.counterexample["facts"].get("equation")
     by = [("by", equation)] if equation else []
     seen = ("seen", row.reason or "")
     return [("law", row.counterexample["law"]), seen, *because, *by, *usually, *problems]
+
+
+def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
+    """Return rows together that tell of the same leaf and the same cause."""
+    groups: dict[object, list[Row]] = {}
+    for row in rows:
+        found = row.counterexample or {}
+        facts = found.get("facts", {})
+        told = (found.get("cause"), facts.get("equation"))
+        key = (row.subject, facts.get("leaf"), *told) if any(told) else row.id
+        groups.setdefault(key, []).append(row)
+    return list(groups.values())
 
 
 def explain(row: Row) -> str:
@@ -92,10 +105,19 @@ def problem_parts(problem: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the fields of a recorded problem as names and texts, without the usual values."""
     return [
         (name, _SHOWN.get(name, repr)(value))
-        for name, value in problem.items()
+        for name, value in _with_steps(problem).items()
         if not any(value is usual or value == usual for usual in _USUAL if usual is not False)
         and value is not False
     ]
+
+
+def _with_steps(problem: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a problem with the number of its steps, if it does nothing else."""
+    actions = problem.get("actions") or ["freeze"]
+    if set(actions) != {"step"}:
+        return problem
+    counted = {"actions": ("steps", len(actions))}
+    return dict(counted.get(name, (name, value)) for name, value in problem.items())
 
 
 def _optimizer(record: Mapping[str, Any]) -> str:

@@ -18,7 +18,8 @@ from .row import Row
 FOLLOWS: Mapping[str, str] = {
     "computes": "the program does not compute what it reports, and the other verdicts are about "
     "what it computes",
-    "selected": "the frozen leaves are not those that were named, or another leaf does not train",
+    "selected": "other leaves are frozen than those that were named, or what is to train or to "
+    "follow does not as it should",
     "norm": "frozen leaves move, and their norms show it",
     "value": "frozen leaves move, and a check of their norms may miss it",
     "bits": "the bytes of frozen leaves change: hashes and exact checkpoints differ",

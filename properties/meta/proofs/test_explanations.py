@@ -12,6 +12,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     BODY,
     Layers,
     creating,
+    partitioned,
     stepping,
     trainer,
     within,
@@ -19,11 +20,11 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
 )
 from frostproof.reference.corpus.specimens.trainers import linen_models
 from frostproof.reference.correct import wrappers
-from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.optimizers.optimizer import OWN, optimizer
 
 
-def explained(subject, name, law="frozen-value"):
-    return str(prove(subject, optimizer(name), [law]).unproved[law])
+def explained(subject, name, law="frozen-value", leaf=""):
+    return str(prove(subject, optimizer(name), [law], leaf=leaf).unproved[law])
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def explained(subject, name, law="frozen-value"):
         ("fromage", "moved by its own value, as a decay does: optax/transforms/_adding.py"),
         ("madgrad", "moved by its own value, as a decay does: optax/contrib/_madgrad.py"),
         ("schedule_free_sgd", "its own value, as a decay does: optax/contrib/_schedule_free.py"),
-        ("yogi", "mu/Dense_0/bias, which is not zero: optax/tree_utils/_tree_math.py"),
+        ("yogi", "mu/Dense_0/bias, which is not zero: optax/_src/transform.py"),
         ("noisy_sgd", "count, which is not zero: optax/_src/numerics.py"),
     ],
 )
@@ -82,6 +83,40 @@ def test_clipping_outside_the_partition_leaks():
     told = explained(OptaxFreeze(freeze), "sgd", "frozen-gradients-do-not-leak")
 
     assert "depends on the gradient of Dense_0/bias" in told
+    assert "optax/transforms/_clipping.py" in told
+
+
+def test_a_clip_in_front_of_the_optimizer_is_named_by_its_line():
+    """The weights depend on all gradients of steps before, too, and the clip is still found."""
+    body = within(BODY)
+
+    def clipped(optimizer):
+        return optax.chain(optax.clip_by_global_norm(1.0), partitioned(optimizer, body))
+
+    clipping = trainer(create=creating(Layers(), clipped))
+
+    told = explained(clipping, "adam", "frozen-gradients-do-not-leak")
+
+    assert "depends on the gradient of" in told
+    assert "optax/transforms/_clipping.py" in told
+
+
+def test_of_several_leaves_that_which_was_seen_is_told_of():
+    """A decay moves both leaves of a layer; of an unknown leaf, the first one is told of."""
+    leaves = ("Dense_0/kernel", "Dense_0/bias", "no/such")
+    told = [explained(wrappers.freeze_before_optimizer, "adamw", leaf=each) for each in leaves]
+
+    assert [each.split()[0] for each in told] == ["Dense_0/kernel", "Dense_0/bias", "Dense_0/bias"]
+
+
+def test_no_line_of_ours_is_blamed():
+    """A gradient is marked by us where the program takes it: the line is the program's."""
+    unfrozen = trainer(create=creating(Layers(), lambda _: optax.sgd(0.1)))
+
+    told = str(prove(unfrozen, OWN, ["frozen-value"]).unproved["frozen-value"])
+
+    assert "is moved by its own gradient" in told
+    assert "linen_training_recipe.py" in told
 
 
 def test_an_average_in_bfloat16_rounds():

@@ -1,8 +1,12 @@
 """What a subject's verdicts amount to, and how a verdict is told."""
 
-import pytest
+import io
 
-from frostproof.reports.formats.wording import problem_text, story
+import pytest
+from rich.console import Console
+
+from frostproof.reports.cli.terminal import Terminal
+from frostproof.reports.formats.wording import by_cause, problem_text, story
 from frostproof.reports.results.guarantees import Asked, standings
 from frostproof.reports.results.report import Report
 from frostproof.reports.results.row import Row
@@ -117,3 +121,65 @@ def test_a_problem_is_told_without_what_is_usual():
         "architecture=l1(4) → drop(dropout)"
     )
     assert story(row("a", "value", "error", reason="it died")) == [("seen", "it died")]
+
+
+@pytest.mark.parametrize(
+    ("actions", "told"),
+    [
+        (["step"] * 8, "seed=3, steps=8, fill=0"),
+        (["step", "freeze"], "seed=3, actions=['step', 'freeze'], fill=0"),
+        ([], "seed=3, actions=[], fill=0"),
+    ],
+)
+def test_steps_alone_are_counted(actions, told):
+    """In their place among the fields."""
+    assert problem_text({"seed": 3, "actions": actions, "fill": 0}) == told
+
+
+def refuted(law, leaf="body", cause=None, equation=None):
+    facts = {"leaf": leaf} | ({"equation": equation} if equation else {})
+    found = {"law": "it stays", "problems": [], "cause": cause, "facts": facts}
+    return row(law, "value", "refuted", reason="it moved", counterexample=found)
+
+
+def test_a_cause_that_was_found_stands_for_what_it_usually_is():
+    """What a law mostly fails by would lead away from it."""
+    told, guessed = (
+        dict(story(refuted("frozen-value", cause=cause))) for cause in ("the decay of adamw", None)
+    )
+
+    assert told["because"] == "the decay of adamw"
+    assert "usually" not in told
+    assert guessed["usually"].startswith("The freeze misses a leaf")
+
+
+def test_laws_of_one_leaf_and_one_cause_are_told_together():
+    """Without a cause each is told by itself."""
+    rows = [
+        refuted("frozen-norm", cause="decay"),
+        refuted("frozen-value", cause="decay"),
+        refuted("frozen-bits", leaf="head", cause="decay"),
+        refuted("frozen-any-learning-rate", cause="decay", equation="mul 0.1 body"),
+        refuted("frozen-under-overflow"),
+        refuted("frozen-special-weights"),
+        row("training-runs", "computes", "error", reason="it died"),
+    ]
+
+    found = [[each.law for each in group] for group in by_cause(rows)]
+
+    assert found == [["frozen-norm", "frozen-value"], *([each.law] for each in rows[2:])]
+
+
+def test_the_terminal_shows_a_cause_once():
+    """The other laws are named below it, and the whole line at the end names all."""
+    screen = io.StringIO()
+    report = Report(
+        "ci", 0, [refuted("frozen-norm", cause="x"), refuted("frozen-value", cause="x")]
+    )
+
+    Terminal(Console(file=screen, width=200)).on_end(report)
+
+    printed = screen.getvalue()
+    assert printed.count("because") == 1
+    assert "also    the same leaf, for the same reason: frozen-value\n" in printed
+    assert "2 promised verdicts failed: frozen-norm, frozen-value" in printed
