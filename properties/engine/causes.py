@@ -161,7 +161,10 @@ def _extent(trajectory: Trajectory) -> str | None:
     named = [path for path in frozen if path[-1] == moved[0][-1]]
     if named == moved and len(moved) > 1:
         return f"every frozen `{moved[0][-1]}` moves ({len(moved)}), no other frozen leaf"
-    return f"{len(moved)} of {len(frozen)} frozen leaves move"
+    first = trajectory.first.params
+    still = [first[path].array for path in frozen if path not in moved and path in first]
+    zero = ", the others are zero" if not any(np.any(leaf != 0) for leaf in still) else ""
+    return f"{len(moved)} of {len(frozen)} frozen leaves move{zero}"
 
 
 def _only_bits(trajectory: Trajectory) -> str | None:

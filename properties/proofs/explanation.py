@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, final
@@ -95,6 +96,10 @@ def explain_leak(invariant: Invariant, path: Path) -> Explanation:
     )
     what = f"is updated by a number that depends on the gradient of {came}"
     return Explanation(path_text(path), what, walk.text(last), where(last))
+
+
+#: Operands of a `select_n` that `jnp.where` makes.
+_CHOICE = 3
 
 
 def _operands(value: Value) -> list[Value]:
@@ -225,7 +230,11 @@ class _Walk:
             return ""
         if value.origin.primitive == gradient_p.name:
             return f"the gradient of {value.origin.params['leaf']}"
-        return " ".join([value.origin.primitive, *map(self.name, value.origin.operands)])
+        names = [self.name(each) for each in value.origin.operands]
+        if value.origin.primitive == "select_n" and len(names) == _CHOICE:  # its cases are 0 and 1
+            condition, otherwise, chosen = names
+            return f"where {condition} {chosen} {otherwise}"
+        return " ".join([value.origin.primitive, *names])
 
     def what(self, cause: Value) -> str:
         """Say in words what an equation does to a leaf that should stay."""
@@ -249,7 +258,7 @@ class _Walk:
         ]
         if states:
             return f"is moved by {states[0]}, which is not zero"
-        return "is moved by what is not zero"
+        return "is changed by the result of an equation"
 
 
 def _plain(name: str) -> str:
@@ -270,16 +279,37 @@ _NOBODYS = (
 )
 
 
+_PACKAGE = File(__file__).parents[2]
+_STANDARD_LIBRARY = sysconfig.get_path("stdlib")
+
+
 def where(value: Value) -> str:
-    """Return file, line and function of what made an equation, the innermost of a program."""
+    """Return file, line and function of what made an equation, the innermost of a program, and the
+    line of the user's that called it.
+    """
     equation = value.origin.equation if value.origin is not None else None
     traceback = getattr(getattr(equation, "source_info", None), "traceback", None)
-    frames: list[Any] = list(traceback.frames) if traceback is not None else []
-    for frame in frames:
-        if not frame.file_name.startswith((*_NOBODYS, "<")):
-            function = frame.function_name.replace(".<locals>", "")
-            return f"{_short(frame.file_name)}:{frame.line_num} {function}"
-    return ""
+    frames: list[Any] = [
+        frame
+        for frame in (traceback.frames if traceback is not None else ())
+        if not frame.file_name.startswith((*_NOBODYS, "<"))
+    ]
+    if not frames:
+        return ""
+    made, called = frames[0], next(filter(_is_users, frames), None)
+    function = made.function_name.replace(".<locals>", "")
+    place = f"{_short(made.file_name)}:{made.line_num} {function}"
+    if called is None or called is made:
+        return place
+    return f"{place}, called in {_short(called.file_name)}:{called.line_num}"
+
+
+def _is_users(frame: Any) -> bool:
+    """Tell whether a frame is of a program under test: of no library, and not of this package."""
+    file = File(frame.file_name)
+    if {"site-packages", "dist-packages"} & {*file.parts} or file.is_relative_to(_STANDARD_LIBRARY):
+        return False
+    return not file.is_relative_to(_PACKAGE) or file.is_relative_to(_PACKAGE / "reference/corpus")
 
 
 def _short(file: str) -> str:

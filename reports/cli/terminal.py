@@ -93,10 +93,14 @@ class Terminal(Listener):
 
         `scripts` are the files in which the scripts of counterexamples lie, by the id of the row.
         """
-        for first, *others in by_cause(row for row in report.rows if row.fails):
-            if first.counterexample:
+        beyond = [row for row in report.rows if row.verdict == "refuted" and not row.promised]
+        for group in by_cause([*(row for row in report.rows if row.fails), *beyond]):
+            first, *others = sorted(group, key=lambda row: not row.fails)
+            if first.fails and first.counterexample:
                 self._counterexample(first, others, scripts.get(first.id))
+                beyond = [row for row in beyond if row not in others]
         if not self.quiet:
+            self._beyond(beyond)
             self._summary(report)
         self.console.print(self._conclusion(report))
 
@@ -147,10 +151,15 @@ class Terminal(Listener):
             f"{mark} [bold]{escape(subject):{width}}[/]  {escape(said)}  "
             f"[dim]{ran} laws, {examples:,} examples, {seconds:.1f} s[/]"
         )
-        if not many:
-            for row in beyond:
-                seen = escape(row.reason or "")
-                self.console.print(f"  [dim]beyond the promise:[/] {row.law} {row.verdict}: {seen}")
+
+    def _beyond(self, rows: Sequence[Row]) -> None:
+        """Print for few subjects what else was refuted beyond the promise, a line each."""
+        if not rows or len(self._due) > _FEW:
+            return
+        self.console.print("\n[bold]refuted beyond the promise[/], which fails nothing:")
+        for row in rows:
+            name = f"{escape(row.subject)} :: " if len(self._due) > 1 else ""
+            self.console.print(f"  {name}{row.law}: [dim]{escape(row.reason or '')}[/]")
 
     def _counterexample(self, row: Row, others: Sequence[Row], script: Path | None) -> None:
         self.console.print()
@@ -158,8 +167,10 @@ class Terminal(Listener):
         for keyword, text in story(row):
             self.console.print(f"[bold]{keyword:8}[/]{escape(text)}")
         if others:
-            laws = ", ".join(each.law for each in others)
-            self.console.print(f"[bold]{'also':8}[/]the same leaf, for the same reason: {laws}")
+            laws = ", ".join(
+                f"{each.law}{'' if each.promised else ' (beyond the promise)'}" for each in others
+            )
+            self.console.print(f"[bold]{'also':8}[/]by the same fault: {laws}")
         if script is not None:
             self.console.print(f"[bold]{'script':8}[/]{escape(str(script))}")
         if self.show_script and row.reproduce:

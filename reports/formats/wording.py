@@ -63,7 +63,10 @@ def story(row: Row) -> list[tuple[str, str]]:
     """Return the facts that help to fix the code, as pairs of a keyword and a line."""
     if row.counterexample is None:
         return [("seen", row.reason or "")]
-    problems = [("for", problem_text(each)) for each in row.counterexample["problems"]]
+    problems = [
+        ("versus" if place else "for", problem_text(each))
+        for place, each in enumerate(row.counterexample["problems"])
+    ]
     cause = row.counterexample.get("cause")
     because = [("because", cause)] if cause else []
     # Where the cause was found, what it mostly is would only lead away from it.
@@ -75,15 +78,35 @@ def story(row: Row) -> list[tuple[str, str]]:
 
 
 def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
-    """Return rows together that tell of the same leaf and the same cause."""
-    groups: dict[object, list[Row]] = {}
+    """Return rows together that tell of the same change of a leaf, or of a leaf and its cause.
+
+    The first of each group is one whose cause was found, if there is one.
+    """
+    groups: list[list[Row]] = []
+    known: dict[object, list[Row]] = {}
     for row in rows:
-        found = row.counterexample or {}
-        facts = found.get("facts", {})
-        told = (found.get("cause"), facts.get("equation"))
-        key = (row.subject, facts.get("leaf"), *told) if any(told) else row.id
-        groups.setdefault(key, []).append(row)
-    return list(groups.values())
+        keys = [(row.subject, *each) for each in (_change(row), cause_of(row)) if each]
+        group = next((known[key] for key in keys if key in known), None)
+        if group is None:
+            group = []
+            groups.append(group)
+        group.append(row)
+        known |= dict.fromkeys(keys, group)
+    return [sorted(group, key=lambda row: not cause_of(row)) for group in groups]
+
+
+def cause_of(row: Row) -> tuple[Any, ...]:
+    """Return a leaf with the cause that was found for it and the equation; empty without both."""
+    found = row.counterexample or {}
+    facts = found.get("facts", {})
+    cause, equation = found.get("cause"), facts.get("equation")
+    return (facts.get("leaf"), cause, equation) if cause or equation else ()
+
+
+def _change(row: Row) -> tuple[Any, ...]:
+    facts = (row.counterexample or {}).get("facts", {})
+    changed = tuple(facts.get(name) for name in ("leaf", "step", "before", "after"))
+    return () if None in changed else changed
 
 
 def explain(row: Row) -> str:

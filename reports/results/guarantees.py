@@ -18,14 +18,26 @@ from .row import Row
 FOLLOWS: Mapping[str, str] = {
     "computes": "the program does not compute what it reports, and the other verdicts are about "
     "what it computes",
-    "selected": "other leaves are frozen than those that were named, or what is to train or to "
-    "follow does not as it should",
+    "selected": "the frozen leaves are not those that were named, or another leaf does not train",
     "norm": "frozen leaves move, and their norms show it",
     "value": "frozen leaves move, and a check of their norms may miss it",
     "bits": "the bytes of frozen leaves change: hashes and exact checkpoints differ",
     "inert": "state that belongs to frozen leaves changes: a leaf that is unfrozen later, or "
     "served from an average, starts from other values",
     "isolated": "the gradients of frozen leaves change how the other leaves train",
+}
+_ANOTHER_FREEZE = "to change what is frozen changes how other leaves train, or leaves themselves"
+#: What follows from some laws in particular, where that of their guarantee would lead astray.
+FOLLOWS_FROM: Mapping[str, str] = {
+    "trainable-moves": "a leaf that is to train stays as it was",
+    "trainable-statistics-move": "statistics of a layer that trains stay as they were",
+    "copies-follow": "a copy does not follow its leaf as it is declared to",
+    "zero-rate-is-identity": "something else than the optimizer moves leaves",
+    "freeze-twice": _ANOTHER_FREEZE,
+    "unfreeze-resumes": _ANOTHER_FREEZE,
+    "freezing-spares-the-rest": _ANOTHER_FREEZE,
+    "skipped-steps-change-nothing": "a step that is to be skipped changes something",
+    "frozen-structure": "the parameters do not keep their names, shapes, dtypes or variable types",
 }
 #: Guarantees that can be broken while frozen leaves keep their values, which is said where shown.
 _BESIDE_VALUES = ("bits", "inert", "isolated")
@@ -65,9 +77,9 @@ class Standing:
     not_shown: Mapping[str, str] = field(default_factory=dict)
     #: Guarantees that are not shown although no law was left out.
     missed: tuple[str, ...] = ()
-    #: Whether a law of the weakest broken guarantee is refuted. Where its laws are only in error,
-    #: the subject gave no answer.
-    answered: bool = True
+    #: The first law of the weakest broken guarantee that is refuted; empty where its laws are only
+    #: in error, and the subject gave no answer.
+    refuted: str = ""
 
     @property
     def strongest_held(self) -> str | None:
@@ -109,9 +121,9 @@ class Standing:
         """
         if self.weakest_broken is None:
             return None
-        if not self.answered:
+        if not self.refuted:
             return NO_ANSWER
-        found = FOLLOWS[self.weakest_broken]
+        found = FOLLOWS_FROM.get(self.refuted, FOLLOWS[self.weakest_broken])
         if self.weakest_broken not in _BESIDE_VALUES:
             return found
         if "value" in self.held:
@@ -159,10 +171,9 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
             not_shown[guarantee] = f"{len(omitted)} laws about it were left out"
         else:
             held.append(guarantee)
-    refuted = broken and any(row.verdict == "refuted" for row in found[broken[0]])
-    return Standing(
-        tuple(held), tuple(broken), not_shown, tuple(missed), answered=not broken or bool(refuted)
-    )
+    weakest = found[broken[0]] if broken else ()
+    refuted = next((row.law for row in weakest if row.verdict == "refuted"), "")
+    return Standing(tuple(held), tuple(broken), not_shown, tuple(missed), refuted)
 
 
 def _unshown(rows: Sequence[Row]) -> str | None:

@@ -1,5 +1,7 @@
 """Where a proof fails it names the equation that lost the law, where its user or Optax wrote it."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -99,6 +101,21 @@ def test_a_clip_in_front_of_the_optimizer_is_named_by_its_line():
 
     assert "depends on the gradient of" in told
     assert "optax/transforms/_clipping.py" in told
+    called = r"called in \S*recipes/linen_training_recipe\.py:\d+, add"
+    assert re.search(called, told)
+
+
+def test_a_choice_is_shown_as_it_is_written():
+    """`jnp.where` takes first what is chosen where the condition holds."""
+
+    def decayed(old, new):
+        kept = jnp.where(new.step % 3 == 0, 0.5, 1.0)
+        return new.replace(params=jax.tree.map(lambda leaf: leaf * kept, new.params))
+
+    told = explained(trainer(step=stepping(after=decayed)), "sgd")
+
+    assert "is changed by the result of an equation" in told
+    assert told.endswith("where bool[] 0.5 1")
 
 
 def test_of_several_leaves_that_which_was_seen_is_told_of():

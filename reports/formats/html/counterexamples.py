@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from markupsafe import Markup
 
 from ....properties.laws.book import BY_ID
 from ...results.row import Row
-from ..wording import problem_parts
+from ..wording import problem_parts, story
 from .matrix import place_of
 from .plots import plot_bound, plot_drift
 
@@ -24,7 +25,10 @@ class Found:
     row: Row
     place: str
     statement: str
-    meaning: str
+    #: The keywords and lines by which it is told why, as the terminal has them.
+    why: Sequence[tuple[str, str]]
+    #: The law shown before it that tells of the same leaf and the same cause, and its place.
+    same_as: tuple[str, str] | None
     problems: Sequence[Sequence[tuple[str, str]]]
     runs: Sequence[Mapping[str, Any]]
     facts: Sequence[tuple[str, str]]
@@ -32,33 +36,47 @@ class Found:
     replay: str
 
 
-def show_verdict(row: Row, *, plotted: bool) -> Found:
-    """Return what the page shows of a row; plots only where `plotted`, since they take time."""
+_WHY = {"because": "Because", "by": "By", "usually": "Usually means"}
+
+
+def show_verdict(row: Row, *, plotted: bool, same_as: Row | None = None) -> Found:
+    """Return what the page shows of a row; plots only where `plotted`, since they take time.
+
+    What was shown for the row that it is the `same_as` is not shown again.
+    """
     law = BY_ID.get(row.law)
     example = row.counterexample or {}
     runs = [
         {"leaves": list(_leaves(run, example)), "answer": list(_answer(run))}
-        for run in example.get("course", [])
+        for run in ([] if same_as else example.get("course", []))
     ]
-    told = any(run["leaves"] or run["answer"] for run in runs)
+    told = same_as or any(run["leaves"] or run["answer"] for run in runs)
     return Found(
         row,
         place_of(row.id),
         example.get("law") or (law.statement if law else ""),
-        law.meaning if law else "",
+        [] if same_as else [(_WHY[word], text) for word, text in story(row) if word in _WHY],
+        (same_as.law, place_of(same_as.id)) if same_as else None,
         [problem_parts(problem) for problem in example.get("problems", [])],
         runs,
         []
         if told
         else [(name, _number(value)) for name, value in example.get("facts", {}).items()],
-        list(_plots(row, example)) if plotted else [],
+        list(_plots(row, example)) if plotted and not same_as else [],
         _replay(row) if example else "",
     )
 
 
 def _leaves(run: Mapping[str, Any], example: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     facts = example.get("facts", {})
-    for step in run.get("steps", []):
+    steps = run.get("steps", [])
+    still = list(itertools.takewhile(_stays, steps)) if _is_about_frozen(steps, facts) else []
+    if len(still) > 1:
+        frozen = sum(leaf["frozen"] for leaf in still[0]["leaves"])
+        name = f"all {frozen} frozen leaves" if frozen > 1 else facts["leaf"]
+        yield {"step": f"1–{len(still)}", "leaf": name}
+        steps = steps[len(still) :]
+    for step in steps:
         for leaf in step["leaves"]:
             yield {
                 "step": step["step"],
@@ -72,6 +90,18 @@ def _leaves(run: Mapping[str, Any], example: Mapping[str, Any]) -> Iterator[dict
                 "distance": _distance(leaf),
                 "accused": (leaf["leaf"], step["step"]) == (facts.get("leaf"), facts.get("step")),
             }
+
+
+def _is_about_frozen(steps: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> bool:
+    leaves = (leaf for step in steps for leaf in step["leaves"])
+    return any(leaf["frozen"] and leaf["leaf"] == facts.get("leaf") for leaf in leaves)
+
+
+def _stays(step: Mapping[str, Any]) -> bool:
+    """Tell whether a step changed no frozen leaf."""
+    return not any(
+        leaf["frozen"] and (leaf["changed"] or leaf.get("what")) for leaf in step["leaves"]
+    )
 
 
 def _distance(leaf: Mapping[str, Any]) -> str:

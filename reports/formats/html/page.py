@@ -17,7 +17,7 @@ from ....properties.laws.book import BY_ID
 from ...results.report import Report
 from ...results.row import FAILING, Row
 from ..disagreement import disagreements
-from ..wording import conclusion
+from ..wording import by_cause, cause_of, conclusion
 from .counterexamples import show_verdict
 from .kills import kill_matrices
 from .matrix import kind_of, place_of, rank_of_guarantees, verdict_matrix
@@ -45,10 +45,14 @@ def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
     order = rank_of_guarantees()
     bad = sorted(
         (row for row in report.rows if row.verdict in FAILING),
-        key=lambda row: (not row.fails, order.get(row.guarantee, len(order))),
+        key=lambda row: (not row.fails, not cause_of(row), order.get(row.guarantee, len(order))),
     )
+    firsts = {row.id: first for first, *others in by_cause(bad) for row in others}
     places = {row.id: f"#{place_of(row.id)}" for row in bad}
-    found = [show_verdict(row, plotted=number < _PLOTS) for number, row in enumerate(bad)]
+    found = [
+        show_verdict(row, plotted=number < _PLOTS, same_as=firsts.get(row.id))
+        for number, row in enumerate(bad)
+    ]
     script = _text("script.js")
     ended = conclusion(report)
     return _environment().get_template("report.html").render(

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 import frostproof
-from frostproof.properties.meta.reports.formats.report_samples import SCRIPT, sample
+from frostproof.properties.meta.reports.formats.report_samples import SCRIPT, counterexample, sample
 from frostproof.reports.formats.badge import badge
 from frostproof.reports.formats.files import FILES, write_report
 from frostproof.reports.formats.html.page import page
@@ -271,3 +271,37 @@ def test_what_failed_comes_before_all_that_was_judged(html):
 def test_code_in_a_cell_is_shown_as_it_is(text, escaped):
     """In a code span, a backslash and an entity would be shown themselves."""
     assert cell(text) == escaped
+
+
+def told_with_causes(steps):
+    """A page of two laws that fail by one fault, and a third that does for another reason."""
+    report = sample()
+    found = counterexample() | {"course": [{"steps": steps}]}
+    decay = found | {"cause": "the decay of adamw"}
+    other = found | {"facts": {"leaf": "head", "step": 2, "equation": "mul 0.1 head"}}
+    report.rows = [
+        replace(report.rows[1], id=f"s::{law}", law=law, counterexample=each)
+        for law, each in (("law-3", other), ("law-2", decay), ("law-1", decay))
+    ]
+    return " ".join(" ".join(Elements(page(report)).text).split())
+
+
+def test_a_page_tells_the_cause_and_each_fault_once():
+    """As the terminal does; a law of the same fault leads to the one that was told."""
+    steps = counterexample()["course"][0]["steps"]
+
+    text = told_with_causes(steps)
+
+    assert text.count("Because the decay of adamw") == 1
+    assert text.count("Because It is the same fault as in law-2 .") == 1
+    assert text.count("By mul 0.1 head") == 1
+    assert text.count("Leaves before and after each step") == 2
+
+
+def test_steps_in_which_no_frozen_leaf_moves_are_shown_as_one():
+    """Up to the one that accuses; a single one is shown as it is."""
+    still, moves = counterexample()["course"][0]["steps"]
+    many = [still | {"step": number} for number in range(1, 6)] + [moves | {"step": 6}]
+
+    assert "1–5 backbone the same bits 6 backbone frozen 0.5" in told_with_causes(many)
+    assert "1–" not in told_with_causes([still, moves])

@@ -1,6 +1,7 @@
 """What a subject's verdicts amount to, and how a verdict is told."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -136,8 +137,8 @@ def test_steps_alone_are_counted(actions, told):
     assert problem_text({"seed": 3, "actions": actions, "fill": 0}) == told
 
 
-def refuted(law, leaf="body", cause=None, equation=None):
-    facts = {"leaf": leaf} | ({"equation": equation} if equation else {})
+def refuted(law, leaf="body", cause=None, equation=None, **facts):
+    facts |= {"leaf": leaf} | ({"equation": equation} if equation else {})
     found = {"law": "it stays", "problems": [], "cause": cause, "facts": facts}
     return row(law, "value", "refuted", reason="it moved", counterexample=found)
 
@@ -153,10 +154,12 @@ def test_a_cause_that_was_found_stands_for_what_it_usually_is():
     assert guessed["usually"].startswith("The freeze misses a leaf")
 
 
-def test_laws_of_one_leaf_and_one_cause_are_told_together():
-    """Without a cause each is told by itself."""
+def test_laws_of_one_fault_are_told_together():
+    """Of one leaf and one cause, or of the same change: first one whose cause was found."""
+    change = {"step": 6, "before": 1.0, "after": 0.5}
     rows = [
-        refuted("frozen-norm", cause="decay"),
+        refuted("zero-rate-is-identity", **change),
+        refuted("frozen-norm", cause="decay", **change),
         refuted("frozen-value", cause="decay"),
         refuted("frozen-bits", leaf="head", cause="decay"),
         refuted("frozen-any-learning-rate", cause="decay", equation="mul 0.1 body"),
@@ -167,19 +170,51 @@ def test_laws_of_one_leaf_and_one_cause_are_told_together():
 
     found = [[each.law for each in group] for group in by_cause(rows)]
 
-    assert found == [["frozen-norm", "frozen-value"], *([each.law] for each in rows[2:])]
+    together = ["frozen-norm", "frozen-value", "zero-rate-is-identity"]
+    assert [sorted(found[0]), *found[1:]] == [together, *([each.law] for each in rows[3:])]
+    assert found[0][-1] == "zero-rate-is-identity"
 
 
-def test_the_terminal_shows_a_cause_once():
-    """The other laws are named below it, and the whole line at the end names all."""
+def test_the_terminal_shows_a_fault_once():
+    """Other laws are named below it; what is refuted beyond the promise comes after all blocks."""
     screen = io.StringIO()
-    report = Report(
-        "ci", 0, [refuted("frozen-norm", cause="x"), refuted("frozen-value", cause="x")]
-    )
+    rows = [
+        refuted("frozen-norm", cause="decay"),
+        refuted("frozen-value", cause="decay"),
+        refuted("frozen-bits", cause="decay"),
+        refuted("frozen-special-weights", leaf="head"),
+    ]
+    rows[2:] = [replace(each, promised=False) for each in rows[2:]]
+    report = Report("ci", 0, rows)
 
     Terminal(Console(file=screen, width=200)).on_end(report)
 
     printed = screen.getvalue()
     assert printed.count("because") == 1
-    assert "also    the same leaf, for the same reason: frozen-value\n" in printed
-    assert "2 promised verdicts failed: frozen-norm, frozen-value" in printed
+    also = "also    by the same fault: frozen-value, frozen-bits (beyond the promise)\n"
+    beyond = (
+        "refuted beyond the promise, which fails nothing:\n  frozen-special-weights: it moved\n"
+    )
+    end = "2 promised verdicts failed: frozen-norm, frozen-value"
+    assert printed.index(also) < printed.index(beyond) < printed.index(end)
+
+
+def test_a_problem_is_told_with_what_it_was_compared_with():
+    """A law that compares two runs has a problem for each."""
+    found = refuted("frozen-value")
+    found.counterexample["problems"] = [{"seed": 3}, {"seed": 4}]
+
+    assert story(found)[-2:] == [("for", "seed=3"), ("versus", "seed=4")]
+
+
+@pytest.mark.parametrize(
+    ("laws", "told"),
+    [
+        (["trainable-moves"], "a leaf that is to train stays as it was"),
+        (["exact-selection", "trainable-moves"], "the frozen leaves are not those"),
+        (["freezing-spares-the-rest"], "to change what is frozen changes how"),
+    ],
+)
+def test_what_follows_is_that_of_the_law(laws, told):
+    """A guarantee is broken in many ways, and a sentence on another one leads astray."""
+    assert standing(*(row(law, "selected", "refuted") for law in laws)).follows.startswith(told)

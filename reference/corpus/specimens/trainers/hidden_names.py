@@ -7,7 +7,7 @@ import optax
 from flax import struct
 
 from frostproof import LinenTrainer, Optimizers
-from frostproof.reference.corpus.register import specimen
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import BODY, Layers, mse
 
 INERT = ("selected", "value", "inert")
@@ -59,7 +59,11 @@ def _held(optimizer, frozen):
     return optax.chain(optimizer, optax.masked(optax.set_to_zero(), list(frozen)))
 
 
-@specimen(law="restored-equals-saved", seen="moments of a head that is added when it first trains")
+@specimen(
+    law="restored-equals-saved",
+    seen="moments of a head that is added when it first trains",
+    needs=Needs("a step before the checkpoint, and one after it", steps=2),
+)
 def state_made_by_the_first_step():
     """There is no optimizer state until the first step makes it, and no checkpoint fits before."""
 

@@ -183,7 +183,11 @@ def one_leaf_lags():
     return trainer(create=create, step=stepping(after=after), optimizers=SGD)
 
 
-@specimen(law="trains-as-if-alone", seen="a scale of the loss that is undone for one leaf only")
+@specimen(
+    law="trains-as-if-alone",
+    seen="a scale of the loss that is undone for one leaf only",
+    needs=Needs("a second step: after one, the head may have a rate of its own", steps=2),
+)
 def head_scaled_by_a_thousandth():
     """The head is shrunk by a thousandth on the way, a decay that nobody asked for."""
 
