@@ -73,7 +73,8 @@ def require_trained(trajectory: Trajectory) -> None:
     """
     if not trajectory.trained:
         raise Inconclusive(
-            "no update happened in the run: say by `steps=` after how many one does", subject=True
+            "no update happened in the run: if one does later, say by `steps=` after how many",
+            subject=True,
         )
 
 
