@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,15 +12,13 @@ from typing import Any
 
 import psutil
 
-from ...reference.subjects.targets import UnusableTarget
+from ...reference.subjects.targets import ALIASES, UnusableTarget, canonical
 from ..engine.clock import own_time
 from ..engine.verdict import Counterexample, Verdict
 from ..plan.run_settings import RunSettings
 from .process import Process
 from .start_method import process_server
 
-#: Our own references leave a process as it was, and share what they have compiled.
-_OURS = re.compile(r"frostproof\.reference\.\w+:")
 #: Seconds between two looks at a process that does not answer.
 _WATCH = 0.1
 
@@ -184,7 +181,8 @@ class Worker:
         raise death
 
     def _process_for(self, target: str) -> Process:
-        ours = _OURS.match(target) and _OURS.match(self._target)
+        # Our own references leave a process as it was, and share what they have compiled.
+        ours = {canonical(target), canonical(self._target)} <= ALIASES.keys()
         if target != self._target and not ours:
             self.rest()
         if self._process is None:
