@@ -5,19 +5,19 @@ already been taken of them. So `jax.grad`, `jax.value_and_grad` and `jax.vjp`, b
 libraries differentiate too, are replaced by functions that pass everything through and, while a
 training is disturbed, change the frozen leaves' part of what comes out.
 
-A step that was compiled before would not notice: the disturbed call carries an XLA metadata
-attribute, as an observed one does (see `update_hooks`), by which it is traced once more, and once
-for each way to disturb it.
+A step that was compiled before would not notice: a disturbed one is traced once more (see
+`retracing`), and once for each way to disturb it.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -29,9 +29,6 @@ Shape = tuple[int, ...]
 Differentiate = Callable[..., Any]
 
 
-_numbers = itertools.count()
-
-
 @dataclass
 class Sighting:
     """What was seen of how one program takes gradients, over all of its runs.
@@ -41,8 +38,9 @@ class Sighting:
 
     #: The parameters that some call differentiated by, as far as they can be told apart.
     found: set[Path] = field(default_factory=set)
-    #: Of programs that share a compiled step, each has to be seen.
-    number: int = field(default_factory=lambda: next(_numbers))
+    #: Its place among the programs of this process that freeze the same of the same leaves: where
+    #: they share a compiled step, each has to be seen.
+    numbers: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,6 +54,17 @@ class Disturbance:
     #: What becomes of the gradient of a frozen leaf; by default what the name says.
     change: Callable[[Any, Path], Any] | None = None
 
+    @property
+    def tag(self) -> str:
+        """What tells it apart from others in one compiled step, and is the same in every run: what
+        XLA has compiled is found again by it.
+        """
+        of = crc32(repr((sorted(self.frozen), sorted(self.shapes.items()))).encode())
+        if of not in self.sighting.numbers:
+            self.sighting.numbers[of] = _programs[of]
+            _programs[of] += 1
+        return f"{self.name} {of} {self.sighting.numbers[of]}"
+
     def applied(self, gradient: Any, path: Path) -> Any:
         """Return the changed gradient of a frozen leaf."""
         if self.change is not None:
@@ -65,6 +74,8 @@ class Disturbance:
         return DISTURBANCES[self.name](gradient, jnp)
 
 
+#: By checksums of leaves and of what is frozen, how many programs were disturbed.
+_programs: Counter[int] = Counter()
 _active: Disturbance | None = None
 _originals: tuple[Differentiate, Differentiate, Differentiate] | None = None
 
@@ -99,14 +110,13 @@ def uninstall() -> None:
 def disturbing_gradients(disturbance: Disturbance) -> Iterator[None]:
     """Disturb, inside the block, the frozen leaves' part of all gradients that are taken."""
     global _active
-    from jax.experimental.xla_metadata import set_xla_metadata
+    from ..optimizers.retracing import retraced
 
     installed_here = _originals is None
     install()
     _active = disturbance
     try:
-        tag = f"{disturbance.name} {disturbance.sighting.number}"
-        with set_xla_metadata(frostproof_disturbed=tag):
+        with retraced(frostproof_disturbed=disturbance.tag):
             yield
     finally:
         _active = None

@@ -3,9 +3,8 @@
 `optax.apply_updates` and `nnx.Optimizer.update` are replaced by functions that pass everything
 through and, while somebody watches, record the parameters before and after. In a compiled step they
 are traced with a callback that records the values of each run. A step that was compiled unwatched
-would not call it: so the watched call carries an XLA metadata attribute, which is part of JAX's
-trace cache key and of no consequence to the computation. The step is then traced once more for
-watched calls, and once only. (`jax.disable_jit` shows the same, at 20 times the cost a call.)
+would not call it: so it is traced once more for watched calls (see `retracing`), and once only.
+(`jax.disable_jit` shows the same, at 20 times the cost a call.)
 """
 
 from __future__ import annotations
@@ -47,12 +46,15 @@ def install() -> None:
     import optax
     from flax import nnx
 
+    from ..optimizers.retracing import as_traced_before
+
     _originals = (optax.apply_updates, nnx.Optimizer.update)
     apply_updates, update = _originals
 
     def watched_apply_updates(params: Any, updates: Any) -> Any:
         if _observed is None or getattr(_inside, "update", False):
-            return apply_updates(params, updates)
+            with as_traced_before(params, updates):
+                return apply_updates(params, updates)
         after = apply_updates(params, updates)
         _observe(named_leaves(params), named_leaves(after))
         return after
@@ -93,14 +95,15 @@ def watching_updates() -> Iterator[list[ObservedUpdate]]:
     """Record the updates inside the block; they are complete at its end, in any order."""
     global _observed
     import jax
-    from jax.experimental.xla_metadata import set_xla_metadata
+
+    from ..optimizers.retracing import retraced
 
     installed_here = _originals is None
     install()
     observed: list[ObservedUpdate] = []
     _observed = observed
     try:
-        with set_xla_metadata(frostproof="watched"):
+        with retraced(frostproof="watched"):
             yield observed
         jax.effects_barrier()
     finally:

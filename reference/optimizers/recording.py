@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from ..pytrees.paths import normalise
+from .retracing import as_traced_before
 
 
 class FrostproofState(NamedTuple):
@@ -64,6 +65,12 @@ def recording(
     ) -> tuple[Any, FrostproofState]:
         global _calls
         _calls += 1
+        with as_traced_before(gradients, state, params):
+            return recorded_update(gradients, state, params, **extra)
+
+    def recorded_update(
+        gradients: Any, state: FrostproofState, params: Any, **extra: Any
+    ) -> tuple[Any, FrostproofState]:
         updates, inner = optimizer.update(gradients, state.frostproof_inner, params, **extra)
         seen = state.frostproof_params if params is None else params
         # A structure of its own would end a scan, and a module in a state the tree itself: what

@@ -3,15 +3,18 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 
-from frostproof.reference.observation import gradient_hooks
+from frostproof.reference.observation import gradient_hooks, update_hooks
+from frostproof.reference.observation.compilations import compilations
 from frostproof.reference.observation.gradient_hooks import (
     Disturbance,
     Sighting,
     disturbing_gradients,
 )
+from frostproof.reference.optimizers.recording import recording
 
 PARAMS = {"body": {"w": jnp.ones(3)}, "head": {"w": jnp.ones((3, 2))}}
 SHAPES = {("body", "w"): (3,), ("head", "w"): (3, 2)}
@@ -97,6 +100,39 @@ def test_a_disturbed_step_is_traced_once_for_each_disturbance():
             counted(PARAMS)
 
     assert len(traces) == 2
+
+
+HEAD = SHAPES.keys() - BODY
+
+
+@pytest.mark.parametrize("frozen", [BODY, HEAD], ids=["the same leaves", "other leaves"])
+def test_programs_that_share_a_step_are_told_apart(frozen):
+    """Each is seen; what XLA compiles for one is found again, whatever ran before it."""
+    one, other = Sighting(), Sighting()
+    first, again = (Disturbance("nan", SHAPES, BODY, one) for _ in range(2))
+    second = Disturbance("nan", SHAPES, frozen, other)
+
+    assert first.tag == again.tag != second.tag
+
+
+def test_an_optimizer_is_not_compiled_anew():
+    """Operation by operation it takes a program for each of them, and each was compiled before."""
+    optimizer = recording(optax.adam(0.1))
+    gradients = jax.grad(loss)(PARAMS)
+
+    state = optimizer.init(PARAMS)
+
+    def take_step():
+        updates, _ = optimizer.update(gradients, state, PARAMS)
+        return optax.apply_updates(PARAMS, updates)
+
+    update_hooks.install()
+    take_step()
+    before = compilations()
+    with disturbing_gradients(Disturbance("nan", SHAPES, BODY)):
+        take_step()
+
+    assert compilations() == before
 
 
 class Model(nnx.Module):
