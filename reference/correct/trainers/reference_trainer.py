@@ -33,7 +33,8 @@ class ReferenceTrainer:
     kind: ClassVar[str] = "trainer"
     loss: ClassVar[str] = "mse"
     batches: ClassVar[None] = None
-    declared: ClassVar[frozenset[Capability]] = POSSIBLE[kind]
+    #: All but leaves that frozen ones have to begin with: its weights are drawn.
+    declared: ClassVar[frozenset[Capability]] = POSSIBLE[kind] - {Capability.INITIAL}
 
     @property
     def name(self) -> str:
