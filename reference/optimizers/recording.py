@@ -92,14 +92,22 @@ def _copy(tree: Any) -> Any:
     """
 
     def copy(leaf: Any) -> Any:
-        concrete = isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer)
-        return leaf.copy() if concrete else leaf
+        if isinstance(leaf, jax.core.Tracer) or not isinstance(leaf, jax.Array):
+            return leaf
+        return leaf.copy() if leaf.committed else _quick_copy(leaf)
 
     return jax.tree.map(copy, tree)
 
 
+#: Compiled, they take a tenth of the time. What a program has placed keeps its place without them.
+_quick_copy = jax.jit(jnp.copy)
+_quick_zeros = jax.jit(jnp.zeros_like)
+
+
 def _zeros(leaf: Any) -> Any:
     """Return what stands for a leaf before the first update; None for a function, or an object."""
+    if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer | jax.Ref):
+        return jnp.zeros_like(leaf) if leaf.committed else _quick_zeros(leaf)
     return jnp.zeros_like(leaf) if jnp.isscalar(leaf) or hasattr(leaf, "dtype") else None
 
 
