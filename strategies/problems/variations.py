@@ -10,8 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from ...reference.optimizers.disturbances import DISTURBANCES
+from ...reference.optimizers.optimizer import OWN, optimizer
 from ...reference.problems.training_problem import TrainingProblem
 from .trainings import Problem
+
+#: For a step in which the optimizer does not matter.
+_PLAIN = optimizer("sgd", learning_rate=1.0)
 
 
 def and_with_permuted_rows(
@@ -28,11 +32,11 @@ def and_with_repeated_rows(
     """Add the first step of the same problem with each row twice.
 
     Its loss depends on no optimizer, and its shape is that of no other problem: it is compiled
-    for plain optimizers alone, of a subject that promises the common set.
+    for one optimizer alone, of a subject that promises the common set.
     """
     (problem,) = drawn
-    inner = problem.optimizer.inner if subject.optimizers == "common" else None
-    plain = inner or problem.optimizer
+    any_does = subject.optimizers == "common" and problem.optimizer is not OWN
+    plain = _PLAIN if any_does else problem.optimizer
     return problem, replace(problem, optimizer=plain, repeats=2, actions=("step",))
 
 
