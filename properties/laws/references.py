@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Any, cast
 
 import numpy as np
 
 from ...reference.observation.trajectory import Trajectory
+from ...reference.problems.training_problem import TrainingProblem
 from ...reference.pytrees.paths import UnmatchedPattern, path_text, select
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import references
@@ -172,15 +174,20 @@ def linen_equals_nnx(trajectory: Trajectory) -> None:
 
 
 def _require_agreement_with(peer: Any, trajectory: Trajectory, *, other: str) -> None:
-    from ...reference.observation.run import run  # here, since the law book is read without JAX
-
-    beside = run(peer, trajectory.problem)
+    beside = _run_of(peer, trajectory.problem)
     require_complete(beside)
     try:
         require_agreement((trajectory, beside), other=other)
     except Refutation as found:
         found.beside = (beside,)
         raise
+
+
+@functools.lru_cache(maxsize=128)  # all references are compared with few, on the same problems
+def _run_of(peer: Any, problem: TrainingProblem) -> Trajectory:
+    from ...reference.observation.run import run  # here, since the law book is read without JAX
+
+    return cast(Trajectory, run(peer, problem))
 
 
 LAWS = (
