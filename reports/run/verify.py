@@ -57,7 +57,8 @@ def verify(
         report: a folder for the report, which is made if it does not exist.
         listener: receives the events of the run.
         workers: the number of processes, or "auto" for one per processor, that judge subjects
-            given by name side by side. Verdicts come in the order in which they are reached.
+            given by name side by side. Verdicts come in the order in which they are reached. One
+            process judges them as without it.
         shard: the part of the laws to judge, such as "2/4"; other runs judge the rest.
         balance: an earlier report, by which all shards take about as long.
         device: "cpu", "gpu" or "tpu", which the report names; by default JAX chooses.
@@ -95,7 +96,8 @@ def verify(
         recorder.expects(map(Row.unreached, items))
         try:
             told.on_start(recorder.report)
-            if workers is None:
+            # One process needs no other to hand it the checks, which takes seconds to start.
+            if workers is None or str(workers) == "1":
                 for item in items:
                     row = Row.of(item, judge(item, partial(told.on_progress, item)))
                     recorder.records(row)
