@@ -11,7 +11,7 @@ import numpy as np
 
 from ...reference.pytrees.paths import Path, path_text
 from .explanation import Explanation, explain_leak, explain_moved, explain_state
-from .induction import Invariant, hold
+from .induction import Induction, Invariant
 from .interpretation.domain import Level, Range
 from .interpretation.floats import Limits, is_float, limits
 from .interpretation.interpreter import NotInterpreted
@@ -182,13 +182,13 @@ def settle_claims(
     law, that about this `leaf` is told first.
     """
     known: dict[Circumstances, Invariant] = {}
+    induction = Induction(program)
 
     def under(circumstances: Circumstances) -> Invariant:
         if program.rate is None:  # one rate, whatever is assumed of it
             circumstances = replace(circumstances, positive_rate=False)
         if circumstances not in known:
-            known[circumstances] = hold(
-                program,
+            known[circumstances] = induction.hold(
                 rates=circumstances.rates(program),
                 finite_gradients=circumstances.finite_gradients,
                 created=circumstances.created,

@@ -7,6 +7,7 @@ a copy of from the start.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
@@ -61,62 +62,124 @@ class Invariant:
         return value.reads & frozen
 
 
-def hold(
-    program: Program,
-    *,
-    rates: Range | None = None,
-    finite_gradients: bool = False,
-    created: bool = True,
-) -> Invariant:
-    """Return what holds before every step, and what comes of it.
+class Induction:
+    """The step of a program, applied to what is known of its state until nothing new comes.
 
-    `rates` are the learning rates that are meant, where the program keeps its rate open;
-    `finite_gradients` are assumed to be handed to the optimizer; unless the training begins as it
-    was `created`, its state may be anything.
+    Most of a step, such as how it takes its gradients, depends on nothing that is learned from
+    round to round, or under other assumptions: it is looked at once.
     """
-    count = len(program.inputs)
-    gradients = {path_text(path): 1 << (count + n) for n, path in enumerate(program.params)}
-    unnamed = 1 << (count + len(program.params))
-    interpreter = Interpreter(gradients, unnamed, finite_gradients=finite_gradients)
-    kept = unnamed
-    for bit in gradients.values():
-        kept |= bit
-    given = _given(program)
-    places = _places(program, interpreter, given)
-    entry = [
-        anything(each.shape, each.dtype) if place in places.values() or not created else each
-        for place, each in enumerate(program.initial)
-    ]
-    if program.rate is not None and rates is not None:
-        entry[program.rate] = replace(entry[program.rate], range=rates)
-    rounds, first = 0, None
-    while True:
-        before = [named(place, value) for place, value in enumerate(entry)]
-        outputs = interpreter.run(program.step, [*before, *given])
-        first = first or outputs
-        after = outputs[: len(entry)]
-        grown = [
-            join(old, new, widening=rounds >= _PATIENCE)
-            for old, new in zip(entry, _carried(after, kept), strict=True)
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        count = len(program.inputs)
+        self._gradients = {
+            path_text(path): 1 << (count + n) for n, path in enumerate(program.params)
+        }
+        self._unnamed = 1 << (count + len(program.params))
+        #: By whether gradients are assumed to be finite.
+        self._interpreters = {
+            finite: Interpreter(self._gradients, self._unnamed, finite_gradients=finite)
+            for finite in (False, True)
+        }
+        self._given = _given(program)
+        #: What each leaf of the state was taken for: a value is known again as the same object.
+        self._inputs: list[list[Value]] = [[] for _ in program.initial]
+
+    def hold(
+        self,
+        *,
+        rates: Range | None = None,
+        finite_gradients: bool = False,
+        created: bool = True,
+    ) -> Invariant:
+        """Return what holds before every step, and what comes of it.
+
+        `rates` are the learning rates that are meant, where the program keeps its rate open;
+        `finite_gradients` are assumed to be handed to the optimizer; unless the training begins as
+        it was `created`, its state may be anything.
+        """
+        program, interpreter = self._program, self._interpreters[finite_gradients]
+        entry = [
+            anything(each.shape, each.dtype) if place in self._kept_in or not created else each
+            for place, each in enumerate(program.initial)
         ]
-        if all(map(alike, entry, grown)):
-            break
-        entry, rounds = grown, rounds + 1
-    parts = _split(program, outputs)
-    return Invariant(
-        program,
-        before,
-        after,
-        dict(zip(program.params, parts.params, strict=True)),
-        places,
-        dict(zip(program.params, _split(program, first).params, strict=True)),
-        dict(zip(program.opt_state, parts.opt_state, strict=True)),
-        dict(zip(program.opt_state, parts.opt_state_before, strict=True)),
-        gradients,
-        unnamed,
-        interpreter.marked,
-        interpreter.strangers,
-    )
+        if program.rate is not None and rates is not None:
+            entry[program.rate] = replace(entry[program.rate], range=rates)
+        rounds, first = 0, None
+        while True:
+            before, outputs = self._step(interpreter, entry)
+            first = first or outputs
+            after = outputs[: len(entry)]
+            grown = [
+                join(old, new, widening=rounds >= _PATIENCE)
+                for old, new in zip(entry, self._carried(after), strict=True)
+            ]
+            if all(map(alike, entry, grown)):
+                break
+            entry, rounds = grown, rounds + 1
+        parts = _split(program, outputs)
+        return Invariant(
+            program,
+            before,
+            after,
+            dict(zip(program.params, parts.params, strict=True)),
+            self._places,
+            dict(zip(program.params, _split(program, first).params, strict=True)),
+            dict(zip(program.opt_state, parts.opt_state, strict=True)),
+            dict(zip(program.opt_state, parts.opt_state_before, strict=True)),
+            self._gradients,
+            self._unnamed,
+            interpreter.marked,
+            interpreter.strangers,
+        )
+
+    def _step(
+        self, interpreter: Interpreter, entry: Sequence[Value]
+    ) -> tuple[Sequence[Value], Sequence[Value]]:
+        """Return the leaves of the state as the step gets them, and all that it returns."""
+        before = [self._input(place, named(place, value)) for place, value in enumerate(entry)]
+        return before, interpreter.run(self._program.step, [*before, *self._given])
+
+    def _input(self, place: int, value: Value) -> Value:
+        for known in self._inputs[place]:
+            if alike(known, value):
+                return known
+        self._inputs[place].append(value)
+        return value
+
+    @functools.cached_property
+    def _places(self) -> Mapping[Path, int]:
+        """Where in the state each parameter is kept; raises `NotTraced` for one that is not."""
+        unknown = [anything(each.shape, each.dtype) for each in self._program.initial]
+        _, outputs = self._step(self._interpreters[False], unknown)
+        before = _split(self._program, outputs).params_before
+        places = {}
+        for path, value in zip(self._program.params, before, strict=True):
+            found = [source.number for source, level in value.same.items() if level is Level.BITS]
+            if not found:
+                raise NotTraced(
+                    f"{path_text(path)} is not a leaf of the state but computed from it"
+                )
+            places[path] = found[0]
+        return places
+
+    @functools.cached_property
+    def _kept_in(self) -> frozenset[int]:
+        return frozenset(self._places.values())
+
+    def _carried(self, after: Sequence[Value]) -> list[Value]:
+        """Return leaves after a step as they stand before the next one, of which only what is said
+        of leaves at the same time, and of gradients, still makes sense.
+        """
+        kept = self._unnamed
+        for bit in self._gradients.values():
+            kept |= bit
+        return [
+            replace(
+                value, same=_still(place, value.same, after), reads=value.reads & kept, origin=None
+            )
+            for place, value in enumerate(after)
+        ]
 
 
 @dataclass(frozen=True)
@@ -144,38 +207,11 @@ def _given(program: Program) -> list[Value]:
     ]
 
 
-def _places(
-    program: Program, interpreter: Interpreter, given: Sequence[Value]
-) -> Mapping[Path, int]:
-    """Return where in the state each parameter is kept; raises `NotTraced` for one that is not."""
-    unknown = [
-        named(place, anything(each.shape, each.dtype)) for place, each in enumerate(program.initial)
-    ]
-    outputs = interpreter.run(program.step, [*unknown, *given])
-    places = {}
-    for path, value in zip(program.params, _split(program, outputs).params_before, strict=True):
-        found = [source.number for source, level in value.same.items() if level is Level.BITS]
-        if not found:
-            raise NotTraced(f"{path_text(path)} is not a leaf of the state but computed from it")
-        places[path] = found[0]
-    return places
-
-
 def named(place: int, value: Value) -> Value:
     """Return an input of a step: it equals and reads itself."""
     own = {Source(place, value.dtype): Level.BITS}
     reads = value.reads | 1 << place
     return Value(value.shape, value.dtype, value.range, {**value.same, **own}, reads)
-
-
-def _carried(after: Sequence[Value], kept: Inputs) -> list[Value]:
-    """Return leaves after a step as they stand before the next one, of which only what is said of
-    leaves at the same time, and of gradients, still makes sense.
-    """
-    return [
-        replace(value, same=_still(place, value.same, after), reads=value.reads & kept, origin=None)
-        for place, value in enumerate(after)
-    ]
 
 
 def _still(place: int, same: Same, after: Sequence[Value]) -> Same:

@@ -7,6 +7,7 @@ rematerialisation, branches, loops and sharded functions. Loops run until nothin
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,9 @@ class NotInterpreted(Exception):
 class Interpreter:
     """Interprets jaxprs.
 
-    `gradients` are the bits of marked gradients, by the leaf's name; `unnamed` that of others.
+    `gradients` are the bits of marked gradients, by the leaf's name; `unnamed` that of others. What
+    one run finds of an equation is remembered: a later one that applies it to the same values does
+    not look at it again.
     """
 
     def __init__(
@@ -63,6 +66,12 @@ class Interpreter:
         self._site: JaxprEqn | None = None
         self._finite_gradients = finite_gradients
         self._tokens = itertools.count(-1, -1)
+        #: The outcome of an equation, by the identities of what it is applied to, all of which are
+        #: kept; and by how often it was in one run, since what is computed twice is two arrays.
+        self._known: dict[tuple[tuple[int, ...], int], tuple[Any, Values]] = {}
+        self._applied: Counter[tuple[int, ...]] = Counter()
+        #: The numbers that jaxprs hold, by their identities, too.
+        self._numbers: dict[int, tuple[Any, Value]] = {}
         self._control: dict[str, Callable[[JaxprEqn, Values], Values]] = {
             "cond": self._branch,
             "while": self._while,
@@ -73,7 +82,13 @@ class Interpreter:
 
     def run(self, closed: ClosedJaxpr, arguments: Sequence[Value]) -> Values:
         """Return what is known of the outputs of a jaxpr, given what is known of its inputs."""
-        return self._run(closed.jaxpr, [constant(each) for each in closed.consts], arguments)
+        self._applied.clear()
+        return self._call(closed, arguments)
+
+    def _number(self, number: Any, value: Callable[[Any], Value]) -> Value:
+        if id(number) not in self._numbers:
+            self._numbers[id(number)] = number, value(number)
+        return self._numbers[id(number)][1]
 
     def _run(self, jaxpr: Jaxpr, consts: Sequence[Value], arguments: Sequence[Value]) -> Values:
         environment: dict[Any, Value] = {}
@@ -86,7 +101,7 @@ class Interpreter:
 
         def read(variable: Any) -> Value:
             if isinstance(variable, Literal):
-                return _literal(variable)
+                return self._number(variable, _literal)
             return environment[variable]
 
         write(jaxpr.constvars, consts)
@@ -96,15 +111,24 @@ class Interpreter:
         return [read(each) for each in jaxpr.outvars]
 
     def _apply(self, equation: JaxprEqn, operands: Values) -> Values:
+        inner = _called(equation)
+        if inner is not None and len(_jaxpr(inner).invars) == len(operands):
+            return self._called_by(equation, inner, operands)
+        applied = equation, self._site, *operands
+        identities = tuple(map(id, applied))
+        key = identities, self._applied[identities]
+        self._applied[identities] += 1
+        if key not in self._known:
+            self._known[key] = applied, self._look_at(equation, operands)
+        return self._known[key][1]
+
+    def _look_at(self, equation: JaxprEqn, operands: Values) -> Values:
         name = equation.primitive.name
         if name == "select_n":
             (output,) = _outputs(equation)
             return [choose(operands[0], operands[1:], *output, self._site or equation)]
         if name in self._control:
             return self._control[name](equation, operands)
-        inner = _called(equation)
-        if inner is not None and len(_jaxpr(inner).invars) == len(operands):
-            return self._called_by(equation, inner, operands)
         site = self._site or equation
         return evaluate(name, equation.params, operands, _outputs(equation), site)
 
@@ -122,7 +146,8 @@ class Interpreter:
 
     def _call(self, inner: Any, operands: Sequence[Value]) -> Values:
         if isinstance(inner, ClosedJaxpr):
-            return self.run(inner, operands)
+            consts = [self._number(each, constant) for each in inner.consts]
+            return self._run(inner.jaxpr, consts, operands)
         return self._run(inner, [], operands)
 
     def _mark(self, equation: JaxprEqn, operands: Values) -> Values:
