@@ -136,6 +136,8 @@ class Terminal(Listener):
         failing = [row.law for row in rows if row.fails]
         mark = "[bold red]✗[/]" if failing else "[green]✓[/]"
         ran = sum(row.verdict != "not-run" for row in rows)
+        proved = sum(row.verdict == "proved" for row in rows)
+        laws = f"{ran} laws" + (f", {proved} of them proved" if proved else "")
         examples, seconds = sum(row.examples for row in rows), sum(row.seconds for row in rows)
         said = standing.keeps if standing else "only advice"
         if standing and standing.not_shown:
@@ -149,7 +151,7 @@ class Terminal(Listener):
         width = max(map(len, self._due)) if many else 0
         self.console.print(
             f"{mark} [bold]{escape(subject):{width}}[/]  {escape(said)}  "
-            f"[dim]{ran} laws, {examples:,} examples, {seconds:.1f} s[/]"
+            f"[dim]{laws}, {examples:,} examples, {seconds:.1f} s[/]"
         )
 
     def _beyond(self, rows: Sequence[Row]) -> None:

@@ -10,7 +10,7 @@ from ..results.report import Report
 from ..results.row import FAILING, Row
 from .baseline import Baseline, Known
 
-Kind = Literal["regressed", "gone", "not run", "failing", "fixed", "new"]
+Kind = Literal["regressed", "gone", "not run", "failing", "unproved", "fixed", "new"]
 
 #: Each kind in words, the most urgent first.
 KINDS: Mapping[Kind, str] = {
@@ -18,6 +18,7 @@ KINDS: Mapping[Kind, str] = {
     "gone": "gone: judged before, and missing now",
     "not run": "no longer run: judged before, and without a verdict now",
     "failing": "still failing",
+    "unproved": "no longer proved: held on examples now",
     "fixed": "fixed",
     "new": "new",
 }
@@ -30,7 +31,7 @@ NOTHING_KNOWN = Baseline()
 
 @dataclass(frozen=True)
 class Change:
-    """One law on one subject whose verdicts differ, or fail both times."""
+    """One law on one subject that fares better or worse than before, or fails both times."""
 
     id: str
     kind: Kind
@@ -152,6 +153,8 @@ def _kind(before: Row | None, after: Row | None) -> Kind | None:
         return "regressed" if worse else "failing"
     if failed:
         return "fixed"
+    if before is not None and (before.verdict, after.verdict) == ("proved", "held"):
+        return "unproved"
     return None if ran else "new"
 
 

@@ -21,6 +21,7 @@ _STYLES: Mapping[Kind, str] = {
     "gone": "bold red",
     "not run": "yellow",
     "failing": "yellow",
+    "unproved": "yellow",
     "fixed": "green",
     "new": "dim",
 }

@@ -54,6 +54,7 @@ def _outcome(row: Row) -> str | None:
 
 
 def _case(suite: Xml.Element, row: Row) -> None:
+    outcome = _outcome(row)
     case = Xml.SubElement(
         suite, "testcase", classname=_text(row.subject), name=row.law, time=f"{row.seconds:.3f}"
     )
@@ -66,9 +67,10 @@ def _case(suite: Xml.Element, row: Row) -> None:
             "promised": str(row.promised).lower(),
             "verdict": row.verdict,
             "examples": str(row.examples),
+            # What a proof assumes; a reason of what did not pass is a message of its own.
+            **({"reason": row.reason} if row.reason and outcome is None else {}),
         },
     )
-    outcome = _outcome(row)
     if outcome is not None:
         ended = Xml.SubElement(case, outcome, message=_text(f"{row.words}: {row.reason or ''}"))
         if outcome != "skipped":

@@ -37,6 +37,13 @@ expires = 2030-01-31
         ("error", "refuted", "failing", False),
         ("refuted", "held", "fixed", False),
         ("vacuous", "proved", "fixed", False),
+        ("proved", "refuted", "regressed", True),
+        ("proved", "vacuous", "regressed", True),
+        ("proved", "not-run", "not run", True),
+        ("proved", None, "gone", True),
+        ("proved", "held", "unproved", False),
+        ("proved", "proved", None, False),
+        ("held", "proved", None, False),
         (None, "held", "new", False),
         (None, "not-run", "new", False),
         ("not-run", "held", "new", False),
@@ -67,6 +74,7 @@ def test_the_command_names_everything(tmp_path, capsys):
         ("repeatable",),
         ("training-runs",),
         row("frozen-norm", promised=False),
+        ("frozen-structure", "proved"),
         optax="0.2.6",
     )
     new = written(
@@ -76,6 +84,7 @@ def test_the_command_names_everything(tmp_path, capsys):
         row("repeatable", "not-run", reason="it lacks | `predict`"),
         ("exact-selection",),
         row("frozen-norm", "refuted", promised=False),
+        ("frozen-structure",),
     )
     markdown = tmp_path / "changes.md"
 
@@ -89,7 +98,7 @@ def test_the_command_names_everything(tmp_path, capsys):
         assert order == sorted(order)
         assert "promised laws: 1 regressed, 1 gone, 1 no longer run (frozen-value, " in text
         assert "optax 0.2.6 → 0.2.8" in text
-        assert "ran 5 of 5 laws on 50 examples" in text
+        assert "ran 6 of 6 laws on 60 examples" in text
         assert "beyond the promise" in text
     assert r"it lacks \| <code>predict</code>" in markdown.read_text()
 
@@ -97,7 +106,10 @@ def test_the_command_names_everything(tmp_path, capsys):
 def headings(text):
     """Return the sections that have to be there, as they begin."""
     sign = "## " if text.startswith("#") else ""
-    return [(sign, word) for word in ("regressed", "gone", "no longer run", "fixed", "new")]
+    return [
+        (sign, word)
+        for word in ("regressed", "gone", "no longer run", "no longer proved", "fixed", "new")
+    ]
 
 
 def test_nothing_regressed(tmp_path, capsys):

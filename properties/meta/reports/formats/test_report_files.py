@@ -8,15 +8,22 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
+import jsonschema
 import pytest
 
 import frostproof
-from frostproof.properties.meta.reports.formats.report_samples import SCRIPT, counterexample, sample
+from frostproof.properties.meta.reports.formats.report_samples import (
+    SCRIPT,
+    counterexample,
+    row_of,
+    sample,
+)
 from frostproof.reports.formats.badge import badge
 from frostproof.reports.formats.files import FILES, write_report
 from frostproof.reports.formats.html.page import page
 from frostproof.reports.formats.junit import junit
 from frostproof.reports.formats.markdown import cell, markdown
+from frostproof.reports.results.reading import schema
 from frostproof.reports.results.report import Part, Report
 
 #: What a subject's name, a leaf or a message may hold.
@@ -184,6 +191,31 @@ def test_a_known_failure_fails_no_run():
         assert said in text
     assert "❌ refuted, as expected" in markdown(report)
     assert 'failures="0" errors="0" tests="2" skipped="1"' in junit(report)
+
+
+def test_a_proof_is_told_with_what_it_assumes(tmp_path):
+    """It passes in every file, and is told apart from what held on examples."""
+    assumed = "for every input, if the learning rate is finite"
+    report = sample()
+    report.rows = [report.rows[0], row_of("train.py:step", 1, "proved", reason=assumed)]
+
+    write_report(report, tmp_path)
+
+    assert report.exit_status == 0
+    written = json.loads((tmp_path / "report.json").read_text())
+    jsonschema.validate(written, schema())
+    assert [row["verdict"] for row in written["verdicts"]] == ["held", "proved"]
+    shown = Elements((tmp_path / "report.html").read_text())
+    text = " ".join(" ".join(shown.text).split())
+    assert "1 held 1 proved" in text
+    assert f"proved {assumed}" in text
+    assert shown.values("class").count("mark proved") == 2  # beside the count, and in its line
+    assert f"✅ proved | 100 | {assumed}" in (tmp_path / "report.md").read_text()
+    case = Xml.parse(tmp_path / "junit.xml").getroot().findall("testsuite/testcase")[1]
+    said = {each.get("name"): each.get("value") for each in case.iter("property")}
+    assert (said["verdict"], said["reason"]) == ("proved", assumed)
+    assert [each.tag for each in case] == ["properties"]
+    assert json.loads((tmp_path / "badge.json").read_text())["message"] == "2 laws held"
 
 
 def test_where_parts_disagree_is_said(tmp_path):

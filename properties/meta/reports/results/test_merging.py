@@ -99,6 +99,23 @@ def test_versions_that_differ_are_kept_in_sight():
     assert [part.versions["optax"] for part in merged.parts] == ["0.2.6", "0.2.8"]
 
 
+def test_a_law_that_one_part_proves_is_only_held_where_another_does_not():
+    """A proof stays a proof among parts that lack the law; what another part saw stands before."""
+    proof = row("frozen-value", "proved", reason="for every input, if the learning rate is finite")
+    other = report(("frozen-value",), optax="0.2.6")
+    broken = report(("frozen-value", "refuted"), optax="0.2.9")
+
+    assert merge([report(proof), report(("repeatable",))]).rows[0] == proof
+    assert [each.verdict for each in merge([report(proof), other]).rows] == ["held"]
+    merged = merge([report(proof), other, broken])
+    assert [each.verdict for each in merged.rows] == ["refuted"]
+    assert disagreements(merged)[proof.id] == [
+        ("refuted", "optax 0.2.9"),
+        ("held", "optax 0.2.6"),
+        ("proved", "optax 0.2.8"),
+    ]
+
+
 def test_laws_that_one_part_left_out_and_another_judged_are_not_missing():
     """Of four laws two were judged by each part, one of them by both: one was judged by none."""
     one = report(("frozen-value",), ("repeatable",), left_out=2)
