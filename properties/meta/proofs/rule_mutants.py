@@ -1,20 +1,24 @@
 """Breaks every rule of the prover on purpose and counts what random programs do not notice.
 
-`python rule_mutants.py [--programs N]`: a change of a rule claims more than the rule does, such as
-that there is no NaN, no −0, a narrower range, or the same bits as an operand. It is killed by a
-program of which the claim is not true. Ends with 1 if a change survives that is not in SURVIVORS,
+`python rule_mutants.py --resume FILE [--programs N]`: a change of a rule claims more than the rule
+does, such as that there is no NaN, no −0, a narrower range, or the same bits as an operand. It is
+killed by a program of which the claim is not true. FILE gets a row for each primitive, and what is
+there already is not measured again. Ends with 1 if a change survives that is not in SURVIVORS,
 which says of each why it is no fault.
 """
 
 import argparse
+import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import jax
 import numpy as np
 
+from frostproof.properties.meta.measurements.resumed import going_on, rows_of
 from frostproof.properties.meta.proofs.random_programs import Drawn
 from frostproof.properties.meta.proofs.soundness import program
 from frostproof.properties.meta.proofs.unsound import arrays, changed_arrays, wrong
@@ -39,6 +43,8 @@ def evaluated(most: int, wanted: int, only: Collection[str]) -> Iterator[Evaluat
     """Evaluate programs, of so many, that hold a primitive which fewer than `wanted` had so far."""
     seen: Counter[str] = Counter()
     for number in range(most):
+        if all(seen[each] >= wanted for each in only):
+            return
         drawn = program(number)
         jaxpr = jax.make_jaxpr(drawn)(*arrays(drawn, 0))
         primitives = frozenset(_primitives(jaxpr.jaxpr)) & set(only)
@@ -104,6 +110,9 @@ CHANGES: Mapping[str, Callable[[Rule], Rule]] = {
     "bits where it keeps less": _raised,
 }
 
+#: Primitives whose programs are evaluated together.
+_TOGETHER = 12
+
 #: Changes that no program can show, and why: the rule allows for what the machine at hand spares.
 SURVIVORS: Mapping[str, str] = {
     "integer_pow: bits where it keeps less": "x ** 1 is compiled to x itself",
@@ -112,6 +121,7 @@ SURVIVORS: Mapping[str, str] = {
     "dot_general: no −0": "as `reduce_sum`",
     "conv_general_dilated: no −0": "as `reduce_sum`",
     "rsqrt: no −0": "1/√−0 is −∞: what lies between it and other results has a zero",
+    "exp2: no −0": "no power is negative: in bfloat16 a bound is moved outwards beyond zero",
     "log: no −0": "no number has a logarithm of −0, but what lies around zero has both zeros",
     "cos: no −0": "no number has a cosine of exactly zero",
     "cos: no +0": "no number has a cosine of exactly zero",
@@ -148,29 +158,46 @@ def _claims(each: Evaluated):
     return Interpreter().run(each.jaxpr, [given.value for given in each.drawn.inputs])
 
 
+def measured(names: Sequence[str], most: int, wanted: int) -> Iterator[dict[str, object]]:
+    """Yield a row for each primitive: how many changes died, say nothing more, and survive."""
+    bank = list(evaluated(most, wanted, names))
+    for name in names:
+        programs = sum(name in each.primitives for each in bank)
+        outcomes = {words: survives(name, change, bank) for words, change in CHANGES.items()}
+        yield {
+            "primitive": name,
+            "programs": programs,
+            "dead": sum(each is False for each in outcomes.values()),
+            "equivalent": sum(each is None for each in outcomes.values()),
+            "alive": [f"{name}: {words}" for words, each in outcomes.items() if each],
+        }
+        jax.clear_caches()
+
+
 def main() -> int:
     """Print each change that survives, and how many died."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--resume", type=Path, required=True)
     parser.add_argument("--programs", type=int, default=20_000)
     parser.add_argument("--each", type=int, default=60, help="programs for each primitive")
     parser.add_argument("--only", nargs="+", default=list(RULES), help="some primitives")
     options = parser.parse_args()
-    bank = list(evaluated(options.programs, options.each, options.only))
-    seen = Counter(name for each in bank for name in each.primitives)
-    print(f"{len(bank)} programs; least often: {seen.most_common()[:-9:-1]}")
-    dead, equivalent, alive = 0, 0, []
-    for name in options.only:
-        if not seen[name]:
-            print(f"never drawn: {name}")
-            continue
-        for words, change in CHANGES.items():
-            outcome = survives(name, change, bank)
-            dead += outcome is False
-            equivalent += outcome is None
-            if outcome:
-                alive.append(f"{name}: {words}")
-                known = SURVIVORS.get(alive[-1])
-                print(f"survives: {alive[-1]}" + (f" ({known})" if known else ""), flush=True)
+    rows = {row["primitive"]: row for row in rows_of(options.resume)}
+    left = [name for name in options.only if name not in rows]
+    with going_on(options.resume) as file:
+        for together in range(0, len(left), _TOGETHER):
+            names = left[together : together + _TOGETHER]
+            for row in measured(names, options.programs, options.each):
+                rows[row["primitive"]] = row
+                print(json.dumps(row), file=file, flush=True)
+    asked = [rows[name] for name in options.only]
+    for row in asked:
+        if not row["programs"]:
+            print(f"never drawn: {row['primitive']}")
+    alive = [each for row in asked for each in row["alive"]]
+    for each in alive:
+        print(f"survives: {each}" + (f" ({SURVIVORS[each]})" if each in SURVIVORS else ""))
+    dead, equivalent = (sum(row[word] for row in asked) for word in ("dead", "equivalent"))
     print(f"{dead} dead, {equivalent} change nothing, {len(alive)} survive")
     return bool(set(alive) - SURVIVORS.keys())
 
