@@ -40,7 +40,7 @@ def proved_laws(subject: Any) -> Mapping[str, Proof]:
 
 
 def explanation_of(law: str, subject: Any, optimizer: Any, leaf: str) -> str | None:
-    """Return the equation by which a law is lost under an optimizer, if the prover finds its line.
+    """Return the equation by which a law is lost under an optimizer, if the prover finds one.
 
     Sooner that of the `leaf` that was seen to move than that of another.
     """
@@ -52,4 +52,6 @@ def explanation_of(law: str, subject: Any, optimizer: Any, leaf: str) -> str | N
     except BaseException as error:
         let_through(error)
         return None
-    return str(found) if found is not None and found.where else None
+    if found is None or not found.equation:
+        return None
+    return str(found) if found.where else f"{found.leaf} {found.what}"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...reference.optimizers.disturbances import DISTURBANCES
-from ...reference.optimizers.optimizer import OWN, optimizer
+from ...reference.optimizers.optimizer import OwnOptimizer, optimizer
 from ...reference.problems.training_problem import TrainingProblem
 from .trainings import Problem
 
@@ -35,7 +35,7 @@ def and_with_repeated_rows(
     for one optimizer alone, of a subject that promises the common set.
     """
     (problem,) = drawn
-    any_does = subject.optimizers == "common" and problem.optimizer is not OWN
+    any_does = subject.optimizers == "common" and not isinstance(problem.optimizer, OwnOptimizer)
     plain = _PLAIN if any_does else problem.optimizer
     return problem, replace(problem, optimizer=plain, repeats=2, actions=("step",))
 
