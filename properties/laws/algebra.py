@@ -12,6 +12,7 @@ from ...reference.optimizers.optimizer import Optimizer
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
+from ...strategies.problems import trainings as training
 from .law import Inconclusive, Law, Refutation, observe
 from .requirements.agreement import IN_STEP, require_agreement, require_runs
 from .requirements.training_law import moved, require_kept, training_law
@@ -145,7 +146,8 @@ _AGAIN = 20
     "unfreeze-resumes",
     guarantee="selected",
     needs=Capability.REFREEZE & Capability.OPTIMIZER,
-    draws=lifecycle.thawed,
+    draws=training.single_under(lifecycle.is_eager),
+    varies=lifecycle.thawed,
     judges_malformed=True,
     confirm=_stays_frozen,
     evidence={IN_STEP: 0.2},
@@ -195,7 +197,8 @@ def _moved(step: Step, path: Path) -> bool:
     "frozen-warm-state",
     guarantee="value",
     needs=Capability.REFREEZE,
-    draws=lifecycle.warmed,
+    draws=lifecycle.begun,
+    varies=lifecycle.warmed,
     meaning="The optimizer's state outlives the gradient: momentum, or Adam's first moment, moves "
     "a leaf for many steps after its gradient has become zero. Mask the update, not the gradient.",
 )

@@ -218,7 +218,8 @@ def what_is_frozen_changes_no_leaf(trajectory: Trajectory) -> None:
     "freezing-spares-the-rest",
     guarantee="selected",
     needs=Capability.REFREEZE & Capability.OPTIMIZER,
-    draws=lifecycle.frozen_on_the_way,
+    draws=training.single_under(lifecycle.is_apart),
+    varies=lifecycle.frozen_on_the_way,
     evidence={STATE_KEPT: 0.2},
     meaning="To freeze makes the optimizer anew: momentum, moments and schedules of what goes on "
     "training start again. Keep the state, or carry over what belongs to these leaves.",

@@ -14,7 +14,7 @@ from ...reference.problems.actions import ACTIONS, CHANGE, CHECKPOINT, FREEZES
 from ...reference.problems.wrapper_problem import TreeProblem
 from ...reference.subjects.capability import Capability
 from ..optimizers import are_its_own, common, named
-from .trainings import Draws, Problems, claimed, problems
+from .trainings import Draws, Problems, claimed, kept_under, problems, single
 
 Choice = Callable[[st.SearchStrategy[Optimizer]], st.SearchStrategy[Optimizer]]
 
@@ -71,61 +71,60 @@ def applied(
     return draws
 
 
-def thawed(subject: Any) -> Problems:
-    """Draw a problem whose leaves are never frozen, unfrozen at once, and after some steps."""
+def begun(subject: Any) -> Problems:
+    """Draw the problem that most laws share, for a variation to say what is done in it.
 
-    def three(problem: Any, before: int, after: int) -> tuple[Any, Any, Any]:
-        first, then = ("step",) * before, ("step",) * after
-        sequences = (
-            ("unfreeze", *first, *then),
-            ("freeze", "unfreeze", *first, *then),
-            ("freeze", *first, "unfreeze", *then),
-        )
-        return tuple(replace(problem, actions=actions) for actions in sequences)
-
-    # An optimizer that waits before it moves anything may wait longer than this.
-    eager = claimed(subject).filter(lambda optimizer: not optimizer.facts.waits)
-    return st.builds(three, problems(subject, eager), _short, _short)
+    Variations that begin alike, such as `thawed` and `frozen_on_the_way`, share those runs.
+    """
+    return single(subject)
 
 
-def warmed(subject: Any) -> Problems:
-    """Draw a problem whose leaves are frozen after some ordinary steps."""
-    return st.builds(
-        lambda problem, before, after: (
-            replace(
-                problem, actions=("unfreeze", *("step",) * before, "freeze", *("step",) * after)
-            ),
-        ),
-        problems(subject),
-        _short,
-        _short,
-    )
+def is_eager(optimizer: Any) -> bool:
+    """Leave out optimizers that wait before they move anything: longer, it may be, than a run."""
+    return not optimizer.facts.waits
 
 
-def frozen_on_the_way(subject: Any) -> Problems:
-    """Draw a problem whose leaves are frozen after some steps, and the same without a freeze.
-
-    Under optimizers whose update of a leaf depends on that leaf alone: a norm over all leaves is
+def is_apart(optimizer: Any) -> bool:
+    """Keep optimizers whose update of a leaf depends on that leaf alone: a norm over all leaves is
     another one where fewer train.
     """
+    facts = optimizer.facts
+    return not (facts.couples_leaves or facts.stochastic or facts.waits)
 
-    def two(problem: Any, before: int, after: int) -> tuple[Any, Any]:
-        first, then = ("unfreeze", *("step",) * before), ("step",) * after
-        return (
-            replace(problem, actions=(*first, "freeze", *then)),
-            replace(problem, actions=(*first, *then)),
-        )
 
-    apart = claimed(subject).filter(
-        lambda optimizer: (
-            not (
-                optimizer.facts.couples_leaves
-                or optimizer.facts.stochastic
-                or optimizer.facts.waits
-            )
-        )
+def thawed(subject: Any, drawn: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Let the leaves of a problem never be frozen, be unfrozen at once, and after some steps."""
+    (problem,) = kept_under(is_eager)(subject, drawn)
+    first, then = _two_parts(problem)
+    return _doing(
+        problem,
+        ("unfreeze", *first, *then),
+        ("freeze", "unfreeze", *first, *then),
+        ("freeze", *first, "unfreeze", *then),
     )
-    return st.builds(two, problems(subject, apart), _short, _short)
+
+
+def warmed(subject: Any, drawn: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Freeze the leaves of a problem after some ordinary steps."""
+    (problem,) = drawn
+    first, then = _two_parts(problem)
+    return _doing(problem, ("unfreeze", *first, "freeze", *then))
+
+
+def frozen_on_the_way(subject: Any, drawn: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Freeze the leaves of a problem after some steps, and, in a second run, never."""
+    (problem,) = kept_under(is_apart)(subject, drawn)
+    first, then = _two_parts(problem)
+    return _doing(problem, ("unfreeze", *first, "freeze", *then), ("unfreeze", *first, *then))
+
+
+def _two_parts(problem: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return one to three steps, and as many more; the `fill` of the problem says how many."""
+    return ("step",) * (1 + problem.fill % 3), ("step",) * (1 + problem.fill // 3 % 3)
+
+
+def _doing(problem: Any, *sequences: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(replace(problem, actions=actions) for actions in sequences)
 
 
 def refrozen_specially(subject: Any) -> Problems:
