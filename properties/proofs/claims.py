@@ -96,7 +96,8 @@ ALL = (
     *(Circumstances(rate, finite) for rate in (False, True) for finite in (False, True)),
 )
 _WHATEVER_GRADIENTS = tuple(each for each in ALL if not each.finite_gradients)
-_WHATEVER_RATE = tuple(each for each in ALL if not each.positive_rate)
+#: At huge rates gradients overflow, too: there is no sense in taking them for finite.
+_WHATEVER_RATE = tuple(each for each in _WHATEVER_GRADIENTS if not each.positive_rate)
 
 Fault = Callable[[], Explanation]
 
@@ -157,7 +158,7 @@ def belonging(invariant: Invariant) -> Sequence[Path]:
 
 def _leaked(invariant: Invariant, leaf: str) -> Fault | None:
     for path in _sooner(leaf, invariant.params):
-        if path not in invariant.program.frozen and invariant.leaks(invariant.params[path]):
+        if path not in invariant.program.frozen and invariant.leaks(path):
             return functools.partial(explain_leak, invariant, path)
     return None
 

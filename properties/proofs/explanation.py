@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sysconfig
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, final
@@ -68,34 +69,44 @@ def explain_state(invariant: Invariant, path: Path) -> Explanation:
 
 def explain_leak(invariant: Invariant, path: Path) -> Explanation:
     """Say which equation brings the gradient of a frozen leaf into a trainable one."""
-    # Sooner in the first step: later ones depend on all gradients through the weights, too.
-    value = next(
-        each for each in (invariant.first[path], invariant.params[path]) if invariant.leaks(each)
-    )
-    leaked, came = invariant.leaks(value), ""
+    leaked = invariant.leaks(path)
     walk = _Walk(invariant, None)
-    last = value
-    seen: set[int] = set()
-    while value.origin is not None and id(value) not in seen:
-        seen.add(id(value))
-        if value.origin.primitive == gradient_p.name:
-            name = str(value.origin.params["leaf"])
-            if invariant.gradients.get(name, invariant.unnamed) & leaked:
-                came = name
-                break
-        reading = [each for each in value.origin.operands if each.reads & leaked]
-        if not reading:
-            break
-        # Where what reads it meets what does not, the last time on the way back to the gradient.
-        others = [each for each in value.origin.operands if not each.reads & leaked]
-        if any(not each.is_constant for each in others):
+
+    def is_source(value: Value) -> bool:
+        if value.origin is None or value.origin.primitive != gradient_p.name:
+            return False
+        leaf = str(value.origin.params["leaf"])
+        return bool(invariant.gradients.get(leaf, invariant.unnamed) & leaked)
+
+    value = last = invariant.params[path]
+    led_by = _led_by(value, is_source)
+    while not is_source(value) and id(value) in led_by:
+        operands = _operands(value)
+        # Where what is led by it meets what is not, the last time on the way back to the gradient.
+        if any(id(each) not in led_by and not each.is_constant for each in operands):
             last = value
-        value = reading[0]
-    came = came or next(
-        (name for name, bit in invariant.gradients.items() if bit & leaked), "a frozen leaf"
-    )
-    what = f"is updated by a number that depends on the gradient of {came}"
+        value = next(each for each in operands if id(each) in led_by)
+    if is_source(value) and value.origin is not None:
+        came = str(value.origin.params["leaf"])
+    else:  # in earlier steps alone
+        came = next((leaf for leaf, bit in invariant.gradients.items() if bit & leaked), "")
+    what = f"is updated by a number that depends on the gradient of {came or 'a frozen leaf'}"
     return Explanation(path_text(path), what, walk.text(last), where(last))
+
+
+def _led_by(value: Value, is_source: Callable[[Value], bool]) -> set[int]:
+    """Return the identities of what a value is computed from, in this step, by way of a source."""
+    found, seen, stack = set(), set(), [(value, False)]
+    while stack:
+        each, operands_are_seen = stack.pop()
+        if operands_are_seen:
+            if is_source(each) or any(id(operand) in found for operand in _operands(each)):
+                found.add(id(each))
+        elif id(each) not in seen:
+            seen.add(id(each))
+            stack.append((each, True))
+            stack += [(operand, False) for operand in _operands(each)]
+    return found
 
 
 #: Operands of a `select_n` that `jnp.where` makes.

@@ -35,8 +35,6 @@ class Invariant:
     #: Parameters after the step, and the leaf of the state that each of them was before.
     params: Mapping[Path, Value]
     places: Mapping[Path, int]
-    #: Parameters after the first step, in which nothing depends on gradients of steps before it.
-    first: Mapping[Path, Value]
     opt_state: Mapping[Path, Value]
     opt_state_before: Mapping[Path, Value]
     #: The bit of each parameter's gradient, as the optimizer is given it.
@@ -54,12 +52,12 @@ class Invariant:
         value = self.params[path]
         return value.same.get(Source(place, self.before[place].dtype))
 
-    def leaks(self, value: Value) -> Inputs:
-        """Return the gradients of frozen leaves that a value depends on."""
+    def leaks(self, path: Path) -> Inputs:
+        """Return the gradients of frozen leaves that a parameter depends on."""
         frozen = self.unnamed
         for each in self.program.frozen:
             frozen |= self.gradients[path_text(each)]
-        return value.reads & frozen
+        return self.params[path].reads & frozen
 
 
 class Induction:
@@ -105,10 +103,9 @@ class Induction:
         ]
         if program.rate is not None and rates is not None:
             entry[program.rate] = replace(entry[program.rate], range=rates)
-        rounds, first = 0, None
+        rounds = 0
         while True:
             before, outputs = self._step(interpreter, entry)
-            first = first or outputs
             after = outputs[: len(entry)]
             grown = [
                 join(old, new, widening=rounds >= _PATIENCE)
@@ -124,7 +121,6 @@ class Induction:
             after,
             dict(zip(program.params, parts.params, strict=True)),
             self._places,
-            dict(zip(program.params, _split(program, first).params, strict=True)),
             dict(zip(program.opt_state, parts.opt_state, strict=True)),
             dict(zip(program.opt_state, parts.opt_state_before, strict=True)),
             self._gradients,

@@ -37,6 +37,8 @@ FOLLOWS_FROM: Mapping[str, str] = {
     "unfreeze-resumes": _ANOTHER_FREEZE,
     "freezing-spares-the-rest": _ANOTHER_FREEZE,
     "skipped-steps-change-nothing": "a step that is to be skipped changes something",
+    "frozen-initial": "frozen leaves do not begin with what they are to begin with",
+    "restored-equals-saved": "a training that goes on from a checkpoint is another one",
     "frozen-structure": "the parameters do not keep their names, shapes, dtypes or variable types",
 }
 #: Guarantees that can be broken while frozen leaves keep their values, which is said where shown.

@@ -20,7 +20,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     within,
     zeroing,
 )
-from frostproof.reference.corpus.specimens.trainers import linen_models
+from frostproof.reference.corpus.specimens.trainers import altered_gradients, linen_models
 from frostproof.reference.correct import wrappers
 from frostproof.reference.optimizers.optimizer import OWN, optimizer
 
@@ -134,6 +134,24 @@ def test_no_line_of_ours_is_blamed():
 
     assert "is moved by its own gradient" in told
     assert "linen_training_recipe.py" in told
+
+
+def test_a_leak_is_told_where_it_happens_in_a_step():
+    """A step later everything depends on it, by way of the leaves that it has trained."""
+    told = explained(
+        altered_gradients.step_skipped_for_the_body, "sgd", "frozen-gradients-do-not-leak"
+    )
+
+    assert "head/bias is updated by a number that depends on the gradient of body/bias" in told
+    assert "altered_gradients.py" in told
+    assert "concatenate" in told
+
+
+def test_huge_rates_are_not_proved_of_by_gradients_that_are_finite():
+    """They make gradients overflow, and 0 · inf is NaN: a rate of 3.4e38 refuted it."""
+    told = explained(linen_models.gradient_times_mask, "sgd", "frozen-any-learning-rate")
+
+    assert "0 · x is NaN" in told
 
 
 def test_an_average_in_bfloat16_rounds():

@@ -213,6 +213,7 @@ def test_a_problem_is_told_with_what_it_was_compared_with():
         (["trainable-moves"], "a leaf that is to train stays as it was"),
         (["exact-selection", "trainable-moves"], "the frozen leaves are not those"),
         (["freezing-spares-the-rest"], "to change what is frozen changes how"),
+        (["restored-equals-saved"], "a training that goes on from a checkpoint is another one"),
     ],
 )
 def test_what_follows_is_that_of_the_law(laws, told):
