@@ -26,6 +26,8 @@ FINITE_GRADIENTS = "the gradients that the optimizer is given are finite"
 NO_FLUSH = "arithmetic keeps subnormals and the payloads of NaN as they are"
 #: Of everything: Python code that looks at a clock or counts its calls does not show in a jaxpr.
 PURE = "a step does what it did when it was traced"
+#: Of everything, too: a jaxpr is one of one form.
+FORMS = "other shapes and masks are treated as those that were traced"
 #: Of a trainer, whose `create` is run and not traced.
 CREATED = "what `create` makes alike of two seeds it makes alike of all"
 
@@ -257,7 +259,7 @@ def _unknown(law: str, invariant: Invariant) -> Explanation | None:
 def _assumptions(
     claim: Claim, circumstances: Circumstances, invariant: Invariant, created: bool
 ) -> tuple[str, ...]:
-    assumed = [PURE]
+    assumed = [PURE, FORMS]
     if invariant.program.rate is not None:
         assumed.append(FINITE_RATE)
         if circumstances.positive_rate:

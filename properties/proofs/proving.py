@@ -87,12 +87,14 @@ def _traced(subject: Any, under: Any, place: int, open_rate: bool) -> Program:
 
 
 def _masks() -> Sequence[tuple[str, tuple[str, ...]]]:
-    """Return trees with what is frozen in them: the first leaf, the last, and every other one."""
+    """Return trees with what is frozen in them: the first leaf, the last, every other one, all."""
     found: list[tuple[str, tuple[str, ...]]]
     found = [("two layers", ("Dense_0/kernel", "Dense_0/bias"))]
     for tree in _TREES:
         paths = leaf_paths(tree)
-        found += [(tree, chosen) for chosen in dict.fromkeys((paths[:1], paths[-1:], paths[::2]))]
+        found += [
+            (tree, chosen) for chosen in dict.fromkeys((paths[:1], paths[-1:], paths[::2], paths))
+        ]
     return found
 
 
@@ -181,8 +183,8 @@ def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> S
     unproved: dict[str, tuple[str, Explanation]] = {}
     programs = 0
     for place in range(max(len(chosen), _places(subject))):
-        # The plainest optimizer on everything else that the subject can take.
-        under = chosen[place] if place < len(chosen) else chosen[0]
+        # All optimizers once more on what else the subject can take: some keep state, some none.
+        under = chosen[place % len(chosen)]
         left = [law for law in laws if law not in unproved and _is_about(law, under.facts)]
         if not left:
             continue

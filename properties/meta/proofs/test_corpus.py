@@ -7,6 +7,7 @@ from frostproof.properties.plan.checks import closed
 from frostproof.properties.proofs.provable import PROVABLE
 from frostproof.properties.proofs.proving import prove_promised
 from frostproof.reference.corpus.register import TRAININGS, accepted_programs, specimens
+from frostproof.reference.corpus.specimens.wrappers.algebra import all_means_none
 from frostproof.reference.subjects.loading import as_subject, load
 
 #: Faulty programs whose own law can be proved: of no other one there is anything to contradict.
@@ -25,6 +26,13 @@ def test_a_law_that_refutes_a_specimen_is_not_proved_of_it(subject):
     standing = prove_promised(as_subject(subject, subject.specimen.kind))
 
     assert subject.specimen.law not in standing.proved
+
+
+def test_a_fault_under_one_mask_and_some_optimizers_is_seen():
+    """Where all is frozen it freezes nothing, which state shows only if an optimizer keeps some."""
+    proved = prove_promised(all_means_none).proved
+
+    assert not {"frozen-value", "frozen-optimizer-state"} & proved.keys()
 
 
 def test_most_promised_laws_of_correct_programs_are_proved():

@@ -109,9 +109,9 @@ def test_too_few_optimizers_fail(rows):
     )
 
 
-def test_what_breaks_an_assumption_contradicts_no_proof(rows):
+@pytest.mark.parametrize("name", BREAKS_AN_ASSUMPTION)
+def test_what_breaks_an_assumption_contradicts_no_proof(rows, name):
     """A proof is about programs of which its assumptions are true."""
-    (name,) = BREAKS_AN_ASSUMPTION
     target = next(
         each.specimen.target for each in specimens() if each.specimen.subject_name == name
     )
