@@ -72,7 +72,8 @@ def _sum(call: Call, a: Range, b: Range) -> Range:
         -math.inf if math.isnan(low) else low,
         math.inf if math.isnan(high) else high,
         nan=a.nan or b.nan or opposite,
-        minus_zero=a.minus_zero and b.minus_zero,
+        # The compiler leaves out to add a constant +0, which would make +0 of −0 (jaxlib 0.10.2).
+        minus_zero=(a.minus_zero and b.has_zero) or (b.minus_zero and a.has_zero),
         plus_zero=cancels or a.plus_zero or b.plus_zero,
     )
 

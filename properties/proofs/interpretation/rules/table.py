@@ -24,7 +24,7 @@ RULES: Mapping[str, Rule] = {
     "add": Rule(
         arithmetic.add,
         arithmetic.kept_by_add,
-        "x + (−0) keeps the bits of x; x + (+0) makes +0 of −0; ∞ − ∞ is NaN",
+        "x + (−0) keeps the bits of x; x + (+0) makes +0 of −0, or is left out; ∞ − ∞ is NaN",
     ),
     "add_any": Rule(
         arithmetic.add, arithmetic.kept_by_add, "it is `add`, of two parts of a gradient"
