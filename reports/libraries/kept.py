@@ -2,13 +2,14 @@
 
 import hashlib
 import re
+from contextlib import suppress
 from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
 
 from ...reference.corpus.libraries import Validation
 from ..formats.files import write_report
-from ..results.reading import read_report
+from ..results.reading import UnreadableReport, read_report
 from ..results.report import Report
 from .environments import cache
 from .judging import judge
@@ -27,7 +28,7 @@ def kept_or_judged(validation: Validation) -> Report:
     """
     name = validation.target.replace(":", "-")
     folder = cache() / "reports" / f"{name}-{_digest(validation)}"
-    if (folder / "report.json").exists():
+    with suppress(UnreadableReport):  # none, or not written to its end
         return read_report(folder / "report.json")
     report = judge(validation)
     write_report(report, folder)

@@ -1,6 +1,7 @@
 """Judges a program by the parameters that it left in files, before and after its training."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def report_of(subject: str, folder: Path, frozen: tuple[str, ...], seed: int) ->
         "frozen-value": _first(_moved(*pair, frozen, name) for name, pair in pairs.items()),
         "trainable-moves": _never_moved(list(pairs.values()), frozen),
     }
-    rows = [_row(subject, law, len(pairs), reason) for law, reason in found.items()]
+    rows = [_row(subject, law, len(pairs), reason, seed) for law, reason in found.items()]
     return Report("default", seed, rows)
 
 
@@ -71,8 +72,10 @@ def _never_moved(pairs: list[tuple[Leaves, Leaves]], frozen: tuple[str, ...]) ->
     return None
 
 
-def _row(subject: str, law: str, examples: int, reason: str | None) -> Row:
-    verdict = "refuted" if reason else "held"
-    return Row(
-        f"{subject}::{law}", subject, law, BY_ID[law].guarantee, True, verdict, examples, reason
-    )
+def _row(subject: str, law: str, examples: int, reason: str | None, seed: int) -> Row:
+    known = BY_ID[law]
+    row = Row(f"{subject}::{law}", subject, law, known.guarantee, True, "held", examples, reason)
+    if reason is None:
+        return row
+    told = {"law": known.statement, "message": reason, "problems": [{"seed": seed}], "facts": {}}
+    return replace(row, verdict="refuted", counterexample=told)
