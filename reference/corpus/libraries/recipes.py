@@ -125,7 +125,14 @@ VALIDATIONS = (
         "equinox_partition:all_arrays",
         "`partition`, with other optimizers",
         "equinox",
-        (_NONE,),
+        (
+            _NONE,
+            _because(
+                "momentum begins with a trace of every array, and has None for frozen ones after "
+                "a step: no checkpoint of it fits a training that begins anew.",
+                "restored-equals-saved",
+            ),
+        ),
         upstream="optax_adam_none.py",
     ),
     Validation("equinox_partition:trainable_half", "`partition`, also in the optimizer", "equinox"),
@@ -218,7 +225,6 @@ VALIDATIONS = (
             _because(
                 "the clipping stands before the partition: the norm is that of all gradients, "
                 "frozen ones included.",
-                "trains-as-if-alone",
                 "frozen-gradients-do-not-leak",
             ),
         ),
@@ -413,6 +419,10 @@ VALIDATIONS = (
             _because(
                 "`masked` hands on what it does not transform: the raw gradient is added.",
                 *_DECAY_LAWS,
+            ),
+            _because(
+                "the base moves by its gradients, and the adapter is trained on top of it.",
+                "frozen-gradients-do-not-leak",
             ),
         ),
         upstream="zadapter_mask.py",
