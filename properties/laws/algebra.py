@@ -197,7 +197,7 @@ def _moved(step: Step, path: Path) -> bool:
     "frozen-warm-state",
     guarantee="value",
     needs=Capability.REFREEZE,
-    draws=lifecycle.begun,
+    draws=training.single,
     varies=lifecycle.warmed,
     meaning="The optimizer's state outlives the gradient: momentum, or Adam's first moment, moves "
     "a leaf for many steps after its gradient has become zero. Mask the update, not the gradient.",

@@ -109,10 +109,6 @@ def _led_by(value: Value, is_source: Callable[[Value], bool]) -> set[int]:
     return found
 
 
-#: Operands of a `select_n` that `jnp.where` makes.
-_CHOICE = 3
-
-
 def _operands(value: Value) -> list[Value]:
     return list(value.origin.operands) if value.origin is not None else []
 
@@ -241,11 +237,11 @@ class _Walk:
             return ""
         if value.origin.primitive == gradient_p.name:
             return f"the gradient of {value.origin.params['leaf']}"
-        names = [self.name(each) for each in value.origin.operands]
-        if value.origin.primitive == "select_n" and len(names) == _CHOICE:  # its cases are 0 and 1
-            condition, otherwise, chosen = names
-            return f"where {condition} {chosen} {otherwise}"
-        return " ".join([value.origin.primitive, *names])
+        match [value.origin.primitive, *map(self.name, value.origin.operands)]:
+            case ["select_n", condition, otherwise, chosen]:  # as `jnp.where` makes it
+                return f"where {condition} {chosen} {otherwise}"
+            case words:
+                return " ".join(words)
 
     def what(self, cause: Value) -> str:
         """Say in words what an equation does to a leaf that should stay."""
@@ -288,8 +284,6 @@ _NOBODYS = (
     str(File(__file__).parent),
     *(str(File(each.__file__ or "").parent) for each in (jax, optax.tree_utils, observation)),
 )
-
-
 _PACKAGE = File(__file__).parents[2]
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 

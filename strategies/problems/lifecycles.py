@@ -14,7 +14,7 @@ from ...reference.problems.actions import ACTIONS, CHANGE, CHECKPOINT, FREEZES
 from ...reference.problems.wrapper_problem import TreeProblem
 from ...reference.subjects.capability import Capability
 from ..optimizers import are_its_own, common, named
-from .trainings import Draws, Problems, claimed, kept_under, problems, single
+from .trainings import Draws, Problems, claimed, kept_under, problems
 
 Choice = Callable[[st.SearchStrategy[Optimizer]], st.SearchStrategy[Optimizer]]
 
@@ -69,14 +69,6 @@ def applied(
         )
 
     return draws
-
-
-def begun(subject: Any) -> Problems:
-    """Draw the problem that most laws share, for a variation to say what is done in it.
-
-    Variations that begin alike, such as `thawed` and `frozen_on_the_way`, share those runs.
-    """
-    return single(subject)
 
 
 def is_eager(optimizer: Any) -> bool:

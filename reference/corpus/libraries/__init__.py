@@ -7,4 +7,7 @@ of them import, `environments` says what the others need, and
 
 from .recipe import Cause as Cause
 from .recipe import Validation as Validation
-from .recipes import VALIDATIONS as VALIDATIONS
+from .recipes import HERE
+from .recipes_apart import APART
+
+VALIDATIONS = (*HERE, *APART)

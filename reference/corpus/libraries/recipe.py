@@ -14,6 +14,15 @@ class Cause:
     laws: tuple[str, ...]
 
 
+def because(sentence: str, *laws: str) -> Cause:
+    """Return the cause by which these laws refute a recipe."""
+    return Cause(sentence, laws)
+
+
+#: The laws by which a frozen leaf that moves is seen, in whatever way.
+STAYING = ("frozen-value", "frozen-bits")
+
+
 @dataclass(frozen=True)
 class Validation:
     """A recipe of a library: what to judge, and why it is refuted where it is."""

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from frostproof.properties.laws.book import BY_ID
 from frostproof.reports.cli.terminal import Terminal
 from frostproof.reports.formats.wording import by_cause, problem_text, story
-from frostproof.reports.results.guarantees import Asked, standings
+from frostproof.reports.results.guarantees import FOLLOWS_FROM, Asked, standings
 from frostproof.reports.results.report import Report
 from frostproof.reports.results.row import Row
 
@@ -219,3 +220,4 @@ def test_a_problem_is_told_with_what_it_was_compared_with():
 def test_what_follows_is_that_of_the_law(laws, told):
     """A guarantee is broken in many ways, and a sentence on another one leads astray."""
     assert standing(*(row(law, "selected", "refuted") for law in laws)).follows.startswith(told)
+    assert FOLLOWS_FROM.keys() <= BY_ID.keys()
