@@ -330,6 +330,19 @@ def test_a_page_tells_the_cause_and_each_fault_once():
     assert text.count("Leaves before and after each step") == 2
 
 
+def test_a_page_begins_with_what_has_a_cause():
+    """Whatever the order of the laws: a reader needs no other."""
+    report = sample()
+    plain = replace(report.rows[1], id="s::1", law="law-plain", counterexample=counterexample())
+    told = counterexample() | {"cause": "the decay of adamw"}
+    told["facts"] = told["facts"] | {"leaf": "head"}
+    report.rows = [plain, replace(plain, id="s::2", law="law-told", counterexample=told)]
+
+    text = " ".join(" ".join(Elements(page(report)).text).split())
+
+    assert text.index("law-told") < text.index("law-plain")
+
+
 def test_steps_in_which_no_frozen_leaf_moves_are_shown_as_one():
     """Up to the one that accuses; a single one is shown as it is."""
     still, moves = counterexample()["course"][0]["steps"]
