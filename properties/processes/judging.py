@@ -90,6 +90,10 @@ class Judging:
         """Leave it to other processes to judge what was loaded."""
         self._worker.rest()
 
+    def kill(self) -> None:
+        """Kill the process that judges just now, from another thread."""
+        self._worker.kill()
+
     def close(self) -> None:
         """End the worker process, if one was started."""
         self._worker.close()

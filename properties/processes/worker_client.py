@@ -136,6 +136,12 @@ class Worker:
             self._processes.end(self._process)
         self._process = None
 
+    def kill(self) -> None:
+        """Kill the process of a target, from another thread than the one that waits for it."""
+        if (process := self._process) is not None:
+            with suppress(psutil.Error):
+                psutil.Process(process.pid).kill()
+
     def close(self) -> None:
         """End all processes."""
         self.rest()

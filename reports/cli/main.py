@@ -80,7 +80,7 @@ def _parser() -> Parser:
         "linen/gradient-zeroing; without one, all references",
     )
     verify.add_argument("--as", dest="kind", choices=KINDS, help="the kind of all targets")
-    verify.add_argument("-n", dest="workers", metavar="N", help="processes, by pytest-xdist")
+    verify.add_argument("-n", dest="workers", metavar="N", help="processes; by default all cores")
     verify.add_argument(
         "--laws",
         metavar="GLOB,…",
@@ -205,8 +205,7 @@ def _verify(options: argparse.Namespace) -> int:
     settings["proofs"] = not options.no_proofs
     settings |= {"laws": ("*",), "promise": ()} | project_settings(Path.cwd())
     settings |= {name: value for name, value in typed.items() if value not in (None, [])}
-    # The references are many: where nothing is named, all processors judge them.
-    workers = options.workers or (None if options.targets else "auto")
+    workers = options.workers or "auto"
     allowed = options.allow_not_shown
     report = verify(*options.targets, workers=workers, allow_not_shown=allowed, **settings)
     folder = DEFAULT if options.report is None else options.report / SCRIPTS

@@ -71,7 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--frostproof-{name}", **settings)
     for name, settings in _LONG_OPTIONS.items():
         group.addoption(f"--frostproof-{name}", **settings)
-    group.addoption("--frostproof-settings", help="(internal) settings of `frostproof verify -n`")
+    group.addoption("--frostproof-settings", help="(internal) the settings, as JSON")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,27 +8,30 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 from ...properties.laws.book import BY_ID
+from ...properties.laws.law import Law
+from ...properties.plan.grouping import stream
 
 
 class BySubject(LoadScopeScheduling):
     """Laws of a subject share its compiled programs, and the calls that are remembered.
 
-    With fewer subjects than workers that would leave some idle: then each law goes by itself.
+    With fewer subjects than workers that would leave some idle: then those laws stay together that
+    draw the same problems.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the subject of `test_law[SUBJECT-law-id]`, and the file of another test: what its
         tests share is made once.
         """
-        subject = _subject(nodeid)
-        if subject is None:
+        subject, law = _judged(nodeid)
+        if law is None:
             return nodeid.partition("::")[0]
-        return nodeid if self._few_subjects else subject
+        return f"{subject} {stream(law).id}" if self._few_subjects else subject
 
     @cached_property  # not asked for before all are collected
     def _few_subjects(self) -> bool:
-        subjects = {_subject(nodeid) for nodeid in self.collection or ()} - {None}
-        return len(subjects) < self.numnodes
+        judged = map(_judged, self.collection or ())
+        return len({subject for subject, law in judged if law}) < self.numnodes
 
     def remove_node(self, node: Any) -> str | None:
         """Return the item that a worker died of, which xdist would give to the next worker."""
@@ -54,8 +57,9 @@ class BySubject(LoadScopeScheduling):
         return self._pending_of(self.assigned_work[node]) < 2
 
 
-def _subject(nodeid: str) -> str | None:
+def _judged(nodeid: str) -> tuple[str, Law | None]:
+    """Return the subject and the law of a test of this suite."""
     _, _, parameters = nodeid.partition("::test_law[")
     laws = (law for law in BY_ID if parameters.endswith(f"-{law}]"))
     longest = max(laws, key=len, default=None)
-    return longest and parameters.removesuffix(f"-{longest}]")
+    return parameters.removesuffix(f"-{longest}]"), BY_ID.get(longest or "")

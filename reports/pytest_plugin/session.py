@@ -37,9 +37,7 @@ class Session:
         )
         self.settings = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
         self.subjects: list[NamedSubject] = []
-        self.adopt(self.options.get("subjects", []))
-        handed_on = self.options.get("division")
-        self._division = Division.from_wire(handed_on) if handed_on else division
+        self._division = division
         #: Laws that other shards judge.
         self._elsewhere: set[str] = set()
         #: How many laws were collected and are not run.

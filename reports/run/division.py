@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ...properties.plan.checks import Check
 from ...properties.plan.sharding import Shard
@@ -40,13 +39,3 @@ class Division:
     def split(self, checks: Sequence[Check]) -> tuple[list[Check], list[Check]]:
         """Return the checks of this run, and those that other shards judge."""
         return (list(checks), []) if self.shard is None else self.shard.split(checks, self.seconds)
-
-    def to_wire(self) -> list[Any]:
-        """Return the fields by which another process divides the same checks alike."""
-        return [self.name, dict(self.seconds)]
-
-    @classmethod
-    def from_wire(cls, fields: Sequence[Any]) -> Division:
-        """Return the division that another process handed on."""
-        name, seconds = fields
-        return cls(None if name is None else Shard.parse(name), seconds)

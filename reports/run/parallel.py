@@ -1,106 +1,132 @@
-"""`frostproof verify -n N`: spreads the checks over N processes by pytest-xdist."""
+"""Several processes judge side by side; a thread of this one waits for each."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from queue import SimpleQueue
+from threading import Thread
 
-import pytest
-
+from ...properties.engine.verdict import Verdict
 from ...properties.plan.checks import Check
+from ...properties.plan.grouping import groups
+from ...properties.plan.run_settings import RunSettings
+from ...properties.processes.judging import Judging
 from ..results.row import Row
-from .listener import Listener
-from .recorder import Recorder
-from .row_transport import Arrivals
+
+Progress = Callable[[Check, int], None]
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def judge_in_parallel(
-    items: Iterable[Check],
-    workers: str,
-    settings: dict[str, Any],
-    recorder: Recorder,
-    listener: Listener,
-) -> None:
-    """Judge checks in N processes (or `auto`), and record and tell what they find.
+    checks: Sequence[Check], processes: int, settings: RunSettings, progress: Progress
+) -> Generator[tuple[Check, Verdict]]:
+    """Judge checks of subjects given by name; yield each with its verdict as it is reached.
 
-    `settings` is what each of them plans the same checks by.
+    Whoever stops asking ends the processes.
     """
-    rows = _Rows(recorder, listener, Counter(item.subject.name for item in items))
-    with _without_other_plugins():
-        pytest.main([*_UNDISTURBED, f"-n{workers}", _settings_option(settings), _SUITE], [rows])
-    rows.end()
+    waiting = deque(groups(checks, processes))
+    tellers = [_Teller(settings, waiting) for _ in range(min(processes, len(waiting)))]
+    told = _Told()
+    threads = [Thread(target=each.tell, args=(told,), daemon=True) for each in tellers]
+    try:
+        for thread in threads:
+            thread.start()
+        yield from _verdicts(told, len(threads), progress)
+    finally:
+        waiting.clear()
+        for teller in tellers:
+            teller.stop()
+        for thread in threads:
+            thread.join()
 
 
-def _settings_option(settings: dict[str, Any]) -> str:
-    return f"--frostproof-settings={json.dumps(settings)}"
+#: How far a check has come, its verdict, or what ended a thread: None where nothing is left.
+_Told = SimpleQueue[tuple[Check, int | Verdict] | BaseException | None]
 
 
-_SUITE = str(Path(__file__).parents[2] / "properties" / "test_laws.py")
-#: Options that keep out the settings, conftests and plugins of the current folder.
-_UNDISTURBED = (
-    "-c", os.devnull, "--rootdir", os.getcwd(), "--noconftest", "--import-mode=importlib",
-    "-p", "no:cacheprovider", "-p", "no:terminal",
-    "-p", "xdist.plugin", "-p", "frostproof.reports.pytest_plugin.plugin",
-)  # fmt: skip
-_NO_AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+def _verdicts(told: _Told, threads: int, progress: Progress) -> Iterator[tuple[Check, Verdict]]:
+    while threads:
+        match told.get():
+            case None:
+                threads -= 1
+            case BaseException() as error:
+                raise error
+            case (check, int(examples)):
+                progress(check, examples)
+            case (check, Verdict() as verdict):
+                yield check, verdict
 
 
-class _Rows:
-    """A pytest plugin of this one run: passes the rows on, subject by subject.
+class _Teller:
+    """Has a process judge one group of checks after the other, and tells what it hears."""
+
+    def __init__(self, settings: RunSettings, waiting: deque[list[Check]]):
+        self._judging = Judging(settings)
+        self._waiting = waiting
+        self._stopped = False
+
+    def tell(self, told: _Told) -> None:
+        try:
+            with self._judging:
+                for check in self._checks():
+
+                    def progress(examples: int, check: Check = check) -> None:
+                        told.put((check, examples))
+
+                    told.put((check, self._judging(check, progress)))
+            told.put(None)
+        except BaseException as error:
+            told.put(error)
+
+    def stop(self) -> None:
+        """Begin no check any more, and kill the process that is at one."""
+        self._stopped = True
+        self._judging.kill()
+
+    def _checks(self) -> Iterator[Check]:
+        while self._waiting and not self._stopped:
+            try:
+                group = self._waiting.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            for check in group:
+                if self._stopped:
+                    return
+                yield check
+
+
+class InOrder:
+    """Passes rows on subject by subject.
 
     Rows of one subject go on as they come. Rows of another one, which another process judges
     meanwhile, wait until that subject is done.
     """
 
-    def __init__(self, recorder: Recorder, listener: Listener, expected: Counter[str]):
-        self.recorder = recorder
-        self.listener = listener
-        self.arrivals = Arrivals()
+    def __init__(self, checks: Sequence[Check], pass_on: Callable[[Row], None]):
+        self._pass_on = pass_on
         #: The number of rows of each subject that are still to come, and the rows that wait.
-        self.expected = expected
-        self.waiting: dict[str, list[Row]] = {}
-        self.current: str | None = None
+        self._expected = Counter(each.subject_name for each in checks)
+        self._waiting: dict[str, list[Row]] = {}
+        self._current: str | None = None
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if row := self.arrivals.row(report):
-            self.recorder.records(row)
-            self._pass_on(row)
-
-    def end(self) -> None:
-        """Pass on the rows that still wait for others."""
-        for rows in self.waiting.values():
-            self._show(rows)
-
-    def _pass_on(self, row: Row) -> None:
-        self.expected[row.subject] -= 1
-        self.waiting.setdefault(row.subject, []).append(row)
+    def receive(self, row: Row) -> None:
+        """Pass on a row and all that waited for it, or let it wait."""
+        self._expected[row.subject] -= 1
+        self._waiting.setdefault(row.subject, []).append(row)
         while True:
-            self.current = self.current or next(iter(self.waiting), None)
-            if self.current is None:
+            self._current = self._current or next(iter(self._waiting), None)
+            if self._current is None:
                 return
-            self._show(self.waiting.pop(self.current, []))
-            if self.expected[self.current] > 0:
+            for each in self._waiting.pop(self._current, []):
+                self._pass_on(each)
+            if self._expected[self._current] > 0:
                 return
-            self.current = None
-
-    def _show(self, rows: list[Row]) -> None:
-        for row in rows:
-            self.listener.on_row(row)
-
-
-@contextmanager
-def _without_other_plugins() -> Iterator[None]:
-    """Keep out the options and plugins that the environment adds to every run of pytest."""
-    unset = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", _NO_AUTOLOAD)
-    kept = {name: os.environ.pop(name) for name in unset if name in os.environ}
-    os.environ[_NO_AUTOLOAD] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[_NO_AUTOLOAD]
-        os.environ.update(kept)
+            self._current = None

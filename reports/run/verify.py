@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from ...properties.plan.checks import Check, NamedSubject, plan_checks
+from ...properties.plan.grouping import groups
 from ...properties.plan.run_settings import TIMEOUT, RunSettings
 from ...properties.processes.device import device_in_use, on_device, require_device
 from ...properties.processes.judging import Judging
@@ -20,6 +22,7 @@ from ..results.report_file import make_folder
 from ..results.row import Row
 from .division import Division
 from .listener import Listener
+from .parallel import InOrder, judge_in_parallel, processors
 from .recorder import Recorder
 
 
@@ -57,8 +60,8 @@ def verify(
         report: a folder for the report, which is made if it does not exist.
         listener: receives the events of the run.
         workers: the number of processes, or "auto" for one per processor, that judge subjects
-            given by name side by side. Verdicts come in the order in which they are reached. One
-            process judges them as without it.
+            given by name side by side; one by default. Verdicts come in the order in which they
+            are reached, subject by subject.
         shard: the part of the laws to judge, such as "2/4"; other runs judge the rest.
         balance: an earlier report, by which all shards take about as long.
         device: "cpu", "gpu" or "tpu", which the report names; by default JAX chooses.
@@ -94,29 +97,20 @@ def verify(
         recorder.is_asked({each.name: _asked(each, promise, left_out) for each in known})
         recorder.leaves_out(ELSEWHERE, len(elsewhere))
         recorder.expects(map(Row.unreached, items))
+        rows = InOrder(items, told.on_row)
         try:
             told.on_start(recorder.report)
-            # One process needs no other to hand it the checks, which takes seconds to start.
-            if workers is None or str(workers) == "1":
-                for item in items:
-                    row = Row.of(item, judge(item, partial(told.on_progress, item)))
-                    recorder.records(row)
-                    told.on_row(row)
-            else:
-                from .parallel import judge_in_parallel  # here: pytest takes half a second
-
+            processes = _processes(workers, judge, items)
+            if processes > 1:
                 judge.rest()
-                handed_on = {
-                    "max_examples": max_examples,
-                    "seed": settings.seed,
-                    "timeout": settings.timeout,
-                    "laws": list(laws),
-                    "promise": list(promise),
-                    "proofs": proofs,
-                    "subjects": [subject.to_wire() for subject in known],
-                    "division": division.to_wire(),
-                }
-                judge_in_parallel(items, str(workers), handed_on, recorder, told)
+                judged = judge_in_parallel(items, processes, settings, told.on_progress)
+            else:
+                judged = ((item, judge(item, partial(told.on_progress, item))) for item in items)
+            with closing(judged):
+                for item, verdict in judged:
+                    row = Row.of(item, verdict)
+                    recorder.records(row)
+                    rows.receive(row)
         finally:  # also where the user interrupts it
             found = recorder.close()
     found.allow_not_shown = allow_not_shown
@@ -135,6 +129,15 @@ def _require_divisible(workers: int | str, subjects: Sequence[Any]) -> None:
                 "`workers` needs subjects given by name, such as `pkg.mod:name`, got a "
                 f"{type(subject).__name__}, which other processes do not have"
             )
+
+
+def _processes(workers: int | str | None, judge: Judging, items: Sequence[Check]) -> int:
+    """Return how many processes are to judge; `auto` is one where they would share a GPU."""
+    if workers != "auto":
+        return int(workers or 1)
+    found = processors()
+    many = found > 1 and len(groups(items, found)) > 1
+    return found if many and judge.device().startswith("cpu") else 1
 
 
 def _asked(subject: NamedSubject, promise: Collection[str], left_out: Sequence[Check]) -> Asked:

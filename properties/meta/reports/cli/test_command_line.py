@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from frostproof.properties.processes import worker_client as isolation
 from frostproof.properties.processes.fork_server import ForkServer
 from frostproof.reports.cli.main import main
 
@@ -42,10 +41,8 @@ def quits(seed, x, y, lr):
 def one_nursery():
     """JAX is imported once for all runs here: that is most of what a small one takes."""
     nursery = ForkServer()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(isolation, "process_server", lambda: nursery)
-        patched.setattr(nursery, "close", lambda: None)
-        yield
+    nursery.end(nursery.start())
+    yield
     nursery.close()
 
 

@@ -1,16 +1,107 @@
-"""How many processes judge what is given by name."""
+"""Several processes judge what is given by name."""
 
+import threading
+
+import psutil
 import pytest
 
 from frostproof import verify
-from frostproof.reports.run import parallel
+from frostproof.properties.processes.judging import Judging
+from frostproof.reports.run.listener import Listener
+from frostproof.reports.run.verify import processors
+
+CODE = """
+import frostproof, jax, optax
+
+def freeze(optimizer, mask):
+    return optax.masked(optimizer, jax.tree.map(lambda frozen: not frozen, mask))
+"""
+LAWS = ["frozen-norm", "frozen-value", "frozen-under-overflow", "trainable-moves", "repeatable"]
+FEW = {"laws": LAWS, "max_examples": 5, "seed": 1, "kind": "optax"}
 
 
-@pytest.mark.parametrize("workers", [1, "1"])
-def test_one_process_is_not_managed_by_another(monkeypatch, workers):
-    """It has loaded the subject when it is asked for the first law."""
-    monkeypatch.setattr(parallel, "judge_in_parallel", lambda *arguments: pytest.fail("by xdist"))
+@pytest.fixture
+def target(tmp_path, monkeypatch):
+    """A wrapper with a fault, in a folder of its own."""
+    (tmp_path / "wrapper.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    return "wrapper.py:freeze"
 
-    report = verify("optax/partition", laws=["frozen-norm"], max_examples=3, workers=workers)
 
-    assert [row.verdict for row in report.rows] in (["held"], ["proved"])
+def found(report):
+    """Return what a run found, without its seconds."""
+    return {row.id: (row.verdict, row.examples, row.reason) for row in report.rows}
+
+
+def threads():
+    """Return the threads that wait for a process."""
+    return [each for each in threading.enumerate() if "tell" in each.name]
+
+
+@pytest.mark.parametrize("workers", [1, "1", 2, 3, "auto"])
+def test_the_number_of_processes_changes_no_verdict(target, workers):
+    """Nor the examples that it rests on: a subject is judged by the same problems anywhere."""
+    expected = found(verify(target, "optax/partition", **FEW))
+
+    assert found(verify(target, "optax/partition", workers=workers, **FEW)) == expected
+    assert [verdict for verdict, *_ in expected.values()].count("refuted") == 3
+
+
+def test_a_subject_goes_to_several_processes(target, monkeypatch):
+    """Those that wait for one have each their own."""
+    judged = {}
+    call = Judging.__call__
+
+    def watched(self, item, progress):
+        judged.setdefault(id(self), []).append(item.law.id)
+        return call(self, item, progress)
+
+    monkeypatch.setattr(Judging, "__call__", watched)
+    verify(target, workers=2, **FEW)
+
+    assert len(judged) == 2
+    assert sorted(law for laws in judged.values() for law in laws) == sorted(LAWS)
+
+
+def test_who_interrupts_a_run_keeps_what_it_found_and_leaves_no_process(target, tmp_path):
+    """As by Ctrl-C: the report holds the verdicts until then, and says which are missing."""
+
+    class Impatient(Listener):
+        def on_row(self, row):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verify(target, workers=2, report=tmp_path / "out", listener=Impatient(), **FEW)
+
+    assert not threads()
+    assert not [each for each in psutil.Process().children(recursive=True) if each.is_running()]
+    assert (tmp_path / "out" / "report.json").exists()
+
+
+def test_what_goes_wrong_in_a_thread_ends_the_run(target, monkeypatch):
+    """A fault of our own is raised where the run was asked for."""
+
+    def broken(self, item, progress):
+        raise RuntimeError("no process starts")
+
+    monkeypatch.setattr(Judging, "__call__", broken)
+
+    with pytest.raises(RuntimeError, match="no process starts"):
+        verify(target, workers=2, **FEW)
+    assert not threads()
+
+
+def test_one_process_judges_where_all_would_share_an_accelerator(target, monkeypatch):
+    """Each would take three quarters of its memory."""
+    monkeypatch.setattr(Judging, "device", lambda self: "gpu (a large one)")
+    monkeypatch.setattr("frostproof.reports.run.verify.processors", lambda: 4)
+    used = set()
+    call = Judging.__call__
+    monkeypatch.setattr(
+        Judging, "__call__", lambda self, *given: (used.add(id(self)), call(self, *given))[1]
+    )
+
+    verify(target, workers="auto", **FEW)
+
+    assert len(used) == 1
+    assert processors() >= 1
