@@ -22,7 +22,7 @@ from ..results.report_file import make_folder
 from ..results.row import Row
 from .division import Division
 from .listener import Listener
-from .parallel import InOrder, judge_in_parallel, processors
+from .parallel import InOrder, fitting_processes, judge_in_parallel
 from .recorder import Recorder
 
 
@@ -59,7 +59,8 @@ def verify(
         timeout: seconds per law.
         report: a folder for the report, which is made if it does not exist.
         listener: receives the events of the run.
-        workers: the number of processes, or "auto" for one per processor, that judge subjects
+        workers: the number of processes, or "auto" for one per processor where
+            memory allows, that judge subjects
             given by name side by side; one by default. Verdicts come in the order in which they
             are reached, subject by subject.
         shard: the part of the laws to judge, such as "2/4"; other runs judge the rest.
@@ -135,7 +136,7 @@ def _processes(workers: int | str | None, judge: Judging, items: Sequence[Check]
     """Return how many processes are to judge; `auto` is one where they would share a GPU."""
     if workers != "auto":
         return int(workers or 1)
-    found = processors()
+    found = fitting_processes()
     many = found > 1 and len(groups(items, found)) > 1
     return found if many and judge.device().startswith("cpu") else 1
 

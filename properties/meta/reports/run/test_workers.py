@@ -1,6 +1,7 @@
 """Several processes judge what is given by name."""
 
 import threading
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from frostproof import verify
 from frostproof.properties.processes.judging import Judging
 from frostproof.reports.run.listener import Listener
-from frostproof.reports.run.verify import processors
+from frostproof.reports.run.parallel import fitting_processes
 
 CODE = """
 import frostproof, jax, optax
@@ -94,7 +95,7 @@ def test_what_goes_wrong_in_a_thread_ends_the_run(target, monkeypatch):
 def test_one_process_judges_where_all_would_share_an_accelerator(target, monkeypatch):
     """Each would take three quarters of its memory."""
     monkeypatch.setattr(Judging, "device", lambda self: "gpu (a large one)")
-    monkeypatch.setattr("frostproof.reports.run.verify.processors", lambda: 4)
+    monkeypatch.setattr("frostproof.reports.run.verify.fitting_processes", lambda: 4)
     used = set()
     call = Judging.__call__
     monkeypatch.setattr(
@@ -104,4 +105,13 @@ def test_one_process_judges_where_all_would_share_an_accelerator(target, monkeyp
     verify(target, workers="auto", **FEW)
 
     assert len(used) == 1
-    assert processors() >= 1
+
+
+@pytest.mark.parametrize(("gigabytes", "most"), [(0.1, 1), (5, 2), (1000, 3)])
+def test_no_more_processes_than_memory_has_room_for(monkeypatch, gigabytes, most):
+    """Nor than there are processors; and one at least."""
+    memory = SimpleNamespace(available=int(gigabytes * 2**30))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+
+    assert fitting_processes() == most
