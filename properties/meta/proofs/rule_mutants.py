@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from frostproof.properties.meta.measurements.resumed import going_on, rows_of
-from frostproof.properties.meta.proofs.random_programs import Drawn
+from frostproof.properties.meta.proofs.random_programs.draft import Drawn
 from frostproof.properties.meta.proofs.soundness import program
 from frostproof.properties.meta.proofs.unsound import arrays, changed_arrays, wrong
 from frostproof.properties.proofs.interpretation.domain import Level, Range

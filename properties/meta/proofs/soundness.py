@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from frostproof.properties.meta.measurements.resumed import going_on, rows_of
-from frostproof.properties.meta.proofs.random_programs import Drawn, draw_program
+from frostproof.properties.meta.proofs.random_programs.draft import Drawn
+from frostproof.properties.meta.proofs.random_programs.program import draw_program
 from frostproof.properties.meta.proofs.unsound import unsound_claims
 
 #: Programs in a row of the file, and those of them that are compiled, together: to compile one

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frostproof.properties.meta.proofs.random_programs import SIZE, Drawn, Input, draw_program
+from frostproof.properties.meta.proofs.random_programs.draft import SIZE, Drawn, Input
+from frostproof.properties.meta.proofs.random_programs.program import draw_program
 from frostproof.properties.meta.proofs.soundness import program
 from frostproof.properties.meta.proofs.unsound import unsound_claims
 from frostproof.properties.proofs.interpretation.domain import Level, Source, Value, ranged, unknown
