@@ -72,6 +72,46 @@ def unary(draft: Draft) -> None:
     draft.add(lambda known: function(known[a]), (shape, dtype), f"{name} {a}")
 
 
+_NEUTRAL: Sequence[tuple[str, Callable[[Any], Any]]] = (
+    ("x + 0", lambda x: x + jnp.zeros_like(x)),
+    ("0 + x", lambda x: jnp.zeros_like(x) + x),
+    ("x + −0", lambda x: x + jnp.full_like(x, -0.0)),
+    ("x − 0", lambda x: x - jnp.zeros_like(x)),
+    ("x − −0", lambda x: x - jnp.full_like(x, -0.0)),
+    ("x · 1", lambda x: x * jnp.ones_like(x)),
+    ("1 · x", lambda x: jnp.ones_like(x) * x),
+    ("x / 1", lambda x: x / jnp.ones_like(x)),
+    ("max(x, x)", lambda x: lax.max(x, x)),
+    ("min(x, x)", lambda x: lax.min(x, x)),
+    ("copied", jnp.copy),
+    ("x ** 1", lambda x: lax.integer_pow(x, 1)),
+)
+
+
+def neutral(draft: Draft) -> None:
+    """Compute what may be the number that it is computed from, of an input rather than others."""
+    a = draft.choose(3) if draft.choose(2) else draft.any()
+    shape, dtype = draft.kinds[a]
+    name, function = _NEUTRAL[draft.choose(len(_NEUTRAL))]
+    if is_float(dtype):
+        draft.add(lambda known: function(known[a]), (shape, dtype), f"{name}: {a}")
+
+
+def sum_of_gradients(draft: Draft) -> None:
+    """Add by `add_any`, as the gradient of an array that is used twice is."""
+    a = draft.one(is_float)
+    if a is None:
+        return
+    shape, dtype = draft.kinds[a]
+    b = draft.any()
+
+    def step(known: list[Any]) -> Any:
+        _, gradient = jax.vjp(lambda x: (x, x), known[a])
+        return gradient((known[a], like(known[b], shape, dtype)))[0]
+
+    draft.add(step, (shape, dtype), f"add_any {a} {b}")
+
+
 _RELATIONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
@@ -168,3 +208,10 @@ def constant(draft: Draft) -> None:
     array = np.asarray(number).astype(dtype)
     shape = (SIZE,) if draft.choose(2) else ()
     draft.add(lambda known: jnp.full(shape, array), (shape, dtype), f"{number} of {dtype}")
+
+
+def count(draft: Draft) -> None:
+    """Count 0, 1, … along a new array."""
+    dtype = DTYPES[draft.choose(len(DTYPES))]
+    if dtype.kind != "b":
+        draft.add(lambda known: lax.iota(dtype, SIZE), ((SIZE,), dtype), f"iota of {dtype}")

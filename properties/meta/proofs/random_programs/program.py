@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from . import control_flow, elementwise, whole_arrays
+from . import control_flow, elementwise, placements, whole_arrays
 from .draft import DTYPES, SIZE, Choose, Draft, Drawn, Family
 from .inputs import draw_input
 
@@ -27,17 +27,26 @@ FAMILIES: Sequence[Family] = (
     whole_arrays.product,
     elementwise.guard,
 )
+#: Kept apart, so that numbers which drew programs without these families draw the same ones still.
+MORE_FAMILIES: Sequence[Family] = (
+    *FAMILIES,
+    elementwise.neutral,
+    elementwise.neutral,
+    elementwise.sum_of_gradients,
+    elementwise.count,
+    placements.placement,
+)
 
 
-def draw_program(choose: Choose, length: int = 8) -> Drawn:
-    """Draw three inputs and up to so many steps."""
+def draw_program(choose: Choose, families: Sequence[Family] = FAMILIES, length: int = 8) -> Drawn:
+    """Draw three inputs and up to so many steps of these families."""
     draft = Draft(choose)
     for number in range(3):
         dtype = DTYPES[choose(len(DTYPES))]
         shape = (SIZE,) if choose(4) else ()
         draft.drawn.inputs.append(draw_input(choose, number, shape, dtype))
         draft.kinds.append((shape, dtype))
-    draw_step = _steps_of(FAMILIES)
+    draw_step = _steps_of(families)
     for _ in range(1 + choose(length)):
         draw_step(draft)
     return draft.drawn
