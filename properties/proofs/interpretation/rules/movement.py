@@ -62,9 +62,9 @@ def gathered(call: Call) -> Range | None:
 
 
 def counted(call: Call) -> Range | None:
-    """Bound 0, 1, … along an axis."""
+    """Bound 0, 1, … along an axis, which round where the dtype has not all of them."""
     last = max(call.shape[call.params["dimension"]] - 1, 0)
-    return ranged(0, last, call.dtype, plus_zero=True)
+    return outward(call, 0, last, plus_zero=True)
 
 
 def index_along(call: Call) -> Range | None:

@@ -50,7 +50,7 @@ RULES: Mapping[str, Rule] = {
     "integer_pow": Rule(
         arithmetic.whole_power,
         arithmetic.kept_by_whole_power,
-        "a product of equal factors; an even power is never negative",
+        "a product of equal factors, off by half a unit for each; an even power is never negative",
     ),
     # Size and order
     "abs": Rule(arithmetic.absolute, nothing, "the sign bit is cleared"),
@@ -95,8 +95,8 @@ RULES: Mapping[str, Rule] = {
     "cumsum": Rule(reductions.running_total, nothing, "in any order; ∞ − ∞ is NaN"),
     "reduce_max": Rule(reductions.extreme, nothing, _CHOSEN),
     "reduce_min": Rule(reductions.extreme, nothing, _CHOSEN),
-    "reduce_and": Rule(reductions.extreme, nothing, "true if all are"),
-    "reduce_or": Rule(reductions.extreme, nothing, "true if one is"),
+    "reduce_and": Rule(reductions.all_or_any, nothing, "true if all are; no rounding"),
+    "reduce_or": Rule(reductions.all_or_any, nothing, "true if one is; no rounding"),
     "cummax": Rule(reductions.extreme, nothing, _CHOSEN),
     "cummin": Rule(reductions.extreme, nothing, _CHOSEN),
     "dot_general": Rule(
@@ -126,7 +126,6 @@ RULES: Mapping[str, Rule] = {
     "dynamic_slice": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "split": Rule(movement.first, nothing, _MOVED, moves=True),
     "copy": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
-    "copy_p": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "reshard": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "sharding_constraint": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "layout_constraint": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
@@ -142,5 +141,5 @@ RULES: Mapping[str, Rule] = {
         reductions.added_in_places, nothing, "x + 0 is x in value, and of −0 it may be either"
     ),
     "gather": Rule(movement.gathered, nothing, _CHOSEN + ", or what out of bounds is filled with"),
-    "iota": Rule(movement.counted, nothing, "0, 1, … without rounding up to its end"),
+    "iota": Rule(movement.counted, nothing, "0, 1, … each rounded, in bfloat16 from 257 on"),
 }
