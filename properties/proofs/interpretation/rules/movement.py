@@ -46,6 +46,11 @@ def kept_by_own(call: Call) -> Same:
     return kept(call, call.operands[call.position], Level.BITS)
 
 
+def kept_by_reshape(call: Call) -> Same:
+    """Keep all bits where the shape stays, unless axes change places before."""
+    return kept_in_place(call) if call.params["dimensions"] is None else NOTHING
+
+
 def kept_by_transpose(call: Call) -> Same:
     """Keep all bits where no axis changes place."""
     permutation = tuple(call.params["permutation"])
