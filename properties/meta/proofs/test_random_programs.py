@@ -59,11 +59,14 @@ def test_what_was_once_claimed_wrongly(number):
     assert next(unsound_claims([program(number)]), None) is None
 
 
+_SQUARE = np.array([[2, 0], [5, 3]], np.float32)
+
 #: What random programs, of short arrays, small exponents and bools, do not draw.
 _BEYOND = {
-    "a transposing reshape": (
-        np.eye(2, k=1, dtype=np.float32),
-        lambda x: lax.reshape(x, (2, 2), (1, 0)),
+    "a transposing reshape": (_SQUARE, lambda x: lax.reshape(x, (2, 2), (1, 0))),
+    "where another element is large": (
+        _SQUARE,
+        lambda x: jnp.where(lax.reshape(x > 1, (2, 2), (1, 0)), x, 2.0),
     ),
     "numbers that bfloat16 rounds": (np.int32(0), lambda x: lax.iota(jnp.bfloat16, 260)),
     "numbers beyond those of float16": (np.int32(0), lambda x: lax.iota(jnp.float16, 70_000)),
