@@ -13,7 +13,12 @@ import jax
 import numpy as np
 
 from frostproof.properties.meta.measurements.resumed import going_on, rows_of
-from frostproof.properties.meta.proofs.random_programs import Drawn, draw_program
+from frostproof.properties.meta.proofs.random_programs.draft import Drawn
+from frostproof.properties.meta.proofs.random_programs.program import (
+    FAMILIES,
+    MORE_FAMILIES,
+    draw_program,
+)
 from frostproof.properties.meta.proofs.unsound import unsound_claims
 
 #: Programs in a row of the file, and those of them that are compiled, together: to compile one
@@ -23,10 +28,15 @@ _ROW, _COMPILED = 100, 10
 _FORGETTING = 10
 
 
+#: From this number on programs are of all families.
+MORE_FROM = 200_000
+
+
 def program(number: int) -> Drawn:
     """Return the program of a number: the same one at all times."""
     generator = np.random.default_rng(number)
-    return draw_program(lambda count: int(generator.integers(count)))
+    families = FAMILIES if number < MORE_FROM else MORE_FAMILIES
+    return draw_program(lambda count: int(generator.integers(count)), families)
 
 
 def judge(row: int) -> str:

@@ -5,11 +5,23 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jax import lax
 
-from frostproof.properties.meta.proofs.random_programs import SIZE, Drawn, Input, draw_program
+from frostproof.properties.meta.proofs.random_programs.draft import SIZE, Drawn, Input
+from frostproof.properties.meta.proofs.random_programs.program import (
+    MORE_FAMILIES,
+    draw_program,
+)
 from frostproof.properties.meta.proofs.soundness import program
 from frostproof.properties.meta.proofs.unsound import unsound_claims
-from frostproof.properties.proofs.interpretation.domain import Level, Source, Value, ranged, unknown
+from frostproof.properties.proofs.interpretation.domain import (
+    Level,
+    Source,
+    Value,
+    range_of,
+    ranged,
+    unknown,
+)
 
 #: Numbers of programs of which something untrue was once claimed, and how that came about.
 _ONCE_WRONG = {
@@ -27,7 +39,7 @@ _TOGETHER, _COMPILED = 20, 4
 @st.composite
 def programs(draw):
     """Draw a program by asking Hypothesis which of so many."""
-    return draw_program(lambda count: draw(st.integers(0, count - 1)))
+    return draw_program(lambda count: draw(st.integers(0, count - 1)), MORE_FAMILIES)
 
 
 @settings(
@@ -45,6 +57,42 @@ def test_every_claim_is_true(drawn):
 def test_what_was_once_claimed_wrongly(number):
     """`soundness.py` found each of them."""
     assert next(unsound_claims([program(number)]), None) is None
+
+
+_SQUARE = np.array([[2, 0], [5, 3]], np.float32)
+
+#: What random programs, of short arrays, small exponents and bools, do not draw.
+_BEYOND = {
+    "a transposing reshape": (_SQUARE, lambda x: lax.reshape(x, (2, 2), (1, 0))),
+    "where another element is large": (
+        _SQUARE,
+        lambda x: jnp.where(lax.reshape(x > 1, (2, 2), (1, 0)), x, 2.0),
+    ),
+    "numbers that bfloat16 rounds": (np.int32(0), lambda x: lax.iota(jnp.bfloat16, 260)),
+    "numbers beyond those of float16": (np.int32(0), lambda x: lax.iota(jnp.float16, 70_000)),
+    "bits of integers that all have": (
+        np.array([5, 2], np.int32),
+        lambda x: lax.reduce_and(x, (0,)),
+    ),
+    "bits of integers that any has": (np.array([5, 2], np.int32), lambda x: lax.reduce_or(x, (0,))),
+    "a large power": (np.array([1.01], np.float32), lambda x: lax.integer_pow(x, 1000)),
+    "a large power in bfloat16": (
+        np.array([1.03125], jnp.bfloat16),
+        lambda x: lax.integer_pow(x, 301),
+    ),
+}
+
+
+@pytest.mark.parametrize(("array", "step"), _BEYOND.values(), ids=_BEYOND)
+def test_what_is_not_drawn(array, step):
+    """Each was claimed wrongly once, and found by reading the rules."""
+    array = np.asarray(array)
+    same = {Source(0, array.dtype): Level.BITS}
+    given = Input(Value(array.shape, array.dtype, range_of(array), same, 1), (array, array))
+
+    assert (
+        next(unsound_claims([Drawn([given], [lambda known: step(known[0])], ["it"])]), None) is None
+    )
 
 
 def test_a_product_with_a_mask_is_a_positive_zero():

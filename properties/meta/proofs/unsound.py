@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
-from frostproof.properties.meta.proofs.random_programs import Drawn
+from frostproof.properties.meta.proofs.random_programs.draft import Drawn
 from frostproof.properties.proofs.interpretation.domain import Level, Range, Value
 from frostproof.properties.proofs.interpretation.floats import is_float
 from frostproof.properties.proofs.interpretation.interpreter import Interpreter

@@ -190,6 +190,8 @@ def _collect(predicate: Value, holds: bool, facts: Facts, depth: int) -> None:
                     _collect(each, holds, facts, depth - 1)
         case "not", _:
             _collect(origin.operands[0], not holds, facts, depth - 1)
+        case "reshape", _ if origin.params["dimensions"] is not None:
+            return  # each element is in another place than what was said of it
         case (("convert_element_type" | "broadcast_in_dim" | "squeeze" | "reshape" | "copy"), _):
             inner = origin.operands[0]
             if inner.dtype.kind == "b" and inner.shape in ((), predicate.shape):

@@ -40,6 +40,7 @@ from frostproof.reference.subjects.loading import as_subject, load
 from frostproof.reference.subjects.targets import TRAINERS, WRAPPERS
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[3]
 #: What is measured: the part, the program, and under which optimizer if under one.
 Task = tuple[str, ...]
 
@@ -74,7 +75,8 @@ def main() -> int:
             if number % 20 == 0:  # thousands of programs are more than a process can hold
                 jax.clear_caches()
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "proofs.md").write_text(markdown(rows), encoding="utf-8")
+    text = markdown(rows).replace(f"{ROOT}/", "")  # the same wherever it is run
+    (options.output / "proofs.md").write_text(text, encoding="utf-8")
     found = [line(rows) for line in LINES]
     for each in found:
         print(f"{'holds' if each.holds else 'FAILS':6} {each.wanted}: {each.measured}")

@@ -100,12 +100,13 @@ def test_versions_that_differ_are_kept_in_sight():
 
 
 def test_a_law_that_one_part_proves_is_only_held_where_another_does_not():
-    """A proof stays a proof among parts that lack the law; what another part saw stands before."""
+    """A proof stays a proof among parts that did not judge; what another saw stands before it."""
     proof = row("frozen-value", "proved", reason="for every input, if the learning rate is finite")
     other = report(("frozen-value",), optax="0.2.6")
     broken = report(("frozen-value", "refuted"), optax="0.2.9")
 
     assert merge([report(proof), report(("repeatable",))]).rows[0] == proof
+    assert merge([report(("frozen-value", "not-run")), report(proof)]).rows == [proof]
     assert [each.verdict for each in merge([report(proof), other]).rows] == ["held"]
     merged = merge([report(proof), other, broken])
     assert [each.verdict for each in merged.rows] == ["refuted"]

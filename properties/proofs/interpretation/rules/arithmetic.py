@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..domain import NOTHING, Level, Range, Same, Value, join_same, ranged
-from ..floats import Number, above, below
+from ..floats import Number, above, below, limits
 from .rule import Call, kept, together
 
 
@@ -216,9 +216,17 @@ def whole_power(call: Call) -> Range | None:
     size = magnitude(a)
     if exponent % 2 == 0:
         low, high = _power(size.low, exponent), _power(size.high, exponent)
-        return slack(call, low, high, nan=a.nan, plus_zero=a.has_zero)
+        return slack(call, low, high, factors=exponent, nan=a.nan, plus_zero=a.has_zero)
     low, high = _power(a.low, exponent), _power(a.high, exponent)
-    return slack(call, low, high, nan=a.nan, minus_zero=a.minus_zero, plus_zero=a.plus_zero)
+    return slack(
+        call,
+        low,
+        high,
+        factors=exponent,
+        nan=a.nan,
+        minus_zero=a.minus_zero,
+        plus_zero=a.plus_zero,
+    )
 
 
 def _power(x: Number, exponent: int) -> float:
@@ -236,19 +244,24 @@ def kept_by_whole_power(call: Call) -> Same:
 _ULPS = 16
 
 
-def slack(call: Call, low: float, high: float, *, logarithm: float = 0.0, **facts: bool) -> Range:
-    """Return the range of a function whose result may be off by some units in the last place."""
-    share = _ULPS * (1 + logarithm) * float(_epsilon(call))
+def slack(
+    call: Call, low: float, high: float, *, logarithm: float = 0.0, factors: int = 0, **facts: bool
+) -> Range:
+    """Return the range of a function whose result may be off by some units in the last place.
+
+    A product of so many `factors` is off by half a unit for each, one error upon the other.
+    """
+    epsilon = _epsilon(call)
+    share = _ULPS * (1 + logarithm) * epsilon + math.expm1(min(factors * epsilon / 2, 700.0))
 
     def moved(value: float, outwards: float) -> float:
-        return value if math.isinf(value) else value + outwards * share * abs(value)
+        off = value if math.isinf(value) else value + outwards * share * abs(value)
+        return 0.0 if off * value < 0 else off  # no error changes the sign
 
     return outward(call, moved(low, -1), moved(high, 1), **facts)
 
 
 def _epsilon(call: Call) -> float:
-    from ..floats import limits
-
     known = limits(call.dtype)
     return known.epsilon if known else 0.0
 

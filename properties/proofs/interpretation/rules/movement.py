@@ -46,6 +46,11 @@ def kept_by_own(call: Call) -> Same:
     return kept(call, call.operands[call.position], Level.BITS)
 
 
+def kept_by_reshape(call: Call) -> Same:
+    """Keep all bits where the shape stays, unless axes change places before."""
+    return kept_in_place(call) if call.params["dimensions"] is None else NOTHING
+
+
 def kept_by_transpose(call: Call) -> Same:
     """Keep all bits where no axis changes place."""
     permutation = tuple(call.params["permutation"])
@@ -62,9 +67,9 @@ def gathered(call: Call) -> Range | None:
 
 
 def counted(call: Call) -> Range | None:
-    """Bound 0, 1, … along an axis."""
+    """Bound 0, 1, … along an axis, which round where the dtype has not all of them."""
     last = max(call.shape[call.params["dimension"]] - 1, 0)
-    return ranged(0, last, call.dtype, plus_zero=True)
+    return outward(call, 0, last, plus_zero=True)
 
 
 def index_along(call: Call) -> Range | None:

@@ -44,6 +44,11 @@ def extreme(call: Call) -> Range | None:
     return call.unknown if 0 in call.operands[0].shape else a
 
 
+def all_or_any(call: Call) -> Range | None:
+    """Bound whether all or any are true: as one of them. Of integers the bits are joined."""
+    return extreme(call) if call.dtype.kind == "b" else call.unknown
+
+
 def products_summed(call: Call) -> Range | None:
     """Bound sums of products: zero if one side is and the other finite, or not negative."""
     a, b = call.ranges

@@ -17,6 +17,7 @@ from .rule import Rule, nothing
 _MOVED = "nothing is computed: elements are moved, whatever bits they have"
 _CHOSEN = "each element is one of those that there were"
 _ORDER = "a comparison with NaN is false, and −0 = +0"
+_WHOLE = "exact, and a zero keeps the sign of what becomes it"
 _REAL = "within some units in the last place of the real function, which is monotone"
 
 RULES: Mapping[str, Rule] = {
@@ -50,7 +51,7 @@ RULES: Mapping[str, Rule] = {
     "integer_pow": Rule(
         arithmetic.whole_power,
         arithmetic.kept_by_whole_power,
-        "a product of equal factors; an even power is never negative",
+        "a product of equal factors, off by half a unit for each; an even power is never negative",
     ),
     # Size and order
     "abs": Rule(arithmetic.absolute, nothing, "the sign bit is cleared"),
@@ -69,9 +70,9 @@ RULES: Mapping[str, Rule] = {
     "gt": Rule(logic.greater, nothing, _ORDER),
     "ge": Rule(logic.greater_or_equal, nothing, _ORDER),
     "is_finite": Rule(logic.finite, nothing, "false of infinities and NaN"),
-    "and": Rule(logic.conjunction, nothing, "no rounding"),
-    "or": Rule(logic.disjunction, nothing, "no rounding"),
-    "not": Rule(logic.negation, nothing, "no rounding"),
+    "and": Rule(logic.conjunction, nothing, "true if both are; of integers each bit"),
+    "or": Rule(logic.disjunction, nothing, "true if one is; of integers each bit"),
+    "not": Rule(logic.negation, nothing, "true if it is false; of integers each bit"),
     # Functions
     "sqrt": Rule(functions.square_root, nothing, "√±0 is ±0; below zero it is NaN"),
     "rsqrt": Rule(functions.inverse_root, nothing, "1/√0 is ∞, below zero it is NaN"),
@@ -88,15 +89,15 @@ RULES: Mapping[str, Rule] = {
     "erf": Rule(functions.erf, nothing, _REAL),
     "sin": Rule(functions.between(-1.0, 1.0), nothing, "from −1 to 1, and NaN at infinity"),
     "cos": Rule(functions.between(-1.0, 1.0), nothing, "from −1 to 1, and NaN at infinity"),
-    "floor": Rule(functions.whole(np.floor), nothing, "exact"),
-    "ceil": Rule(functions.whole(np.ceil), nothing, "exact"),
+    "floor": Rule(functions.whole(np.floor), nothing, _WHOLE),
+    "ceil": Rule(functions.whole(np.ceil), nothing, _WHOLE),
     # Reductions
     "reduce_sum": Rule(reductions.total, nothing, "in any order; ∞ − ∞ is NaN"),
     "cumsum": Rule(reductions.running_total, nothing, "in any order; ∞ − ∞ is NaN"),
     "reduce_max": Rule(reductions.extreme, nothing, _CHOSEN),
     "reduce_min": Rule(reductions.extreme, nothing, _CHOSEN),
-    "reduce_and": Rule(reductions.extreme, nothing, "true if all are"),
-    "reduce_or": Rule(reductions.extreme, nothing, "true if one is"),
+    "reduce_and": Rule(reductions.all_or_any, nothing, "true if all are; of integers each bit"),
+    "reduce_or": Rule(reductions.all_or_any, nothing, "true if one is; of integers each bit"),
     "cummax": Rule(reductions.extreme, nothing, _CHOSEN),
     "cummin": Rule(reductions.extreme, nothing, _CHOSEN),
     "dot_general": Rule(
@@ -107,7 +108,9 @@ RULES: Mapping[str, Rule] = {
     "conv_general_dilated": Rule(
         reductions.convolved, nothing, "as `dot_general`, with zeros of its own: 0 · inf is NaN"
     ),
-    "psum": Rule(reductions.over_devices, nothing, "a sum of any number of terms"),
+    "psum": Rule(
+        reductions.over_devices, nothing, "a sum of one term from each device, of however many"
+    ),
     "psum_invariant": Rule(reductions.over_devices, nothing, "as `psum`"),
     "argmax": Rule(movement.index_along, nothing, "a place along the axis, also of NaN"),
     "argmin": Rule(movement.index_along, nothing, "a place along the axis, also of NaN"),
@@ -118,7 +121,7 @@ RULES: Mapping[str, Rule] = {
         "exact where the new dtype has every number of the input's; the payload of a NaN may go",
     ),
     "broadcast_in_dim": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
-    "reshape": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
+    "reshape": Rule(movement.first, movement.kept_by_reshape, _MOVED, moves=True),
     "squeeze": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "transpose": Rule(movement.first, movement.kept_by_transpose, _MOVED, moves=True),
     "rev": Rule(movement.first, nothing, _MOVED, moves=True),
@@ -126,7 +129,6 @@ RULES: Mapping[str, Rule] = {
     "dynamic_slice": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "split": Rule(movement.first, nothing, _MOVED, moves=True),
     "copy": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
-    "copy_p": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "reshard": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "sharding_constraint": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
     "layout_constraint": Rule(movement.first, movement.kept_in_place, _MOVED, moves=True),
@@ -142,5 +144,5 @@ RULES: Mapping[str, Rule] = {
         reductions.added_in_places, nothing, "x + 0 is x in value, and of −0 it may be either"
     ),
     "gather": Rule(movement.gathered, nothing, _CHOSEN + ", or what out of bounds is filled with"),
-    "iota": Rule(movement.counted, nothing, "0, 1, … without rounding up to its end"),
+    "iota": Rule(movement.counted, nothing, "0, 1, … each rounded, in bfloat16 from 257 on"),
 }
