@@ -98,14 +98,8 @@ def _source(library: str, version: str) -> Path:
 def _run_pytest(python: Path, source: Path, tests: OwnTests, results: Path) -> None:
     results.parent.mkdir(parents=True, exist_ok=True)
     unfinished = results.with_suffix(".part")
-    options = [
-        "--quiet",
-        "-p",
-        "no:frostproof",
-        "-p",
-        "no:cacheprovider",
-        f"--junitxml={unfinished}",
-    ]
+    options = ["--quiet", "--continue-on-collection-errors", f"--junitxml={unfinished}"]
+    options += ["-p", "no:frostproof", "-p", "no:cacheprovider"]
     run = subprocess.run(
         [str(python), "-m", "pytest", *options, *tests.files],
         cwd=source,

@@ -31,9 +31,9 @@ def page(judged: Sequence[tuple[Validation, Report]]) -> str:
     at_fault = {each["library"] for each in faults}
     libraries = {each["library"] for each in (*faults, *others)}
     return _environment().get_template("libraries.html").render(
-        headline=f"{len(faults)} fault{'s' * (len(faults) != 1)} in {len(at_fault)} of "
-        f"{len(libraries)} released libraries",
+        headline=f"{len(faults)} faults, in recipes of {len(at_fault)} released libraries",
         recipes=len(judged),
+        libraries=len(libraries),
         faults=faults,
         others=others,
         style=Markup((_SHARED / "style.css").read_text() + (_HERE / "libraries.css").read_text()),

@@ -65,7 +65,7 @@ OWN_TESTS = {
             "tests/models/simple_mlp_test.py",
             "tests/toolshed/lora_test.py",
         ),
-        ("absl-py",),
+        ("absl-py", "chex"),
     ),
     "quax": OwnTests(("tests/usage/test_lora.py",), ("beartype", "pytest-env")),
     "zadapter": OwnTests(("tests/test_zadapter_zenbit_integration.py",)),

@@ -51,7 +51,7 @@ _MASKED = because(
     "freeze-everything",
 )
 _SURGERY = because(
-    "the filter selects `'backbone' in path`, and the comment above it what is *not* part of the "
+    "the filter selects `'backbone' in path`, and the comment above it what is not part of the "
     "backbone: the backbone trains, and the new head is frozen.",
     "frozen-norm",
     "frozen-value",
