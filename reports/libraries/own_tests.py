@@ -20,7 +20,7 @@ from ...reference.corpus.libraries.environments import Environment
 from ...reference.corpus.libraries.own_tests import OWN_TESTS, OwnTests
 from ..formats.markdown import cell
 from .environments import EnvironmentNotMade, cache, interpreter
-from .table import judged_version
+from .table import version_of
 
 #: Seconds that the tests of a library may take.
 _LONGEST = 1500
@@ -182,13 +182,13 @@ def print_own_tests(chosen: Sequence[Validation]) -> int:
     faults: dict[str, list[Validation]] = {}
     for each in chosen:
         if each.upstream:
-            faults.setdefault(each.library, []).append(each)
+            faults.setdefault(each.at_fault, []).append(each)
     print(_HEAD, end="", flush=True)
     told, complete = [], True
     for library in sorted(faults.keys() & OWN_TESTS.keys()):
         first = faults[library][0]
         packages = first.environment.packages if first.environment else ()
-        version = judged_version(first)
+        version = version_of(library, first)
         try:
             ran = tested(library, version, packages)
         except (EnvironmentNotMade, TestsNotRun) as error:
@@ -199,8 +199,8 @@ def print_own_tests(chosen: Sequence[Validation]) -> int:
         told += details(library, ran)
     without = [each for library in faults.keys() - OWN_TESTS.keys() for each in faults[library]]
     told += [
-        f"- {each.library} {judged_version(each)} ships no test of it: {each.recipe}."
-        for each in sorted(without, key=lambda each: each.library)
+        f"- {each.at_fault} {version_of(each.at_fault, each)} ships no test of it: {each.recipe}."
+        for each in sorted(without, key=lambda each: each.at_fault)
     ]
     print("\n## By name\n")
     print("\n".join(told))

@@ -28,10 +28,10 @@ def page(judged: Sequence[tuple[Validation, Report]]) -> str:
     """Return the page of these recipes and their reports, in which all that they say is escaped."""
     faults = [_shown(*each) for each in judged if each[0].upstream]
     others = [_shown(*each) for each in judged if not each[0].upstream]
-    at_fault = {each["library"] for each in faults}
+    at_fault = {validation.at_fault for validation, _ in judged if validation.upstream}
     libraries = {each["library"] for each in (*faults, *others)}
     return _environment().get_template("libraries.html").render(
-        headline=f"{len(faults)} faults, in recipes of {len(at_fault)} released libraries",
+        headline=f"{len(faults)} faults in {len(at_fault)} released libraries",
         recipes=len(judged),
         libraries=len(libraries),
         faults=faults,

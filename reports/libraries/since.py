@@ -9,7 +9,7 @@ from ...reference.corpus.libraries.environments import Environment
 from .environments import EnvironmentNotMade
 from .releases import releases
 from .scripts import run_script
-from .table import judged_version
+from .table import version_of
 
 
 def first_release(found: Sequence[str], shows: Callable[[str], bool | None]) -> tuple[str, str]:
@@ -38,10 +38,11 @@ def first_release(found: Sequence[str], shows: Callable[[str], bool | None]) -> 
 
 def _shows(validation: Validation, version: str) -> bool | None:
     """Tell whether a release has a fault, beside the other packages of its recipe."""
-    environment = validation.environment or Environment(validation.library, (), shares=True)
-    others = [each for each in environment.packages if each.split("==")[0] != validation.library]
-    packages = (f"{validation.library}=={version}", *others)
-    older = Environment(f"{validation.library}-{version}", packages, environment.shares)
+    package = validation.at_fault
+    environment = validation.environment or Environment(package, (), shares=True)
+    others = [each for each in environment.packages if each.split("==")[0] != package]
+    packages = (f"{package}=={version}", *others)
+    older = Environment(f"{package}-{version}", packages, environment.shares)
     try:
         said = run_script(validation, older)
     except EnvironmentNotMade as error:
@@ -55,9 +56,9 @@ def _shows(validation: Validation, version: str) -> bool | None:
 def print_since(chosen: Sequence[Validation]) -> int:
     """Print since which release each fault is there."""
     for each in (each for each in chosen if each.upstream):
-        found = releases(each.library)
-        known = found[: found.index(judged_version(each)) + 1]
+        found = releases(each.at_fault)
+        known = found[: found.index(version_of(each.at_fault, each)) + 1]
         since, before = first_release(known, partial(_shows, each))
         note = before or "the first release of all"
-        print(f"{each.library} {since} ({note}): {each.recipe}", flush=True)
+        print(f"{each.at_fault} {since} ({note}): {each.recipe}", flush=True)
     return 0

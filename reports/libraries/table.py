@@ -63,10 +63,15 @@ def table_row(validation: Validation, report: Report) -> str:
 
 def judged_version(validation: Validation) -> str:
     """Return the version of a recipe's library: its pin, or what is installed here."""
+    return version_of(validation.library, validation)
+
+
+def version_of(package: str, validation: Validation) -> str:
+    """Return the version of a package with which a recipe is judged."""
     if validation.environment is None:
-        return version(validation.library)
+        return version(package)
     pins = (each.partition("==") for each in validation.environment.packages)
-    return next(version for name, _, version in pins if name == validation.library)
+    return next(version for name, _, version in pins if name == package)
 
 
 def broken_rows(report: Report) -> list[Row]:

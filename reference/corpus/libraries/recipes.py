@@ -127,6 +127,7 @@ HERE = (
             ),
         ),
         upstream="optax_adam_none.py",
+        fault_of="optax",
     ),
     Validation("equinox_partition:trainable_half", "`partition`, also in the optimizer", "equinox"),
     Validation("haiku_partition:partition", "`data_structures.partition`", "dm-haiku"),

@@ -255,6 +255,7 @@ APART = (
             ),
         ),
         upstream="jax_lorax.py",
+        fault_of="qax",
         environment=environments.LORAX,
         frozen=("adapted/w", "frozen"),
         since="qax 0.4.0; with qax 0.3.1 it stays",

@@ -22,7 +22,7 @@ PAGE = page([(FAULT, report_of(FAULT, "w: 1 → <b>2</b>")), (GOOD, report_of(GO
 
 
 def test_the_headline_counts_faults_and_libraries():
-    assert '<h1 class="bad">1 faults, in recipes of 1 released libraries</h1>' in PAGE
+    assert '<h1 class="bad">1 faults in 1 released libraries</h1>' in PAGE
 
 
 def test_a_fault_comes_first_with_cause_and_script():

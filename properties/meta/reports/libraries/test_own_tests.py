@@ -40,7 +40,7 @@ def test_how_each_test_ended_is_read(tmp_path):
 
 def test_libraries_with_tests_are_at_fault():
     """Tests of a library without a fault would stand beside nothing."""
-    assert OWN_TESTS.keys() <= {each.library for each in VALIDATIONS if each.upstream}
+    assert OWN_TESTS.keys() <= {each.at_fault for each in VALIDATIONS if each.upstream}
 
 
 @pytest.mark.parametrize(
