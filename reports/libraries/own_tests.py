@@ -24,6 +24,8 @@ from .table import version_of
 
 #: Seconds that the tests of a library may take.
 _LONGEST = 1500
+#: Tests that are named for one reason.
+_MOST = 8
 #: What the name of a test says that is about freezing.
 _FREEZING = re.compile("freez|frozen|trainable|mask|partition|lora|adapter|wrt|set_to_zero", re.I)
 _HEAD = """# What the libraries' own tests say of the faults
@@ -54,6 +56,11 @@ class Tested:
     outcome: str
     #: The first line of why it failed or was skipped.
     reason: str
+
+    @property
+    def bare_name(self) -> str:
+        """Its name without what tells parameters apart."""
+        return re.sub(r"(\[.*|\d+( \(.*)?)$", "", self.name, flags=re.DOTALL)
 
 
 def tested(library: str, version: str, packages: Iterable[str]) -> list[Tested]:
@@ -156,25 +163,33 @@ def about_freezing(ran: Iterable[Tested]) -> dict[str, Counter[str]]:
     """Return how the tests ended that name freezing, by name without parameters."""
     found: dict[str, Counter[str]] = {}
     for each in ran:
-        name = re.sub(r"(\[.*|\d+( \(.*)?)$", "", each.name, flags=re.DOTALL)
-        if _FREEZING.search(name):
-            found.setdefault(name, Counter())[each.outcome] += 1
+        if _FREEZING.search(each.bare_name):
+            found.setdefault(each.bare_name, Counter())[each.outcome] += 1
     return found
 
 
 def details(library: str, ran: Sequence[Tested]) -> list[str]:
     """Return lines on the tests that name freezing, and on those that did not pass."""
-    named = ", ".join(
-        f"`{name}` ({', '.join(f'{count} {outcome}' for outcome, count in ended.items())})"
-        for name, ended in about_freezing(ran).items()
-    )
-    lines = [f"- {library}, tests that name freezing: {named or 'none'}."]
-    reasons = Counter((each.outcome, each.reason) for each in ran if each.outcome != "passed")
-    lines += [
-        f"- {library}, {count} {outcome}: {cell(reason[:160])}"
-        for (outcome, reason), count in reasons.items()
+    named = [f"`{name}`{_unless_once(ended)}" for name, ended in about_freezing(ran).items()]
+    others: dict[tuple[str, str], list[str]] = {}
+    for each in ran:
+        if each.outcome != "passed":
+            others.setdefault((each.outcome, each.reason), []).append(f"`{each.name or each.file}`")
+    return [
+        f"- {library}, tests that name freezing: {', '.join(named) or 'none'}.",
+        *(
+            f"- {library}, {outcome}, {cell(reason[:160])}: {', '.join(names[:_MOST])}"
+            + (f" and {len(names) - _MOST} more." if len(names) > _MOST else ".")
+            for (outcome, reason), names in others.items()
+        ),
     ]
-    return lines
+
+
+def _unless_once(ended: Counter[str]) -> str:
+    """Say how often a test passed, failed and was skipped, unless it passed once."""
+    if ended == Counter(passed=1):
+        return ""
+    return f" ({', '.join(f'{count} {outcome}' for outcome, count in ended.items())})"
 
 
 def print_own_tests(chosen: Sequence[Validation]) -> int:

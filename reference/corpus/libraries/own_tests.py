@@ -31,9 +31,7 @@ OWN_TESTS = {
         ),
         ("absl-py",),
     ),
-    "dynamax": OwnTests(
-        ("dynamax/parameters_test.py", "dynamax/utils/test_optimize.py", "dynamax/ssm_test.py")
-    ),
+    "dynamax": OwnTests(("dynamax/parameters_test.py", "dynamax/utils/test_optimize.py")),
     "flax": OwnTests(
         ("tests/nnx/optimizer_test.py", "tests/nnx/filters_test.py", "tests/nnx/nn/lora_test.py"),
         ("absl-py",),
