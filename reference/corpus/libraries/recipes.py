@@ -127,6 +127,7 @@ HERE = (
             ),
         ),
         upstream="optax_adam_none.py",
+        since="optax 0.1.5; 0.1.4 does not run with jax 0.10.2",
         fault_of="optax",
     ),
     Validation("equinox_partition:trainable_half", "`partition`, also in the optimizer", "equinox"),
@@ -137,6 +138,7 @@ HERE = (
         "optax",
         (_COUNT, *_BEHIND[1:]),
         upstream="optax_inject_hyperparams.py",
+        since="0.2.6, which brought `freeze`",
     ),
     Validation(
         "optax_callable_masks:injected_as_static", "the same, with `static_args`", "optax", _BEHIND
@@ -155,6 +157,7 @@ HERE = (
             _SPECIAL,
         ),
         upstream="optax_selective_transform.py",
+        since="0.2.6, which brought it",
     ),
     Validation(
         "keras_flags:exchanged",
