@@ -132,7 +132,9 @@ def _tested(case: ElementTree.Element) -> Tested:
     file, name = case.get("classname", ""), case.get("name", "")
     for sign, outcome in (("failure", "failed"), ("error", "failed"), ("skipped", "skipped")):
         if (why := case.find(sign)) is not None:
-            return Tested(file, name, outcome, (why.get("message") or "").split("\n")[0])
+            raised = re.findall(r"^E +(.*)", why.text or "", re.MULTILINE)  # none when skipped
+            reason = raised[-1] if sign == "error" and raised else why.get("message", "")
+            return Tested(file, name, outcome, reason.split("\n")[0])
     return Tested(file, name, "passed", "")
 
 
@@ -145,14 +147,13 @@ def library_row(library: str, version: str, faults: Sequence[Validation], ran: l
 
 
 def _faults(faults: Sequence[Validation]) -> str:
-    return "; ".join(
-        f"{each.recipe} ({', '.join(f'`{law}`' for law in laws_of(each))})" for each in faults
-    )
+    return "; ".join(f"{each.recipe} ({_shown_by(each)})" for each in faults)
 
 
-def laws_of(fault: Validation) -> list[str]:
-    """Return the first law of the first cause that a law refutes a fault by."""
-    return [law for cause in fault.causes for law in cause.laws][:1]
+def _shown_by(fault: Validation) -> str:
+    """Return the first law that refutes a fault, or its script where no law does."""
+    laws = [law for cause in fault.causes for law in cause.laws]
+    return f"`{laws[0]}`" if laws else "by its script alone"
 
 
 def _files(tests: OwnTests) -> str:

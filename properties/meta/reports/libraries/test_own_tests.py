@@ -15,7 +15,8 @@ JUNIT = """<testsuites><testsuite>
 <testcase classname="a.Freezing" name="test_freeze1 (mask)" />
 <testcase classname="a" name="test_loss[frozen]"><failure message="no&#10;more" /></testcase>
 <testcase classname="a" name="test_mask"><skipped message="no TPU" /></testcase>
-<testcase classname="b" name=""><error message="no module" /></testcase>
+<testcase classname="" name="b"><error message="collection failure">E   no module
+</error></testcase>
 </testsuite></testsuites>"""
 
 
