@@ -78,7 +78,7 @@ def tested(library: str, version: str, packages: Iterable[str]) -> list[Tested]:
     tests = OWN_TESTS[library]
     needed = dict.fromkeys((*packages, f"{library}=={version}", *tests.needs))
     environment = Environment(f"{library}-tests", tuple(needed))
-    parts = (*environment.packages, *tests.files, sys.version)
+    parts = (*environment.packages, *_selection(tests), sys.version)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
     results = cache() / "own-tests" / f"{library}-{digest}.xml"
     if not results.exists():
@@ -102,13 +102,17 @@ def _source(library: str, version: str) -> Path:
     return found.parent
 
 
+def _selection(tests: OwnTests) -> tuple[str, ...]:
+    return (*tests.files, "-k", tests.named) if tests.named else tests.files
+
+
 def _run_pytest(python: Path, source: Path, tests: OwnTests, results: Path) -> None:
     results.parent.mkdir(parents=True, exist_ok=True)
     unfinished = results.with_suffix(".part")
     options = ["--quiet", "--continue-on-collection-errors", f"--junitxml={unfinished}"]
     options += ["-p", "no:frostproof", "-p", "no:cacheprovider"]
     run = subprocess.run(
-        [str(python), "-m", "pytest", *options, *tests.files],
+        [str(python), "-m", "pytest", *options, *_selection(tests)],
         cwd=source,
         env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
@@ -157,7 +161,8 @@ def _shown_by(fault: Validation) -> str:
 
 
 def _files(tests: OwnTests) -> str:
-    return ", ".join(f"`{file}`" for file in tests.files)
+    files = ", ".join(f"`{file}`" for file in tests.files)
+    return f"{files}, those named {tests.named}" if tests.named else files
 
 
 def about_freezing(ran: Iterable[Tested]) -> dict[str, Counter[str]]:

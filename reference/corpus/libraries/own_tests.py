@@ -11,6 +11,8 @@ class OwnTests:
     files: tuple[str, ...]
     #: Packages that they import, beside those of the library's recipes.
     needs: tuple[str, ...] = ()
+    #: What their names have to say, as pytest's `-k` takes it, where all of them take too long.
+    named: str = ""
 
 
 #: By library. A library that is not listed ships no test of what is at fault.
@@ -36,7 +38,9 @@ OWN_TESTS = {
         ("tests/nnx/optimizer_test.py", "tests/nnx/filters_test.py", "tests/nnx/nn/lora_test.py"),
         ("absl-py",),
     ),
-    "gpjax": OwnTests(("tests/test_fit.py", "tests/test_parameters.py")),
+    "gpjax": OwnTests(
+        ("tests/test_fit.py", "tests/test_parameters.py"), named="freeze or frozen or trainable"
+    ),
     "keras": OwnTests(
         (
             "keras/src/layers/layer_test.py",
