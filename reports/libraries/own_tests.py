@@ -181,8 +181,10 @@ def details(library: str, ran: Sequence[Tested]) -> list[str]:
     for each in ran:
         if each.outcome != "passed":
             others.setdefault((each.outcome, each.reason), []).append(f"`{each.name or each.file}`")
+    why = OWN_TESTS[library].failing
     return [
         f"- {library}, tests that name freezing: {', '.join(named) or 'none'}.",
+        *([f"- {library}, what fails: {why}."] if why else []),
         *(
             f"- {library}, {outcome}, {cell(reason[:160])}: {', '.join(names[:_MOST])}"
             + (f" and {len(names) - _MOST} more." if len(names) > _MOST else ".")
