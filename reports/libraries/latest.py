@@ -116,8 +116,11 @@ def _not_installed(chosen: Sequence[Validation]) -> Iterator[str]:
 
 
 def _said(validation: Validation, table: Mapping[tuple[str, str], list[str]]) -> str:
+    release = f"{validation.library} {judged_version(validation)}"
     try:
         latest = at_newest(validation, newest)
+        if judged_version(latest) != judged_version(validation):
+            release += f" → {judged_version(latest)}"
         return row_changes(latest, table_row(latest, kept_or_judged(latest)), table)
     except (EnvironmentNotMade, NotJudged) as error:
-        return f"- {validation.recipe}, {validation.library}: not judged: {error}"
+        return f"- {validation.recipe}, {release}: not judged: {error}"

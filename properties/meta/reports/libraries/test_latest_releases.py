@@ -87,7 +87,7 @@ def test_what_differs_comes_first_and_is_the_status(tmp_path, monkeypatch, capsy
 
     same, differs = capsys.readouterr().out.splitlines()
     assert same.endswith("as in the table")
-    assert differs.endswith("not judged: no wheel")
+    assert differs == "- `fit`, gpjax 1.0.0 → 1.1.0: not judged: no wheel"
     assert (tmp_path / "summary.md").read_text().splitlines()[2:] == [differs, same]
 
 
