@@ -1,7 +1,7 @@
-"""`python -m frostproof.reports.libraries [GLOB…]`: judges the recipes and prints their table."""
+"""`python -m frostproof.reports.libraries`: judges the recipes, and prints their table."""
 
 import sys
 
-from .table import main
+from .command import main
 
-main(sys.argv[1:])
+sys.exit(main(sys.argv[1:]))

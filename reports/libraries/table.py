@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from ...reference.corpus.libraries import VALIDATIONS, Validation
+from ...reference.corpus.libraries import Validation
 from ..formats.markdown import cell
 from ..results.guarantees import standings
 from ..results.report import Report
@@ -28,10 +28,21 @@ What an environment of its own is needed for is installed in a folder under `~/.
 with pinned versions, and judged there by one law per guarantee. Reports are kept there, too: a
 second run prints the table again, and judges what has changed.
 
-| recipe | library | keeps | breaks, though promised | breaks beyond the promise | smallest \
-counterexample |
-|---|---|---|---|---|---|
+What the libraries' [own tests](OWN_TESTS.md) say of the faults, and what the
+[scripts](upstream/README.md) for their maintainers print, is measured by commands of their own.
+
 """
+
+#: What the cells of a row say.
+COLUMNS = (
+    "recipe",
+    "library",
+    "keeps",
+    "breaks, though promised",
+    "breaks beyond the promise",
+    "smallest counterexample",
+    "since",
+)
 
 
 def table_row(validation: Validation, report: Report) -> str:
@@ -45,15 +56,22 @@ def table_row(validation: Validation, report: Report) -> str:
     )
     example = broken[0].reason or "" if broken else "–"
     library = f"{validation.library} {judged_version(validation)}"
-    return f"| {' | '.join((validation.recipe, library, kept, promised, beyond, cell(example)))} |"
+    since = validation.since or "–"
+    cells = (validation.recipe, library, kept, promised, beyond, cell(example), since)
+    return f"| {' | '.join(cells)} |"
 
 
 def judged_version(validation: Validation) -> str:
     """Return the version of a recipe's library: its pin, or what is installed here."""
+    return version_of(validation.library, validation)
+
+
+def version_of(package: str, validation: Validation) -> str:
+    """Return the version of a package with which a recipe is judged."""
     if validation.environment is None:
-        return version(validation.library)
-    pins = dict(each.split("==") for each in validation.environment.packages)
-    return pins[validation.library]
+        return version(package)
+    pins = (each.partition("==") for each in validation.environment.packages)
+    return next(version for name, _, version in pins if name == package)
 
 
 def broken_rows(report: Report) -> list[Row]:
@@ -65,27 +83,28 @@ def broken_rows(report: Report) -> list[Row]:
 def causes(validation: Validation) -> list[str]:
     """Return a line for each law that refutes a recipe, and for what goes to its maintainers."""
     lines = [
-        f"- {validation.recipe}, {', '.join(f'`{law}`' for law in each.laws)}: {each.sentence}"
+        f"- {', '.join((validation.recipe, *(f'`{law}`' for law in each.laws)))}: {each.sentence}"
         for each in validation.causes
     ]
     if validation.upstream is not None:
         name = f"upstream/{validation.upstream}"
-        since = f" Since {validation.since}." if validation.since else ""
-        lines.append(
-            f"- {validation.recipe}: shown to its maintainers by [`{name}`]({name}).{since}"
-        )
+        lines.append(f"- {validation.recipe}: shown to its maintainers by [`{name}`]({name}).")
     return lines
 
 
-def main(globs: Sequence[str]) -> None:
-    """Judge all recipes, or those of these names, and print what was found as it is found."""
-    chosen = [each for each in VALIDATIONS if not globs or any(map(each.matches, globs))]
-    chosen.sort(key=lambda each: each.upstream is None)  # faults first
-    print(_HEAD, end="", flush=True)
+def print_table(chosen: Sequence[Validation]) -> list[tuple[Validation, Report]]:
+    """Judge these recipes, print what was found as it is found, and return it."""
+    judged = []
+    print(_HEAD, end="")
+    print(f"| {' | '.join(COLUMNS)} |")
+    print(f"|{'---|' * len(COLUMNS)}", flush=True)
     for each in chosen:
         try:
-            print(table_row(each, kept_or_judged(each)), flush=True)
+            judged.append((each, kept_or_judged(each)))
         except (EnvironmentNotMade, NotJudged) as error:
             print(f"not judged: {error}", file=sys.stderr)
+        else:
+            print(table_row(*judged[-1]), flush=True)
     print("\n## Causes\n")
     print("\n".join(line for each in chosen for line in causes(each)))
+    return judged

@@ -43,6 +43,13 @@ class Validation:
     frozen: tuple[str, ...] = ()
     #: The first release with the fault, where that was looked for.
     since: str | None = None
+    #: The distribution at fault, where it is not the library.
+    fault_of: str | None = None
+
+    @property
+    def at_fault(self) -> str:
+        """The distribution whose maintainers get the script."""
+        return self.fault_of or self.library
 
     def matches(self, glob: str) -> bool:
         """Tell whether a glob fits its target."""

@@ -51,7 +51,7 @@ _MASKED = because(
     "freeze-everything",
 )
 _SURGERY = because(
-    "the filter selects `'backbone' in path`, and the comment above it what is *not* part of the "
+    "the filter selects `'backbone' in path`, and the comment above it what is not part of the "
     "backbone: the backbone trains, and the new head is frozen.",
     "frozen-norm",
     "frozen-value",
@@ -127,6 +127,8 @@ HERE = (
             ),
         ),
         upstream="optax_adam_none.py",
+        since="optax 0.1.5; 0.1.4 does not run with jax 0.10.2",
+        fault_of="optax",
     ),
     Validation("equinox_partition:trainable_half", "`partition`, also in the optimizer", "equinox"),
     Validation("haiku_partition:partition", "`data_structures.partition`", "dm-haiku"),
@@ -136,6 +138,7 @@ HERE = (
         "optax",
         (_COUNT, *_BEHIND[1:]),
         upstream="optax_inject_hyperparams.py",
+        since="0.2.6, which brought `freeze`",
     ),
     Validation(
         "optax_callable_masks:injected_as_static", "the same, with `static_args`", "optax", _BEHIND
@@ -154,6 +157,7 @@ HERE = (
             _SPECIAL,
         ),
         upstream="optax_selective_transform.py",
+        since="0.2.6, which brought it",
     ),
     Validation(
         "keras_flags:exchanged",

@@ -84,6 +84,7 @@ APART = (
             ),
         ),
         upstream="dynamax_round_trip.py",
+        since="1.0.2; 1.0.1 does not run with jax 0.10.2",
         environment=environments.DYNAMAX,
     ),
     Validation(
@@ -123,6 +124,7 @@ APART = (
             ),
         ),
         upstream="gpjax_non_trainable.py",
+        since="1.0.0; 0.18.0 has another API",
         environment=environments.PARAMAX,
     ),
     Validation(
@@ -149,6 +151,7 @@ APART = (
             ),
         ),
         upstream="penzai_trainer.py",
+        since="0.2.3; 0.2.2 does not run here",
         environment=environments.PENZAI,
     ),
     Validation(
@@ -168,6 +171,7 @@ APART = (
             ),
         ),
         upstream="quax_lora.py",
+        since="0.3.5; 0.3.4 does not run with jax 0.10.2",
         environment=environments.QUAX,
     ),
     Validation(
@@ -236,6 +240,7 @@ APART = (
             ),
         ),
         upstream="zadapter_mask.py",
+        since="0.2.0, which brought it",
         environment=environments.ZADAPTER,
     ),
     Validation(
@@ -255,6 +260,7 @@ APART = (
             ),
         ),
         upstream="jax_lorax.py",
+        fault_of="qax",
         environment=environments.LORAX,
         frozen=("adapted/w", "frozen"),
         since="qax 0.4.0; with qax 0.3.1 it stays",

@@ -91,11 +91,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"code": _with_code, "kind": kind_of}
+    environment.filters |= {"code": with_code, "kind": kind_of}
     return environment
 
 
-def _with_code(text: str) -> Markup:
+def with_code(text: str) -> Markup:
     """Escape a text, and mark words between backticks as code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 

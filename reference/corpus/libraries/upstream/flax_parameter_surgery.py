@@ -28,6 +28,7 @@ is_trainable = lambda path, node: (  # noqa: E731
 )  # fmt: skip
 graphdef, trainable_params, non_trainable = nnx.split(model, is_trainable, ...)
 
-print("trainable_params:", *trainable_params)
-print("non_trainable:", *non_trainable)
+print("expected: trainable_params head, non_trainable backbone")
+print("seen: trainable_params", *trainable_params, end=", ")
+print("non_trainable", *non_trainable)
 assert set(trainable_params) == {"head"}, "the backbone is what trains, and the head is frozen"
