@@ -110,7 +110,9 @@ HERE = (
         (_SURGERY,),
         upstream="flax_parameter_surgery.py",
     ),
-    Validation("flax_nnx:parameter_surgery_as_meant", "the same, as its comment says", "flax"),
+    Validation(
+        "flax_nnx:parameter_surgery_as_meant", "parameter surgery, as its comment says", "flax"
+    ),
     Validation("keras_trainable:stateless", "`trainable = False`, `stateless_apply`", "keras"),
     Validation("keras_trainable:fit", "`trainable = False`, `train_on_batch`", "keras"),
     Validation("equinox_partition:as_in_the_example", "`partition`, its example", "equinox"),
@@ -141,7 +143,10 @@ HERE = (
         since="0.2.6, which brought `freeze`",
     ),
     Validation(
-        "optax_callable_masks:injected_as_static", "the same, with `static_args`", "optax", _BEHIND
+        "optax_callable_masks:injected_as_static",
+        "`freeze(rule)` with `static_args`",
+        "optax",
+        _BEHIND,
     ),
     Validation(
         "optax_callable_masks:selective_transform",
@@ -173,7 +178,9 @@ HERE = (
         ),
         upstream="keras_exchanged_layers.py",
     ),
-    Validation("keras_flags:compiled_again", "the same, compiled again", "keras"),
+    Validation(
+        "keras_flags:compiled_again", "two equal layers take turns, compiled again", "keras"
+    ),
     Validation(
         "keras_flags:lora_after_a_rest",
         "`enable_lora`, then `trainable` False and True",

@@ -23,7 +23,7 @@ APART = (
     ),
     Validation(
         "alphagenome_freezing:lora_by_label",
-        "the same, by labels of the optimizer",
+        "LoRA, by labels of the optimizer",
         "alphagenome-ft",
         environment=environments.ALPHAGENOME,
     ),
@@ -43,7 +43,7 @@ APART = (
     ),
     Validation(
         "alphagenome_freezing:heads_clipped_inside",
-        "the same, clipped within the partition",
+        "`create_optimizer`, clipped within the partition",
         "alphagenome-ft",
         environment=environments.ALPHAGENOME,
     ),
@@ -69,7 +69,7 @@ APART = (
     ),
     Validation(
         "braintools_registered:registered_from_the_root",
-        "the same, registered from the root",
+        "weights registered from the root",
         "braintools",
         environment=environments.BRAINTOOLS,
     ),
@@ -89,7 +89,7 @@ APART = (
     ),
     Validation(
         "dynamax_trainable:put_back",
-        "the same, put back after each fit",
+        "`fit_sgd`, put back after each fit",
         "dynamax",
         environment=environments.DYNAMAX,
     ),
@@ -108,7 +108,7 @@ APART = (
     ),
     Validation(
         "dynamax_trainable:nearly_left_to_right",
-        "the same, with 1e-6 for zero",
+        "a nearly left-to-right chain, 1e-6 for zero",
         "dynamax",
         environment=environments.DYNAMAX,
     ),
@@ -129,7 +129,7 @@ APART = (
     ),
     Validation(
         "paramax_non_trainable:gpjax_fit_half",
-        "the same, divided by `partition`",
+        "`fit`, divided by `partition`",
         "gpjax",
         environment=environments.PARAMAX,
     ),
@@ -156,7 +156,7 @@ APART = (
     ),
     Validation(
         "penzai_trainer:as_constants",
-        "the same, frozen by `freeze_params`",
+        "`StatefulTrainer`, frozen by `freeze_params`",
         "penzai",
         environment=environments.PENZAI,
     ),
@@ -176,7 +176,7 @@ APART = (
     ),
     Validation(
         "quax_lora:trained_half",
-        "the same, divided by `partition`",
+        "`loraify`, divided by `partition`",
         "quax",
         environment=environments.QUAX,
     ),
@@ -195,7 +195,7 @@ APART = (
     ),
     Validation(
         "transformers_flax:set_to_zero",
-        "the same, with `set_to_zero`",
+        "Wav2Vec2, with `set_to_zero`",
         "transformers",
         environment=environments.TRANSFORMERS,
     ),
@@ -215,7 +215,7 @@ APART = (
     ),
     Validation(
         "tunix_lora:projection_as_adapters",
-        "the same, the projection as `LoRAParam`",
+        "distillation, the projection as `LoRAParam`",
         "google-tunix",
         environment=environments.TUNIX,
     ),
@@ -245,7 +245,7 @@ APART = (
     ),
     Validation(
         "zadapter_mask:set_to_zero",
-        "the same, with `set_to_zero`",
+        "`get_adapter_param_mask`, with `set_to_zero`",
         "zadapter",
         environment=environments.ZADAPTER,
     ),
@@ -267,7 +267,7 @@ APART = (
     ),
     Validation(
         "jax_lorax:by_label",
-        "the same, by labels of the optimizer",
+        "a LoRA weight, by labels of the optimizer",
         "jax-lorax",
         environment=environments.LORAX,
         frozen=("adapted/w", "frozen"),
