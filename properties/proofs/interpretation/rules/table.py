@@ -55,7 +55,7 @@ RULES: Mapping[str, Rule] = {
     ),
     # Size and order
     "abs": Rule(arithmetic.absolute, nothing, "the sign bit is cleared"),
-    "sign": Rule(arithmetic.sign, nothing, "±1, and zeros and NaN as they are"),
+    "sign": Rule(arithmetic.sign, nothing, "±1, NaN as it is, and a zero; of −0 it may be +0"),
     "max": Rule(
         arithmetic.maximum,
         arithmetic.kept_by_extreme,
