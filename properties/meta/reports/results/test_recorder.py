@@ -137,7 +137,7 @@ def test_an_interrupted_run_says_so_and_leaves_its_report(tmp_path, monkeypatch,
 
     monkeypatch.setattr("frostproof.reports.run.verify.Judging", Interrupted)
 
-    assert main(["verify", "train.py:step", "--report", str(tmp_path)]) == 2
+    assert main(["verify", "train.py:step", "-n", "1", "--report", str(tmp_path)]) == 2
 
     assert capsys.readouterr().err == "frostproof: interrupted\n"
     assert {path.name for path in tmp_path.iterdir()} == set(FILES)
