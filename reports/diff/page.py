@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from markupsafe import Markup
 
@@ -15,11 +14,9 @@ from ...properties.checkpoints.judging import Judged
 from ...properties.checkpoints.roles import Role
 from ...properties.laws.book import BY_ID
 from ..formats import html
+from ..formats.html.environment import environment
 from ..formats.wording import conclusion
 from ..results.report import Report
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 #: How a leaf is shown, from what a person has to see first to what goes without saying.
 STATES = {
@@ -65,7 +62,7 @@ def tree_page(before: str, after: str, judged: Sequence[Judged], report: Report 
     user wrote is escaped.
     """
     root = tree_of(judged, listed=report is None)
-    return _environment().get_template("tree.html").render(
+    return environment(_HERE).get_template("tree.html").render(
         before=before,
         after=after,
         report=report,
@@ -117,16 +114,3 @@ def _state(judged: Judged, *, listed: bool) -> str:
     if judged.pair.form_change is not None:
         return "form"
     return "trained" if judged.moved else "still"
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from ...reference.corpus.libraries import Validation
 from ..formats import html
-from ..formats.html.page import with_code
+from ..formats.html.environment import environment
 from ..results.guarantees import standings
 from ..results.report import Report
 from .scripts import UPSTREAM
 from .table import broken_rows, judged_version
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 _HERE = Path(__file__).parent / "templates"
 _SHARED = Path(html.__file__).parent / "templates"
@@ -30,7 +26,7 @@ def page(judged: Sequence[tuple[Validation, Report]]) -> str:
     others = [_shown(*each) for each in judged if not each[0].upstream]
     at_fault = {validation.at_fault for validation, _ in judged if validation.upstream}
     libraries = {each["library"] for each in (*faults, *others)}
-    return _environment().get_template("libraries.html").render(
+    return environment(_HERE).get_template("libraries.html").render(
         headline=f"{len(faults)} faults in {len(at_fault)} released libraries",
         recipes=len(judged),
         libraries=len(libraries),
@@ -58,18 +54,3 @@ def _shown(validation: Validation, report: Report) -> dict[str, Any]:
         "script": validation.upstream,
         "code": (UPSTREAM / validation.upstream).read_text() if validation.upstream else "",
     }
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["code"] = with_code
-    return environment

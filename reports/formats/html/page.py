@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from ....properties.laws.book import BY_ID
 from ...results.report import Report
@@ -19,6 +18,7 @@ from ...results.row import FAILING, Row
 from ..disagreement import disagreements
 from ..wording import by_cause, cause_of, conclusion
 from .counterexamples import show_verdict
+from .environment import environment
 from .kills import kill_matrices
 from .matrix import kind_of, place_of, rank_of_guarantees, verdict_matrix
 from .plots import plot_draws
@@ -82,22 +82,9 @@ def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"code": with_code, "kind": kind_of}
-    return environment
-
-
-def with_code(text: str) -> Markup:
-    """Escape a text, and mark words between backticks as code."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    own = environment(_TEMPLATES)
+    own.filters["kind"] = kind_of
+    return own
 
 
 @cache
