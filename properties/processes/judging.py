@@ -21,9 +21,10 @@ class Judging:
     """Judges items on the same settings; a context manager, since it may hold a worker process."""
 
     settings: RunSettings
+    #: By subjects whose process died of their first example: the law that says so. Those that judge
+    #: side by side share it.
+    dead: dict[str, str] = field(default_factory=dict)
     _memory: CallCache = field(default_factory=CallCache)
-    #: By subjects whose process died of their first example: the law that says so.
-    _dead: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._worker = Worker(self.settings.timeout)
@@ -54,8 +55,8 @@ class Judging:
 
     def _judged_elsewhere(self, item: Check, progress: Callable[[int], None]) -> Verdict:
         name, law = item.subject.name, item.law
-        if name in self._dead:
-            return Verdict("not-run", 0, reason=f"see {self._dead[name]}")
+        if name in self.dead:
+            return Verdict("not-run", 0, reason=f"see {self.dead[name]}")
         kind = item.subject.requested_kind
         try:
             return self._worker.judge(name, kind, law.id, self.settings, progress)
@@ -71,7 +72,7 @@ class Judging:
                 )
             if law.judges_malformed and death.examples == 0:
                 # The other laws would only wait for the same end, each for the whole time.
-                self._dead[name] = law.id
+                self.dead[name] = law.id
             found = Counterexample(law.statement, str(death), death.problems, {})
             return Verdict(
                 "error",

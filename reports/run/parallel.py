@@ -42,7 +42,10 @@ def judge_in_parallel(
     Whoever stops asking ends the processes.
     """
     waiting = deque(groups(checks, processes))
-    tellers = [_Teller(settings, waiting) for _ in range(min(processes, len(waiting)))]
+    dead: dict[str, str] = {}
+    tellers = [
+        _Teller(Judging(settings, dead), waiting) for _ in range(min(processes, len(waiting)))
+    ]
     told = _Told()
     threads = [Thread(target=each.tell, args=(told,), daemon=True) for each in tellers]
     try:
@@ -50,7 +53,6 @@ def judge_in_parallel(
             thread.start()
         yield from _verdicts(told, len(threads), progress)
     finally:
-        waiting.clear()
         for teller in tellers:
             teller.stop()
         for thread in threads:
@@ -77,12 +79,13 @@ def _verdicts(told: _Told, threads: int, progress: Progress) -> Iterator[tuple[C
 class _Teller:
     """Has a process judge one group of checks after the other, and tells what it hears."""
 
-    def __init__(self, settings: RunSettings, waiting: deque[list[Check]]):
-        self._judging = Judging(settings)
+    def __init__(self, judging: Judging, waiting: deque[list[Check]]):
+        self._judging = judging
         self._waiting = waiting
         self._stopped = False
 
     def tell(self, told: _Told) -> None:
+        """Judge until nothing is left, or `stop`; runs in a thread of its own."""
         try:
             with self._judging:
                 for check in self._checks():

@@ -49,18 +49,20 @@ def test_the_number_of_processes_changes_no_verdict(target, workers):
 
 
 def test_a_subject_goes_to_several_processes(target, monkeypatch):
-    """Those that wait for one have each their own."""
-    judged = {}
+    """If it dies or hangs at once, all of them know as soon as one does."""
+    judged, dead = {}, []
     call = Judging.__call__
 
     def watched(self, item, progress):
         judged.setdefault(id(self), []).append(item.law.id)
+        dead.append(self.dead)
         return call(self, item, progress)
 
     monkeypatch.setattr(Judging, "__call__", watched)
     verify(target, workers=2, **FEW)
 
     assert len(judged) == 2
+    assert all(each is dead[0] for each in dead)
     assert sorted(law for laws in judged.values() for law in laws) == sorted(LAWS)
 
 
