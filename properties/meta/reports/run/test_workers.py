@@ -66,17 +66,24 @@ def test_a_subject_goes_to_several_processes(target, monkeypatch):
     assert sorted(law for laws in judged.values() for law in laws) == sorted(LAWS)
 
 
-def test_who_interrupts_a_run_keeps_what_it_found_and_leaves_no_process(target, tmp_path):
-    """As by Ctrl-C: the report holds the verdicts until then, and says which are missing."""
+def test_who_interrupts_a_run_keeps_what_it_found_and_leaves_no_process(
+    target, tmp_path, monkeypatch
+):
+    """As by Ctrl-C: the report holds the verdicts until then, and no other law is begun."""
+    begun, call, whole_book = [], Judging.__call__, FEW | {"laws": ["*"]}
+    monkeypatch.setattr(
+        Judging, "__call__", lambda self, *given: (begun.append(given), call(self, *given))[1]
+    )
 
     class Impatient(Listener):
         def on_row(self, row):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        verify(target, workers=2, report=tmp_path / "out", listener=Impatient(), **FEW)
+        verify(target, workers=2, report=tmp_path / "out", listener=Impatient(), **whole_book)
 
     assert not threads()
+    assert len(begun) < 12  # of more than twenty
     assert not [each for each in psutil.Process().children(recursive=True) if each.is_running()]
     assert (tmp_path / "out" / "report.json").exists()
 
