@@ -210,7 +210,7 @@ class Interpreter:
 
     def _scan(self, equation: JaxprEqn, operands: Values) -> Values:
         params = equation.params
-        consts, carries = params["num_consts"], params["num_carry"]
+        consts, carries = _consts_and_carries(params)
         initial, stacked = operands[consts : consts + carries], operands[consts + carries :]
         slices = [self._named(each, each.shape[1:]) for each in stacked]
         produced: Values = []
@@ -261,6 +261,17 @@ class Interpreter:
         """Return a part of an array, under a name of its own by which it is known again."""
         name = Source(next(self._tokens), whole.dtype)
         return name, replace(whole, shape=tuple(shape), same={name: Level.BITS}, origin=None)
+
+
+def _consts_and_carries(params: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many operands of a scan are constants, and how many it carries.
+
+    JAX 0.12 gives no numbers, but what it groups the operands by: constants, carry, sequences.
+    """
+    if "ft_in" in params:
+        consts, carry, _ = map(list, params["ft_in"].unpack())
+        return len(consts), len(carry)
+    return params["num_consts"], params["num_carry"]
 
 
 def _renamed(same: Same, names: Mapping[Source, Value]) -> Same:

@@ -1,6 +1,10 @@
-"""A program for two processes that train together: `two_processes.py PORT NUMBER`."""
+"""A program for two processes that train together: `two_processes.py PORT NUMBER FILE`.
+
+What it sees goes to the file: Gloo prints of its connections, in pieces and at any time.
+"""
 
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 import frostproof
 
-PORT, NUMBER = map(int, sys.argv[1:])
+PORT, NUMBER, FILE = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 LEAF = np.random.default_rng(0).normal(size=(8, 256)).astype(np.float32)
 
 
@@ -20,17 +24,16 @@ def spread(leaf, *spec):
 
 
 def verdict(name, look):
-    """Print what a check says here."""
+    """Return what a check says here."""
     try:
         look()
     except AssertionError as error:
-        print(name, *str(error).splitlines()[2:], flush=True)
-    else:
-        print(name, "kept", flush=True)
+        return " ".join([name, *str(error).splitlines()[2:]])
+    return f"{name} kept"
 
 
 def main():
-    """Let each process look at kept and at moved leaves: both print the same."""
+    """Let each process look at kept and at moved leaves: both see the same."""
     jax.distributed.initialize(f"127.0.0.1:{PORT}", num_processes=2, process_id=NUMBER)
     start = {
         "spread": spread(LEAF, "x"),
@@ -39,8 +42,11 @@ def main():
         "head": spread(LEAF, "x"),
     }
     guard = frostproof.Guard(start, ("spread", "everywhere", "own"))
-    verdict("start", lambda: guard.check(start))
-    verdict("other sharding", lambda: guard.check({**start, "spread": spread(LEAF, None, "x")}))
+    other = {**start, "spread": spread(LEAF, None, "x")}
+    seen = [
+        verdict("start", lambda: guard.check(start)),
+        verdict("other sharding", lambda: guard.check(other)),
+    ]
 
     # Moved in what the second process holds, and there alone.
     after = LEAF.copy()
@@ -52,13 +58,14 @@ def main():
         ("own", jnp.asarray(moved)),
     ]:
         now = {**start, name: leaf}
-        verdict(name, lambda now=now: guard.check(now))
+        seen.append(verdict(name, lambda now=now: guard.check(now)))
         if name != "own":
             del now["own"]  # an array of one process cannot be an argument beside shared ones
             inside = frostproof.Guard({**start, "own": 0.0}, ("spread", "everywhere"))
             token = jax.jit(inside.check)(now)
-            verdict(f"token of {name}", lambda t=token, g=inside: g.check(t))
-    print(str(guard.report()).replace("\n", "; "), flush=True)
+            seen.append(verdict(f"token of {name}", lambda t=token, g=inside: g.check(t)))
+    seen.append(str(guard.report()).replace("\n", "; "))
+    FILE.write_text("\n".join(seen))
 
 
 if __name__ == "__main__":
