@@ -1,5 +1,6 @@
 """What is compiled is counted, and given back; nothing of ours compiles for each example."""
 
+import gc
 from dataclasses import replace
 
 import jax
@@ -40,6 +41,33 @@ def test_programs_are_given_back_when_there_are_many(monkeypatch):
     compilations.forget_programs()
     program(1.0)
     assert len(counted) == 2
+
+
+def test_what_programs_were_lowered_to_is_given_back_before_them(monkeypatch):
+    """A program needs it no more: without it, it runs without being compiled again."""
+
+    def lowered():
+        return sum(
+            type(each).__name__ == "MeshComputation" and each._hlo is not None
+            for each in gc.get_objects()
+        )
+
+    monkeypatch.setattr(compilations, "_next_look", 0)
+    compilations.forget_programs()
+    gc.collect()
+    kept = lowered()
+    program = jax.jit(lambda x: x + 1)
+    program(1.0)
+    assert lowered() > kept
+    before = compilations.compilations()
+
+    monkeypatch.setattr(compilations, "_next_look", 0)
+    compilations.forget_programs()
+
+    gc.collect()
+    assert lowered() == kept
+    assert float(program(1.0)) == 2
+    assert compilations.compilations() == before
 
 
 def test_they_are_given_back_within_a_law(monkeypatch):
