@@ -7,6 +7,7 @@ from frostproof.properties.proofs.proving import prove
 from frostproof.reference.correct import wrappers
 from frostproof.reference.correct.trainers import linen_techniques, nnx_techniques
 from frostproof.reference.optimizers.catalogue import CATALOGUE
+from frostproof.reference.optimizers.optax_releases import too_new
 from frostproof.reference.optimizers.optimizer import optimizer
 
 APIS = {"linen": linen_techniques, "nnx": nnx_techniques}
@@ -16,11 +17,19 @@ ROWS = [
     if not (row.excluded or row.wraps or row.facts.stochastic)
 ]
 #: Under which a leaf of zero gradient is shown to stay, whatever all numbers are.
-STILL = (
+_STILL = (
     *("sgd", "momentum", "nesterov", "adam", "rmsprop", "adagrad", "lamb", "adabelief"),
     *("adadelta", "adamax", "adan", "amsgrad", "lars", "nadam", "optimistic_adam_v2"),
     *("optimistic_gradient_descent", "radam", "rmsprop_centered", "rmsprop_momentum"),
     *("sign_sgd", "signum", "sm3", "acprop", "ademamix", "adopt", "muon", "simplified_ademamix"),
+)
+#: Optax 0.2.6 adds 0 · p for a decay that is zero, which is NaN where p is not finite.
+_DECAYED_BY_ZERO = (
+    *("acprop", "adadelta", "adan", "ademamix", "lamb", "lars", "muon", "simplified_ademamix"),
+)
+_OLD = too_new("galore")
+STILL = tuple(
+    name for name in _STILL if not too_new(name) and not (_OLD and name in _DECAYED_BY_ZERO)
 )
 
 
@@ -33,7 +42,7 @@ def test_a_zeroed_gradient_is_shown_to_move_nothing_under_most_optimizers(api):
     """Those that move a leaf without a gradient are found without reading that they do."""
     found = proved(APIS[api].gradient_zeroing, "frozen-value")
 
-    assert len(STILL) >= 22
+    assert len(STILL) >= (18 if _OLD else 22)
     assert found >= set(STILL)
     assert not any(row.facts.moves_on_zero_gradient for row in ROWS if row.name in found)
 

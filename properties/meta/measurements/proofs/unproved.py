@@ -19,9 +19,9 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
 )
 from frostproof.reference.corpus.specimens.trainers import linen_models
 from frostproof.reference.correct import wrappers
+from frostproof.reference.optimizers.optax_releases import too_new
 
-#: Optimizers that move a leaf whose gradient is zero, and the file of Optax in which they do.
-MOVING = {
+_MOVING = {
     "adamw": "optax/transforms/_adding.py",
     "adamaxw": "optax/transforms/_adding.py",
     "nadamw": "optax/transforms/_adding.py",
@@ -34,6 +34,8 @@ MOVING = {
     "schedule_free_adamw": "optax/",
     "noisy_sgd": "optax/",
 }
+#: Optimizers that move a leaf whose gradient is zero, and the file of Optax in which they do.
+MOVING = {name: file for name, file in _MOVING.items() if not too_new(name)}
 
 
 @dataclass(frozen=True)

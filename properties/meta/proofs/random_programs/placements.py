@@ -47,12 +47,18 @@ def _varying(x: Any) -> Any:
     """Hand on what every device has as what each has of its own."""
     return jax.jit(
         jax.shard_map(
-            lambda part: lax.pcast(part, "device", to="varying") if x.shape else part,
+            lambda part: _of_its_own(part) if x.shape else part,
             mesh=_mesh(),
             in_specs=_WHOLE,
             out_specs=_ALONG if x.shape else _WHOLE,
         )
     )(x)
+
+
+def _of_its_own(part: Any) -> Any:
+    if hasattr(lax, "pcast"):
+        return lax.pcast(part, "device", to="varying")
+    return lax.pvary(part, "device")  # of JAX 0.8
 
 
 def _summed(x: Any) -> Any:
