@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ...reference.observation.run import run
 from .database import NamespacedDatabase
 from .numpy_guard import SharedNumPy
 
@@ -86,6 +85,8 @@ class CallCache:
         with others (see `shared_programs`). `predicted` asks for the predictions of a trainer. A
         call that patched NumPy counts as one that raised.
         """
+        from ...reference.observation.run import run  # here, since it needs JAX
+
         key = _key(subject, problem, watched, predicted)
         if not fresh and key in self._calls:
             return self._calls[key]

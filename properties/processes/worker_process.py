@@ -34,13 +34,13 @@ _PROGRESS = 0.5
 
 def prepare() -> None:
     """Import what all subjects share, once for all processes that are forked after that."""
-    from ...reference.observation import gradient_hooks, update_hooks
+    from ...reference.observation import gradient_hooks, run, update_hooks
     from ...reference.observation import probe as probing
 
     # Before a target binds the functions that are observed.
     update_hooks.install()
     gradient_hooks.install()
-    del probing
+    del probing, run
     search_seldom()
 
 
