@@ -17,16 +17,32 @@ import frostproof, jax, optax
 def freeze(optimizer, mask):
     return optax.masked(optimizer, jax.tree.map(lambda frozen: not frozen, mask))
 """
+TARGET = "wrapper.py:freeze"
 LAWS = ["frozen-norm", "frozen-value", "frozen-under-overflow", "trainable-moves", "repeatable"]
 FEW = {"laws": LAWS, "max_examples": 5, "seed": 1, "kind": "optax"}
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a wrapper that has a fault."""
+    folder = tmp_path_factory.mktemp("workers")
+    (folder / "wrapper.py").write_text(CODE)
+    return folder
+
+
 @pytest.fixture
-def target(tmp_path, monkeypatch):
-    """A wrapper with a fault, in a folder of its own."""
-    (tmp_path / "wrapper.py").write_text(CODE)
-    monkeypatch.chdir(tmp_path)
-    return "wrapper.py:freeze"
+def target(folder, monkeypatch):
+    """The name of the wrapper, seen from its folder."""
+    monkeypatch.chdir(folder)
+    return TARGET
+
+
+@pytest.fixture(scope="module")
+def expected(folder):
+    """What the process that was asked finds by itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return found(verify(TARGET, "optax/partition", **FEW))
 
 
 def found(report):
@@ -39,11 +55,9 @@ def threads():
     return [each for each in threading.enumerate() if "tell" in each.name]
 
 
-@pytest.mark.parametrize("workers", [1, "1", 2, 3, "auto"])
-def test_the_number_of_processes_changes_no_verdict(target, workers):
+@pytest.mark.parametrize("workers", ["1", 2, 3, "auto"])
+def test_the_number_of_processes_changes_no_verdict(target, expected, workers):
     """Nor the examples that it rests on: a subject is judged by the same problems anywhere."""
-    expected = found(verify(target, "optax/partition", **FEW))
-
     assert found(verify(target, "optax/partition", workers=workers, **FEW)) == expected
     assert [verdict for verdict, *_ in expected.values()].count("refuted") == 3
 
