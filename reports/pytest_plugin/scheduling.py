@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +34,17 @@ class BySubject(LoadScopeScheduling):
         judged = map(_judged, self.collection or ())
         return len({subject for subject, law in judged if law}) < self.numnodes
 
+    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
+        """Take what a worker has collected for what the first has, where they differ only in the
+        place of this package: a host has it beside the code, this machine where it is installed.
+
+        xdist lets a worker that has collected anything else wait for ever.
+        """
+        first = next(iter(self.registered_collections.values()), collection)
+        if list(map(_placeless, collection)) == list(map(_placeless, first)):
+            collection = list(first)
+        super().add_node_collection(node, collection)
+
     def remove_node(self, node: Any) -> str | None:
         """Return the item that a worker died of, which xdist would give to the next worker."""
         for unit in self.assigned_work[node].values():
@@ -55,6 +67,12 @@ class BySubject(LoadScopeScheduling):
 
     def _too_few(self, node: Any) -> bool:
         return self._pending_of(self.assigned_work[node]) < 2
+
+
+def _placeless(nodeid: str) -> str:
+    """Return the id of a test, without the file if it is that of the laws."""
+    _, _, test = nodeid.partition("::")
+    return test if test.startswith("test_law[") else nodeid
 
 
 def _judged(nodeid: str) -> tuple[str, Law | None]:

@@ -56,8 +56,10 @@ class Host:
             "--exclude=__pycache__",
             "--exclude=.mypy*",
         )
-        for source in (CHECKOUT, *sources):
-            run("rsync", "-a", *excluded, "-e", ssh, source, f"{self.address}:{self.folder}/")
+        # By the name of the package, whatever that of the checkout is.
+        into = {f"{CHECKOUT}/": self.folder / "frostproof"} | dict.fromkeys(sources, self.folder)
+        for source, folder in into.items():
+            run("rsync", "-a", *excluded, "-e", ssh, source, f"{self.address}:{folder}/")
 
     def processes(self):
         found = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True)
