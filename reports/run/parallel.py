@@ -20,9 +20,9 @@ from ..results.row import Row
 Progress = Callable[[Check, int], None]
 
 
-#: Bytes that a process may come to hold: 0.8 GiB were seen of one that judged a small trainer by
-#: all laws, 3.1 of one that judged half of the references.
-_HELD = 3 * 2**30
+#: Bytes that a process may come to hold: 1.5 GiB were seen of one that judged half of the
+#: references; what a trainer holds by itself comes on top.
+_HELD = 2 * 2**30
 
 
 def fitting_processes() -> int:

@@ -130,7 +130,7 @@ def test_one_process_judges_where_all_would_share_an_accelerator(target, monkeyp
     assert len(used) == 1
 
 
-@pytest.mark.parametrize(("gigabytes", "most"), [(0.1, 1), (7, 2), (1000, 3)])
+@pytest.mark.parametrize(("gigabytes", "most"), [(0.1, 1), (5, 2), (1000, 3)])
 def test_no_more_processes_than_memory_has_room_for(monkeypatch, gigabytes, most):
     """Nor than there are processors; and one at least."""
     memory = SimpleNamespace(available=int(gigabytes * 2**30))
