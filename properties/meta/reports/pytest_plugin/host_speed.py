@@ -1,6 +1,6 @@
 """How much faster two hosts of one processor each are than one, at the same laws, over ssh.
 
-    python properties/meta/measurements/host_speed.py [--repeats 3]
+    python properties/meta/reports/pytest_plugin/host_speed.py [--repeats 3]
 
 As root. The hosts are network namespaces of this machine (see `.ci/hosts` for what they need), each
 pinned to a processor of its own. One host and both run in turns; all verdicts have to be the same.
