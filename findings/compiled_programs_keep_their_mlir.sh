@@ -8,8 +8,9 @@
 # What happens: `jit` remembers the lowered computation beside the executable, in case the same has to
 # be compiled again, and each computation holds a whole MLIR context with all dialects loaded. A
 # thousand small programs hold a gigabyte of it. `jax.clear_caches()` frees it together with all
-# executables; emptying the two caches that hold computations, which are private, frees 80 % and
-# more, and no program is compiled again when it is called. The same in 0.8.1 and in 0.12.0.1.
+# executables; emptying the two caches that hold computations, which are private, frees
+# three quarters and more, and no program is compiled again when it is called. In 0.8.1 it is 0.85 of
+# 1.35 MB. In 0.12.0.1 the modules are kept as well, but weigh 0.05 of 0.38 MB.
 #
 # For a freeze: whoever trains under many optimizers, shapes and masks in one process (a sweep, a test
 # suite) runs out of memory long before the programs are what takes it. Count programs, not arrays.
