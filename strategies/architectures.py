@@ -11,7 +11,7 @@ from ..reference.problems.architecture_pool import DROPPING, NORMALISED, PLAIN, 
 
 Drawn = tuple[Architecture, tuple[str, ...]]
 
-#: The deep one takes five times as long as the others, and most laws are about plain ones.
+#: The deep one takes twice as long as the others, and most laws are about plain ones.
 _WEIGHTED = (*PLAIN[:-1] * 3, PLAIN[-1], TIED, NORMALISED, DROPPING)
 
 

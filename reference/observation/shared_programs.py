@@ -30,6 +30,10 @@ from ..subjects.training import Training
 
 #: One problem in so many runs as it is, whatever was run before it.
 _UNTOUCHED = 10
+#: Promises of many optimizers. With one in so many of those, on batches of one size, half of the
+#: problems run as they are; and of all problems one in so many.
+_MANY = ("common", "all")
+_FEW, _HALF, _ANY = 6, 2, 50
 #: Structures that are remembered of a trainer: each holds a program.
 _MOST = 512
 
@@ -64,15 +68,26 @@ class _First(NamedTuple):
 _known: WeakKeyDictionary[Any, dict[Any, _First]] = WeakKeyDictionary()
 
 
-def may_share(problem: TrainingProblem) -> bool:
-    """Tell whether a problem may be run with another training's program.
+def may_share(trainer: Any, problem: TrainingProblem) -> bool:
+    """Tell whether a trainer may run a problem with another training's program.
 
     One in ten may not. The problem itself says which, so that it is the same in every run; by a
-    checksum, since small numbers are drawn more often than others.
+    checksum, since small numbers are drawn more often than others. Under a promise of many
+    optimizers most of them are of a few: those share a program by themselves, if the program is
+    the same for each training, and otherwise each would be compiled.
     """
-    drawn = f"{problem.seed} {problem.fill} {problem.rows} {problem.optimizer}"
-    untouched = crc32(drawn.encode()) % _UNTOUCHED == 0
-    return not (untouched or problem.anew or problem.eager)
+    if problem.anew or problem.eager:
+        return False
+    compiled = f"{problem.rows} {problem.optimizer}"
+    drawn = f"{problem.seed} {problem.fill} {compiled}"
+    if trainer.optimizers not in _MANY:
+        return not _falls_to(_UNTOUCHED, drawn)
+    one_of_few = _falls_to(_FEW, compiled) and _falls_to(_HALF, drawn)
+    return not (one_of_few or _falls_to(_ANY, drawn))
+
+
+def _falls_to(one_in: int, text: str) -> bool:
+    return crc32(text.encode()) % one_in == 0
 
 
 def share_program(training: Training) -> bool:

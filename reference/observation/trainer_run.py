@@ -55,7 +55,7 @@ def run_trainer(
 
     def live(sighting: Sighting | None = None) -> Trajectory:
         trajectory = Trajectory(problem, declared_loss=trainer.loss, predicted=predicted)
-        return _live(trainer, trajectory, shared and may_share(problem), sighting)
+        return _live(trainer, trajectory, shared and may_share(trainer, problem), sighting)
 
     if not problem.disturbed:
         return live()

@@ -11,7 +11,7 @@ from ...reference.problems.architecture_pool import PLAIN, TIED
 from ...reference.problems.training_problem import TrainingProblem
 from ...reference.pytrees.paths import matches
 from ..optimizers import named
-from .trainings import Problems, problems
+from .trainings import Problems, in_network, problems
 
 #: The other names of the weights that `TIED` shares.
 TIED_NAMES = tuple(layer.name for layer in TIED.layers if layer.kind == "tied")
@@ -48,7 +48,7 @@ def tied(subject: Any) -> Problems:
     names = st.sampled_from([(TIED_NAMES[0],), (shared,), (TIED.first, TIED_NAMES[0])])
     drawn = problems(subject, named("sgd", "momentum"))
     return st.tuples(
-        st.builds(lambda p, frozen: replace(p, architecture=TIED, frozen=frozen), drawn, names)
+        st.builds(lambda problem, frozen: in_network(problem, TIED, frozen), drawn, names)
     )
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ...reference.optimizers.catalogue import COMMON
+from ...reference.optimizers.catalogue import CATALOGUE, COMMON
 from ...reference.optimizers.optimizer import OWN, Optimizer
 from ...reference.problems.architecture import Architecture
-from ...reference.problems.architecture_pool import NORMALISED, PLAIN
+from ...reference.problems.architecture_pool import EVERY, NORMALISED, PLAIN
 from ...reference.problems.training_problem import Drawn, TrainingProblem
 from ...reference.problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ...reference.subjects.capability import Capability
@@ -27,15 +27,19 @@ Draws = Callable[[Any], Problems]
 Varies = Callable[[Any, tuple[Problem, ...]], tuple[Problem, ...]]
 
 _fills = st.integers(0, 2**16 - 1)
-#: How long runs are, as multiples of the steps after which anything moves: a leak may come late.
-#: Long ones are a few, and cheap, since a step is compiled once.
-_LENGTHS = (*(1, 2, 3, 4) * 8, *(8,) * 4, *(16,) * 3, 64)
+#: How long runs are, as multiples of the steps after which anything moves.
+_LENGTHS = (*(1, 2, 3, 4) * 4, 8)
+#: How long those are that most laws share: a leak may come late. With a few long ones they take
+#: twice as many steps, which no law needs to take alone.
+_SHARED_LENGTHS = (*(1, 2, 3, 4) * 8, *(8,) * 4, *(16,) * 3, 64)
 #: The longest run.
 _LONGEST = 64
 _seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
 #: Rows and features of a batch, the plainest first. Few: each is a compilation for each optimizer,
 #: and each number of features for every operation of one: 3 is also that of the drawn trees.
 _SIZES = ((2, 3), (1, 1), (7, 3))
+#: The rows of the catalogue by their place in it.
+_PLACES = {name: place for place, name in enumerate(CATALOGUE)}
 #: Structures whose leaves are all float32.
 _PLAIN_TREES = tuple(name for name in TREES if name not in ("bfloat16", "float16"))
 
@@ -54,21 +58,21 @@ def problems(
     wrappers and trainers alike where both have them.
     """
     optimizers = claimed(subject) if optimizers is None else optimizers
-    steps = _lengths(subject) if steps is None else steps
+    steps = _steps(subject, _LENGTHS) if steps is None else steps
     if subject.kind == "optax":
         return _tree_problems(optimizers, trees, steps, fields)
     return subject_problems(subject, optimizers, steps, fields)
 
 
-def _lengths(subject: Any) -> st.SearchStrategy[int]:
-    """Draw the number of steps of a run: those that a trainer names by `steps=`, or mostly few."""
+def _steps(subject: Any, lengths: tuple[int, ...]) -> st.SearchStrategy[int]:
+    """Draw the number of steps of a run: those that a trainer names by `steps=`, or a multiple."""
     from ...reference.observation.probe import probe  # here: the law book is read without JAX
 
     own = getattr(subject, "steps", None)
     if own is not None:
         return st.sampled_from(sorted(own))
     first = probe(subject).first_move
-    return st.sampled_from([min(first * length, max(_LONGEST, first)) for length in _LENGTHS])
+    return st.sampled_from([min(first * length, max(_LONGEST, first)) for length in lengths])
 
 
 def claimed(subject: Any) -> st.SearchStrategy[Any]:
@@ -99,6 +103,10 @@ def subject_problems(
     if "gradients" in fields:  # of a drawn tree; a trainer's come from its batches
         fields["numbers"] = _NUMBERS_FOR[fields.pop("gradients")]
 
+    drawn_networks = Capability.REFERENCE in found.capabilities
+    # Of a promise of few optimizers each is compiled for all sizes.
+    many_optimizers = not (drawn_networks or are_its_own(subject.optimizers))
+
     def build(
         optimizer: Any,
         steps: int,
@@ -107,13 +115,16 @@ def subject_problems(
         fill: int,
         reweighted: str,
         batches: tuple[Drawn, ...] | None,
-        network: tuple[Any, Any],
+        network: tuple[Architecture, tuple[str, ...]] | None,
     ) -> TrainingProblem:
         if Capability.OPTIMIZER not in found.capabilities:
             optimizer = OWN
         # Some optimizers start from the weights they are shown: those stay as they are.
         plain = (optimizer.inner or optimizer).name in (*COMMON, OWN.name)
         redraws = Capability.WITH_PARAMS in found.capabilities and (plain or weights == "special")
+        if many_optimizers and optimizer is not OWN:
+            rows = [row for row in (optimizer, optimizer.inner) if row is not None]
+            size = _size_of(sum(_PLACES[row.name] for row in rows), size)
         problem = TrainingProblem(
             seed,
             optimizer,
@@ -123,10 +134,9 @@ def subject_problems(
             weights=(weights or reweighted) if redraws else "initialised",
             outputs=found.outputs,
             batches=batches,
-            architecture=network[0],
-            frozen=network[1],
         )
-        return replace(problem, **fields)
+        problem = replace(problem, **fields)
+        return problem if network is None else in_network(problem, *network)
 
     batches: st.SearchStrategy[Any] = st.none()
     if subject.batches is not None:
@@ -141,8 +151,23 @@ def subject_problems(
         _fills,
         st.sampled_from(("initialised", "redrawn")),
         batches,
-        architectures() if Capability.REFERENCE in found.capabilities else st.just((None, None)),
+        architectures() if drawn_networks else st.none(),
     )
+
+
+def in_network(
+    problem: TrainingProblem, architecture: Architecture, frozen: tuple[str, ...]
+) -> TrainingProblem:
+    """Return the same problem in another architecture, with batches of the size that it takes."""
+    rows, features = _size_of(EVERY.index(architecture), (problem.rows, problem.features))
+    return replace(problem, architecture=architecture, frozen=frozen, rows=rows, features=features)
+
+
+def _size_of(place: int, drawn: tuple[int, int]) -> tuple[int, int]:
+    """Return the size of batches of what is compiled: the drawn one of the plainest, which stands
+    at place 0, and always the same one of another.
+    """
+    return _SIZES[place % len(_SIZES)] if place else drawn
 
 
 _NUMBERS_FOR = {"ordinary": "ordinary", "inf": "overflowing", "nan": "nan", "huge": "huge"}
@@ -185,7 +210,7 @@ def _some_of(paths: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
 
 def single(subject: Any) -> Problems:
     """Draw one ordinary problem: most laws share it, and with it the subject's runs."""
-    return st.tuples(problems(subject))
+    return st.tuples(problems(subject, steps=_steps(subject, _SHARED_LENGTHS)))
 
 
 def with_bad_batches(subject: Any) -> Problems:
@@ -207,7 +232,7 @@ def with_statistics(subject: Any) -> Problems:
     """Draw one problem of layers with statistics, if the architecture is drawn."""
     if Capability.REFERENCE not in subject.declared:
         return single(subject)
-    return st.tuples(_in_networks(single(subject), NORMALISED))
+    return st.tuples(_in_networks(st.tuples(problems(subject)), NORMALISED))
 
 
 def single_under(keeps: Callable[[Any], bool]) -> Draws:
@@ -286,9 +311,7 @@ def of_alike_names(keeps: Callable[[Any], bool]) -> Draws:
 def _in_networks(drawn: Problems, *pool: Architecture) -> st.SearchStrategy[Problem]:
     """Draw the same problems with other architectures, and layers that are frozen in them."""
     return st.builds(
-        lambda problems, network: replace(problems[0], architecture=network[0], frozen=network[1]),
-        drawn,
-        architectures(*pool),
+        lambda problems, network: in_network(problems[0], *network), drawn, architectures(*pool)
     )
 
 

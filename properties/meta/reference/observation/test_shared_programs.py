@@ -1,5 +1,6 @@
 """Trainings that are made of the same share one compiled step, and nothing but that."""
 
+from collections import Counter
 from dataclasses import replace
 
 import jax
@@ -16,11 +17,13 @@ from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.observation.compilations import compilations
 from frostproof.reference.observation.run import run
 from frostproof.reference.observation.shared_programs import may_share
+from frostproof.reference.optimizers.declared import Optimizers
 from frostproof.reference.optimizers.optimizer import OWN, optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.pytrees.paths import normalise
 from frostproof.reference.subjects.linen_trainer import LinenTrainer
 from frostproof.reference.subjects.nnx_trainer import NnxTrainer
+from frostproof.strategies.optimizers import every_common
 
 PROBLEM = TrainingProblem(1, OWN, 2, 3, 3, actions=("step", "step"))
 
@@ -95,8 +98,8 @@ def nnx_making(tx):
 
 def sharing(**changes):
     """Return a problem that is not one of those which run as they are."""
-    fills = (replace(PROBLEM, fill=fill, **changes) for fill in range(100))
-    return next(filter(may_share, fills))
+    problems = (replace(PROBLEM, fill=fill, **changes) for fill in range(100))
+    return next(each for each in problems if may_share(making(None), each))
 
 
 def programs(trainer, problems):
@@ -145,17 +148,35 @@ def test_a_form_of_an_optimizer_takes_one_program():
 
 def test_one_problem_in_ten_runs_as_it_is():
     """Of small numbers too, which are drawn most."""
+    trainer = making(lambda seed, optimizer: freezing(optimizer))
+    for promise in (Optimizers("adam"), "common"):
+        promising = replace(trainer, optimizers=promise)
+        problems = [
+            replace(PROBLEM, optimizer=each, seed=seed, fill=fill)
+            for each in ([optimizer("adam")] if promise != "common" else every_common())
+            for seed in range(20)
+            for fill in range(20)
+        ]
+
+        as_they_are = sum(not may_share(promising, problem) for problem in problems)
+
+        assert 0.05 <= as_they_are / len(problems) <= 0.15
+        for problem in problems[:12]:
+            assert run(promising, problem, shared=True).shared == may_share(promising, problem)
+
+
+def test_most_that_run_as_they_are_are_under_few_optimizers():
+    """So that a program that is the same for all trainings is compiled for those few alone."""
+    trainer = making(lambda seed, optimizer: freezing(optimizer))
     problems = [
-        replace(PROBLEM, optimizer=optimizer("adam"), seed=seed, fill=fill)
-        for seed in range(20)
-        for fill in range(20)
+        replace(PROBLEM, optimizer=each, fill=fill) for each in every_common() for fill in range(50)
     ]
 
-    assert 20 <= sum(not may_share(problem) for problem in problems) <= 60
+    under = Counter(each.optimizer for each in problems if not may_share(trainer, each))
 
-    trainer = making(lambda seed, optimizer: freezing(optimizer))
-    for problem in problems[:12]:
-        assert run(trainer, problem, shared=True).shared == may_share(problem)
+    often = [each for each, count in under.items() if count > 10]
+    assert 0 < len(often) < len(every_common()) / 4
+    assert sum(under[each] for each in often) > 0.7 * under.total()
 
 
 @pytest.mark.parametrize("made", [making, nnx_making])
