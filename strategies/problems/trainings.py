@@ -31,7 +31,7 @@ _fills = st.integers(0, 2**16 - 1)
 _LENGTHS = (*(1, 2, 3, 4) * 4, 8)
 #: How long those are that most laws share: a leak may come late. With a few long ones they take
 #: twice as many steps, which no law needs to take alone.
-_SHARED_LENGTHS = (*(1, 2, 3, 4) * 8, *(8,) * 4, *(16,) * 3, 64)
+_SHARED_LENGTHS = (*(1, 2, 3, 4) * 12, *(8,) * 4, *(16,) * 3, 64)
 #: The longest run.
 _LONGEST = 64
 _seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))

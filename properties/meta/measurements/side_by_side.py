@@ -100,7 +100,8 @@ class Took:
     cpu: float
     first: float
     memory: int
-    examples: Mapping[str, int]
+    #: By law, the examples of each row that held: what fails stops, and what is proved needs few.
+    held: Mapping[str, Sequence[int]]
 
 
 #: Commands by name, and what their CPU seconds have to be divided by, at least, warm and cold.
@@ -151,10 +152,11 @@ def _compare(
         for what, of in (("wall", "wall"), ("first verdict", "first")):
             print(_line(f"   {what}, s", *([getattr(t, of) for t in b] for b in (old, new))))
         print(_line("   memory, GB", *([t.memory / 1e9 for t in b] for b in (old, new))))
-    judged = [both[-1].examples for both in runs["warm"]]
-    print(f"   examples judged: {sum(judged[0].values())} and {sum(judged[1].values())}")
-    if fewer := sorted(law for law in judged[0] if judged[1].get(law, 0) < judged[0][law]):
-        print(f"   fewer by the new build: {', '.join(fewer)}")
+    held, now = (both[-1].held for both in runs["warm"])
+    print(f"   examples of laws that held: {_total(held)} and {_total(now)}")
+    for law in sorted(held.keys() & now.keys()):
+        if max(now[law]) < max(held[law]):
+            print(f"   fewer by the new build: {law}, {max(held[law])} and {max(now[law])}")
 
 
 def _of_one_trajectory(
@@ -196,8 +198,15 @@ def _run(environment: Path, arguments: Sequence[str], room: Path, cache: str) ->
             time.sleep(0.1)
         wall = time.monotonic() - started
         written = json.loads(Path(report, "report.json").read_text())
-    examples = {row["id"]: row["examples"] for row in written["verdicts"]}
-    return Took(wall, sum(cpu.values()), first or wall, memory, examples)
+    held: dict[str, list[int]] = {}
+    for row in written["verdicts"]:
+        if row["verdict"] == "held":
+            held.setdefault(row["id"].rpartition("::")[2], []).append(row["examples"])
+    return Took(wall, sum(cpu.values()), first or wall, memory, held)
+
+
+def _total(held: Mapping[str, Sequence[int]]) -> int:
+    return sum(map(sum, held.values()))
 
 
 def _look(root: int, cpu: dict[tuple[int, float], float]) -> int:

@@ -1,0 +1,95 @@
+"""What problems of trainers are drawn from: how long they are, and what is compiled for them."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import hypothesis
+import jax.numpy as jnp
+import pytest
+from flax.training.train_state import TrainState
+from hypothesis import HealthCheck, settings
+
+from frostproof import LinenTrainer, Optimizers
+from frostproof.reference.correct.trainers.linen_techniques import multi_transform
+from frostproof.reference.problems.architecture_pool import EVERY, PLAIN
+from frostproof.strategies.problems import trainings
+
+SIZES = {(2, 3), (1, 1), (7, 3)}
+
+
+def drawn(strategy, examples=300):
+    """Return the first problem of each example."""
+    found = []
+
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.seed(0)
+    @hypothesis.given(strategy)
+    def collect(problems):
+        found.append(problems[0])
+
+    collect()
+    return found
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    """Return a trainer that promises the common set, and takes the optimizer that it is handed."""
+
+    def create(seed, batch, optimizer):
+        params = {name: jnp.ones((batch.x.shape[1], 1)) for name in ("body", "head")}
+        return TrainState.create(apply_fn=None, params=params, tx=optimizer)
+
+    def train_step(state, batch):
+        gradients = {name: jnp.zeros_like(leaf) for name, leaf in state.params.items()}
+        gradients["head"] += batch.x.mean(0)[:, None]
+        return state.apply_gradients(grads=gradients), 0.0
+
+    return LinenTrainer(create, train_step, frozen=("body",))
+
+
+def test_long_runs_are_in_the_stream_that_laws_share(trainer):
+    """There alone, since each takes as many steps as twenty others; all others reach eight."""
+    shared = {problem.steps for problem in drawn(trainings.single(trainer))}
+    alone = {problem.steps for problem in drawn(trainings.at_extreme_rates(trainer))}
+
+    assert shared == {1, 2, 3, 4, 8, 16, 64}
+    assert alone == {1, 2, 3, 4, 8}
+
+
+def test_an_optimizer_of_many_is_compiled_for_one_size(trainer):
+    """All sizes are drawn, but only the plainest optimizer meets each of them."""
+    sizes = defaultdict(set)
+    for problem in drawn(trainings.single(trainer), 1000):
+        inner = problem.optimizer.inner
+        sizes[problem.optimizer.name, inner and inner.name].add((problem.rows, problem.features))
+
+    assert sizes.pop(("sgd", None)) == SIZES
+    assert all(len(each) == 1 for each in sizes.values())
+    assert set.union(*sizes.values()) == SIZES
+
+
+def test_an_optimizer_of_few_is_compiled_for_all_sizes(trainer):
+    """A program that promises one optimizer is judged by it on all of them."""
+    promising = replace(trainer, optimizers=Optimizers("adamw"))
+
+    sizes = {(each.rows, each.features) for each in drawn(trainings.single(promising), 100)}
+
+    assert sizes == SIZES
+
+
+def test_an_architecture_is_compiled_for_one_size():
+    """All are drawn; the plainest on batches of all sizes, by any optimizer."""
+    sizes = defaultdict(set)
+    for strategy in (trainings.single, trainings.with_statistics):
+        for problem in drawn(strategy(multi_transform)):
+            sizes[problem.architecture].add((problem.rows, problem.features))
+
+    assert sizes.keys() == set(EVERY)
+    assert sizes.pop(PLAIN[0]) == SIZES
+    assert all(len(each) == 1 for each in sizes.values())
+    assert set.union(*sizes.values()) == SIZES
