@@ -31,13 +31,15 @@ _fills = st.integers(0, 2**16 - 1)
 _LENGTHS = (*(1, 2, 3, 4) * 4, 8)
 #: How long those are that most laws share: a leak may come late. With a few long ones they take
 #: twice as many steps, which no law needs to take alone.
-_SHARED_LENGTHS = (*(1, 2, 3, 4) * 12, *(8,) * 4, *(16,) * 3, 64)
-#: The longest run.
-_LONGEST = 64
+_SHARED_LENGTHS = (*(1, 2, 3, 4) * 8, *(8,) * 4, *(16,) * 3, 64)
+#: The longest run, and that of a reference, whose optimizer runs operation by operation.
+_LONGEST, _LONGEST_OF_REFERENCES = 64, 16
 _seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
 #: Rows and features of a batch, the plainest first. Few: each is a compilation for each optimizer,
 #: and each number of features for every operation of one: 3 is also that of the drawn trees.
 _SIZES = ((2, 3), (1, 1), (7, 3))
+#: Those of what is compiled for one size: with a single feature, kernels have a single row.
+_SIZES_OF_OTHERS = ((2, 3), (1, 3), (7, 3))
 #: The rows of the catalogue by their place in it.
 _PLACES = {name: place for place, name in enumerate(CATALOGUE)}
 #: Structures whose leaves are all float32.
@@ -71,8 +73,10 @@ def _steps(subject: Any, lengths: tuple[int, ...]) -> st.SearchStrategy[int]:
     own = getattr(subject, "steps", None)
     if own is not None:
         return st.sampled_from(sorted(own))
-    first = probe(subject).first_move
-    return st.sampled_from([min(first * length, max(_LONGEST, first)) for length in lengths])
+    found = probe(subject)
+    is_reference = Capability.REFERENCE in found.capabilities
+    longest = max(_LONGEST_OF_REFERENCES if is_reference else _LONGEST, found.first_move)
+    return st.sampled_from([min(found.first_move * length, longest) for length in lengths])
 
 
 def claimed(subject: Any) -> st.SearchStrategy[Any]:
@@ -167,7 +171,7 @@ def _size_of(place: int, drawn: tuple[int, int]) -> tuple[int, int]:
     """Return the size of batches of what is compiled: the drawn one of the plainest, which stands
     at place 0, and always the same one of another.
     """
-    return _SIZES[place % len(_SIZES)] if place else drawn
+    return _SIZES_OF_OTHERS[place % len(_SIZES_OF_OTHERS)] if place else drawn
 
 
 _NUMBERS_FOR = {"ordinary": "ordinary", "inf": "overflowing", "nan": "nan", "huge": "huge"}
