@@ -21,6 +21,7 @@ from frostproof.properties.meta.measurements.side_by_side import print_figures
 
 SUITE = 100  # examples a law
 NEWCOMER = 12  # examples: each compiles everything anew
+LINEN, NNX = (f"frostproof.reference.{api}:freeze_first_dense" for api in ("linen", "nnx"))
 EAGER = "accepted/linen-recipes/stop-gradient-on-params"
 
 
@@ -133,13 +134,13 @@ def newcomer() -> float:
 
 
 def command() -> tuple[float, float]:
-    """Return examples a second of `frostproof verify` from a cold process, on both references,
+    """Return examples a second of `frostproof verify` from a cold process, on the Linen exercise,
     and the seconds from the command to its first verdict.
     """
     first, examples, started = 0.0, 0, time.perf_counter()
     arguments = [sys.executable, "-c", "from frostproof.reports.cli.main import main; main()"]
     with subprocess.Popen(
-        [*arguments, "verify", "--seed", "0", "--max-examples", str(SUITE)],
+        [*arguments, "verify", LINEN, "-v", "--seed", "0", "--max-examples", str(SUITE)],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -158,7 +159,7 @@ def memory() -> float:
     from frostproof.properties.laws.book import BY_ID
     from frostproof.reference.subjects.loading import load
 
-    subject, kept = load("frostproof.reference.linen:freeze_first_dense", "linen"), CallCache()
+    subject, kept = load(LINEN, "linen"), CallCache()
     peaks = []
     for examples in (5_000, 95_000):
         effort = Effort(examples, seed=examples, seconds=1e6)
@@ -171,12 +172,8 @@ def memory() -> float:
 
 PARTS = {
     "drawing alone": drawing,
-    "suite, Linen reference, warm process": lambda: suite(
-        "frostproof.reference.linen:freeze_first_dense", "linen"
-    ),
-    "suite, NNX reference, warm process": lambda: suite(
-        "frostproof.reference.nnx:freeze_first_dense", "nnx"
-    ),
+    "suite, Linen reference, warm process": lambda: suite(LINEN, "linen"),
+    "suite, NNX reference, warm process": lambda: suite(NNX, "nnx"),
     "suite, eager program, warm process": lambda: suite(EAGER, "linen"),
     "newcomer, eager, free shapes": newcomer,
 }
