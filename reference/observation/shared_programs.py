@@ -21,6 +21,7 @@ from zlib import crc32
 
 import jax
 
+from ..optimizers.declared import MANY
 from ..optimizers.lifted import carries
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path
@@ -30,9 +31,8 @@ from ..subjects.training import Training
 
 #: One problem in so many runs as it is, whatever was run before it.
 _UNTOUCHED = 10
-#: Promises of many optimizers. With one in so many of those, on batches of one size, half of the
-#: problems run as they are; and of all problems one in so many.
-_MANY = ("common", "all")
+#: Under a promise of many optimizers: with one in so many of those, on batches of one size, half of
+#: the problems run as they are; and of all problems one in so many.
 _FEW, _HALF, _ANY = 6, 2, 50
 #: Structures that are remembered of a trainer: each holds a program.
 _MOST = 512
@@ -80,7 +80,7 @@ def may_share(trainer: Any, problem: TrainingProblem) -> bool:
         return False
     compiled = f"{problem.rows} {problem.optimizer}"
     drawn = f"{problem.seed} {problem.fill} {compiled}"
-    if trainer.optimizers not in _MANY:
+    if trainer.optimizers not in MANY:
         return not _falls_to(_UNTOUCHED, drawn)
     one_of_few = _falls_to(_FEW, compiled) and _falls_to(_HALF, drawn)
     return not (one_of_few or _falls_to(_ANY, drawn))

@@ -7,6 +7,9 @@ from typing import final
 
 from .catalogue import CATALOGUE
 
+#: Promises of many optimizers: the common set, and the whole catalogue.
+MANY = ("common", "all")
+
 
 @final
 @dataclass(frozen=True, init=False)

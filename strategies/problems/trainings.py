@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ...reference.optimizers.catalogue import CATALOGUE, COMMON
+from ...reference.optimizers.declared import MANY
 from ...reference.optimizers.optimizer import OWN, Optimizer
 from ...reference.problems.architecture import Architecture
 from ...reference.problems.architecture_pool import EVERY, NORMALISED, PLAIN
@@ -109,7 +110,7 @@ def subject_problems(
 
     drawn_networks = Capability.REFERENCE in found.capabilities
     # Of a promise of few optimizers each is compiled for all sizes.
-    many_optimizers = not (drawn_networks or are_its_own(subject.optimizers))
+    many_optimizers = not drawn_networks and subject.optimizers in MANY
 
     def build(
         optimizer: Any,

@@ -152,11 +152,11 @@ def _compare(
         for what, of in (("wall", "wall"), ("first verdict", "first")):
             print(_line(f"   {what}, s", *([getattr(t, of) for t in b] for b in (old, new))))
         print(_line("   memory, GB", *([t.memory / 1e9 for t in b] for b in (old, new))))
-    held, now = (both[-1].held for both in runs["warm"])
-    print(f"   examples of laws that held: {_total(held)} and {_total(now)}")
-    for law in sorted(held.keys() & now.keys()):
-        if max(now[law]) < max(held[law]):
-            print(f"   fewer by the new build: {law}, {max(held[law])} and {max(now[law])}")
+    before, after = (both[-1].held for both in runs["warm"])
+    print(f"   examples of laws that held: {_total(before)} and {_total(after)}")
+    for law in sorted(before.keys() & after.keys()):
+        if max(after[law]) < max(before[law]):
+            print(f"   fewer by the new build: {law}, {max(before[law])} and {max(after[law])}")
 
 
 def _of_one_trajectory(

@@ -146,23 +146,27 @@ def test_a_form_of_an_optimizer_takes_one_program():
             np.testing.assert_allclose(*pair, rtol=1e-5)
 
 
-def test_one_problem_in_ten_runs_as_it_is():
+@pytest.mark.parametrize(
+    ("promise", "optimizers"),
+    [(Optimizers("adam"), (optimizer("adam"),)), ("common", every_common())],
+    ids=["of few", "of many"],
+)
+def test_one_problem_in_ten_runs_as_it_is(promise, optimizers):
     """Of small numbers too, which are drawn most."""
     trainer = making(lambda seed, optimizer: freezing(optimizer))
-    for promise in (Optimizers("adam"), "common"):
-        promising = replace(trainer, optimizers=promise)
-        problems = [
-            replace(PROBLEM, optimizer=each, seed=seed, fill=fill)
-            for each in ([optimizer("adam")] if promise != "common" else every_common())
-            for seed in range(20)
-            for fill in range(20)
-        ]
+    promising = replace(trainer, optimizers=promise)
+    problems = [
+        replace(PROBLEM, optimizer=each, seed=seed, fill=fill)
+        for each in optimizers
+        for seed in range(20)
+        for fill in range(20)
+    ]
 
-        as_they_are = sum(not may_share(promising, problem) for problem in problems)
+    as_they_are = sum(not may_share(promising, problem) for problem in problems)
 
-        assert 0.05 <= as_they_are / len(problems) <= 0.15
-        for problem in problems[:12]:
-            assert run(promising, problem, shared=True).shared == may_share(promising, problem)
+    assert 0.05 <= as_they_are / len(problems) <= 0.15
+    for problem in problems[:12]:
+        assert run(promising, problem, shared=True).shared == may_share(promising, problem)
 
 
 def test_most_that_run_as_they_are_are_under_few_optimizers():
