@@ -1,6 +1,6 @@
 """Points the suite at this repository's own subjects, exactly as a third party's conftest would."""
 
-from frostproof.properties.plan.profiles import keep_compiled_programs
+from frostproof.properties.plan.compiled_programs import keep_compiled_programs
 
 keep_compiled_programs()
 

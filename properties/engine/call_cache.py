@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .database import NamespacedDatabase
+from .databases.namespaced import NamespacedDatabase
 from .numpy_guard import SharedNumPy
 
 #: Strategies that are remembered, of a hundred problems or up to a thousand each.

@@ -13,17 +13,15 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
-from ...reference.subjects.capability import Capability
 from ...strategies.values import Shape, pool
-from ..laws.book import looks_at_predictions
-from ..laws.law import Inconclusive, Law, Refutation, SubjectRaised, collect
+from ..laws.law import Law, Refutation, SubjectRaised
 from ..laws.requirements.endings import ending
 from ..proofs.provable import CHECKED, EXPLAINED, PROVABLE
 from ..scripts.script import script
 from .call_cache import CallCache
 from .clock import own_time
-from .database import NamespacedDatabase
-from .example_labels import traits
+from .databases.namespaced import NamespacedDatabase
+from .examples import calls_of, examine
 from .liveness import confirmed, smaller
 from .raising import judged_without
 from .tally import Tally, shortage
@@ -33,8 +31,6 @@ from .verdict import Counterexample, Verdict
 SHRINKING_SECONDS = 20.0
 #: Hypothesis remembers all it drew, 6 KB an example: after so many a law starts afresh.
 ROUND = 1000
-#: The label of examples that ran by the program of an earlier training; all others ran as they are.
-SHARED = "by the program of an earlier training"
 NOT_REPEATABLE = "not repeatable: the failure did not recur on the same problem"
 
 
@@ -66,12 +62,35 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     Laws that draw from the same strategy with the same seed see the same problems in the same
     order, so that `memory` lets them share the calls.
     """
-    # Here, since a law book is read without JAX.
+    from ...reference.observation.probe import tried_first  # here: a law book is read without JAX
+
+    started = monotonic()
+    effort.begins(tried_first(subject))
+    most = law.examples(effort.max_examples)
+    asks = effort.proofs and law.id in PROVABLE
+    # A few examples first: tracing a program under each optimizer takes longer than to refute it.
+    verdict = _drawn(law, subject, effort, memory, target, min(most, CHECKED) if asks else most)
+    if asks and verdict.counterexample is None:
+        effort.begins(tried_first(subject))
+        proof = _proof(law, subject)
+        if proof is None and most > CHECKED:
+            verdict = _drawn(law, subject, effort, memory, target, most)
+        elif proof is not None and verdict.outcome in ("held", "vacuous"):
+            verdict = replace(verdict, outcome="proved", reason=proof.sentence)
+    if effort.proofs and verdict.counterexample is not None:
+        _explain(law, subject, verdict)
+    return replace(verdict, seconds=round(monotonic() - started, 3))
+
+
+def _drawn(
+    law: Law, subject: Any, effort: Effort, memory: CallCache, target: str, most: int
+) -> Verdict:
+    """Return the verdict that at most so many examples give."""
+    # Here: a law book is read without JAX.
     from ...reference.observation.compilations import forget_programs, seconds_compiling
-    from ...reference.observation.probe import tried_first
 
     tally = Tally()
-    started, began, compiled = monotonic(), own_time(), seconds_compiling()
+    began, compiled = own_time(), seconds_compiling()
 
     def out_of_time() -> bool:
         # Neither other processes nor the compiler make the subject slow. Half: the other half is
@@ -113,8 +132,6 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
             raise
         effort.progress(tally.seen)
 
-    effort.begins(tried_first(subject))
-    proof = _proof(law, subject) if effort.proofs else None
     strategy = law.draws(subject, effort.shapes)
     name = f"{target}::{law.id}"
     database = None if effort.database is None else NamespacedDatabase(effort.database, name)
@@ -147,8 +164,6 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
 
     failed: tuple[Refutation, Tally] | None = None
     try:
-        most = law.examples(effort.max_examples)
-        most = most if proof is None else min(most, CHECKED)
         stream = id(subject), law.draws, effort.shapes, effort.seed, min(ROUND, most)
         known = memory.drawn.of(stream, database)
         try:
@@ -186,17 +201,13 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         if never is not None:
             anew = hypothesis.settings(quietly, max_examples=min(ROUND, most), database=None)
             if seconds := min(effort.shrinking, effort.seconds / 4):
-                names, calls = set(tally.never), partial(_calls, law, subject, memory)
+                names, calls = set(tally.never), partial(calls_of, law, subject, memory)
                 asked = strategy.map(partial(law.varies, subject))
                 never = smaller(law, subject, names, asked, calls, anew, seconds) or never
             verdict = _refuted(law, subject, never, tally, target)
         else:
             verdict = _unrefuted(law, tally, effort, cut=tally.seen < most and out_of_time())
-    if proof is not None and verdict.outcome in ("held", "vacuous"):
-        verdict = replace(verdict, outcome="proved", reason=proof.sentence)
-    if effort.proofs and verdict.counterexample is not None:
-        _explain(law, subject, verdict)
-    return replace(verdict, seconds=round(monotonic() - started, 3))
+    return verdict
 
 
 class _GivenUp(Exception):
@@ -205,8 +216,6 @@ class _GivenUp(Exception):
 
 def _proof(law: Law, subject: Any) -> Any:
     """Return the proof that a law holds for all inputs of a subject, if there is one."""
-    if law.id not in PROVABLE:
-        return None
     from ..proofs.judging import proved_laws  # here: a law book is read without JAX
 
     return proved_laws(subject).get(law.id)
@@ -227,80 +236,6 @@ def _explain(law: Law, subject: Any, verdict: Verdict) -> None:
     equation = explanation_of(law.id, subject, problem.optimizer, str(facts.get("leaf", "")))
     if equation is not None:
         facts["equation"] = equation
-
-
-def examine(
-    law: Law,
-    subject: Any,
-    problems: tuple[Any, ...],
-    memory: CallCache,
-    tally: Tally,
-    *,
-    shared: bool = True,
-) -> None:
-    """Run the subject on one example's problems and judge it, counting what was seen.
-
-    `shared` lets trainings of one structure share a program, of which none is ever refuted: what
-    such a run seems to show counts only if the program shows it as it is.
-    """
-    calls = _calls(law, subject, memory, problems, shared=shared)
-    try:
-        try:
-            labels, observed = collect(lambda: law.check(*calls))
-        except Refutation:
-            if not any(map(_shared, calls)):
-                raise
-            calls = _calls(law, subject, memory, problems, shared=False)
-            labels, observed = collect(lambda: law.check(*calls))
-    except Inconclusive as reason:
-        if tally.failed_at is None:
-            tally.leave_aside(reason, problems[0])
-    except Refutation as found:
-        if tally.failed_at is None:
-            tally.failed_at = monotonic()
-            tally.judged += 1
-        found.facts |= {"problems": problems, "calls": calls}
-        tally.failures[problems] = found
-        raise
-    else:
-        if tally.failed_at is None:
-            tally.judged += 1
-            tally.by_optimizer.note(problems[0], finished=True)
-            tally.labels.update(labels)
-            tally.labels.update(traits(problems[0]))
-            tally.labels.update([SHARED] * any(map(_shared, calls)))
-            tally.note(observed, problems, calls)
-
-
-def _calls(
-    law: Law, subject: Any, memory: CallCache, problems: tuple[Any, ...], *, shared: bool = True
-) -> list[Any]:
-    # All of an example alike: a program's `predict` may advance what its next step depends on.
-    predicted = memory.knows(subject, problems[0]) or (
-        looks_at_predictions(law) and _predicts(subject)
-    )
-    return [
-        memory.run(
-            subject,
-            problem,
-            watched=law.watched,
-            fresh=not shared or (law.fresh_from is not None and number >= law.fresh_from),
-            shared=shared,
-            predicted=predicted,
-        )
-        for number, problem in enumerate(problems)
-    ]
-
-
-def _predicts(subject: Any) -> bool:
-    from ...reference.observation.probe import capabilities_of  # as above
-
-    return Capability.PREDICT in capabilities_of(subject)
-
-
-def _shared(call: Any) -> bool:
-    """Tell whether a call ran by the program of another: an exercise, or a wrapper, never does."""
-    return getattr(call, "shared", False)
 
 
 def _refuted(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
-from ..engine.shared_database import URL, SharedDatabase
+from ..engine.databases.shared import URL, SharedDatabase
 
 #: The project's own folder for compiled programs and failing examples.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostproof"
@@ -45,16 +45,6 @@ def current_profile() -> Profile:
     if name not in PROFILES:
         raise ValueError(f"FROSTPROOF_PROFILE must be one of {', '.join(PROFILES)}, got {name!r}")
     return PROFILES[name]
-
-
-def keep_compiled_programs() -> None:
-    """Turn XLA's persistent cache on, in a folder of the project's own; call it before JAX is
-    imported. Settings made by the user stand. Even the quickest compilation takes longer than
-    reading it back, so nothing is too small to be kept.
-    """
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE / "xla"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
 @cache

@@ -24,7 +24,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
-from ..plan.profiles import keep_compiled_programs
+from ..plan.compiled_programs import keep_compiled_programs
 from .process import MOMENT, Process, limit_messages
 
 #: Tells the processes that a run starts where its nursery is: the address of a socket.

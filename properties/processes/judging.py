@@ -12,6 +12,7 @@ from ..engine.call_cache import CallCache
 from ..engine.judge import judge
 from ..engine.verdict import Counterexample, Verdict
 from ..plan.checks import Check, NamedSubject
+from ..plan.compiled_programs import compiled_programs_kept
 from ..plan.run_settings import RunSettings
 from .worker_client import Worker, WorkerDied
 
@@ -51,7 +52,8 @@ class Judging:
         if subject.value is None:
             return self._judged_elsewhere(item, progress)
         effort = self.settings.effort(subject.name, progress)
-        return judge(item.law, subject.value, effort, self._memory, subject.name)
+        with compiled_programs_kept():
+            return judge(item.law, subject.value, effort, self._memory, subject.name)
 
     def _judged_elsewhere(self, item: Check, progress: Callable[[int], None]) -> Verdict:
         name, law = item.subject.name, item.law

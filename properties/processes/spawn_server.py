@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from ..plan.profiles import keep_compiled_programs
+from ..plan.compiled_programs import keep_compiled_programs
 from .process import MOMENT, Process, limit_messages
 
 #: Seconds between two looks at whether a process has started, or the run has ended.

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ...properties.plan.checks import Check, NamedSubject, plan_checks
+from ...properties.plan.compiled_programs import compiled_programs_kept
 from ...properties.plan.grouping import groups
 from ...properties.plan.run_settings import TIMEOUT, RunSettings
 from ...properties.processes.device import device_in_use, on_device, require_device
@@ -189,10 +190,12 @@ def object_subject(value: Any, kind: str | None = None) -> NamedSubject:
     from ...reference.subjects.targets import canonical
 
     found = as_subject(value, kind)
+    with compiled_programs_kept():
+        capabilities = capabilities_of(found)
     return NamedSubject(
         canonical(target_of(value if callable(value) else found)),
         found.kind,
         found,
-        capabilities=capabilities_of(found),
+        capabilities=capabilities,
         promise=tuple(found.promise),
     )

@@ -109,8 +109,7 @@ def subject_problems(
         fields["numbers"] = _NUMBERS_FOR[fields.pop("gradients")]
 
     drawn_networks = Capability.REFERENCE in found.capabilities
-    # Of a promise of few optimizers each is compiled for all sizes.
-    many_optimizers = not drawn_networks and subject.optimizers in MANY
+    one_size = _is_compiled_for_one_size(subject)
 
     def build(
         optimizer: Any,
@@ -127,9 +126,8 @@ def subject_problems(
         # Some optimizers start from the weights they are shown: those stay as they are.
         plain = (optimizer.inner or optimizer).name in (*COMMON, OWN.name)
         redraws = Capability.WITH_PARAMS in found.capabilities and (plain or weights == "special")
-        if many_optimizers and optimizer is not OWN:
-            rows = [row for row in (optimizer, optimizer.inner) if row is not None]
-            size = _size_of(sum(_PLACES[row.name] for row in rows), size)
+        if one_size and optimizer is not OWN:
+            size = _size_under(optimizer, size)
         problem = TrainingProblem(
             seed,
             optimizer,
@@ -166,6 +164,20 @@ def in_network(
     """Return the same problem in another architecture, with batches of the size that it takes."""
     rows, features = _size_of(EVERY.index(architecture), (problem.rows, problem.features))
     return replace(problem, architecture=architecture, frozen=frozen, rows=rows, features=features)
+
+
+def _is_compiled_for_one_size(subject: Any) -> bool:
+    """Tell whether an optimizer of a trainer's promise meets batches of one size: of a promise of
+    few optimizers each is compiled for all sizes, and references draw their networks.
+    """
+    is_trainer = subject.kind == "trainer" and Capability.REFERENCE not in subject.declared
+    return is_trainer and subject.optimizers in MANY
+
+
+def _size_under(optimizer: Optimizer, drawn: tuple[int, int]) -> tuple[int, int]:
+    """Return the size of batches that an optimizer of a promise of many is compiled for."""
+    rows = [row for row in (optimizer, optimizer.inner) if row is not None]
+    return _size_of(sum(_PLACES[row.name] for row in rows), drawn)
 
 
 def _size_of(place: int, drawn: tuple[int, int]) -> tuple[int, int]:
@@ -257,7 +269,11 @@ def kept_under(keeps: Callable[[Any], bool]) -> Varies:
         kept = _kept(subject, keeps)
         if not kept or problem.optimizer in kept:
             return drawn
-        return (replace(problem, optimizer=kept[problem.fill % len(kept)]),)
+        problem = replace(problem, optimizer=kept[problem.fill % len(kept)])
+        if _is_compiled_for_one_size(subject):
+            rows, features = _size_under(problem.optimizer, (problem.rows, problem.features))
+            problem = replace(problem, rows=rows, features=features)
+        return (problem,)
 
     return vary
 

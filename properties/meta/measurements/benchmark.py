@@ -54,7 +54,7 @@ def drawing() -> float:
 
 def suite(target: str, kind: str) -> float:
     """Return examples a second of all laws on a target, in a process that has compiled it."""
-    from frostproof.properties.plan.profiles import keep_compiled_programs
+    from frostproof.properties.plan.compiled_programs import keep_compiled_programs
 
     keep_compiled_programs()
     from frostproof.properties.engine.call_cache import CallCache

@@ -20,7 +20,7 @@ from typing import Any
 
 import frostproof
 from frostproof.properties.meta.measurements.resumed import going_on, rows_of
-from frostproof.properties.plan.profiles import keep_compiled_programs
+from frostproof.properties.plan.compiled_programs import keep_compiled_programs
 
 #: Specimens after which processes are replaced: thousands of compiled programs in one run into the
 #: system's limit of memory maps. (`max_tasks_per_child` would do it too, and hangs in Python 3.11.)

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import Flaky
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, examine, judge
+from frostproof.properties.engine.examples import examine
+from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.engine.liveness import confirmed
 from frostproof.properties.engine.tally import Tally
 from frostproof.properties.laws.book import BY_ID

@@ -41,6 +41,19 @@ def test_a_prover_that_raises_costs_a_proof_and_no_verdict(monkeypatch):
     assert "the prover raised" in judging.standing_of(partition).not_traced
 
 
+def test_a_refuted_law_asks_for_no_proof(monkeypatch):
+    """To trace a program under each optimizer takes longer than to see it fail."""
+    asked = []
+    monkeypatch.setattr(judging, "proved_laws", lambda subject: asked.append(subject) or {})
+
+    refuted = verify(OptaxFreeze(lambda tx, mask: tx), laws=["frozen-value"], seed=1)
+    assert [row.verdict for row in refuted.rows] == ["refuted"]
+    assert not asked
+    held = verify(partition, laws=["frozen-value"], max_examples=3 * CHECKED, seed=1)
+    assert [row.examples > CHECKED for row in held.rows] == [True]
+    assert len(asked) == 1
+
+
 def test_what_refutes_comes_with_its_equation():
     """The gradient is handed on, which the step shows without an example."""
     report = verify(

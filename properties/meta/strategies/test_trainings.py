@@ -76,6 +76,20 @@ def test_an_optimizer_of_many_is_compiled_for_one_size(trainer):
     assert set.union(*sizes.values()) == SIZES_OF_OTHERS
 
 
+def test_an_optimizer_in_the_place_of_another_meets_its_own_size(trainer):
+    """A law that is not about an optimizer puts another there, and compiles nothing more for it."""
+    sizes = defaultdict(set)
+    for strategy, varied in (
+        (trainings.single, lambda trainer, drawn: drawn),
+        (trainings.single, trainings.kept_under(lambda each: "adam" in each.name)),
+    ):
+        for problem in drawn(strategy(trainer)):
+            (problem,) = varied(trainer, (problem,))
+            sizes[problem.optimizer].add((problem.rows, problem.features))
+
+    assert max(len(each) for one, each in sizes.items() if "adam" in one.name) == 1
+
+
 def test_an_optimizer_of_few_is_compiled_for_all_sizes(trainer):
     """A program that promises one optimizer is judged by it on all of them."""
     promising = replace(trainer, optimizers=Optimizers("adamw"))

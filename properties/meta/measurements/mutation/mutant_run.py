@@ -35,7 +35,7 @@ class StandIn(importlib.abc.MetaPathFinder):
 
 
 def main(module: str, path: str) -> None:
-    from frostproof.properties.plan.profiles import keep_compiled_programs
+    from frostproof.properties.plan.compiled_programs import keep_compiled_programs
 
     keep_compiled_programs()
     warnings.simplefilter("ignore", SyntaxWarning)

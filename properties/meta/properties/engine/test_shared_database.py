@@ -13,7 +13,7 @@ from hypothesis.database import InMemoryExampleDatabase
 
 pytest.importorskip("redis", reason="needs the package redis")
 
-from frostproof.properties.engine.shared_database import SharedDatabase
+from frostproof.properties.engine.databases.shared import SharedDatabase
 from frostproof.reports.results.reading import read_report
 
 needs_server = pytest.mark.skipif(

@@ -1,0 +1,92 @@
+"""One example: a subject is run on its problems, and judged by a law."""
+
+from __future__ import annotations
+
+from time import monotonic  # by itself: a subject may replace `time.monotonic`
+from typing import Any
+
+from ...reference.subjects.capability import Capability
+from ..laws.book import looks_at_predictions
+from ..laws.law import Inconclusive, Law, Refutation, collect
+from .call_cache import CallCache
+from .example_labels import traits
+from .tally import Tally
+
+#: The label of examples that ran by the program of an earlier training; all others ran as they are.
+SHARED = "by the program of an earlier training"
+
+
+def examine(
+    law: Law,
+    subject: Any,
+    problems: tuple[Any, ...],
+    memory: CallCache,
+    tally: Tally,
+    *,
+    shared: bool = True,
+) -> None:
+    """Run the subject on one example's problems and judge it, counting what was seen.
+
+    `shared` lets trainings of one structure share a program, of which none is ever refuted: what
+    such a run seems to show counts only if the program shows it as it is.
+    """
+    calls = calls_of(law, subject, memory, problems, shared=shared)
+    try:
+        try:
+            labels, observed = collect(lambda: law.check(*calls))
+        except Refutation:
+            if not any(map(_shared, calls)):
+                raise
+            calls = calls_of(law, subject, memory, problems, shared=False)
+            labels, observed = collect(lambda: law.check(*calls))
+    except Inconclusive as reason:
+        if tally.failed_at is None:
+            tally.leave_aside(reason, problems[0])
+    except Refutation as found:
+        if tally.failed_at is None:
+            tally.failed_at = monotonic()
+            tally.judged += 1
+        found.facts |= {"problems": problems, "calls": calls}
+        tally.failures[problems] = found
+        raise
+    else:
+        if tally.failed_at is None:
+            tally.judged += 1
+            tally.by_optimizer.note(problems[0], finished=True)
+            tally.labels.update(labels)
+            tally.labels.update(traits(problems[0]))
+            tally.labels.update([SHARED] * any(map(_shared, calls)))
+            tally.note(observed, problems, calls)
+
+
+def calls_of(
+    law: Law, subject: Any, memory: CallCache, problems: tuple[Any, ...], *, shared: bool = True
+) -> list[Any]:
+    """Return what the subject did with each problem of an example."""
+    # All of an example alike: a program's `predict` may advance what its next step depends on.
+    predicted = memory.knows(subject, problems[0]) or (
+        looks_at_predictions(law) and _predicts(subject)
+    )
+    return [
+        memory.run(
+            subject,
+            problem,
+            watched=law.watched,
+            fresh=not shared or (law.fresh_from is not None and number >= law.fresh_from),
+            shared=shared,
+            predicted=predicted,
+        )
+        for number, problem in enumerate(problems)
+    ]
+
+
+def _predicts(subject: Any) -> bool:
+    # Here: a law book is read without JAX.
+    from ...reference.observation.probe import capabilities_of
+
+    return Capability.PREDICT in capabilities_of(subject)
+
+
+def _shared(call: Any) -> bool:
+    """Tell whether a call ran by the program of another: an exercise, or a wrapper, never does."""
+    return getattr(call, "shared", False)

@@ -1,0 +1,68 @@
+"""Programs of a user's process are kept for the next run, and its settings left as they were."""
+
+import os
+import subprocess
+import sys
+
+PROGRAM = """
+import warnings
+import jax
+from pathlib import Path
+from frostproof.properties.plan.compiled_programs import _SETTINGS, compiled_programs_kept
+
+warnings.simplefilter("error")
+{before}
+settings = {{name: getattr(jax.config, name) for name in _SETTINGS}}
+jax.jit(lambda x: x + 1)(1.0)
+with compiled_programs_kept():
+    jax.jit(lambda x: x + 2)(1.0)
+assert settings == {{name: getattr(jax.config, name) for name in _SETTINGS}}
+kept = len(list(Path("cache").rglob("*-cache")))
+jax.jit(lambda x: x + 3)(1.0)
+assert kept == len(list(Path("cache").rglob("*-cache")))
+print(kept)
+"""
+
+
+def kept(folder, before=""):
+    """Return how many programs a process keeps in its own cache folder, which stands in another."""
+    environment = {name: value for name, value in os.environ.items() if "CACHE" not in name}
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(before=before)],
+        cwd=folder,
+        env={**environment, "XDG_CACHE_HOME": "cache"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return int(run.stdout)
+
+
+def test_the_programs_of_a_block_are_kept_and_no_others(tmp_path):
+    """The settings of the process are the same after it."""
+    assert kept(tmp_path) == 1
+
+
+def test_a_cache_of_the_users_stands(tmp_path):
+    """And so does the wish for none."""
+    assert kept(tmp_path, 'jax.config.update("jax_compilation_cache_dir", "own")') == 0
+    assert kept(tmp_path, 'jax.config.update("jax_enable_compilation_cache", False)') == 0
+
+
+def test_a_cache_that_was_used_before_is_another(tmp_path):
+    """JAX goes on to write into the folder of before, unless it is told to look again."""
+    used = """
+jax.config.update("jax_compilation_cache_dir", "own")
+jax.jit(lambda x: x)(1.0)
+jax.config.update("jax_compilation_cache_dir", None)
+"""
+
+    assert kept(tmp_path, used) == 1
+
+
+def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path):
+    """JAX would warn of each program, and a test suite may make errors of warnings."""
+    (tmp_path / "cache").touch()
+
+    assert kept(tmp_path) == 0
