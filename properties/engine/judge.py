@@ -21,7 +21,7 @@ from ..scripts.script import script
 from .call_cache import CallCache
 from .clock import own_time
 from .databases.namespaced import NamespacedDatabase
-from .examples import calls_of, examine
+from .examples import calls_of, examine, ran_as_it_is
 from .liveness import confirmed, smaller
 from .raising import judged_without
 from .tally import Tally, shortage
@@ -83,9 +83,20 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
 
 
 def _drawn(
-    law: Law, subject: Any, effort: Effort, memory: CallCache, target: str, most: int
+    law: Law,
+    subject: Any,
+    effort: Effort,
+    memory: CallCache,
+    target: str,
+    most: int,
+    *,
+    trusting: bool = True,
 ) -> Verdict:
-    """Return the verdict that at most so many examples give."""
+    """Return the verdict that at most so many examples give.
+
+    To see each smaller counterexample in the program as it is, all would have to be compiled: where
+    `trusting`, the first and the smallest are.
+    """
     # Here: a law book is read without JAX.
     from ...reference.observation.compilations import forget_programs, seconds_compiling
 
@@ -113,10 +124,9 @@ def _drawn(
 
     def judged(drawn: tuple[Any, ...]) -> None:
         problems = law.varies(subject, drawn)
-        if shrinking_long_enough():
-            # Every further candidate passes at once, and the best so far fails as it did.
-            if problems in tally.failures:
-                raise tally.failures[problems]
+        if problems in tally.failures:  # Hypothesis runs the smallest once more
+            raise tally.failures[problems]
+        if shrinking_long_enough():  # every further candidate passes at once
             return
         if tally.failed_at is None and tally.seen and out_of_time():
             return
@@ -126,9 +136,11 @@ def _drawn(
         forget_programs()
         effort.begins(problems)
         try:
-            examine(law, subject, problems, memory, tally)
+            trusted = trusting and tally.failed_at is not None
+            examine(law, subject, problems, memory, tally, trusted=trusted)
         except Refutation as found:
-            effort.fails(found, problems)
+            if ran_as_it_is(found):
+                effort.fails(found, problems)
             raise
         effort.progress(tally.seen)
 
@@ -163,6 +175,7 @@ def _drawn(
         return problems
 
     failed: tuple[Refutation, Tally] | None = None
+    verdict: Verdict | None
     try:
         stream = id(subject), law.draws, effort.shapes, effort.seed, min(ROUND, most)
         known = memory.drawn.of(stream, database)
@@ -185,12 +198,13 @@ def _drawn(
             tally = failed[1]
             raise Flaky("a failure did not recur")
     except Refutation as found:
-        verdict = _refuted(law, subject, found, tally, target)
+        shown = found if ran_as_it_is(found) else _shown(law, subject, found)
+        verdict = None if shown is None else _refuted(law, subject, shown, tally, target)
     except Unsatisfiable:
         reason = "the subject promises no optimizer that this law is about"
         verdict = Verdict("not-run", 0, reason=reason)
     except Flaky:  # an earlier failure passed when Hypothesis ran it again
-        last = list(tally.failures.values())[-1]
+        *_, last = filter(ran_as_it_is, tally.failures.values())
         verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
     except (Exception, SystemExit, GeneratorExit) as error:
         if tally.judging:
@@ -207,7 +221,18 @@ def _drawn(
             verdict = _refuted(law, subject, never, tally, target)
         else:
             verdict = _unrefuted(law, tally, effort, cut=tally.seen < most and out_of_time())
+    if verdict is None:  # not within `except`: Hypothesis looks at what a failure was raised in
+        return _drawn(law, subject, effort, memory, target, most, trusting=False)
     return verdict
+
+
+def _shown(law: Law, subject: Any, found: Refutation) -> Refutation | None:
+    """Return what the program shows as it is of what another seemed to show; None if nothing."""
+    try:
+        examine(law, subject, found.facts["problems"], CallCache(), Tally(), shared=False)
+    except Refutation as shown:
+        return shown
+    return None
 
 
 class _GivenUp(Exception):

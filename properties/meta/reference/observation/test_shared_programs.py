@@ -13,7 +13,7 @@ from flax.training.train_state import TrainState
 
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.examples import SHARED
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.observation.compilations import compilations
 from frostproof.reference.observation.run import run
@@ -242,9 +242,9 @@ def test_what_a_training_changes_is_its_own():
     assert all(same(run(trainer, p, shared=True), run(trainer, p)) for p in problems)
 
 
-def test_a_training_that_shares_is_not_accused_of_it():
-    """What only a shared program shows is not refuted: here the step knows whose optimizer it is
-    handed, and moves the body for any but the last that was made.
+def knowing(moves):
+    """Return a trainer whose step knows whose optimizer it is handed: it moves the body for any but
+    the last that was made, and where a batch says so.
     """
     made = []
 
@@ -256,16 +256,63 @@ def test_a_training_that_shares_is_not_accused_of_it():
 
     def train_step(state, batch):
         new, loss = trainer.train_step(state, batch)
-        if state.tx is not made[-1]:
+        if state.tx is not made[-1] or moves(batch):
             new = new.replace(params={**new.params, "body": new.params["body"] + 1})
         return new, loss
 
-    subject = replace(trainer, train_step=train_step)
+    return replace(trainer, train_step=train_step)
+
+
+def test_a_training_that_shares_is_not_accused_of_it():
+    """What only a shared program shows is not refuted."""
+    subject = knowing(lambda batch: False)
 
     verdict = judge(BY_ID["frozen-value"], subject, Effort(20, seed=0), CallCache(), "knowing")
 
     assert verdict.outcome == "held"
     assert 0 < verdict.labels.get(SHARED, 0) < verdict.examples
+
+
+def test_a_counterexample_is_what_the_program_shows_as_it_is():
+    """A smaller one that only a shared program shows is none."""
+    subject = knowing(lambda batch: len(batch.x) == 7)
+
+    verdict = judge(BY_ID["frozen-value"], subject, Effort(60, seed=0), CallCache(), "knowing")
+
+    assert verdict.outcome == "refuted"
+    assert NOT_REPEATABLE not in verdict.reason
+    assert [problem["rows"] for problem in verdict.counterexample.problems] == [7]
+
+
+class Counted(CallCache):
+    """Counts runs by whether they may share a program."""
+
+    def __init__(self):
+        super().__init__()
+        self.runs = Counter()
+
+    def run(self, subject, problem, *, shared=True, **how):
+        """Run a subject on a problem."""
+        self.runs[shared] += 1
+        return super().run(subject, problem, shared=shared, **how)
+
+
+def test_of_the_failures_on_the_way_to_the_smallest_only_the_first_is_compiled():
+    """And the smallest, in a memory of its own."""
+    memory, plain = Counted(), making(lambda seed, optimizer: freezing(optimizer))
+
+    def train_step(state, batch):
+        new, loss = plain.train_step(state, batch)
+        moved = new.params["body"] + (len(batch.x) == 7)
+        return new.replace(params={**new.params, "body": moved}), loss
+
+    subject = replace(plain, train_step=train_step)
+
+    verdict = judge(BY_ID["frozen-value"], subject, Effort(60, seed=0), memory, "leaking")
+
+    assert verdict.outcome == "refuted"
+    assert memory.runs[False] == 1
+    assert memory.runs[True] > 5
 
 
 def test_each_form_and_shape_is_compiled_once():
