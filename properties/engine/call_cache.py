@@ -49,21 +49,28 @@ class DrawnProblems:
         self._known[key] = _Drawn(problems, keys)
 
 
-#: A remembered call of an exercise is some 2 KB, that of a trainer 11 KB: 45 MB at most.
+#: A remembered call of an exercise is some 2 KB, that of a reference trainer 50 KB.
 CAPACITY = 4096
 
 
 class CallCache:
-    """A bounded memory of calls; the oldest are forgotten first.
+    """A bounded memory of one subject's calls; the oldest are forgotten first.
 
     To be made before a subject is loaded: it also knows NumPy as it was then.
     """
 
     def __init__(self) -> None:
+        self._subject: Any = None
         self._calls: dict[tuple[Any, ...], Any] = {}
         self._numpy = SharedNumPy()
         #: Which problems were drawn, for laws that draw the same.
         self.drawn = DrawnProblems()
+
+    def turn_to(self, subject: Any) -> None:
+        """Forget all about another subject: a process judges one after the other."""
+        if subject is not self._subject:
+            self._subject, self.drawn = subject, DrawnProblems()
+            self._calls.clear()
 
     def knows(self, subject: Any, problem: Any) -> bool:
         """Tell whether a run with predictions is remembered of an unwatched subject."""

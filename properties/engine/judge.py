@@ -65,6 +65,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     from ...reference.observation.probe import tried_first  # here: a law book is read without JAX
 
     started = monotonic()
+    memory.turn_to(subject)
     effort.begins(tried_first(subject))
     most = law.examples(effort.max_examples)
     asks = effort.proofs and law.id in PROVABLE

@@ -20,7 +20,7 @@ PYTHON_NUMBERS = (bool, int, float, complex)
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Leaf:
     """One leaf at one moment; two leaves are equal if all is the same, bits included."""
 

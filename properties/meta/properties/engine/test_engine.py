@@ -166,6 +166,17 @@ def test_the_memory_is_bounded():
     assert len(memory._calls) == CAPACITY
 
 
+def test_what_another_subject_did_is_forgotten():
+    """Or a process that judges one after the other would hold the calls of all."""
+    subject, memory = answering(), CallCache()
+    run(law(lambda call: None), subject, memory=memory)
+    run(law(lambda call: None), answering(), memory=memory)
+    calls = subject.fn.calls
+
+    run(law(lambda call: None), subject, memory=memory)
+    assert subject.fn.calls == 2 * calls
+
+
 def test_shrinking_has_an_end():
     """A slow failure is reported as small as the time allowed, and stays a failure."""
 
