@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: Allocations before a search: Python's own 700 made one every 15 ms of compiling.
 _YOUNG = 20_000
@@ -18,3 +20,17 @@ def search_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, 10, 10)
+
+
+@contextmanager
+def searching_seldom() -> Iterator[None]:
+    """Search less often within a block, in a process of the user's, whose settings come back after
+    it. Where nothing is searched for, nothing is.
+    """
+    before = gc.get_threshold()
+    if before[0]:
+        gc.set_threshold(max(_YOUNG, before[0]), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

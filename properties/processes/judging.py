@@ -14,6 +14,7 @@ from ..engine.verdict import Counterexample, Verdict
 from ..plan.checks import Check, NamedSubject
 from ..plan.compiled_programs import compiled_programs_kept
 from ..plan.run_settings import RunSettings
+from .gc_tuning import searching_seldom
 from .worker_client import Worker, WorkerDied
 
 
@@ -52,7 +53,7 @@ class Judging:
         if subject.value is None:
             return self._judged_elsewhere(item, progress)
         effort = self.settings.effort(subject.name, progress)
-        with compiled_programs_kept():
+        with compiled_programs_kept(), searching_seldom():
             return judge(item.law, subject.value, effort, self._memory, subject.name)
 
     def _judged_elsewhere(self, item: Check, progress: Callable[[int], None]) -> Verdict:
