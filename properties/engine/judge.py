@@ -14,6 +14,7 @@ from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
 from ...strategies.values import Shape, pool
+from ..laws.book import BY_ID
 from ..laws.law import Law, Refutation, SubjectRaised
 from ..laws.requirements.endings import ending
 from ..proofs.provable import CHECKED, EXPLAINED, PROVABLE
@@ -48,6 +49,8 @@ class Effort:
     database: ExampleDatabase | None = None
     #: Ask the prover first: a law that it shows for all inputs is drawn only a little.
     proofs: bool = False
+    #: Whether a subject that gives no answer is reported by another law of the run.
+    reported: bool = True
     #: Told the problems of an example before it runs: a process may die of them.
     begins: Callable[[tuple[Any, ...]], None] = lambda problems: None
     #: Told a failure as it is found: the process may die while it is made smaller.
@@ -78,7 +81,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
             verdict = _drawn(law, subject, effort, memory, target, most)
         elif proof is not None and verdict.outcome in ("held", "vacuous"):
             verdict = replace(verdict, outcome="proved", reason=proof.sentence)
-    if effort.proofs and verdict.counterexample is not None:
+    if effort.proofs and verdict.outcome == "refuted":
         _explain(law, subject, verdict)
     return replace(verdict, seconds=round(monotonic() - started, 3))
 
@@ -224,6 +227,9 @@ def _drawn(
             verdict = _unrefuted(law, tally, effort, cut=tally.seen < most and out_of_time())
     if verdict is None:  # not within `except`: Hypothesis looks at what a failure was raised in
         return _drawn(law, subject, effort, memory, target, most, trusting=False)
+    if tally.unanswered is not None and not effort.reported and verdict.counterexample is None:
+        silent = _drawn(BY_ID[tally.unanswered.law], subject, effort, memory, target, most)
+        return verdict if silent.counterexample is None else silent
     return verdict
 
 
@@ -311,14 +317,19 @@ def _looked_at(
 
 
 def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | None:
-    """Judge recorded problems, on calls that nobody remembers; returns the refutation, or None."""
-    read = tuple(subject.read_problem(problem) for problem in problems)
-    return _refutation_of(law, subject, read)
+    """Judge recorded problems, on calls that nobody remembers; returns the refutation, or what the
+    subject did in place of an answer, or None.
+    """
+    read, tally = tuple(subject.read_problem(problem) for problem in problems), Tally()
+    found = _refutation_of(law, subject, read, tally)
+    return tally.unanswered.how if found is None and tally.unanswered else found
 
 
-def _refutation_of(law: Law, subject: Any, problems: tuple[Any, ...]) -> str | None:
+def _refutation_of(
+    law: Law, subject: Any, problems: tuple[Any, ...], tally: Tally | None = None
+) -> str | None:
+    tally = tally or Tally()
     try:
-        tally = Tally()
         examine(law, subject, problems, CallCache(), tally, shared=False)
         never = _confirmed(law, subject, tally)
         if never is not None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..laws.law import Inconclusive, Law, Refutation, Unfinished
+from ..laws.law import Inconclusive, Law, Refutation, Unanswered
 from .raising import ByOptimizer
 
 #: Below this many examples a share says little.
@@ -29,6 +29,8 @@ class Tally:
     by_optimizer: ByOptimizer = field(default_factory=ByOptimizer)
     failures: dict[Any, Refutation] = field(default_factory=dict)
     failed_at: float | None = None
+    #: The first example on which the subject gave no answer.
+    unanswered: Unanswered | None = None
     #: Whether an example is being judged, and not drawn.
     judging: bool = False
     #: For laws that are judged over the run.
@@ -48,13 +50,16 @@ class Tally:
         ever ran are left aside, where others ran.
         """
         counted = self.inconclusive.copy()
-        counted.subtract({(Unfinished.REASON, True): sum(self.by_optimizer.raising.values())})
+        if self.unanswered is not None:
+            by_optimizer = sum(self.by_optimizer.raising.values())
+            counted.subtract({(self.unanswered.reason, True): by_optimizer})
         return +counted
 
     def leave_aside(self, reason: Inconclusive, problem: Any) -> None:
         """Count an example that says nothing."""
         self.inconclusive[reason.reason, reason.subject] += 1
-        if isinstance(reason, Unfinished):
+        if isinstance(reason, Unanswered):
+            self.unanswered = self.unanswered or reason
             self.by_optimizer.note(problem, finished=False)
 
     def note(
@@ -100,7 +105,8 @@ def shortage(law: Law, tally: Tally, *, cut: bool) -> tuple[str, str] | None:
         (reason, of_subject), most = shortcomings.most_common(1)[0]
         seen = tally.judged + shortcomings.total()
         if of_subject and most > tally.judged:
-            return "not-run", reason
+            silent = tally.unanswered
+            return "not-run", str(silent) if silent and reason == silent.reason else reason
         if not tally.judged or unmet({"judged": 0.5}, {"judged": tally.judged}, seen):
             return "vacuous", f"{most} of {seen} examples were inconclusive: {reason}"
     if tally.judged == 0:

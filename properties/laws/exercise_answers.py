@@ -12,7 +12,7 @@ from ...reference.observation.exercise_run import Call
 from ...reference.oracles.exercise_oracle import oracle_of
 from ...reference.subjects.capability import Capability, Requirement
 from ...strategies.problems import exercises
-from .law import Inconclusive, Law, SubjectRaised, label, refute
+from .law import Inconclusive, Law, SubjectRaised, Unanswered, label, refute
 from .requirements.bounds import require_close, require_within
 from .requirements.endings import assertion_of, ending
 
@@ -41,7 +41,14 @@ def require_well_formed(call: Call) -> None:
     if isinstance(call.raised, ValueError) and call.problem.learning_rate < 0:
         raise Inconclusive("the negative learning rate was declined")
     if call.raised is not None or call.malformed:
-        raise Inconclusive("see answer-shape", subject=True)
+        raise Unanswered("answer-shape", how_it_ended(call))
+
+
+def how_it_ended(call: Call) -> str:
+    """Say how a call ended without an answer that can be read."""
+    if call.raised is not None:
+        return f"the call {ending(call.raised)}"
+    return f"the answer is {call.malformed}"
 
 
 @exercise_law(
@@ -57,10 +64,10 @@ def answer_is_three_numbers(call: Call) -> None:
     """The answer converts to a real floating array of shape (3,)."""
     if call.raised is not None:
         ended, asserted = ending(call.raised), assertion_of(call.raised)
-        raise SubjectRaised(f"the call {ended}", assertion=asserted, raised=ended)
+        raise SubjectRaised(how_it_ended(call), assertion=asserted, raised=ended)
     if call.malformed:
         refute(
-            f"the answer is {call.malformed}, expected three real numbers [loss, after, before]",
+            f"{how_it_ended(call)}, expected three real numbers [loss, after, before]",
             assertion="np.asarray(returned[0]).shape == (3,) "
             "and np.asarray(returned[0]).dtype.kind in 'fV'",
             observed=call.malformed,

@@ -17,7 +17,13 @@ from ...strategies.optimizers import behind_clipping, catalogue_for_zero_gradien
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, SubjectRaised, label, refute
 from .requirements.endings import assertion_of, ending
-from .requirements.training_law import number, require_kept, require_trained, training_law
+from .requirements.training_law import (
+    how_it_ended,
+    number,
+    require_kept,
+    require_trained,
+    training_law,
+)
 
 _LEAK = (
     "The freeze misses a leaf (a name, a bias, another spelling of its path), or something after "
@@ -41,11 +47,10 @@ def training_runs_to_its_end(trajectory: Trajectory) -> None:
         if optimizer.facts.picky:
             raise Inconclusive(f"{optimizer.name} raises on some trees")
         ended, asserted = ending(trajectory.raised), assertion_of(trajectory.raised)
-        message = f"{trajectory.at_work} {ended}"
-        raise SubjectRaised(message, assertion=asserted, raised=ended)
+        raise SubjectRaised(how_it_ended(trajectory), assertion=asserted, raised=ended)
     if trajectory.malformed:
         asserted = "callable(getattr(optimizer, 'update', None))"
-        refute(f"the answer is {trajectory.malformed}", assertion=asserted)
+        refute(how_it_ended(trajectory), assertion=asserted)
 
 
 @training_law("frozen-norm", guarantee="norm", decisive=True, draws=training.single, meaning=_LEAK)

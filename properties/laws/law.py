@@ -127,14 +127,25 @@ class Inconclusive(Exception):
         self.subject = subject
 
 
-class Unfinished(Inconclusive):
-    """An example in which a training raised or answered in another form: one law is about that."""
+class Unanswered(Inconclusive):
+    """An example on which the subject raised, or answered in another form: one law is about that.
 
-    REASON = "see training-runs"
+    Args:
+        law: the id of that law.
+        how: what the subject did, in words.
+    """
 
-    def __init__(self) -> None:
-        super().__init__(self.REASON, subject=True)
+    def __init__(self, law: str, how: str):
+        super().__init__(f"see {law}", subject=True)
+        self.law = law
+        self.how = how
 
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.how}"
+
+
+#: The laws that report a subject without an answer, of which each kind of subject has one.
+REPORTING = ("training-runs", "answer-shape")
 
 _labels: ContextVar[set[str]] = ContextVar("labels of the example that is being judged")
 _observations: ContextVar[dict[str, Refutation | None]] = ContextVar("what it showed")

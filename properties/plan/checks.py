@@ -9,7 +9,7 @@ from typing import Any
 
 from ...reference.subjects.capability import Capability
 from ..laws.book import BOOK, laws_matching
-from ..laws.law import GUARANTEES, Law
+from ..laws.law import GUARANTEES, REPORTING, Law
 
 
 class UnknownGuarantee(ValueError):
@@ -54,6 +54,8 @@ class Check:
     promised: bool
     #: Why it cannot be judged: what the subject lacks.
     unable: str | None = None
+    #: Whether the law that reports a subject without an answer is judged in the same run.
+    reported: bool = True
     #: Which it is of those on one law and subject, where two tests judge the same.
     number: int = 1
 
@@ -87,7 +89,6 @@ def plan_checks(
         raise UnknownGuarantee(
             f"{unknown[0]!r} is not a guarantee: choose from {', '.join(GUARANTEES)}"
         )
-    chosen = laws_matching(laws)
     items = [
         Check(
             subject,
@@ -99,7 +100,15 @@ def plan_checks(
         for law in BOOK
         if law.needs.is_possible(subject.kind, subject.capabilities)
     ]
+    chosen = laws_matching(laws)
+    reported = names_of_reported(item for item in items if item.law in chosen)
+    items = [replace(item, reported=item.subject.name in reported) for item in items]
     return [i for i in items if i.law in chosen], [i for i in items if i.law not in chosen]
+
+
+def names_of_reported(checks: Iterable[Check]) -> set[str]:
+    """Return the names of the subjects of which a law reports where they give no answer."""
+    return {check.subject.name for check in checks if check.law.id in REPORTING}
 
 
 def _told_apart(subjects: Iterable[NamedSubject]) -> list[NamedSubject]:

@@ -83,6 +83,8 @@ class RunSettings:
         progress: Callable[[int], None],
         begins: Callable[[tuple[Any, ...]], None] = lambda problems: None,
         fails: Callable[[Refutation, tuple[Any, ...]], None] = lambda found, problems: None,
+        *,
+        reported: bool = True,
     ) -> Effort:
         """Return the same as the engine takes it, for the subject of this name."""
         many = canonical(target) in (*TRAINERS, *WRAPPERS)
@@ -96,4 +98,5 @@ class RunSettings:
             fails=fails,
             progress=progress,
             proofs=self.proofs,
+            reported=reported,
         )

@@ -52,7 +52,7 @@ class Judging:
             return Verdict("not-run", 0, reason=item.unable)
         if subject.value is None:
             return self._judged_elsewhere(item, progress)
-        effort = self.settings.effort(subject.name, progress)
+        effort = self.settings.effort(subject.name, progress, reported=item.reported)
         with compiled_programs_kept(), searching_seldom():
             return judge(item.law, subject.value, effort, self._memory, subject.name)
 
@@ -62,7 +62,9 @@ class Judging:
             return Verdict("not-run", 0, reason=f"see {self.dead[name]}")
         kind = item.subject.requested_kind
         try:
-            return self._worker.judge(name, kind, law.id, self.settings, progress)
+            return self._worker.judge(
+                name, kind, law.id, self.settings, progress, reported=item.reported
+            )
         except WorkerDied as death:
             if death.failed is not None:
                 outcome, message, problems = death.failed

@@ -88,9 +88,15 @@ class Worker:
         law: str,
         settings: RunSettings,
         progress: Callable[[int], None],
+        *,
+        reported: bool = True,
     ) -> Verdict:
-        """Return a law's verdict on a target; raises `WorkerDied` where it dies or hangs."""
-        request = {"target": target, "kind": kind, "law": law, "settings": asdict(settings)}
+        """Return a law's verdict on a target; raises `WorkerDied` where it dies or hangs.
+
+        `reported` tells whether another law of the run reports a target that gives no answer.
+        """
+        request = {"target": target, "kind": kind, "law": law, "reported": reported}
+        request |= {"settings": asdict(settings)}
         answer = self._ask(request, progress)
         if "full" in answer:  # of what it compiled for other laws, as like as not
             self.rest()

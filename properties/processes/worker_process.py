@@ -88,7 +88,8 @@ def _answer(
             return {"unreadable": error_text(error)}
     progress = _Progress(answers)
     settings = RunSettings(**request["settings"])
-    effort = settings.effort(request["target"], progress, progress.begins, progress.fails)
+    told = progress, progress.begins, progress.fails
+    effort = settings.effort(request["target"], *told, reported=request["reported"])
     from ...reference.observation.compilations import ProcessIsFull
 
     try:

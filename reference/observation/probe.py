@@ -59,7 +59,8 @@ def probe(trainer: Any) -> Probe:
 
     Raises:
         UnusableSubject: for a pattern in `frozen` that matches no leaf, where nothing is said of
-            what is frozen, and for `batches` or `optimizers` from which nothing can be drawn.
+            what is frozen, for `batches` or `optimizers` from which nothing can be drawn, and for
+            answers of another form than the contract's.
     """
     if hasattr(trainer, "optimizers"):
         _require_optimizers(trainer.optimizers)
@@ -153,6 +154,8 @@ def _first_move(trainer: Trainer, problem: TrainingProblem, chosen: frozenset[Pa
             trainable = after.keys() & before.keys() - chosen
             if any(not same_value(before[p].array, after[p].array) for p in trainable):
                 return number
+    except UnusableSubject:  # an answer of another form
+        raise
     except BaseException as error:  # the laws report it with the problem
         let_through(error)
     return 1

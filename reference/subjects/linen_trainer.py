@@ -11,7 +11,7 @@ import jax
 from ..problems.batches import Batch
 from ..pytrees.paths import Path
 from .moment import Moment, take_moment
-from .signatures import UnusableSubject
+from .signatures import UnusableSubject, form_of, place_of
 from .trainer import Trainer
 from .training import Training, copy_arrays
 
@@ -80,7 +80,7 @@ class LinenTrainer(Trainer):
         state = self.create(seed, batch, optimizer)
         if self.params is None and not hasattr(state, "params"):
             raise UnusableSubject(
-                f"`create` returned a {type(state).__name__} without `.params`: "
+                f"`create`{place_of(self.create)} returned {form_of(state)}, without `.params`: "
                 "return a state that has it, or say by `params=` where the parameters are"
             )
         return _LinenTraining(self, state)
@@ -108,14 +108,12 @@ class _LinenTraining:
 
     def step(self, batch: Batch) -> Any:
         answer = self.trainer.train_step(self.state, batch)
-        if not isinstance(answer, tuple | list) or len(answer) != 2:
-            raise TypeError(
-                f"`train_step` returned a {type(answer).__name__}, expected (state, loss)"
-            )
-        state, loss = answer
-        if self.trainer.params is None and not hasattr(state, "params"):
-            raise TypeError(
-                f"`train_step` returned (a {type(state).__name__}, a {type(loss).__name__}), "
+        pair = answer if isinstance(answer, tuple | list) and len(answer) == 2 else (None, None)
+        state, loss = pair
+        known = self.trainer.params is not None and pair is answer
+        if not (known or hasattr(state, "params")):
+            raise UnusableSubject(
+                f"`train_step`{place_of(self.trainer.train_step)} returned {form_of(answer)}, "
                 "expected (state, loss)"
             )
         self.state = state

@@ -15,7 +15,7 @@ from flax import nnx
 from ..problems.batches import Batch
 from ..pytrees.paths import Path, matches, named_leaves, normalise
 from .moment import Moment, take_moment
-from .signatures import UnusableSubject, binds
+from .signatures import UnusableSubject, binds, form_of, place_of
 from .trainer import Trainer
 from .training import Training, copy_arrays
 from .user_errors import remark
@@ -95,13 +95,11 @@ class NnxTrainer(Trainer):
     def begin(self, seed: int, batch: Batch, optimizer: Any) -> Training:
         """Create module and optimizer; raises `UnusableSubject` for anything else."""
         made = self.create(seed, batch, optimizer)
-        if not isinstance(made, tuple | list) or len(made) != 2:
+        pair = isinstance(made, tuple | list) and len(made) == 2
+        if not pair or isinstance(made[0], nnx.Optimizer):
             raise UnusableSubject(
-                f"`create` returned a {type(made).__name__}, expected (model, optimizer)"
-            )
-        if isinstance(made[0], nnx.Optimizer):
-            raise UnusableSubject(
-                "`create` returned (optimizer, model), expected (model, optimizer)"
+                f"`create`{place_of(self.create)} returned {form_of(made)}, "
+                "expected (model, optimizer)"
             )
         return _NnxTraining(self, *made)
 

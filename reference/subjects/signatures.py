@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -60,6 +62,24 @@ def require_collection(name: str, value: Any) -> None:
 
 
 _NUMBERS = ("no", "one", "two", "three", "four")
+
+
+def place_of(fn: Callable[..., Any]) -> str:
+    """Return where a function is defined, as " (file, line N)"; empty where Python has no code."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    return f" ({Path(code.co_filename).name}, line {code.co_firstlineno})" if code else ""
+
+
+def form_of(answer: Any) -> str:
+    """Show an answer by its types: `None`, `Linear`, `(Array, TrainState)`."""
+    if answer is None:
+        return "None"
+    if type(answer) in (tuple, list):
+        return f"({', '.join(map(form_of, answer))})"
+    # JAX's arrays are of a class that no documentation names; the law book is read without JAX.
+    return type(answer).__name__.replace("ArrayImpl", "Array")
 
 
 def signature_of(fn: Callable[..., Any]) -> str:

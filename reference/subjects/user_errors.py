@@ -8,13 +8,15 @@ import traceback
 from pathlib import Path
 
 _SHOWN = 500  # characters of a message
+#: The packages of `reference` that hold programs under test, as a user has them.
+_JUDGED = ("correct", "corpus")
 #: Frames in these folders are not the user's: the standard library, installed packages, our own.
 _OTHERS = tuple(
     str(folder.resolve())
     for folder in {
         *(Path(sysconfig.get_paths()[name]) for name in ("stdlib", "platstdlib", "purelib")),
         *(Path(__file__).parents[2] / room for room in ("properties", "reports", "strategies")),
-        *(Path(__file__).parents[1] / room for room in ("observation", "optimizers", "subjects")),
+        *(each for each in Path(__file__).parents[1].iterdir() if each.name not in _JUDGED),
     }
 )
 #: The beginning of our notes on an exception of a user's code.

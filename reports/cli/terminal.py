@@ -13,6 +13,7 @@ from rich.status import Status
 
 from ...properties.plan.checks import Check
 from ..formats.wording import by_cause, conclusion, story
+from ..results.guarantees import Asked
 from ..results.report import Report
 from ..results.row import FAILING, Row
 from ..run.listener import Listener
@@ -27,6 +28,8 @@ _STYLES = {
 }
 #: Of so many subjects, each gets more than one line.
 _FEW = 3
+#: So many laws that hold are named.
+_NAMED = 3
 #: Reasons why laws did not run that are shown.
 _REASONS = 4
 
@@ -61,7 +64,7 @@ class Terminal(Listener):
             many = f"{len(self._due)} subject{'s' * (len(self._due) != 1)}"
             self.console.print(
                 f"[dim]profile {report.profile}, seed {report.seed}: "
-                f"{len(report.rows)} laws on {many}[/]"
+                f"{len(report.rows)} law{'s' * (len(report.rows) != 1)} on {many}[/]"
             )
 
     def on_progress(self, item: Check, examples: int) -> None:
@@ -134,23 +137,28 @@ class Terminal(Listener):
         asked = self._report.asked if self._report else {}
         standing = Report("", 0, rows, asked=asked).standings.get(subject)
         failing = [row.law for row in rows if row.fails]
-        mark = "[bold red]✗[/]" if failing else "[green]✓[/]"
         ran = sum(row.verdict != "not-run" for row in rows)
         proved = sum(row.verdict == "proved" for row in rows)
-        laws = f"{ran} laws" + (f", {proved} of them proved" if proved else "")
+        laws = f"{ran} law{'s' * (ran != 1)}" + (f", {proved} of them proved" if proved else "")
         examples, seconds = sum(row.examples for row in rows), sum(row.seconds for row in rows)
-        said = standing.keeps if standing else "only advice"
-        if standing and standing.not_shown:
-            said += f"; not shown: {', '.join(standing.not_shown)}"
-        if failing:
-            said = f"fails {', '.join(failing)}; {said}"
+        said = [f"fails {', '.join(failing)}"] if failing else []
+        if asked.get(subject, Asked()).omitted:
+            said += _holds(rows)
+        else:
+            said.append(standing.keeps if standing else "only advice")
+            if standing and standing.not_shown and ran:
+                said.append(f"not shown: {', '.join(standing.not_shown)}")
+        mark = "[bold red]✗[/]" if failing else "[green]✓[/]"
+        if not any(row.promised and row.verdict != "not-run" for row in rows):
+            mark = "[yellow]–[/]"
+            said.append("nothing promised could run")
         beyond = [row for row in rows if row.verdict in FAILING and not row.promised]
         many = len(self._due) > _FEW
         if beyond and many:
-            said += f"; beyond the promise {len(beyond)} refuted"
+            said.append(f"beyond the promise {len(beyond)} refuted")
         width = max(map(len, self._due)) if many else 0
         self.console.print(
-            f"{mark} [bold]{escape(subject):{width}}[/]  {escape(said)}  "
+            f"{mark} [bold]{escape(subject):{width}}[/]  {escape('; '.join(said))}  "
             f"[dim]{laws}, {examples:,} examples, {seconds:.1f} s[/]"
         )
 
@@ -197,3 +205,10 @@ class Terminal(Listener):
         style = {0: "bold green", 1: "bold red"}.get(report.exit_status, "bold yellow")
         laws = ", ".join(dict.fromkeys(row.law for row in report.rows if row.fails))
         return f"[{style}]{escape(conclusion(report))}[/]{f': {laws}' if laws else ''}"
+
+
+def _holds(rows: Sequence[Row]) -> list[str]:
+    """Say which of the laws hold that were chosen: of a guarantee they show but a part."""
+    laws = [row.law for row in rows if row.verdict in ("held", "proved")]
+    shown = ", ".join(laws) if len(laws) <= _NAMED else f"{len(laws)} laws"
+    return [f"holds {shown}"] if laws else []

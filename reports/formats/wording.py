@@ -25,15 +25,21 @@ def conclusion(report: Report) -> str:
         return "nothing promised could run"
     if report.missed and not report.allow_not_shown:
         return f"not shown, although asked for: {_reasons(report.missed)}"
+    chosen = any(each.omitted for each in report.asked.values())
     unshown = _promised_and_not_shown(report)
-    held = f"held; not shown: {_reasons(unshown)}" if unshown else "everything promised held"
-    return f"{held}{_beyond(report)}"
+    held = "the chosen laws held" if chosen else "held" if unshown else "everything promised held"
+    return f"{held}{f'; not shown: {_reasons(unshown)}' if unshown else ''}{_beyond(report)}"
 
 
 def _promised_and_not_shown(report: Report) -> dict[str, dict[str, str]]:
+    """Return, by subjects, what is promised and not shown, other than by the choice of laws."""
     promised = {(row.subject, row.guarantee) for row in report.rows if row.promised}
     found = {
-        name: {g: why for g, why in each.not_shown.items() if (name, g) in promised}
+        name: {
+            guarantee: why
+            for guarantee, why in each.not_shown.items()
+            if (name, guarantee) in promised and guarantee not in each.unasked
+        }
         for name, each in report.standings.items()
     }
     return {name: reasons for name, reasons in found.items() if reasons}
@@ -70,7 +76,9 @@ def story(row: Row) -> list[tuple[str, str]]:
     cause = row.counterexample.get("cause")
     because = [("because", cause)] if cause else []
     # Where the cause was found, what it mostly is would only lead away from it.
-    usually = [("usually", BY_ID[row.law].meaning)] if row.law in BY_ID and not cause else []
+    law = BY_ID.get(row.law)
+    about_it = law is not None and law.statement == row.counterexample["law"]
+    usually = [("usually", law.meaning)] if law and about_it and not cause else []
     equation = row.counterexample["facts"].get("equation")
     by = [("by", equation)] if equation else []
     seen = ("seen", row.reason or "")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ...properties.plan.checks import Check, NamedSubject, plan_checks
+from ...properties.plan.checks import Check, NamedSubject, names_of_reported, plan_checks
 from ...properties.plan.run_settings import RunSettings
 from ...properties.processes.judging import Judging
 from ..results.report import ELSEWHERE
@@ -39,7 +39,9 @@ class Session:
         self.subjects: list[NamedSubject] = []
         self._division = division
         #: Laws that other shards judge.
-        self._elsewhere: set[str] = set()
+        self._elsewhere: dict[str, Check] = {}
+        #: The subjects of which a test, or another shard, reports where they give no answer.
+        self._reported: set[str] = set()
         #: How many laws were collected and are not run.
         self.deselected = 0
         self._collected: Counter[str] = Counter()
@@ -110,11 +112,12 @@ class Session:
             names = ", ".join(subject.name for subject in subjects)
             raise ValueError(f"`expected` names {law!r}, which does not apply to {names}")
         items, elsewhere = self._division.split(items)
-        self._elsewhere |= {item.id for item in elsewhere}
+        self._elsewhere |= {item.id: item for item in elsewhere}
         return items
 
     def plans(self, items: Sequence[Check]) -> None:
-        """Know what this process is going to judge."""
+        """Know what is going to be judged, after `-k`, node ids and other plugins chose."""
+        self._reported = names_of_reported((*items, *self._elsewhere.values()))
         self._plan = {
             "expected": [vars(Row.unreached(item)) for item in items],
             "deselected": self.deselected,
@@ -180,6 +183,7 @@ class Session:
 
         def judge(item: Check) -> Row:
             self._judging.settings = settings
+            item = replace(item, reported=item.subject.name in self._reported)
             return Row.of(item, self._judging(item))
 
         return pytest.param(BoundLaw(item, judge, expected), id=id)

@@ -79,6 +79,8 @@ class Standing:
     not_shown: Mapping[str, str] = field(default_factory=dict)
     #: Guarantees that are not shown although no law was left out.
     missed: tuple[str, ...] = ()
+    #: Guarantees that are not shown because laws were left out.
+    unasked: tuple[str, ...] = ()
     #: The first law of the weakest broken guarantee that is refuted; empty where its laws are only
     #: in error, and the subject gave no answer.
     refuted: str = ""
@@ -157,7 +159,7 @@ def standings(rows: Iterable[Row], asked: Mapping[str, Asked] | None = None) -> 
 
 
 def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
-    held, broken, not_shown, missed = [], [], {}, []
+    held, broken, not_shown, missed, unasked = [], [], {}, [], []
     for guarantee in get_args(Guarantee):
         rows = found.get(guarantee, ())
         if not rows:
@@ -170,12 +172,18 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
             not_shown[guarantee] = reason
             missed.append(guarantee)
         elif omitted:
-            not_shown[guarantee] = f"{len(omitted)} laws about it were left out"
+            unasked.append(guarantee)
+            not_shown[guarantee] = f"laws about it were left out: {len(omitted)}"
         else:
             held.append(guarantee)
+    about_values = (*found.get("norm", ()), *found.get("value", ()))
+    if "selected" in held and any(row.verdict == "refuted" for row in about_values):
+        # Its own laws are about the leaves that train; which leaves stay, others judge.
+        held.remove("selected")
+        not_shown["selected"] = "frozen leaves move"
     weakest = found[broken[0]] if broken else ()
     refuted = next((row.law for row in weakest if row.verdict == "refuted"), "")
-    return Standing(tuple(held), tuple(broken), not_shown, tuple(missed), refuted)
+    return Standing(tuple(held), tuple(broken), not_shown, tuple(missed), tuple(unasked), refuted)
 
 
 def _unshown(rows: Sequence[Row]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....reference.subjects.signatures import UnusableSubject
 from ....reference.subjects.user_errors import error_text, own_line
 
 
@@ -18,6 +19,8 @@ def ending(error: BaseException) -> str:
     """Say how a call ended that gave no answer."""
     if isinstance(error, Tampered):
         return str(error)
+    if isinstance(error, UnusableSubject):
+        return f"cannot be judged: {error}"
     place = own_line(error)
     return f"raised {error_text(error)}{f' ({place})' if place else ''}"
 

@@ -14,7 +14,8 @@ from ....reference.pytrees.following import UnusableCopies
 from ....reference.pytrees.paths import Path, path_text
 from ....reference.pytrees.snapshot import NoSuchLeaf, Snapshot
 from ....reference.subjects.capability import Capability, Requirement
-from ..law import Inconclusive, Law, Unfinished, refute
+from ..law import Inconclusive, Law, Unanswered, refute
+from .endings import ending
 
 Check = Callable[..., None]
 #: Strategy of one example's problems, for a subject.
@@ -61,9 +62,16 @@ def _of_any_pool(draws: Draws) -> Callable[[Any, Any], Any]:
 def require_complete(trajectory: Trajectory) -> None:
     """Leave an example aside in which the subject raised; `training-runs` is about that."""
     if trajectory.raised is not None or trajectory.malformed:
-        raise Unfinished
+        raise Unanswered("training-runs", how_it_ended(trajectory))
     if not trajectory.steps:
         raise Inconclusive("the run has no step")
+
+
+def how_it_ended(trajectory: Trajectory) -> str:
+    """Say how a run ended that did not come to its end, and in which part of the subject."""
+    if trajectory.raised is not None:
+        return f"{trajectory.at_work} {ending(trajectory.raised)}"
+    return f"the answer is {trajectory.malformed}"
 
 
 def require_trained(trajectory: Trajectory) -> None:

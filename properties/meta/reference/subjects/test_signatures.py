@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import re
 
 import jax
 import jax.numpy as jnp
@@ -117,19 +118,22 @@ def test_other_right_signatures():
     ("subject", "words"),
     [
         (linen(train_step=lambda s, b: train_step(s, b)[::-1]), "expected (state, loss)"),
-        (linen(train_step=lambda s, b: s), "`train_step` returned a State, expected (state, loss)"),
+        (linen(train_step=lambda s, b: s), "py, line 120) returned State, expected (state, loss)"),
         (linen(with_params=lambda s, p: None), "`with_params` returned None, expected a state"),
-        (linen(create=lambda *_: 1), "`create` returned a int without `.params`: return a state"),
-        (nnx_trainer(create=lambda *a: build(*a)[0]), "`create` returned a Linear, expected (mode"),
+        (linen(create=lambda *_: 1), "returned int, without `.params`: return a state"),
+        (
+            nnx_trainer(create=lambda *a: build(*a)[0]),
+            "returned Linear, expected (model, optimizer)",
+        ),
         (
             nnx_trainer(create=lambda *a: build(*a)[::-1]),
-            "`create` returned (optimizer, model), ex",
+            "returned (Optimizer, Linear), expected (model, optimizer)",
         ),
     ],
     ids=["swapped", "state alone", "with_params", "no state", "model alone", "swapped in NNX"],
 )
 def test_a_wrong_answer_is_answered_with_the_right_one(subject, words):
-    """In the verdict of `training-runs`, or before anything runs."""
+    """In the verdict of `training-runs`, or before anything runs; and no line is ours."""
     laws = ["training-runs", "frozen-special-weights"]
 
     try:
@@ -139,6 +143,7 @@ def test_a_wrong_answer_is_answered_with_the_right_one(subject, words):
         reasons = str(refused)
 
     assert words in reasons
+    assert not re.search(r"\((?!test_signatures)\w+\.py, line", reasons)
 
 
 def test_what_is_lacking_is_named_by_its_keyword():

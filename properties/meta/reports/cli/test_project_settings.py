@@ -78,7 +78,7 @@ def test_known_failures_under_the_settings_of_a_project(pytester):
     assert [row["reason"] for row in rows if row["law"] == "answer-norms-equal"] == [
         "frozen kernel's norm changed: 2 → 3 (expected: issue 12)",
         "frozen kernel's norm changed: 2 → 3",
-        "see answer-shape",
+        "see answer-shape: the call raised KeyError: 'Dense_0' (train.py, line 6)",
         "expected to fail: issue 13",
     ]
     assert [row["expected"] for row in rows if row["expected"]] == ["issue 12", "is rewritten"]

@@ -53,6 +53,16 @@ def test_what_follows_claims_only_what_was_shown(guarantee):
     assert some_of_value.follows.endswith("that frozen leaves keep their values is not shown")
 
 
+def test_leaves_are_not_exactly_the_selected_ones_where_frozen_ones_move():
+    """The laws of `selected` are about leaves that train; which stay, those of values judge."""
+    trained = row("trainable-moves", "selected", "held")
+    moved = standing(trained, row("frozen-value", "value", "refuted"))
+
+    assert (moved.held, moved.not_shown) == ((), {"selected": "frozen leaves move"})
+    assert standing(trained, row("frozen-bits", "bits", "refuted")).held == ("selected",)
+    assert standing(trained, row("frozen-value", "value", "error")).held == ("selected",)
+
+
 def test_a_stronger_guarantee_is_not_held_above_a_broken_one():
     """Bits that were only judged on other examples than broken values are no bits."""
     found = standing(row("a", "value", "refuted"), row("b", "bits", "held"))
@@ -140,7 +150,7 @@ def test_steps_alone_are_counted(actions, told):
 
 def refuted(law, leaf="body", cause=None, equation=None, **facts):
     facts |= {"leaf": leaf} | ({"equation": equation} if equation else {})
-    found = {"law": "it stays", "problems": [], "cause": cause, "facts": facts}
+    found = {"law": BY_ID[law].statement, "problems": [], "cause": cause, "facts": facts}
     return row(law, "value", "refuted", reason="it moved", counterexample=found)
 
 
@@ -153,6 +163,14 @@ def test_a_cause_that_was_found_stands_for_what_it_usually_is():
     assert told["because"] == "the decay of adamw"
     assert "usually" not in told
     assert guessed["usually"].startswith("The freeze misses a leaf")
+
+
+def test_what_the_law_of_a_row_mostly_fails_by_is_not_told_of_another_law():
+    """A subject that raises is reported by the law about that, whichever law is judged."""
+    found = refuted("frozen-value")
+    found.counterexample["law"] = BY_ID["training-runs"].statement
+
+    assert "usually" not in dict(story(replace(found, verdict="error")))
 
 
 def test_laws_of_one_fault_are_told_together():

@@ -1,0 +1,91 @@
+"""The line of a subject on the terminal: what it says, and by which mark."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from frostproof.properties.laws.book import BY_ID
+from frostproof.reports.cli.terminal import Terminal
+from frostproof.reports.formats.wording import conclusion
+from frostproof.reports.results.guarantees import Asked
+from frostproof.reports.results.report import Report
+from frostproof.reports.results.row import Row
+
+OMITTED = Asked(omitted=("frozen-any-learning-rate", "frozen-under-overflow"))
+
+
+def row(law, verdict, **fields):
+    return Row(f"s::{law}", "s", law, BY_ID[law].guarantee, True, verdict, 9, **fields)
+
+
+def printed(report):
+    """Return the first line and the last of a run."""
+    screen = io.StringIO()
+    terminal = Terminal(Console(file=screen, width=200))
+    terminal.on_start(report)
+    for each in report.rows:
+        terminal.on_row(each)
+    terminal.on_end(report)
+    _, line, *_, end = screen.getvalue().splitlines()
+    assert end == conclusion(report) or ": " in end
+    return line.removeprefix("✓ s  "), end
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked", "line"),
+    [
+        ([row("frozen-value", "held")], Asked(), "keeps value  1 law, 9 examples, 0.0 s"),
+        ([row("frozen-value", "held")], OMITTED, "holds frozen-value  1 law, 9 examples, 0.0 s"),
+        (
+            [row(law, "held") for law in ("frozen-norm", "frozen-value", "frozen-bits")],
+            OMITTED,
+            "holds frozen-norm, frozen-value, frozen-bits  3 laws, 27 examples, 0.0 s",
+        ),
+        (
+            [row("frozen-norm", "refuted"), row("frozen-value", "held")],
+            OMITTED,
+            "✗ s  fails frozen-norm; holds frozen-value  2 laws, 18 examples, 0.0 s",
+        ),
+        (
+            [row("frozen-norm", "error")],
+            OMITTED,
+            "✗ s  fails frozen-norm  1 law, 9 examples, 0.0 s",
+        ),
+        (
+            [row("loss-is-mse", "not-run", reason="needs `loss=`")],
+            OMITTED,
+            "– s  nothing promised could run  0 laws, 9 examples, 0.0 s",
+        ),
+        (
+            [row("loss-is-mse", "not-run", reason="needs `loss=`")],
+            Asked(),
+            "– s  keeps nothing; nothing promised could run  0 laws, 9 examples, 0.0 s",
+        ),
+    ],
+)
+def test_the_line_of_a_subject(rows, asked, line):
+    """Guarantees, where all laws about them were judged; else the laws that were chosen."""
+    assert printed(Report("ci", 0, rows, asked={"s": asked}))[0] == line
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked", "end"),
+    [
+        ([row("frozen-value", "held")], Asked(), "everything promised held"),
+        ([row("frozen-value", "held")], OMITTED, "the chosen laws held"),
+        (
+            [row("frozen-value", "held"), row("frozen-norm", "not-run", reason="of what it lacks")],
+            OMITTED,
+            "the chosen laws held; not shown: norm (frozen-norm: of what it lacks)",
+        ),
+        (
+            [row("frozen-value", "held"), row("frozen-norm", "not-run", reason="of what it lacks")],
+            Asked(),
+            "held; not shown: norm (frozen-norm: of what it lacks)",
+        ),
+    ],
+)
+def test_the_last_line_of_a_run(rows, asked, end):
+    """What the choice of laws leaves open nobody has to be told; what could not run, he has."""
+    assert printed(Report("ci", 0, rows, asked={"s": asked}))[1] == end
