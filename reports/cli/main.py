@@ -182,9 +182,8 @@ def _parser() -> Parser:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from ..results.array_files import SCRIPTS
     from ..run.project_settings import project_settings
-    from ..run.scripts import DEFAULT, write_scripts
+    from ..run.scripts import folder_of_scripts, write_scripts
     from ..run.verify import verify
     from .terminal import Terminal
 
@@ -208,7 +207,7 @@ def _verify(options: argparse.Namespace) -> int:
     workers = options.workers or "auto"
     allowed = options.allow_not_shown
     report = verify(*options.targets, workers=workers, allow_not_shown=allowed, **settings)
-    folder = DEFAULT if options.report is None else options.report / SCRIPTS
+    folder = folder_of_scripts(options.report)
     terminal.on_end(report, write_scripts(report.rows, folder))
     if report.unwritten is not None:
         print(f"frostproof: --report {report.unwritten}", file=sys.stderr)

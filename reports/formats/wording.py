@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ...properties.laws.book import BY_ID
@@ -117,12 +118,14 @@ def _change(row: Row) -> tuple[Any, ...]:
     return () if None in changed else changed
 
 
-def explain(row: Row) -> str:
-    """Return the facts that help to fix the code as text, the script last."""
+def explain(row: Row, script: Path | None = None) -> str:
+    """Return the facts that help to fix the code as text, the script or its file last."""
     examples = f"{row.examples} example{'s' * (row.examples != 1)}"
     lines = [f"{row.subject}: {row.law} {row.verdict} after {examples}", ""]
     lines += [f"{keyword:7} {text}" for keyword, text in story(row)]
-    if row.reproduce:
+    if script is not None:
+        lines.append(f"{'script':7} {script}")
+    elif row.reproduce:
         lines += ["", "# a stand-alone script that fails:", row.reproduce]
     return "\n".join(lines)
 

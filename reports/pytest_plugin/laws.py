@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -12,11 +13,9 @@ import pytest
 from ...properties.engine.verdict import Verdict
 from ...properties.laws.book import laws_matching
 from ...properties.plan.checks import Check
-from ...properties.plan.run_settings import RunSettings
 from ..formats.wording import explain
 from ..results.row import FAILING, Row
 from ..run.scripts import without_large_arrays
-from ..run.verify import object_subject
 
 UNJUDGED = "the test of this law, or its process, ended before there was a verdict"
 
@@ -41,26 +40,21 @@ def laws(
             that holds although it is expected to fail fails its test.
 
     Returns:
-        A mark for a test function with an argument `law`.
-
-    Raises:
-        ValueError: for a subject of an unknown kind, and for an expectation of an unknown law or
-            without a reason. A target that cannot be loaded is an error of pytest's collection.
+        A mark for a test function with an argument `law`. What cannot be judged is an error of
+        pytest's collection: a subject of an unknown kind, a target that cannot be loaded, an
+        expectation of an unknown law or without a reason.
     """
-    RunSettings.of(max_examples=max_examples)  # a number that allows no verdict is said here
-    _check_expected(expected)
-    if not isinstance(subject, str):
-        subject = object_subject(subject, kind)
     return pytest.mark.frostproof_laws(
         subject=subject,
         kind=kind,
         promise=promise,
         max_examples=max_examples,
-        expected=dict(expected),
+        expected=expected,
     )
 
 
-def _check_expected(expected: Any) -> None:
+def require_reasons(expected: Any) -> None:
+    """Raise a `ValueError` unless this names laws that are known to fail, each with a reason."""
     if not isinstance(expected, Mapping):
         raise ValueError(f"`expected` must map law ids to reasons, got {expected!r}")
     for law, reason in expected.items():
@@ -75,9 +69,17 @@ def _check_expected(expected: Any) -> None:
 class BoundLaw:
     """One law on one subject: call it inside a test."""
 
-    def __init__(self, item: Check, judge: Callable[[Check], Row], expected: str | None = None):
+    def __init__(
+        self,
+        item: Check,
+        judge: Callable[[Check], Row],
+        script_of: Callable[[Row], Path | None],
+        expected: str | None = None,
+    ):
         self.item = item
         self._judge = judge
+        #: Writes the script of a failure; returns None where it has to be printed.
+        self._script_of = script_of
         #: The reason of a known failure.
         self._expected = expected
         #: The row that the plugin attaches to the reports of the test, replaced by the verdict's.
@@ -88,8 +90,10 @@ class BoundLaw:
         self.frostproof_row = row = self._judge(self.item)
         if self._expected is not None:
             self.frostproof_row = row = self._compared(row, self._expected)
+        script = self._script_of(row)
         if row.fails:
-            pytest.fail(explain(without_large_arrays(row)), pytrace=False)
+            shown = without_large_arrays(row) if script is None else row
+            pytest.fail(explain(shown, script), pytrace=False)
         if row.verdict == "not-run":
             pytest.skip(row.reason or "")
         if row.verdict not in ("held", "proved"):

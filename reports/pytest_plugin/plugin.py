@@ -149,7 +149,9 @@ def pytest_configure_node(node: Any) -> None:
     session = node.config.stash.get(_SESSION, None)
     node.workerinput["frostproof_seed"] = node.config.stash[_SEED]
     node.workerinput["frostproof_subjects"] = session.named() if session else []
-    # A worker on another machine has an environment of its own.
+    # A worker on another machine has an environment, and a folder of scripts, of its own.
+    spec = node.gateway.spec
+    node.workerinput["frostproof_shares_files"] = bool(spec.popen and not spec.chdir)
     shared = ("FROSTPROOF_PROFILE", "FROSTPROOF_DATABASE")
     node.workerinput["frostproof_environment"] = {
         name: os.environ[name] for name in shared if name in os.environ
@@ -182,7 +184,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 session.take(_handed_over(metafunc.config))
             laws = session.laws_of_subjects()
     except ValueError as error:
-        raise pytest.Collector.CollectError(str(error)) from None
+        # As pytest says of its own marks: the message alone, which the summary shows, too.
+        file, line, test = metafunc.definition.location
+        where = f"{test} in {file}, line {(line or 0) + 1}"
+        raise pytest.fail.Exception(f"{error} ({where})", pytrace=False) from None
     metafunc.parametrize("law", laws)
 
 
@@ -295,7 +300,24 @@ def _session(config: pytest.Config) -> Session:
             config.getoption("frostproof_shard"), config.getoption("frostproof_balance")
         )
         config.stash[_SESSION] = session = Session(
-            config.stash[_SEED], config.getoption("frostproof_settings"), config.rootpath, division
+            config.stash[_SEED],
+            config.getoption("frostproof_settings"),
+            config.rootpath,
+            division,
+            _scripts(config),
         )
         config.add_cleanup(session.end)
     return config.stash[_SESSION]
+
+
+def _scripts(config: pytest.Config) -> Path | None:
+    """Return the folder of scripts; None where the user does not have the files of this process."""
+    from ..run.scripts import folder_of_scripts
+
+    worker = getattr(config, "workerinput", None)
+    if worker and not worker["frostproof_shares_files"]:
+        return None
+    report = config.getoption("frostproof_report")
+    return folder_of_scripts(
+        config.invocation_params.dir / report if report else None, config.rootpath
+    )

@@ -20,14 +20,22 @@ from ..results.row import Row
 from ..run.division import Division
 from ..run.project_settings import project_settings
 from ..run.recorder import Recorder
+from ..run.scripts import update_script
 from ..run.verify import begin, known_subject
-from .laws import BoundLaw
+from .laws import BoundLaw, require_reasons
 
 
 class Session:
     """One for each process of the run; only the controller's sees all rows."""
 
-    def __init__(self, seed: int, settings: str | None, project: Path, division: Division):
+    def __init__(
+        self,
+        seed: int,
+        settings: str | None,
+        project: Path,
+        division: Division,
+        scripts: Path | None,
+    ):
         self.options = json.loads(settings) if settings else project_settings(project)
         chosen = {
             name: self.options.get(name) for name in ("max_examples", "timeout", "seed", "proofs")
@@ -49,6 +57,9 @@ class Session:
         self._recorder: Recorder | None = None
         self._folder: Path | None = None
         self._judging = Judging(self.settings)
+        #: Where scripts go; None where the user does not have the files of this process.
+        self._scripts = scripts
+        self._here = Path.cwd()  # a test may go elsewhere
 
     def prepare(self, targets: Iterable[str], kind: str | None, folder: str | None) -> None:
         """Load the targets and make the report's folder, before anything runs.
@@ -87,6 +98,8 @@ class Session:
         """
         parameters = []
         for mark in reversed(marks):  # the lowest decorator is the first mark
+            RunSettings.of(max_examples=mark["max_examples"])
+            require_reasons(mark["expected"])
             subject = self._known(mark["subject"], mark["kind"])
             prefix = f"{subject.name}-" if len(marks) > 1 else ""
             for item in self._items([subject], mark["promise"], mark["expected"]):
@@ -186,4 +199,13 @@ class Session:
             item = replace(item, reported=item.subject.name in self._reported)
             return Row.of(item, self._judging(item))
 
-        return pytest.param(BoundLaw(item, judge, expected), id=id)
+        return pytest.param(BoundLaw(item, judge, self._script_of, expected), id=id)
+
+    def _script_of(self, row: Row) -> Path | None:
+        """Write the script of a failure and return the file as the user can open it."""
+        if self._scripts is None:
+            return None
+        path = update_script(row, self._scripts)
+        if path is None or not path.is_relative_to(self._here):
+            return path
+        return path.relative_to(self._here)

@@ -80,7 +80,10 @@ def test_subjects_are_judged_from_any_directory(foreign):
     assert "law     `after` equals `before`" in printed
     assert "seen    frozen kernel's norm changed: 2 → 3" in printed
     assert "for     api='linen', seed=0, learning_rate=" in printed
-    assert "from train import thaws as subject" in printed
+    script = "made/here/scripts/train.py-thaws-answer-norms-equal.py"
+    assert f"script  {script}\n" in printed
+    assert "from train import thaws as subject" in (foreign.path / script).read_text()
+    assert "import thaws" not in printed
     assert not re.search("Traceback|reports/pytest", printed)
     assert "frostproof: ran 8 of 8 laws, profile ci, seed 0" in printed
 
@@ -92,7 +95,7 @@ def test_subjects_are_judged_from_any_directory(foreign):
     found = rows(foreign.path / "made" / "here")
     assert set(found) == {f"{name}::{law}" for name in names for law in FEW}
     assert found["train.py:thaws::answer-norms-equal"]["verdict"] == "refuted"
-    assert {path.name for path in (foreign.path / "made" / "here").iterdir()} == set(FILES)
+    assert {path.name for path in (foreign.path / "made" / "here").iterdir()} == {*FILES, "scripts"}
 
 
 def test_the_package_is_the_suite(foreign):
@@ -194,25 +197,83 @@ def test_the_laws_in_a_test_file_of_others(foreign):
     }
 
 
+def test_the_script_of_a_failure_is_a_file_of_the_project(foreign):
+    """In pytest's root folder, wherever a test is; one that the fault is mended of is removed.
+
+    Where no file can be written, or on another machine, the script is printed: nothing is lost.
+    """
+    tests = "import frostproof, train\n@frostproof.laws(train.thaws, max_examples=1)\n"
+    tests += "def test_it(law, tmp_path, monkeypatch): monkeypatch.chdir(tmp_path); law()"
+    foreign.makepyfile(test_own=tests)
+    run = ("-k", "norms-equal", "-p", "no:cacheprovider")
+    scripts = foreign.path / ".frostproof" / "scripts"
+    script = scripts / "train-thaws-answer-norms-equal.py"
+
+    failed = foreign.runpytest_subprocess(*run)
+
+    failed.stdout.fnmatch_lines(["seen *", "for  *", f"script  {script.relative_to(foreign.path)}"])
+    assert "import thaws" not in failed.stdout.str()
+    assert "from train import thaws as subject" in script.read_text()
+
+    script.rename(foreign.path / "kept.py")
+    scripts.rmdir()
+    scripts.write_text("no folder")
+    failed = foreign.runpytest_subprocess(*run)
+
+    assert "from train import thaws as subject" in failed.stdout.str()
+    assert "script  " not in failed.stdout.str()
+
+    scripts.unlink()
+    (foreign.path / "there").mkdir()
+    code = f"--subject={foreign.path / 'train.py'}:thaws"
+    failed = foreign.runpytest_subprocess(code, *run, "--dist=load", "--tx=popen//chdir=there")
+
+    assert "from train import thaws as subject" in failed.stdout.str()
+    assert not scripts.exists()
+
+    scripts.mkdir()
+    (foreign.path / "kept.py").rename(script)
+    foreign.makepyfile(train=TRAIN.replace("[1, 3, 2]", "[1, 2, 2]"))
+    foreign.runpytest_subprocess(*run).assert_outcomes(passed=1)
+
+    assert list(scripts.iterdir()) == []
+
+
+#: What is said of a mark that judges nothing.
+UNUSABLE = {
+    "len": "len(obj, /) is not of a known kind: an exercise is called as *",
+    "'train.py:sund'": "train.py:sund: the module has no 'sund'; did you mean sound?",
+    "trainer": "`bas` in `frozen` matches no leaf (did you mean `base`?): the leaves are base",
+    "train.sound, max_examples=0": "`max_examples` must be at least 1, got 0",
+    "train.sound, expected={'answer-shap': 'x'}": "no law is called 'answer-shap'; did you mean *",
+    "train.sound, expected={'answer-shape': ''}": "`expected` must give a reason for *",
+}
+MISSPELT = """
+import frostproof, train
+trainer = frostproof.LinenTrainer(
+    lambda seed, batch, optimizer: {"base": batch.x}, lambda state, batch: (state, 0.0),
+    params=lambda state: state, frozen=("bas",),
+)
+"""
+
+
 def test_a_test_of_no_known_subject_is_an_error_of_collection(foreign):
-    """A `ValueError` at the decorator, or one line for a target; the other tests are fine."""
-    unknown, missing = (
-        f"import frostproof\n@frostproof.laws({subject})\ndef test_freeze(law): law()"
-        for subject in ("len", "'train.py:sund'")
-    )
-    foreign.makepyfile(test_one=unknown, test_two=missing)
+    """One line says why, and in which test, and none is of our code; the other tests are fine."""
+    subjects = dict(enumerate(UNUSABLE))
+    for number, subject in subjects.items():
+        text = f"{MISSPELT}@frostproof.laws({subject})\ndef test_freeze(law): law()"
+        foreign.makepyfile(**{f"test_{number}": text})
 
     result = foreign.runpytest_subprocess("--continue-on-collection-errors", "--report=out")
 
-    result.assert_outcomes(passed=1, errors=2)
-    result.stdout.fnmatch_lines(
-        [
-            "test_one.py:2: in <module>",
-            "E   *UnusableSubject: len(obj, /) is not of a known kind*",
-            "_* ERROR collecting test_two.py *_",
-            "train.py:sund: the module has no 'sund'; did you mean sound?",
-        ]
-    )
+    result.assert_outcomes(passed=1, errors=len(subjects))
+    printed = result.stdout.str()
+    for number, subject in subjects.items():
+        where = f"(test_freeze in test_{number}.py, line 6)"
+        line = f"{UNUSABLE[subject].replace('[', '[[]')}*{where}"
+        result.stdout.fnmatch_lines([f"_* ERROR collecting test_{number}.py *_", line])
+        result.stdout.fnmatch_lines([f"ERROR test_{number}.py - Failed: {UNUSABLE[subject]}*"])
+    assert not re.search("Traceback|Error:|reports/pytest|another exception", printed)
     assert rows(foreign.path / "out") == {}
 
 
