@@ -15,6 +15,7 @@ from ...reference.problems.architecture_pool import PLAIN
 from ...reference.problems.batches import Batch
 from ...reference.problems.training_problem import TrainingProblem
 from ...reference.problems.wrapper_problem import TREES, TreeProblem, leaf_paths
+from ...reference.pytrees.articles import a_type_of
 from ...reference.subjects.capability import Capability
 from ...reference.subjects.linen_trainer import LinenTrainer
 from ...reference.subjects.nnx_trainer import NnxTrainer
@@ -78,7 +79,7 @@ def _traced(subject: Any, under: Any, place: int, open_rate: bool) -> Program:
         architecture = PLAIN[place % len(PLAIN)]
         subject = subject.trainer(architecture, (architecture.first,))
     if not isinstance(subject, LinenTrainer | NnxTrainer):
-        raise NotTraced(f"the prover does not trace a {type(subject).__name__}")
+        raise NotTraced(f"the prover does not trace {a_type_of(subject)}")
     try:
         batches = _batches(subject, under, architecture)
     except UnusableSubject as reason:

@@ -22,6 +22,7 @@ from ...reference.observation.gradient_hooks import (
 )
 from ...reference.problems.batches import Batch
 from ...reference.problems.wrapper_problem import TreeProblem
+from ...reference.pytrees.articles import a_type_of
 from ...reference.pytrees.paths import Path, named_leaves, normalise, path_text
 from ...reference.pytrees.phases import has_phases
 from ...reference.subjects.linen_trainer import LinenTrainer
@@ -262,7 +263,7 @@ def _form(leaf: Any) -> tuple[tuple[int, ...], Any]:
     try:
         return tuple(np.shape(leaf)), jax.numpy.result_type(leaf)
     except TypeError:
-        raise NotTraced(f"its state is a {type(leaf).__name__}, which is no pytree") from None
+        raise NotTraced(f"its state is {a_type_of(leaf)}, which is no pytree") from None
 
 
 def _traced(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:

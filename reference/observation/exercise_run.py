@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..problems.exercise_problem import Batch, ExerciseProblem
+from ..pytrees.articles import a_type_of
 from ..subjects.exercise import Exercise
 from ..subjects.user_errors import error_text, let_through, printable
 from .update_hooks import ObservedUpdate, watching_updates
@@ -63,7 +64,7 @@ def read_answer(returned: Any) -> tuple[np.ndarray | None, str | None]:
     try:
         answer = np.asarray(returned)
     except Exception as error:
-        return None, f"a {type(returned).__name__} that NumPy cannot convert ({error_text(error)})"
+        return None, f"{a_type_of(returned)} that NumPy cannot convert ({error_text(error)})"
     # ml_dtypes' bfloat16 is not a subtype of np.floating, but its finfo knows it.
     if answer.dtype.kind != "f" and answer.dtype.name != "bfloat16":
         return None, f"{_shown(returned)}, of dtype {answer.dtype}"
@@ -76,7 +77,7 @@ def _shown(value: Any) -> str:
     try:
         text = printable(repr(value))
     except Exception as error:  # an integer of more digits than Python prints
-        text = f"a {type(value).__name__} that cannot be printed ({error_text(error)})"
+        text = f"{a_type_of(value)} that cannot be printed ({error_text(error)})"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -20,6 +20,7 @@ from ..optimizers.optimizer import UnusableDraw, as_optimizer, optimizer
 from ..optimizers.recording import calls, recording
 from ..problems.training_problem import Drawn, TrainingProblem
 from ..problems.wrapper_problem import TREES, TreeProblem, leaf_paths
+from ..pytrees.articles import a_type_of
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float
 from ..pytrees.following import UnusableCopies, copied_params, find_copies
@@ -304,6 +305,6 @@ def _require_optimizer(wrapper: GuessedWrapper) -> None:
     if not (callable(getattr(made, "init", None)) and callable(getattr(made, "update", None))):
         raise UnusableSubject(
             f"{signature_of(wrapper.fn)} was called as an Optax wrapper, fn(optimizer, mask), and "
-            f"returned a {type(made).__name__}, expected an Optax optimizer; for a trainer "
+            f"returned {a_type_of(made)}, expected an Optax optimizer; for a trainer "
             f"{TRAINERS}"
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..problems.training_problem import TrainingProblem
 from ..problems.wrapper_problem import TreeProblem
+from ..pytrees.articles import a_type_of
 from ..subjects.exercise import Exercise
 from ..subjects.optax_wrapper import OptaxFreeze
 from ..subjects.protocols import TrainerSource
@@ -43,7 +44,7 @@ def run(
         TypeError: for a subject of no known kind.
     """
     if not isinstance(subject, TrainerSource):
-        raise TypeError(f"a {type(subject).__name__} cannot be run: expected a subject")
+        raise TypeError(f"{a_type_of(subject)} cannot be run: expected a subject")
     del watched
     return _run_source(subject, problem, shared, predicted)
 

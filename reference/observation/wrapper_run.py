@@ -11,6 +11,7 @@ import optax
 
 from ..optimizers.recording import recording
 from ..problems.wrapper_problem import TreeProblem
+from ..pytrees.articles import a_type_of
 from ..pytrees.paths import Path, named_leaves
 from ..pytrees.snapshot import snapshot
 from ..subjects.moment import Moment
@@ -28,7 +29,7 @@ def run_wrapper(wrapper: OptaxFreeze, problem: TreeProblem) -> Trajectory:
         for mask in masks:
             optimizer = wrapper.fn(optimizer, mask)
         if not callable(getattr(optimizer, "update", None)):
-            trajectory.malformed = f"a {type(optimizer).__name__}, which is not an optimizer"
+            trajectory.malformed = f"{a_type_of(optimizer)}, which is not an optimizer"
             return trajectory
         _train(problem, optimizer, frozen_by(masks), trajectory)
     except BaseException as error:

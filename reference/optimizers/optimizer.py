@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, final
 
+from ..pytrees.articles import a_type_of
 from .catalogue import CATALOGUE, Entry, Facts, Hyperparameter, Setting
 from .compiled_optimizer import compiled
 
@@ -233,4 +234,4 @@ def as_optimizer(value: Any) -> Any:
         return value
     if callable(getattr(value, "init", None)) and callable(getattr(value, "update", None)):
         return ForeignOptimizer(value)
-    raise UnusableDraw(f"`optimizers` drew a {type(value).__name__}, expected an Optax optimizer")
+    raise UnusableDraw(f"`optimizers` drew {a_type_of(value)}, expected an Optax optimizer")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..optimizers.optimizer import Optimizer, UnusableDraw, read_optimizer
+from ..pytrees.articles import a_type_of
 from ..pytrees.dtypes import is_float
 from .architecture import Architecture
 from .batches import Batch, read_batch, write_batch
@@ -152,15 +153,15 @@ def _as_tree(batch: Any) -> Any:
         leaves, _ = _flatten(batch)
     except Exception as error:  # keys that cannot be sorted, or a node of the user's that raises
         raise UnusableDraw(
-            f"`batches` drew a {type(batch).__name__} whose leaves JAX cannot list: {error}"
+            f"`batches` drew {a_type_of(batch)} whose leaves JAX cannot list: {error}"
         ) from None
     if leaves and all(hasattr(leaf, "dtype") or np.isscalar(leaf) for leaf in leaves):
         return batch
     if hasattr(batch, "x") and hasattr(batch, "y"):
         return Batch(batch.x, batch.y)
-    held = "nothing" if not leaves else f"a {type(leaves[0]).__name__}"
+    held = "nothing" if not leaves else a_type_of(leaves[0])
     raise UnusableDraw(
-        f"`batches` drew a {type(batch).__name__} that holds {held}, expected a batch as "
+        f"`batches` drew {a_type_of(batch)} that holds {held}, expected a batch as "
         "`train_step` takes it: a dict, tuple or named tuple of arrays, nested or not"
     )
 

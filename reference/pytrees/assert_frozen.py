@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from .articles import a_type_of
 from .comparison import Change, Promise, changes
 from .paths import Frozen, Path, UnmatchedPattern, flatten, path_text, select
 from .snapshot import Snapshot, snapshot
@@ -45,7 +46,7 @@ def assert_frozen(before: Any, after: Any, frozen: Frozen, promise: Promise = "v
         raise ValueError(f"`promise` must be one of {known}, got {promise!r}")
     if before is after:
         raise ValueError(
-            f"`before` and `after` are the same object, a {type(before).__name__}: no change can "
+            f"`before` and `after` are the same object, {a_type_of(before)}: no change can "
             f"be seen; {_TAKE_ONE}"
         )
     old, new = _take_snapshot("before", before), _take_snapshot("after", after)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from .articles import a_type_of
 from .paths import Path, UnmatchedPattern, path_text, select
 
 #: The part of the way that a copy goes to what it follows, in each step or as a function of `step`,
@@ -57,7 +58,7 @@ class Copy(NamedTuple):
             return float(rate)
         except (TypeError, ValueError, OverflowError):
             raise UnusableCopies(
-                f"{said} returned a {type(rate).__name__} for step {step}, expected a number"
+                f"{said} returned {a_type_of(rate)} for step {step}, expected a number"
             ) from None
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..pytrees.articles import a_type_of
 from .exercise import Exercise
 from .optax_wrapper import GuessedWrapper, OptaxFreeze
 from .signatures import UnusableSubject, binds, signature_of
 from .targets import UnusableTarget, resolved
 from .trainer import Trainer
-from .user_errors import error_text, let_through
+from .user_errors import error_text, let_through, own_line
 
 
 def load(target: str, kind: str | None = None) -> Any:
@@ -55,6 +56,9 @@ def load_object(target: str) -> tuple[ModuleType, Any]:
         module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     except _NotFound as missing:
         raise UnusableTarget(target, str(missing)) from None
+    except UnusableSubject as reason:  # the file makes one that cannot be
+        where = f" ({line})" if (line := own_line(reason)) else ""
+        raise UnusableTarget(target, f"{reason}{where}") from None
     except BaseException as error:
         let_through(error)
         raise UnusableTarget(target, f"the import raised {describe_error(error, place)}") from None
@@ -76,7 +80,7 @@ def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = 
             raise UnusableSubject(f"the kind of the subject is {value.kind}, not {kind} (--as)")
         return value
     if not callable(value):
-        raise UnusableSubject(f"expected a function or a subject, got a {type(value).__name__}")
+        raise UnusableSubject(f"expected a function or a subject, got {a_type_of(value)}")
     if kind in ("linen", "nnx"):
         return Exercise(value, kind)  # type: ignore[arg-type]
     if kind == "trainer":
@@ -94,6 +98,8 @@ def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = 
     return Exercise(value, _imported_api(value, module))  # type: ignore[arg-type]
 
 
+#: Names of what can be judged that a message lists.
+_SHOWN = 5
 TRAINERS = (
     "name a frostproof.LinenTrainer(create, train_step, frozen=...) or "
     "frostproof.NnxTrainer(create, train_step, frozen=...)"
@@ -166,12 +172,40 @@ def _attribute(module: ModuleType, name: str) -> Any:
     value: Any = module
     for part in name.split("."):
         if not hasattr(value, part):
-            public = [name for name in dir(value) if not name.startswith("_")]
-            close = get_close_matches(part, public, n=3, cutoff=0.5)
-            hint = f"; did you mean {', '.join(close)}?" if close else ""
-            raise UnusableSubject(f"the module has no {name!r}{hint}")
+            raise UnusableSubject(f"the module has no {name!r}{_instead(module, name)}")
         value = getattr(value, part)
     return value
+
+
+def _instead(module: ModuleType, name: str) -> str:
+    """Say which name of a module may be meant, or else what of it can be judged."""
+    known = _judgeable(module)
+    if close := get_close_matches(name, known, n=3, cutoff=0.5):
+        return f"; did you mean {', '.join(close)}?"
+    shown = [f"{each} ({sort})" for each, sort in list(known.items())[:_SHOWN]]
+    shown += [f"{len(known) - _SHOWN} more"] if len(known) > _SHOWN else []
+    return f"; it has {', '.join(shown)}" if shown else ""
+
+
+def _judgeable(module: ModuleType) -> dict[str, str]:
+    """Return the names of subjects, then of functions that could be some, each with its sort.
+
+    The functions are those of the module itself which no subject is made of.
+    """
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    subjects = {n: v for n, v in public.items() if isinstance(v, Exercise | OptaxFreeze | Trainer)}
+    parts = [part for subject in subjects.values() for part in vars(subject).values()]
+    functions = [
+        name
+        for name, value in public.items()
+        if getattr(value, "__module__", None) == module.__name__
+        and callable(value)
+        and not isinstance(value, type)
+        and (binds(value, 2) or binds(value, 4))
+        and not any(value is part for part in parts)
+    ]
+    sorts = {name: type(subject).__name__ for name, subject in subjects.items()}
+    return sorts | dict.fromkeys(functions, "function")
 
 
 def _imported_api(fn: Callable[..., Any], module: ModuleType | None) -> str:

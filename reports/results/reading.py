@@ -56,6 +56,11 @@ def read_report(place: Path) -> Report:
         scripts = path.parent / SCRIPTS
         report.rows = [with_arrays_from_files(row, scripts) for row in report.rows]
         return report
+    except FileNotFoundError:
+        raise UnreadableReport(
+            f"{path}: the file does not exist: expected a report.json or its folder, as "
+            "`frostproof verify TARGET --report DIR` writes it"
+        ) from None
     except OSError as error:
         raise UnreadableReport(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -16,6 +16,7 @@ from ...properties.plan.grouping import groups
 from ...properties.plan.run_settings import TIMEOUT, RunSettings
 from ...properties.processes.device import device_in_use, on_device, require_device
 from ...properties.processes.judging import Judging
+from ...reference.pytrees.articles import a_type_of
 from ...reference.subjects.targets import DEFAULT_PROMISE, REFERENCES
 from ..results.guarantees import Asked
 from ..results.report import ELSEWHERE, Report
@@ -128,8 +129,8 @@ def _require_divisible(workers: int | str, subjects: Sequence[Any]) -> None:
     for subject in subjects:
         if not isinstance(subject, str):
             raise ValueError(
-                "`workers` needs subjects given by name, such as `pkg.mod:name`, got a "
-                f"{type(subject).__name__}, which other processes do not have"
+                "`workers` needs subjects given by name, such as `pkg.mod:name`, got "
+                f"{a_type_of(subject)}, which other processes do not have"
             )
 
 

@@ -12,14 +12,41 @@ from frostproof.reports.cli.main import main
 
 GOOD = "def fn(seed, x, y, lr):\n    return [0.0, 0.0, 0.0]\n"
 
+TRAINER = """import frostproof
+def create(seed, batch, optimizer): ...
+def train_step(state, batch): ...
+
+head = frostproof.LinenTrainer(create, train_step, frozen=('w',))
+"""
+
 #: What a file holds, the name that is asked for, and what the message has to say.
 FAULTY = {
     "syntax error": ("def fn(:\n", "fn", ("SyntaxError", "line 1")),
     "exit": ("import sys\n\nsys.exit(3)\n", "fn", ("SystemExit", "3", "line 3")),
     "exception": ("\n1 / 0\n", "fn", ("ZeroDivisionError", "line 2")),
     "missing import": ("import no_such_library\n", "fn", ("no_such_library", "line 1")),
-    "missing name": (GOOD, "fm", ("no 'fm'", "did you mean fn?")),
-    "not callable": ("fn = 3\n", "fn", ("int", "function")),
+    "missing name": ("fmm = 3\n" + GOOD, "fm", ("no 'fm'; did you mean fn?",)),
+    "far name": (
+        "from functools import reduce\nfrom os.path import join\nclass C: ...\n" + GOOD,
+        "absent",
+        ("the module has no 'absent'; it has fn (function)",),
+    ),
+    "below a subject": (
+        TRAINER,
+        "head.foo",
+        ("the module has no 'head.foo'; did you mean head?",),
+    ),
+    "many names": (
+        TRAINER + "".join(f"def fn_{i}(a, b): ...\n" for i in range(6)),
+        "x",
+        ("it has head (LinenTrainer), fn_0 (function), fn_1 (function), ", "3 (function), 2 more"),
+    ),
+    "bad trainer": (
+        TRAINER.replace("('w',)", "'w'"),
+        "head",
+        ("`frozen` must be a collection", "write ('w',) (subject_", ".py, line 5)"),
+    ),
+    "not callable": ("fn = 3\n", "fn", ("expected a function or a subject, got an int",)),
     "three arguments": ("import flax.nnx\ndef fn(a, b, c): ...\n", "fn", ("fn(a, b, c)",)),
     "five arguments": (
         "import flax.nnx\ndef fn(a, b, c, d, e): ...\n",
@@ -55,8 +82,8 @@ def test_an_unusable_file_is_explained_in_one_line(file, fault):
     message = str(caught.value)
     assert message.startswith(target + ": ")
     assert "\n" not in message
-    for part in expected:
-        assert part in message
+    assert "UnusableSubject" not in message
+    assert all(part in message for part in expected), message
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,10 @@ def broken(tmp_path):
         (["verify", LINEN, "--no-such-option"], "unrecognized arguments"),
         (["laws", "no-such-law"], "no law is called"),
         (["replay", "{file}", "--target", LINEN], "not a report of frostproof"),
-        (["replay", "no/such/report", "--target", LINEN], "No such file"),
+        (
+            ["replay", "no/such/report", "--target", LINEN],
+            "such/report: the file does not exist",
+        ),
         (["no-such-command"], "invalid choice"),
         ([], "required"),
     ],

@@ -91,7 +91,10 @@ def test_what_is_no_report_is_said_in_a_line(report, tmp_path, change, expected)
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (None, "No such file or directory"),
+        (
+            None,
+            "exist: expected a report.json or its folder, as `frostproof verify TARGET --",
+        ),
         (b'{"schema": 1,\n "verdicts": [', "broken JSON in line 2"),
         (b"\xff\xfe", "the text is not UTF-8"),
         (b"[" * 200_000, "not a report of frostproof"),
