@@ -88,8 +88,11 @@ class Terminal(Listener):
         self._rows[row.subject].append(row)
         if self.verbose:
             self._verdict(row)
-        elif not self.quiet and len(self._rows[row.subject]) == self._due[row.subject]:
-            self._line(row.subject)
+        elif not self.quiet:
+            if len(self._rows[row.subject]) == self._due[row.subject]:
+                self._line(row.subject)
+            elif self._is_news(row):
+                self._news(row)
 
     def on_end(self, report: Report, scripts: Mapping[str, Path] = {}) -> None:
         """Print each promised failure, how much ran, and the conclusion.
@@ -106,6 +109,20 @@ class Terminal(Listener):
             self._beyond(beyond)
             self._summary(report)
         self.console.print(self._conclusion(report))
+
+    def _is_news(self, row: Row) -> bool:
+        """Tell whether the line of a subject is not waited for: a log shows no progress otherwise.
+
+        That is the first promised failure of each of a few subjects.
+        """
+        if self.console.is_terminal or len(self._due) > _FEW or not row.fails:
+            return False
+        return sum(each.fails for each in self._rows[row.subject]) == 1
+
+    def _news(self, row: Row) -> None:
+        name = f"{escape(row.subject)} :: " if len(self._due) > 1 else ""
+        reason = escape((row.reason or "").partition("\n")[0])
+        self.console.print(f"[{_STYLES[row.verdict]}]{row.verdict}[/]  {name}{row.law}: {reason}")
 
     def _remaining(self, done: int, due: int) -> str:
         """Say how long the rest may take, by what the laws so far took."""
