@@ -12,6 +12,7 @@ from frostproof.reports.results.guarantees import Asked
 from frostproof.reports.results.report import Report
 from frostproof.reports.results.row import Row
 
+MARKS = ("✓", "✗", "–")
 OMITTED = Asked(omitted=("frozen-any-learning-rate", "frozen-under-overflow"))
 
 
@@ -20,14 +21,16 @@ def row(law, verdict, **fields):
 
 
 def printed(report):
-    """Return the first line and the last of a run."""
+    """Return the line of the subject, and the last of the run."""
     screen = io.StringIO()
     terminal = Terminal(Console(file=screen, width=200))
     terminal.on_start(report)
     for each in report.rows:
         terminal.on_row(each)
     terminal.on_end(report)
-    _, line, *_, end = screen.getvalue().splitlines()
+    lines = screen.getvalue().splitlines()
+    end = lines[-1]
+    line = next(each for each in lines if each[:1] in MARKS)
     assert end == conclusion(report) or ": " in end
     return line.removeprefix("✓ s  "), end
 
