@@ -118,13 +118,13 @@ def _drawn(
         return tally.failed_at is not None and monotonic() > tally.failed_at + allowed
 
     def example(drawn: tuple[Any, ...]) -> None:
-        tally.judging = True
         try:
             judged(drawn)
-        except (Refutation, UnsatisfiedAssumption):
-            tally.judging = False
+        except (Refutation, UnsatisfiedAssumption, _GivenUp):
             raise
-        tally.judging = False
+        except BaseException:
+            tally.broken = True
+            raise
 
     def judged(drawn: tuple[Any, ...]) -> None:
         problems = law.varies(subject, drawn)
@@ -207,13 +207,14 @@ def _drawn(
     except Unsatisfiable:
         reason = "the subject promises no optimizer that this law is about"
         verdict = Verdict("not-run", 0, reason=reason)
-    except Flaky:  # an earlier failure passed when Hypothesis ran it again
-        *_, last = filter(ran_as_it_is, tally.failures.values())
-        verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
     except (Exception, SystemExit, GeneratorExit) as error:
-        if tally.judging:
+        if tally.broken:
             raise
-        verdict = Verdict("error", tally.judged, reason=f"drawing a problem {ending(error)}")
+        if isinstance(error, Flaky) and tally.failures:  # one passed when Hypothesis ran it again
+            *_, last = filter(ran_as_it_is, tally.failures.values())
+            verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
+        else:
+            verdict = Verdict("error", tally.judged, reason=f"drawing a problem {_ended(error)}")
     else:
         never = _confirmed(law, subject, tally)
         if never is not None:
@@ -226,7 +227,11 @@ def _drawn(
         else:
             verdict = _unrefuted(law, tally, effort, cut=tally.seen < most and out_of_time())
     if verdict is None:  # not within `except`: Hypothesis looks at what a failure was raised in
-        return _drawn(law, subject, effort, memory, target, most, trusting=False)
+        again = _drawn(law, subject, effort, memory, target, most, trusting=False)
+        if again.counterexample is not None:
+            return again
+        first = next(filter(ran_as_it_is, tally.failures.values()))  # it was seen all the same
+        return _refuted(law, subject, first, tally, target)
     if tally.unanswered is not None and not effort.reported and verdict.counterexample is None:
         silent = _drawn(BY_ID[tally.unanswered.law], subject, effort, memory, target, most)
         return verdict if silent.counterexample is None else silent
@@ -240,6 +245,13 @@ def _shown(law: Law, subject: Any, found: Refutation) -> Refutation | None:
     except Refutation as shown:
         return shown
     return None
+
+
+def _ended(error: BaseException) -> str:
+    """Say how a drawing ended: Hypothesis tells what did not recur as a group of exceptions."""
+    if isinstance(error, BaseExceptionGroup) and isinstance(error, Flaky):
+        return f"{ending(error.exceptions[0])}, and did not when it was drawn again"
+    return ending(error)
 
 
 class _GivenUp(Exception):

@@ -31,8 +31,8 @@ class Tally:
     failed_at: float | None = None
     #: The first example on which the subject gave no answer.
     unanswered: Unanswered | None = None
-    #: Whether an example is being judged, and not drawn.
-    judging: bool = False
+    #: Whether judging an example raised what no example may raise, which is frostproof's own fault.
+    broken: bool = False
     #: For laws that are judged over the run.
     happened: set[str] = field(default_factory=set)
     never: dict[str, list[Refutation]] = field(default_factory=dict)

@@ -16,6 +16,11 @@ _SETTINGS = {
     "jax_compilation_cache_dir": str(CACHE / "xla"),
     "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
+    # A folder of ours that cannot be used, or holds another compilation of a program, is no fault
+    # of the code that is judged.
+    "jax_raise_persistent_cache_errors": False,
+    "jax_compilation_cache_check_contents": False,
+    "jax_compilation_cache_max_size": -1,
 }
 #: What JAX warns of where it compiles instead: the folder may be read-only, and of two processes
 #: one may read what the other has half written.
@@ -25,10 +30,12 @@ _HARMLESS = "Error (reading|writing) persistent compilation cache entry"
 def keep_compiled_programs() -> None:
     """Keep the programs of this process; call it before JAX is imported.
 
-    Settings made by the user stand.
+    A cache of the user's own stands, with the settings for it.
     """
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name.upper(), str(value))
+    settings = {name.upper(): str(value) for name, value in _SETTINGS.items()}
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        settings |= os.environ
+    os.environ.update(settings)
 
 
 @contextmanager

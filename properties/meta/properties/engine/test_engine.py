@@ -120,6 +120,28 @@ def test_a_failure_that_does_not_recur_is_a_finding():
     assert verdict.counterexample.problems
 
 
+def test_a_drawing_that_fails_once_is_an_error_of_the_drawing():
+    """Such as a file that was not there for a moment, in a strategy of the user's."""
+    drawn = []
+
+    def draw(problems):
+        drawn.append(problems)
+        if len(drawn) == 7:
+            raise OSError("not there for a moment")
+        return problems
+
+    def shaky(subject, shapes):
+        return exercises.single(subject, shapes).map(draw)
+
+    verdict = run(law(lambda call: None, draws=shaky))
+
+    assert verdict.outcome == "error"
+    assert verdict.reason == (
+        "drawing a problem raised OSError: not there for a moment, and did not when it was drawn "
+        "again"
+    )
+
+
 def test_laws_on_the_same_problems_share_the_calls():
     """The second law makes no call of its own; one about hidden state makes all of them."""
     subject, memory = answering(), CallCache()

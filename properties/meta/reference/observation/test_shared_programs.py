@@ -1,5 +1,6 @@
 """Trainings that are made of the same share one compiled step, and nothing but that."""
 
+import itertools
 from collections import Counter
 from dataclasses import replace
 
@@ -282,6 +283,24 @@ def test_a_counterexample_is_what_the_program_shows_as_it_is():
     assert verdict.outcome == "refuted"
     assert NOT_REPEATABLE not in verdict.reason
     assert [problem["rows"] for problem in verdict.counterexample.problems] == [7]
+
+
+def test_a_failure_that_was_seen_as_it_is_stands():
+    """Also where the smallest does not recur, and a second drawing finds nothing."""
+    plain, steps = making(lambda seed, optimizer: freezing(optimizer)), itertools.count()
+
+    def train_step(state, batch):
+        new, loss = plain.train_step(state, batch)
+        warms_up = 10 < next(steps) < 30 and len(batch.x) > 1
+        moved = new.params["body"] + warms_up
+        return new.replace(params={**new.params, "body": moved}), loss
+
+    subject = replace(plain, train_step=train_step)
+
+    verdict = judge(BY_ID["frozen-value"], subject, Effort(30, 2, proofs=True), CallCache(), "warm")
+
+    assert verdict.outcome == "refuted"
+    assert NOT_REPEATABLE in verdict.reason
 
 
 class Counted(CallCache):
