@@ -314,18 +314,19 @@ def _refuted(
 
 def _looked_at(
     law: Law, subject: Any, problems: Sequence[Any], calls: Sequence[Any], found: Refutation
-) -> tuple[Any, Any, str | None]:
-    """Return the course of a counterexample, its drift, and its cause: extras, for which nothing is
-    lost.
+) -> tuple[Any, Any, str | None, Any]:
+    """Return the course of a counterexample, its drift, its cause and fault: extras, for which
+    nothing is lost.
     """
-    from .causes import cause_of
+    from .causes.finding import cause_of
     from .counterexample import courses, drift  # here, since a law book is read without JAX
 
     try:
         cause = cause_of(law, subject, calls, found)
-        return courses(calls), drift(subject, problems[0], calls[0]), cause
+        told = (cause.text, cause.fault) if cause else (None, None)
+        return courses(calls), drift(subject, problems[0], calls[0]), *told
     except (Exception, SystemExit):  # the subject may raise in a step that it was not asked before
-        return [], {}, None
+        return [], {}, None, None
 
 
 def refutation(law: Law, subject: Any, problems: list[dict[str, Any]]) -> str | None:

@@ -12,6 +12,7 @@ from ...reference.optimizers.catalogue import COMMON
 from ...reference.optimizers.declared import Optimizers
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.optimizers.optimizer import optimizer as row
+from .causes.reason import Reason
 from .example_labels import optimizer_name
 
 #: So often an optimizer raises before it is no longer drawn. Each time may be a compilation.
@@ -58,7 +59,7 @@ def judged_without(raising: Collection[str]) -> str | None:
     return f"not judged under {', '.join(names)}, where each example raised: see training-runs"
 
 
-def raises_under(subject: Any, trajectory: Trajectory) -> str | None:
+def raises_under(subject: Any, trajectory: Trajectory) -> Reason | None:
     """Say under which optimizers a problem raises, and under which it does not.
 
     Tried are those that the subject promises by name. Returns None where they all raise: then it
@@ -79,7 +80,8 @@ def raises_under(subject: Any, trajectory: Trajectory) -> str | None:
     running = [name for name, raised in outcomes.items() if not raised]
     if not running:
         return None
-    return f"it raises under {', '.join(raising)}; it runs under {', '.join(running)}"
+    text = f"it raises under {', '.join(raising)}; it runs under {', '.join(running)}"
+    return Reason("raises", text)
 
 
 def _promised(subject: Any) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ class Counterexample:
     drift: dict[str, Any] = field(default_factory=dict)
     #: Why it happened, in words, where variations of the problem tell.
     cause: str | None = None
+    #: The kind of that cause and the leaves that it reaches: by these, laws tell of one fault.
+    fault: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

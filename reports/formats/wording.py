@@ -87,21 +87,38 @@ def story(row: Row) -> list[tuple[str, str]]:
 
 
 def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
-    """Return rows together that tell of the same change of a leaf, or of a leaf and its cause.
+    """Return rows together that tell of one fault of a subject: of the same change of a leaf, or of
+    the same kind of cause in the same leaf or in the same leaves.
 
     The first of each group is one whose cause was found, if there is one.
     """
     groups: list[list[Row]] = []
     known: dict[object, list[Row]] = {}
     for row in rows:
-        keys = [(row.subject, *each) for each in (_change(row), cause_of(row)) if each]
-        group = next((known[key] for key in keys if key in known), None)
-        if group is None:
-            group = []
+        keys = [(row.subject, *each) for each in (_change(row), *_faults(row)) if each]
+        found = {id(known[key]) for key in keys if key in known}
+        alike = [each for each in groups if id(each) in found]
+        group = alike[0] if alike else []
+        if not alike:
             groups.append(group)
+        for other in alike[1:]:  # two groups that this row shows to be of one fault
+            group += other
+            groups = [each for each in groups if each is not other]
+            known = {key: group if each is other else each for key, each in known.items()}
         group.append(row)
         known |= dict.fromkeys(keys, group)
     return [sorted(group, key=lambda row: not cause_of(row)) for group in groups]
+
+
+def _faults(row: Row) -> list[tuple[Any, ...]]:
+    """Return what tells the fault of a row from others: its kind with the leaf, and with all leaves
+    that it reaches. In a report that knows no kinds, the words have to be the same.
+    """
+    found = row.counterexample or {}
+    if (fault := found.get("fault")) is None:
+        return [cause_of(row)]
+    reached = tuple(fault["leaves"])
+    return [(fault["kind"], found["facts"].get("leaf")), (fault["kind"], reached)]
 
 
 def cause_of(row: Row) -> tuple[Any, ...]:

@@ -3,17 +3,22 @@
 import jax
 import optax
 import pytest
+from flax import nnx
 
-from frostproof import OptaxFreeze, Optimizers
+from frostproof import NnxTrainer, OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.causes import cause_of
+from frostproof.properties.engine.causes.finding import cause_of
+from frostproof.properties.engine.causes.movement import moved_leaves
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Refutation
-from frostproof.reference.corpus.specimens.trainers import nnx_models, nnx_traps
+from frostproof.reference.corpus.specimens.recipes.nnx_training_recipe import creating, stepping
+from frostproof.reference.corpus.specimens.trainers import linen_models, nnx_models, nnx_traps
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.problems.wrapper_problem import TreeProblem, leaf_paths
+from frostproof.reference.pytrees.paths import path_text
 
 
 def zeroed_before(optimizer, mask):
@@ -35,6 +40,14 @@ def biases_forgotten(optimizer, mask):
     return optax.chain(optimizer, optax.freeze(jax.tree_util.tree_map_with_path(kernel, mask)))
 
 
+def multiplied(optimizer, mask):
+    def update(updates, state, params):
+        updates, state = optimizer.update(updates, state, params)
+        return jax.tree.map(lambda u, f: u * (not f), updates, mask), state
+
+    return optax.GradientTransformation(optimizer.init, update)
+
+
 def shrunk_by_itself(optimizer, mask):
     def update(updates, state, params):
         updates, state = optimizer.update(updates, state, params)
@@ -46,8 +59,9 @@ def shrunk_by_itself(optimizer, mask):
 @pytest.mark.parametrize(
     ("wrap", "optimizers", "cause"),
     [
-        (zeroed_before, "adamw", "the decay of adamw moves the leaf: it stays with weight_decay=0"),
-        (zeroed_before, "yogi", "moves the leaf although its gradient is zero"),
+        (zeroed_before, "adamw", "weight decay moves the leaf: it stays with weight_decay=0"),
+        (zeroed_before, "lion", "weight decay moves the leaf: it stays with weight_decay=0"),
+        (zeroed_before, "yogi", "the optimizer moves the leaf although its gradient is zero"),
         (left_out, "sgd", "the raw gradient is added to the leaf"),
         (untouched, "sgd", "the optimizer gets the gradient of the leaf: the freeze misses"),
         (shrunk_by_itself, "sgd", "the step itself moves the leaf: it moves at learning_rate=0"),
@@ -81,7 +95,88 @@ def test_the_leaves_that_move_are_told_apart(wrap, extent):
 
     cause = cause_of(BY_ID["frozen-value"], subject, [trajectory], found)
 
-    assert cause.endswith(extent)
+    assert cause.text.endswith(extent)
+
+
+def found_by(subject, problem, law="frozen-under-overflow"):
+    """The reason why the first leaf moves that does."""
+    trajectory = run(subject, problem)
+    step = next(step for step in trajectory.steps if moved_leaves(step))
+    leaf = path_text(moved_leaves(step)[0])
+    refuted = Refutation("it moved", assertion="False", leaf=leaf)
+    return cause_of(BY_ID[law], subject, [trajectory], refuted)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "name", "kind"),
+    [
+        (untouched, "sgd", "missed"),
+        (untouched, "adamw", "missed"),
+        (biases_forgotten, "sgd", "missed"),
+        (zeroed_before, "adamw", "decay"),
+        (shrunk_by_itself, "sgd", "the step"),
+        (left_out, "sgd", "raw gradient"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+@pytest.mark.parametrize("gradients", ["ordinary", "inf", "nan", "huge"])
+def test_the_cause_is_the_same_in_an_overflow(wrap, name, kind, gradients):
+    """A rate or a decay of zero tells nothing of a gradient that is not finite: 0 · NaN is NaN."""
+    tree = "twelve leaves"
+    frozen, row = leaf_paths(tree)[:4], optimizer(name, learning_rate=1.0)
+    problem = TreeProblem(tree, frozen, row, 2, 0, gradients=gradients)
+
+    assert found_by(OptaxFreeze(wrap), problem).kind == kind
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+@pytest.mark.parametrize("gradients", ["inf", "nan"])
+def test_a_mask_of_0_and_1_is_told_from_one_that_misses(name, gradients):
+    """The leaf stays where gradients are finite."""
+    problem = TreeProblem("two leaves", ("backbone",), optimizer(name), 1, 0, gradients=gradients)
+
+    assert found_by(OptaxFreeze(multiplied), problem).kind == "product"
+
+
+def test_an_overflow_of_the_rate_is_told_as_one():
+    """A mask of 0 and 1 holds at ordinary rates, and not where the rate makes an infinity."""
+    subject = OptaxFreeze(multiplied)
+    row = optimizer("sgd", learning_rate=3.4e38)
+    problem = TreeProblem("two leaves", ("backbone",), row, 2, 0)
+
+    assert found_by(subject, problem, "frozen-any-learning-rate").kind == "product"
+
+
+def test_an_optimizer_that_makes_nan_of_zeros_is_to_blame():
+    """A norm of all gradients is NaN where another leaf's gradient is."""
+    clip = optimizer("clip_by_global_norm", optimizer("sgd"), max_norm=1.0)
+    problem = TreeProblem("two leaves", ("backbone",), clip, 1, 0, gradients="nan in trainable")
+
+    assert found_by(OptaxFreeze(zeroed_before), problem).kind == "overflow of zero"
+
+
+@pytest.mark.parametrize("numbers", ["ordinary", "overflowing", "nan"])
+def test_a_filter_that_misses_biases_is_told_in_an_overflow(numbers):
+    """A trainer's gradients overflow by its batch."""
+    trained = nnx.All(nnx.Param, nnx.Not(lambda path, _: path[0] == "l1" and "kernel" in path))
+    subject = NnxTrainer(creating(wrt=trained), stepping(wrt=trained), frozen=("l1",))
+    problem = TrainingProblem(0, optimizer("sgd"), 2, 3, 0, numbers=numbers)
+
+    cause = found_by(subject, problem)
+
+    assert cause.text.startswith("the optimizer gets the gradient of the leaf: the freeze misses")
+    assert cause.fault == {"kind": "missed", "leaves": ["l1/bias"]}
+
+
+@pytest.mark.parametrize("name", ["adamw", "lion"])
+def test_a_decay_is_one_fault_under_any_optimizer(name):
+    """Its kind and its leaves do not tell which optimizer decays."""
+    problem = TreeProblem("two leaves", ("backbone",), optimizer(name), 1, 0)
+
+    cause = found_by(OptaxFreeze(zeroed_before), problem)
+
+    assert name not in cause.text
+    assert cause.fault == {"kind": "decay", "leaves": ["backbone"]}
 
 
 def test_bits_that_are_lost_are_explained():
@@ -107,6 +202,7 @@ def test_bits_that_are_lost_are_explained():
         (nnx_traps.mask_taken_for_a_schedule, "takes the function `mask` for a schedule"),
         (nnx_traps.selective_transform_of_a_function, "a function where a tree is expected"),
         (nnx_traps.weights_untied_by_a_loop, "it was another name of embed/kernel"),
+        (linen_models.gradient_times_mask, "the leaf stays where all numbers are finite"),
         (nnx_models.kernel_filtered_everywhere, "a mask, a label or a filter leaves it out"),
     ],
     ids=lambda value: value.specimen.subject_name if hasattr(value, "specimen") else "",

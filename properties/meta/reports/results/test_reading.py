@@ -15,7 +15,14 @@ from frostproof.reports.results.reading import UnreadableReport, read_report, sc
 from frostproof.reports.results.report import Report
 from frostproof.reports.results.row import Row
 
-FOUND = Counterexample("a law", "a leaf moved", [{"seed": 0}], {"ulps": 3, "after": float("nan")})
+FOUND = Counterexample(
+    "a law",
+    "a leaf moved",
+    [{"seed": 0}],
+    {"ulps": 3, "after": float("nan")},
+    cause="the decay",
+    fault={"kind": "decay", "leaves": ["l1/kernel"]},
+)
 VERDICTS = (
     Verdict("held", 100, labels={"more than one step": 60}, seconds=1.5),
     Verdict("refuted", 1, "a leaf moved", FOUND, "assert False\n"),
@@ -54,6 +61,17 @@ def test_fields_that_a_later_version_adds_are_left_aside(report, tmp_path):
     (tmp_path / "report.json").write_text(json.dumps(content))
 
     assert read_report(tmp_path) == report
+
+
+def test_a_report_that_knows_no_kinds_of_causes_is_read(report, tmp_path):
+    """An earlier release wrote the words alone."""
+    content = json.loads(report.to_json())
+    del content["verdicts"][1]["counterexample"]["fault"]
+    (tmp_path / "report.json").write_text(json.dumps(content))
+
+    (found,) = (each.counterexample for each in read_report(tmp_path).rows if each.counterexample)
+    assert found["cause"] == "the decay"
+    assert "fault" not in found
 
 
 def without(content, *names):

@@ -148,9 +148,11 @@ def test_steps_alone_are_counted(actions, told):
     assert problem_text({"seed": 3, "actions": actions, "fill": 0}) == told
 
 
-def refuted(law, leaf="body", cause=None, equation=None, **facts):
+def refuted(law, leaf="body", cause=None, equation=None, fault=None, **facts):
     facts |= {"leaf": leaf} | ({"equation": equation} if equation else {})
     found = {"law": BY_ID[law].statement, "problems": [], "cause": cause, "facts": facts}
+    if fault is not None:  # a report of an earlier release has none
+        found["fault"] = {"kind": fault[0], "leaves": list(fault[1])}
     return row(law, "value", "refuted", reason="it moved", counterexample=found)
 
 
@@ -192,6 +194,44 @@ def test_laws_of_one_fault_are_told_together():
     together = ["frozen-norm", "frozen-value", "zero-rate-is-identity"]
     assert [sorted(found[0]), *found[1:]] == [together, *([each.law] for each in rows[3:])]
     assert found[0][-1] == "zero-rate-is-identity"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        # A decay under lion and under adamw, with other numbers in the equation.
+        (("body", "decay", ["body"], "mul 0.1"), ("body", "decay", ["body"], "mul 0.2"), True),
+        # A filter that misses three biases, of which each law names another.
+        (("a", "missed", ["a", "b", "c"], None), ("b", "missed", ["a", "b", "c"], None), True),
+        # The leaf that is named is the same, and other leaves happen to move with it.
+        (("a", "missed", ["a", "b"], None), ("a", "missed", ["a"], None), True),
+        (("body", "decay", ["body"], None), ("body", "missed", ["body"], None), False),
+        (("a", "missed", ["a", "b"], None), ("c", "missed", ["c"], None), False),
+        (("a", "missed", ["a", "b"], None), ("b", "decay", ["a", "b"], None), False),
+    ],
+)
+def test_the_kind_of_a_cause_and_its_leaves_tell_faults_apart(first, second, together):
+    """Not the words, in which optimizers and numbers may differ."""
+    rows = [
+        refuted(law, leaf=leaf, cause=law, equation=equation, fault=(kind, leaves))
+        for law, (leaf, kind, leaves, equation) in (
+            ("frozen-norm", first),
+            ("frozen-value", second),
+        )
+    ]
+
+    assert len(by_cause(rows)) == (1 if together else 2)
+    assert len(by_cause([replace(each, subject=each.law) for each in rows])) == 2
+
+
+def test_a_law_that_shares_a_fault_with_two_joins_them():
+    """One names the same leaf, and the other reaches the same leaves."""
+    one = refuted("frozen-norm", leaf="a", cause="it", fault=("missed", ["a", "b"]))
+    other = refuted("frozen-value", leaf="b", cause="it", fault=("missed", ["b"]))
+    both = refuted("frozen-bits", leaf="b", cause="it", fault=("missed", ["a", "b"]))
+
+    assert len(by_cause([one, other])) == 2
+    assert by_cause([one, other, both]) == [[one, other, both]]
 
 
 def test_the_terminal_shows_a_fault_once():

@@ -1,0 +1,104 @@
+"""Finds the cause of a counterexample: why a leaf moved, stayed or appeared, or what raises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.optimizers.optimizer import Optimizer
+from ....reference.pytrees.comparison import same_value
+from ....reference.pytrees.paths import path_text
+from ...laws.law import Law, Refutation, SubjectRaised
+from ..raising import raises_under
+from .movement import all_frozen, all_moved, moved_leaves, reasons_to_move
+from .reason import Reason, extent
+from .reruns import run_under, settings_of
+from .stillness import reasons_to_stay
+
+#: The guarantees whose laws are about frozen leaves alone.
+_OF_FROZEN_LEAVES = ("norm", "value", "bits")
+
+
+def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) -> Reason | None:
+    """Say which leaves moved and what moves them, as far as other runs of the same problem show.
+
+    Where the subject raised, say under which optimizers it does. Returns None for laws about
+    something else, and where nothing is known.
+    """
+    if not isinstance(calls[0], Trajectory):
+        return None
+    trajectory: Trajectory = calls[0]
+    if isinstance(found, SubjectRaised):
+        return raises_under(subject, trajectory)
+    if law.over_the_run and "path" in found.facts and trajectory.steps:
+        if found.facts["path"] not in trajectory.first.params:
+            return None
+        return next(reasons_to_stay(subject, trajectory, found.facts["path"]), None)
+    if law.id == "frozen-structure":
+        return _untied(subject, trajectory)
+    if law.guarantee not in _OF_FROZEN_LEAVES:
+        return None
+    steps = [each for each in trajectory.steps if moved_leaves(each)]
+    if not steps:
+        return _only_bits(trajectory)
+    path = next(
+        (p for p in moved_leaves(steps[0]) if path_text(p) == found.facts.get("leaf")), None
+    )
+    if path is None:
+        return None
+    reason = next(reasons_to_move(subject, trajectory, steps[0], path), Reason("unknown", ""))
+    told = extent(all_moved(trajectory), all_frozen(trajectory), "frozen", "move")
+    text = "; ".join(filter(None, (reason.text, told and told + _zeros(trajectory))))
+    return replace(reason, text=text) if text else None
+
+
+def _zeros(trajectory: Trajectory) -> str:
+    """Say so where frozen leaves stay that are zero, which a decay does not show on."""
+    first, moved = trajectory.first.params, all_moved(trajectory)
+    still = [first[path].array for path in all_frozen(trajectory) - moved if path in first]
+    return ", the others are zero" if still and not any(np.any(leaf != 0) for leaf in still) else ""
+
+
+def _untied(subject: Any, trajectory: Trajectory) -> Reason | None:
+    """Say of which leaf one that appears in a step is a copy: it was the same leaf before."""
+    problem = trajectory.problem
+    if not isinstance(problem.optimizer, Optimizer):
+        return None
+    steps: Sequence[Step] = trajectory.steps
+    if "learning_rate" in settings_of(problem.optimizer):
+        steps = run_under(subject, problem, problem.optimizer.at_rate(0.0)) or steps
+    for step in steps:
+        before, after = step.before.params, step.after.params
+        for path in sorted(after.keys() - before.keys()):
+            for other in sorted(before):
+                if same_value(after[path].array, before[other].array):
+                    return Reason(
+                        "untied",
+                        f"it was another name of {path_text(other)}, to which it was tied: a "
+                        "module that goes through `jax.jit` as a tree comes back with two leaves; "
+                        "split it by `nnx.split`, or use `nnx.jit`",
+                        frozenset({path}),
+                    )
+    return None
+
+
+def _only_bits(trajectory: Trajectory) -> Reason | None:
+    """Say what became of leaves that kept their values and lost their bits."""
+    lost = {
+        path
+        for step in trajectory.steps
+        for path in step.frozen & step.after.params.keys()
+        if _loses_bits(step.before.params[path].array, step.after.params[path].array)
+    }
+    if not lost:
+        return None
+    text = "something is added, even if zero: −0.0 + 0.0 is +0.0, a subnormal becomes 0"
+    return Reason("added zero", text, frozenset(lost))
+
+
+def _loses_bits(before: np.ndarray, after: np.ndarray) -> bool:
+    return before.shape == after.shape and before.tobytes() != after.tobytes()

@@ -1,0 +1,195 @@
+"""Why a frozen leaf moved: what its run and variations of the problem tell, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.optimizers.optimizer import Optimizer
+from ....reference.optimizers.recorded import Recorded
+from ....reference.problems.wrapper_problem import TreeProblem
+from ....reference.pytrees.comparison import same_value
+from ....reference.pytrees.paths import Path, named_leaves
+from .reason import Reason
+from .reruns import is_finite, is_unasked, ordinary_runs, run_under, settings_of, with_settings
+
+
+def moved_leaves(step: Step) -> list[Path]:
+    """Return the frozen leaves whose value a step changed."""
+    before, after = step.before.params, step.after.params
+    return [
+        path
+        for path in sorted(step.frozen)
+        if path in before
+        and path in after
+        and not same_value(before[path].array, after[path].array)
+    ]
+
+
+def all_moved(trajectory: Trajectory) -> frozenset[Path]:
+    """Return the frozen leaves whose value some step changed."""
+    return frozenset(path for step in trajectory.steps for path in moved_leaves(step))
+
+
+def all_frozen(trajectory: Trajectory) -> frozenset[Path]:
+    """Return the leaves that are frozen in some step."""
+    return frozenset(path for step in trajectory.steps for path in step.frozen)
+
+
+def reasons_to_move(
+    subject: Any, trajectory: Trajectory, step: Step, path: Path
+) -> Iterator[Reason]:
+    """Yield what moves a frozen leaf in a step, the surest first."""
+    problem = trajectory.problem
+    if _is_raw(problem, step, path):
+        yield Reason(
+            "raw gradient",
+            "the raw gradient is added to the leaf: the optimizer that is handed on leaves it out",
+            frozenset(each for each in moved_leaves(step) if _is_raw(problem, step, each)),
+        )
+    yield from _with_ordinary_numbers(subject, trajectory, step, path)
+    if isinstance(problem.optimizer, Optimizer) and "learning_rate" in settings_of(
+        problem.optimizer
+    ):
+        yield from _with_settings_of_zero(subject, trajectory, problem.optimizer, path)
+    if scheduled := _taken_for_a_schedule(step):
+        yield Reason(
+            "schedule",
+            f"`inject_hyperparams` takes the function `{scheduled}` for a schedule, and calls it "
+            "with the number of updates: it is one truth for all leaves; name it in `static_args`",
+            all_moved(trajectory),
+        )
+    if step.given is not None:
+        yield _by_its_gradient(trajectory, step, step.given, path)
+    elif spelt := _spelt(step, path):
+        yield Reason("missed", f"no rule seems to catch the leaf{spelt}", all_moved(trajectory))
+
+
+def _with_ordinary_numbers(
+    subject: Any, trajectory: Trajectory, step: Step, path: Path
+) -> Iterator[Reason]:
+    """Yield what moves a leaf where no number is huge or worse: there more can be told. 0 · NaN is
+    NaN, whatever made the NaN, and adam divides a huge gradient by infinity.
+    """
+    others = ordinary_runs(subject, trajectory.problem)
+    for other in others:
+        moving = next((each for each in other.steps if path in moved_leaves(each)), None)
+        if moving is not None and is_finite(moving, path):
+            yield from reasons_to_move(subject, other, moving, path)
+    elsewhere = frozenset[Path]().union(*map(all_moved, others))
+    if others and path not in elsewhere and _becomes_nan_of_nan(step, path):
+        yield Reason(
+            "product",
+            "the leaf stays where all numbers are finite: a product lets inf and NaN through, "
+            "since 0 · inf is NaN; `jnp.where` does not",
+            all_moved(trajectory) - elsewhere,
+        )
+
+
+def _with_settings_of_zero(
+    subject: Any, trajectory: Trajectory, optimizer: Optimizer, path: Path
+) -> Iterator[Reason]:
+    """Yield what moves a leaf if it moves at a learning rate of zero, or stays without a decay."""
+    still = run_under(subject, trajectory.problem, optimizer.at_rate(0.0))
+    if any(path in moved_leaves(each) and is_unasked(each, path) for each in still):
+        yield Reason(
+            "the step",
+            "the step itself moves the leaf: it moves at learning_rate=0, too",
+            frozenset({path}),
+        )
+    if not settings_of(optimizer).get("weight_decay"):
+        return
+    undecayed = with_settings(optimizer, weight_decay=0.0)
+    steps = run_under(subject, trajectory.problem, undecayed)
+    moved = {each for step in steps for each in moved_leaves(step)}
+    if steps and path not in moved:
+        yield Reason(
+            "decay",
+            "the optimizer's weight decay moves the leaf: it stays with weight_decay=0",
+            all_moved(trajectory) - moved,
+        )
+
+
+def _by_its_gradient(trajectory: Trajectory, step: Step, given: Recorded, path: Path) -> Reason:
+    """Return what moves a leaf by what the optimizer gets for its gradient."""
+    gradient, alone = given.gradients.get(path), frozenset({path})
+    if gradient is None:
+        text = "something else moves the leaf: the optimizer never gets it"
+        return Reason("not the optimizer", text, alone)
+    if np.any(gradient != 0):
+        missed = "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
+        return Reason("missed", f"{missed}{_spelt(step, path)}", _all_pulled(trajectory))
+    if step.number > 1 and np.any(_earlier_gradient(trajectory, path)):
+        text = "the optimizer moves the leaf by earlier gradients: the gradient is zero by now"
+        return Reason("earlier gradients", text, alone)
+    if not is_finite(step, path):
+        text = "the optimizer makes NaN or inf of a gradient of zero"
+        return Reason("overflow of zero", text, alone)
+    text = "the optimizer moves the leaf although its gradient is zero"
+    return Reason("gradient of zero", text, alone)
+
+
+def _all_pulled(trajectory: Trajectory) -> frozenset[Path]:
+    """Return the frozen leaves that move in a step in which the optimizer gets their gradient."""
+    return frozenset(
+        path
+        for step in trajectory.steps
+        for path in moved_leaves(step)
+        if step.given and np.any(step.given.gradients.get(path, 0) != 0)
+    )
+
+
+def _becomes_nan_of_nan(step: Step, path: Path) -> bool:
+    """Tell whether a leaf becomes NaN, and the optimizer does not get zeros for its gradient: of
+    those, only the optimizer itself could make NaN.
+    """
+    before, after = step.before.params[path].array, step.after.params[path].array
+    gradient = step.given.gradients.get(path) if step.given else None
+    came = np.isnan(after.astype(float)) & ~np.isnan(before.astype(float))
+    return bool(np.any(came)) and (gradient is None or bool(np.any(gradient != 0)))
+
+
+def _taken_for_a_schedule(step: Step) -> str | None:
+    """Return the hyperparameter of Optax's `inject_hyperparams` that is a truth value: it was meant
+    as a mask, and has become one number.
+    """
+    for path, leaf in (step.after.rest or step.after.opt_state or {}).items():
+        if path[-2:-1] == ("hyperparams",) and leaf.array.dtype == bool and not leaf.array.ndim:
+            return path[-1]
+    return None
+
+
+def _spelt(step: Step, path: Path) -> str:
+    """Say how the path of an NNX variable is spelt where a rule looks at it, if a rule seems to
+    catch no leaf at all.
+    """
+    if step.before.params[path].kind is None or len(moved_leaves(step)) < len(step.frozen):
+        return ""
+    from flax import nnx  # here: a program of Linen does without
+
+    off = "" if nnx.set_graph_mode.current_value() else ", which is off here"
+    keys, names = "".join(f"[{name!r}]" for name in path), "".join(f".{name}" for name in path)
+    return (
+        f", whose path is spelt {keys}.value in gradients of `nnx.grad`, {keys} in updates of "
+        f"`nnx.Optimizer`, and {names}.value in `jax.grad` and without graph mode{off}"
+    )
+
+
+def _earlier_gradient(trajectory: Trajectory, path: Path) -> np.ndarray:
+    given = [step.given.gradients.get(path) for step in trajectory.steps if step.given]
+    return np.array([np.any(leaf != 0) for leaf in given if leaf is not None])
+
+
+def _is_raw(problem: Any, step: Step, path: Path) -> bool:
+    """Tell whether a leaf that the optimizer never gets moves by the gradient that the problem of
+    a wrapper has for it; a trainer's is not known.
+    """
+    if not isinstance(problem, TreeProblem) or (step.given and path in step.given.gradients):
+        return False
+    drawn: np.ndarray = named_leaves(problem.gradient(step.number))[path]
+    with np.errstate(all="ignore"):
+        expected = step.before.params[path].array + drawn
+    return bool(same_value(expected, step.after.params[path].array))

@@ -1,0 +1,55 @@
+"""A reason why leaves moved or stayed: a kind of fault, the leaves that it reaches, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....reference.pytrees.paths import Path, path_text
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What is to blame. Two laws that find the same kind in the same leaves tell of one fault."""
+
+    #: The kind of fault, without what differs from one example to the next, such as an optimizer.
+    kind: str
+    text: str
+    #: The leaves that it is known to reach; none where it is not about leaves.
+    leaves: frozenset[Path] = frozenset()
+
+    @property
+    def fault(self) -> dict[str, Any] | None:
+        """What tells the fault from others, as JSON can hold it."""
+        if not self.leaves:
+            return None
+        return {"kind": self.kind, "leaves": [path_text(path) for path in sorted(self.leaves)]}
+
+
+def extent(reached: Collection[Path], leaves: Collection[Path], sort: str, verb: str) -> str | None:
+    """Say which of some `sort` of leaves do what the `verb` says: all, all under one layer, or all
+    of one name. None where there is a single one.
+    """
+    found, known = sorted(reached), sorted(leaves)
+    if len(known) == 1:
+        return None
+    if len(found) == len(known):
+        return f"all {len(found)} {sort} leaves {verb}"
+    counted = f"{len(found)} of {len(known)} {sort} leaves {verb}{'s' * (len(found) == 1)}"
+    return _alike(found, known, sort, verb) or counted
+
+
+def _alike(found: Sequence[Path], known: Sequence[Path], sort: str, verb: str) -> str | None:
+    """Say what several leaves have in common that no other has."""
+    if len(found) < 2:
+        return None
+    for length in range(1, max(map(len, found))):
+        prefix = found[0][:length]
+        if [path for path in known if path[:length] == prefix] == found:
+            under = f"all {len(found)} leaves under `{path_text(prefix)}`"
+            return f"{under} {verb}, no other {sort} leaf"
+    name = found[0][-1]
+    if [path for path in known if path[-1] == name] == found:
+        return f"every {sort} `{name}` {verb}s ({len(found)}), no other {sort} leaf"
+    return None

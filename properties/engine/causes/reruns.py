@@ -1,0 +1,89 @@
+"""Other runs of a problem, by which a cause shows: with other settings, with ordinary numbers.
+
+Where a gradient is not finite, a setting of zero tells nothing: 0 · inf and 0 · NaN are NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.optimizers.optimizer import Optimizer
+from ....reference.problems.wrapper_problem import TreeProblem
+from ....reference.pytrees.paths import Path
+
+#: A seed may leave the units behind a leaf idle: then it stays, whatever the program does.
+_SEEDS = 3
+#: A rate at which nothing overflows that does not anyhow.
+_ORDINARY_RATE = 0.1
+
+
+def settings_of(optimizer: Optimizer) -> dict[str, Any]:
+    """Return the hyperparameters of an optimizer, or of the one inside a wrapper."""
+    return dict((optimizer.inner or optimizer).hyperparameters)
+
+
+def with_settings(optimizer: Optimizer, **changed: float) -> Optimizer:
+    """Return an optimizer, or the one inside a wrapper, with other hyperparameters."""
+    if optimizer.inner is not None:
+        return replace(optimizer, inner=with_settings(optimizer.inner, **changed))
+    settings = dict(optimizer.hyperparameters) | changed
+    return replace(optimizer, hyperparameters=tuple(settings.items()))
+
+
+def run_under(subject: Any, problem: Any, optimizer: Optimizer) -> Sequence[Step]:
+    """Return the steps of a problem under another optimizer; none where that raises."""
+    from ....reference.observation.run import run  # here: a law book is read without JAX
+
+    other = run(subject, replace(problem, optimizer=optimizer))
+    return () if other.raised is not None else other.steps
+
+
+def ordinary_runs(subject: Any, problem: Any) -> list[Trajectory]:
+    """Run a problem with ordinary numbers and at an ordinary rate, as often as it takes to see
+    whether a leaf stays; none where its numbers and its rate are ordinary, or where that raises.
+    """
+    from ....reference.observation.run import run  # here: a law book is read without JAX
+
+    calm = replace(problem, optimizer=_at_ordinary_rate(problem.optimizer))
+    if isinstance(problem, TreeProblem):
+        others = [replace(calm, gradients="ordinary")]
+    else:
+        calm = replace(calm, numbers="ordinary")
+        others = [replace(calm, seed=calm.seed + number) for number in range(_SEEDS)]
+    if others[0] == problem:
+        return []
+    ran = (run(subject, other) for other in others)
+    return [each for each in ran if each.raised is None and each.steps]
+
+
+def _at_ordinary_rate(optimizer: Any) -> Any:
+    if not isinstance(optimizer, Optimizer):
+        return optimizer
+    rate = settings_of(optimizer).get("learning_rate", 0.0)
+    return optimizer.at_rate(_ORDINARY_RATE) if abs(rate) > 1 else optimizer
+
+
+def is_finite(step: Step, path: Path) -> bool:
+    """Tell whether all is finite that the optimizer gets and makes of a leaf, and what the leaf
+    becomes where it was finite.
+    """
+    before, after = step.before.params[path].array, step.after.params[path].array
+    arrays = [np.where(np.isfinite(before.astype(float)), after.astype(float), 0.0)]
+    if step.given is not None:
+        seen = (step.given.gradients.get(path), step.given.updates.get(path))
+        arrays += [each.astype(float) for each in seen if each is not None]
+    return all(bool(np.isfinite(each).all()) for each in arrays)
+
+
+def is_unasked(step: Step, path: Path) -> bool:
+    """Tell whether a leaf moves in a step in which the optimizer asks for no movement of it."""
+    update = step.given.updates.get(path) if step.given else None
+    if update is not None:
+        return not np.any(update != 0)
+    # Where it is not known what the optimizer asks for, NaN may come of it: 0 · NaN.
+    return step.given is not None or is_finite(step, path)

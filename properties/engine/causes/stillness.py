@@ -1,0 +1,175 @@
+"""Why a trainable leaf never moved: what its run shows, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.optimizers.recorded import Recorded
+from ....reference.pytrees.comparison import same_value
+from ....reference.pytrees.dtypes import is_inexact
+from ....reference.pytrees.paths import Path
+from .reason import Reason, extent
+
+
+def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterator[Reason]:
+    """Yield why a leaf did not move in a run of a trainer or a wrapper, the surest first, and how
+    many of the trainable leaves stay with it.
+    """
+    steps = [step for step in trajectory.steps if path in step.trainable]
+    if not steps:
+        return
+    staying = _staying(steps)
+    told = extent(staying, steps[0].trainable, "trainable", "stay")
+    for reason in _reasons(subject, trajectory, steps, path, staying):
+        yield Reason(reason.kind, "; ".join(filter(None, (reason.text, told))), reason.leaves)
+
+
+def _reasons(
+    subject: Any,
+    trajectory: Trajectory,
+    steps: Sequence[Step],
+    path: Path,
+    staying: frozenset[Path],
+) -> Iterator[Reason]:
+    if _is_bare(trajectory, path):
+        yield Reason(
+            "array for a variable",
+            "it is an array, and no variable, so that no filter finds it: `layer.kernel = array` "
+            "puts the array in the place of the variable, `layer.kernel[...] = array` into it",
+            frozenset(each for each in staying if _is_bare(trajectory, each)),
+        )
+    if _is_untouched(trajectory):
+        if _moves_uncompiled(subject, trajectory.problem, path):
+            yield Reason(
+                "in place under `jax.jit`",
+                "it moves where the step is not compiled: `jax.jit` gives nothing back of what a "
+                "step does in place; `nnx.jit` does",
+                staying,
+            )
+        yield Reason("no change", "the step changes nothing of what the training carries", staying)
+    given = [step.given for step in steps if step.given]
+    if not given:
+        return
+    known = frozenset[Path]().union(*(each.gradients for each in given))
+    if staying == steps[0].trainable:
+        yield from _selections(steps, given, known, staying)
+    pulled = frozenset(each for each in staying if _is_pulled(given, each))
+    if path not in known:
+        yield Reason(
+            "left out",
+            "the optimizer never gets the leaf: a mask, a label or a filter leaves it out",
+            staying - known,
+        )
+    elif path not in pulled:
+        yield Reason(
+            "gradient of zero",
+            "its gradient is zero by the time that the optimizer gets it",
+            staying & known - pulled,
+        )
+    else:
+        yield Reason(
+            "not applied",
+            "the optimizer gets its gradient: what it makes of it is not applied, or is undone",
+            pulled,
+        )
+
+
+def _selections(
+    steps: Sequence[Step],
+    given: Sequence[Recorded],
+    known: frozenset[Path],
+    staying: frozenset[Path],
+) -> Iterator[Reason]:
+    """Yield what is wrong with the choice of leaves where no trainable leaf moves."""
+    frozen = frozenset(filter(partial(_is_float, steps[0]), steps[0].frozen))
+    moving = {path for path in frozen if any(_moves(step, path) for step in steps)}
+    if moving:
+        # By an inverted mask, all frozen leaves train; where some do, a filter misses those.
+        if moving == frozen <= known:
+            which = extent(moving, frozen, "frozen", "move") or "the frozen leaf moves"
+            text = f"{which}, and no trainable one: the mask is inverted"
+            yield Reason("inverted", text, staying)
+    elif not known:
+        yield Reason(
+            "all left out",
+            "the optimizer gets no leaf, and none moves: a prefix or a rule catches all leaves, "
+            "or the mask is a function where a tree is expected, which is true for all leaves"
+            + ("" if frozen else ", or it is inverted"),
+            staying,
+        )
+    elif staying <= known and not any(_is_pulled(given, path) for path in known):
+        yield Reason(
+            "all zeroed",
+            "all gradients are zero by the time that the optimizer gets them: a prefix or a rule "
+            "catches all leaves",
+            staying,
+        )
+    elif all(_is_pulled(given, path) for path in staying):
+        yield Reason(
+            "all kept",
+            "the optimizer gets the gradients, and no leaf moves: a prefix or a rule catches all "
+            "leaves, or what the optimizer makes of the gradients is not applied",
+            staying,
+        )
+
+
+def _staying(steps: Sequence[Step]) -> frozenset[Path]:
+    """Return the leaves that are trainable in the first step, and move in none."""
+    return frozenset(
+        path for path in steps[0].trainable if not any(_moves(step, path) for step in steps)
+    )
+
+
+def _moves(step: Step, path: Path) -> bool:
+    before, after = step.before.params, step.after.params
+    known = path in before and path in after
+    return known and not same_value(before[path].array, after[path].array)
+
+
+def _is_float(step: Step, path: Path) -> bool:
+    before = step.before.params
+    return path in before and is_inexact(before[path].array.dtype)
+
+
+def _is_pulled(given: Sequence[Recorded], path: Path) -> bool:
+    """Tell whether the optimizer gets a gradient of a leaf that is not zero."""
+    return any(np.any(each.gradients[path] != 0) for each in given if path in each.gradients)
+
+
+def _is_bare(trajectory: Trajectory, path: Path) -> bool:
+    """Tell whether a leaf is an array among variables of NNX."""
+    leaves = trajectory.first.params
+    return leaves[path].kind is None and any(leaf.kind for leaf in leaves.values())
+
+
+def _is_untouched(trajectory: Trajectory) -> bool:
+    """Tell whether no step changed anything that can be seen."""
+    return all(map(_changes_nothing, trajectory.steps))
+
+
+def _changes_nothing(step: Step) -> bool:
+    before, after = step.before.rest, step.after.rest
+    return (
+        before is not None
+        and after is not None
+        and before.keys() == after.keys()
+        and all(same_value(leaf.array, after[path].array) for path, leaf in before.items())
+    )
+
+
+def _moves_uncompiled(subject: Any, problem: Any, path: Path) -> bool:
+    """Tell whether a leaf moves where the step is run operation by operation."""
+    from ....reference.observation.run import run  # here: a law book is read without JAX
+
+    with jax.disable_jit():
+        other = run(subject, problem)
+    if other.raised is not None or not other.steps:
+        return False
+    first, last = other.first.params, other.last.params
+    return path in last and not same_value(first[path].array, last[path].array)

@@ -1,0 +1,123 @@
+"""Why trainable leaves stay: what is known of all of them is told, and only causes that fit."""
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from frostproof import LinenTrainer
+from frostproof.properties.engine.causes.stillness import reasons_to_stay
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    Layers,
+    creating,
+    partitioned,
+    stepping,
+    where,
+)
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+
+BODY, HEAD = ("layers_0",), ("layers_2",)
+MODEL = Layers(("layers_0", "layers_2"))
+ALL_STAY = "; all 2 trainable leaves stay"
+
+
+def everything(path):
+    """Every layer is called so, and no leaf trains."""
+    return path[0].key.startswith("layers")
+
+
+def head(path):
+    """The mask is inverted."""
+    return path[0].key in HEAD
+
+
+def all_but_a_bias(path):
+    """Of the head one leaf trains, and of the body none."""
+    return path[0].key in BODY or path[-1].key == "kernel"
+
+
+def all_but_a_frozen_bias(path):
+    """No leaf of the head trains, and one of the body does."""
+    return path[0].key in HEAD or path[-1].key == "kernel"
+
+
+def labelled(rule):
+    return LinenTrainer(
+        creating(MODEL, lambda optimizer: partitioned(optimizer, rule)), stepping(), frozen=BODY
+    )
+
+
+def set_to_zero(rule):
+    def freeze(optimizer):
+        def mask(params):
+            return jax.tree_util.tree_map_with_path(lambda path, _: rule(path), params)
+
+        return optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
+
+    return LinenTrainer(creating(MODEL, freeze), stepping(), frozen=BODY)
+
+
+def zeroed(rule):
+    step = stepping(lambda gradients: where(rule, jnp.zeros_like, gradients))
+    return LinenTrainer(creating(MODEL), step, frozen=BODY)
+
+
+def told(subject, leaf):
+    """The first reason why a leaf of the head stays."""
+    trajectory = run(subject, TrainingProblem(0, optimizer("sgd"), 2, 3, 0))
+    return next(reasons_to_stay(subject, trajectory, (*HEAD, leaf)))
+
+
+@pytest.mark.parametrize(
+    ("freeze", "kind"),
+    [(labelled, "all left out"), (set_to_zero, "all kept"), (zeroed, "all zeroed")],
+)
+def test_a_rule_that_catches_all_leaves_is_no_inverted_mask(freeze, kind):
+    """By an inverted mask the frozen leaves would move."""
+    reason = told(freeze(everything), "bias")
+
+    assert reason.kind == kind
+    assert "a prefix or a rule catches all leaves" in reason.text
+    assert "inverted" not in reason.text
+    assert reason.text.endswith(ALL_STAY)
+    assert reason.fault["leaves"] == ["layers_2/bias", "layers_2/kernel"]
+
+
+@pytest.mark.parametrize("freeze", [labelled, set_to_zero, zeroed])
+def test_an_inverted_mask_is_told_by_the_leaves_that_move(freeze):
+    """What has to stay moves, and what has to move stays."""
+    reason = told(freeze(head), "bias")
+
+    assert reason.kind == "inverted"
+    assert reason.text == (
+        "all 2 frozen leaves move, and no trainable one: the mask is inverted" + ALL_STAY
+    )
+
+
+@pytest.mark.parametrize(
+    ("freeze", "kind"),
+    [(labelled, "left out"), (set_to_zero, "not applied"), (zeroed, "gradient of zero")],
+)
+@pytest.mark.parametrize(
+    ("rule", "extent"),
+    [(all_but_a_bias, "1 of 2 trainable leaves stays"), (all_but_a_frozen_bias, ALL_STAY)],
+)
+def test_a_rule_that_catches_some_leaves_is_neither(freeze, kind, rule, extent):
+    """Where a trainable leaf moves, or some frozen one stays, it says what the optimizer gets."""
+    reason = told(freeze(rule), "kernel")
+
+    assert reason.kind == kind
+    assert reason.text.endswith(extent)
+
+
+def test_where_nothing_is_frozen_an_inverted_mask_catches_all():
+    """Then no leaf can tell the two apart."""
+    trainer = LinenTrainer(
+        creating(MODEL, lambda optimizer: partitioned(optimizer, everything)),
+        stepping(),
+        frozen=(),
+    )
+
+    assert "or it is inverted" in told(trainer, "bias").text
