@@ -1,6 +1,7 @@
 """The house rules that prose alone would not keep: packages, circles, first lines, the façade."""
 
 import ast
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -158,6 +159,16 @@ def test_a_planted_circle_is_found(planted, tmp_path):
 
     graph = graph_of(tmp_path)
     assert circles(graph) | upward(graph)
+
+
+def test_a_wheel_has_every_package_but_the_corpora():
+    """A package that the list lacks is missed only where the wheel is installed."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = {name.partition(".")[2] for name in settings["tool"]["setuptools"]["packages"]}
+    packages = {name for name, path in modules_of(ROOT).items() if path.name == "__init__.py"}
+
+    corpora = {name for name in packages if f"{name}.".startswith("reference.corpus.")}
+    assert listed - {""} == packages - corpora
 
 
 def test_a_folder_holds_few_modules_and_a_name_says_one_thing():

@@ -1,6 +1,7 @@
 """The cause of a refutation is found by variations of the problem, and is the right one."""
 
 import jax
+import numpy as np
 import optax
 import pytest
 from flax import nnx
@@ -16,7 +17,8 @@ from frostproof.reference.corpus.specimens.recipes.nnx_training_recipe import cr
 from frostproof.reference.corpus.specimens.trainers import linen_models, nnx_models, nnx_traps
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
-from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.problems.batches import Batch
+from frostproof.reference.problems.training_problem import Drawn, TrainingProblem
 from frostproof.reference.problems.wrapper_problem import TreeProblem, leaf_paths
 from frostproof.reference.pytrees.paths import path_text
 
@@ -155,28 +157,39 @@ def test_an_optimizer_that_makes_nan_of_zeros_is_to_blame():
     assert found_by(OptaxFreeze(zeroed_before), problem).kind == "overflow of zero"
 
 
+TRAINED = nnx.All(nnx.Param, nnx.Not(lambda path, _: path[0] == "l1" and "kernel" in path))
+BIASES_MISSED = NnxTrainer(creating(wrt=TRAINED), stepping(wrt=TRAINED), frozen=("l1",))
+
+
 @pytest.mark.parametrize("numbers", ["ordinary", "overflowing", "nan"])
 def test_a_filter_that_misses_biases_is_told_in_an_overflow(numbers):
     """A trainer's gradients overflow by its batch."""
-    trained = nnx.All(nnx.Param, nnx.Not(lambda path, _: path[0] == "l1" and "kernel" in path))
-    subject = NnxTrainer(creating(wrt=trained), stepping(wrt=trained), frozen=("l1",))
     problem = TrainingProblem(0, optimizer("sgd"), 2, 3, 0, numbers=numbers)
 
-    cause = found_by(subject, problem)
+    cause = found_by(BIASES_MISSED, problem)
 
     assert cause.text.startswith("the optimizer gets the gradient of the leaf: the freeze misses")
     assert cause.fault == {"kind": "missed", "leaves": ["l1/bias"]}
 
 
+def test_at_a_rate_of_zero_nan_is_not_the_steps_own():
+    """Batches of a strategy of the user's have no ordinary numbers to look at instead."""
+    batch = Batch(np.eye(2, 3, dtype=np.float32), np.full((2, 1), np.nan, np.float32))
+    problem = TrainingProblem(0, optimizer("sgd"), 2, 3, 0, batches=(Drawn(batch),))
+
+    assert found_by(BIASES_MISSED, problem).kind == "missed"
+
+
 @pytest.mark.parametrize("name", ["adamw", "lion"])
 def test_a_decay_is_one_fault_under_any_optimizer(name):
     """Its kind and its leaves do not tell which optimizer decays."""
-    problem = TreeProblem("two leaves", ("backbone",), optimizer(name), 1, 0)
+    frozen = ("Dense_0/bias", "Dense_0/kernel")
+    problem = TreeProblem("two layers", frozen, optimizer(name), 1, 0)
 
     cause = found_by(OptaxFreeze(zeroed_before), problem)
 
     assert name not in cause.text
-    assert cause.fault == {"kind": "decay", "leaves": ["backbone"]}
+    assert cause.fault == {"kind": "decay", "leaves": [*frozen]}
 
 
 def test_bits_that_are_lost_are_explained():
