@@ -95,8 +95,8 @@ class Worker:
 
         `reported` tells whether another law of the run reports a target that gives no answer.
         """
-        request = {"target": target, "kind": kind, "law": law, "reported": reported}
-        request |= {"settings": asdict(settings)}
+        request: dict[str, Any] = {"target": target, "kind": kind, "law": law}
+        request |= {"settings": asdict(settings), "reported": reported}
         answer = self._ask(request, progress)
         if "full" in answer:  # of what it compiled for other laws, as like as not
             self.rest()

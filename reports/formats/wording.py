@@ -95,7 +95,8 @@ def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
     groups: list[list[Row]] = []
     known: dict[object, list[Row]] = {}
     for row in rows:
-        keys = [(row.subject, *each) for each in (_change(row), *_faults(row)) if each]
+        told = (_change(row), _silence(row), *_faults(row))
+        keys = [(row.subject, *each) for each in told if each]
         found = {id(known[key]) for key in keys if key in known}
         alike = [each for each in groups if id(each) in found]
         group = alike[0] if alike else []
@@ -108,6 +109,16 @@ def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
         group.append(row)
         known |= dict.fromkeys(keys, group)
     return [sorted(group, key=lambda row: not cause_of(row)) for group in groups]
+
+
+def _silence(row: Row) -> tuple[Any, ...]:
+    """Return what a subject did in place of an answer, where the law of the row is not the one that
+    reports it; else nothing.
+    """
+    found = row.counterexample
+    if found is None or row.law not in BY_ID or found["law"] == BY_ID[row.law].statement:
+        return ()
+    return found["law"], found["message"]
 
 
 def _faults(row: Row) -> list[tuple[Any, ...]]:

@@ -234,6 +234,19 @@ def test_a_law_that_shares_a_fault_with_two_joins_them():
     assert by_cause([one, other, both]) == [[one, other, both]]
 
 
+def test_a_subject_without_an_answer_is_told_once():
+    """Each law that is judged without the one about it reports the same exception."""
+    silent = {"law": BY_ID["training-runs"].statement, "problems": [], "facts": {}}
+    rows = [
+        row(law, "value", "error", counterexample=silent | {"message": message})
+        for law, message in (("frozen-norm", "a"), ("frozen-value", "a"), ("frozen-bits", "b"))
+    ]
+
+    found = [[each.law for each in group] for group in by_cause(rows)]
+
+    assert found == [["frozen-norm", "frozen-value"], ["frozen-bits"]]
+
+
 def test_the_terminal_shows_a_fault_once():
     """Other laws are named below it; what is refuted beyond the promise comes after all blocks."""
     screen = io.StringIO()
