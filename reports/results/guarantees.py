@@ -81,6 +81,8 @@ class Standing:
     missed: tuple[str, ...] = ()
     #: Guarantees that are not shown because laws were left out.
     unasked: tuple[str, ...] = ()
+    #: Whether laws were left out: what is not kept may be kept all the same.
+    in_part: bool = False
     #: The first law of the weakest broken guarantee that is refuted; empty where its laws are only
     #: in error, and the subject gave no answer.
     refuted: str = ""
@@ -110,7 +112,7 @@ class Standing:
     @property
     def sentence(self) -> str:
         """What is kept, broken and not shown, in one line."""
-        parts = [self.keeps]
+        parts = [] if self.in_part and not self.held else [self.keeps]
         if self.broken:
             parts.append(f"breaks {', '.join(self.broken)}: {self.follows}")
         if self.not_shown:
@@ -183,7 +185,15 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         not_shown["selected"] = "frozen leaves move"
     weakest = found[broken[0]] if broken else ()
     refuted = next((row.law for row in weakest if row.verdict == "refuted"), "")
-    return Standing(tuple(held), tuple(broken), not_shown, tuple(missed), tuple(unasked), refuted)
+    return Standing(
+        tuple(held),
+        tuple(broken),
+        not_shown,
+        missed=tuple(missed),
+        unasked=tuple(unasked),
+        in_part=bool(asked.omitted),
+        refuted=refuted,
+    )
 
 
 def _unshown(rows: Sequence[Row]) -> str | None:

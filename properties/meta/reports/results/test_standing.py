@@ -102,6 +102,14 @@ def test_nothing_held():
     )
 
 
+def test_of_some_laws_nothing_is_concluded_that_others_would_show():
+    """Where one law of a guarantee fails, the rest of the book was not asked."""
+    rows, left_out = [row("frozen-value", "value", "refuted")], Asked(omitted=("frozen-bits",))
+
+    assert standings(rows, {"s": left_out})["s"].sentence.startswith("breaks value: ")
+    assert standings(rows)["s"].sentence.startswith("keeps nothing; breaks value: ")
+
+
 def test_the_report_says_so():
     """In JSON by subject, in Markdown as a sentence."""
     from frostproof.reports.formats.markdown import markdown
