@@ -91,9 +91,9 @@ def test_verify_without_proofs_proves_nothing(tmp_path, monkeypatch, capsys):
     asked = ("verify", "optax/partition", "--laws", "frozen-value", "--max-examples", "2")
 
     assert main([*asked, "--seed", "1"]) == 0
-    assert "1 laws, 1 of them proved, 2 examples" in capsys.readouterr().out
+    assert "1 law, 1 of them proved, 2 examples" in capsys.readouterr().out
     assert main([*asked, "--seed", "1", "--no-proofs"]) == 0
-    assert "1 laws, 2 examples" in capsys.readouterr().out
+    assert "1 law, 2 examples" in capsys.readouterr().out
 
 
 def test_the_laws_of_the_book_that_can_be_proved_are_there():
