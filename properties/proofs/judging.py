@@ -6,8 +6,10 @@ What goes wrong in here costs a proof and no verdict: sampling goes on as if nob
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ...reference.subjects.optax_wrapper import OptaxFreeze
 from ...reference.subjects.user_errors import error_text, let_through
 from .claims import Proof
 from .provable import EXPLAINED_BY, PROVABLE
@@ -54,4 +56,7 @@ def explanation_of(law: str, subject: Any, optimizer: Any, leaf: str) -> str | N
         return None
     if found is None or not found.equation:
         return None
+    if isinstance(subject, OptaxFreeze) and found.leaf != leaf:
+        # The prover puts a tree of its own under a wrapper, where leaves have other names.
+        found = replace(found, leaf="a frozen leaf")
     return str(found) if found.where else f"{found.leaf} {found.what}"

@@ -176,7 +176,7 @@ class Terminal(Listener):
         width = max(map(len, self._due)) if many else 0
         self.console.print(
             f"{mark} [bold]{escape(subject):{width}}[/]  {escape('; '.join(said))}  "
-            f"[dim]{laws}, {examples:,} examples, {seconds:.1f} s[/]"
+            f"[dim]{laws}, {examples:,} example{'s' * (examples != 1)}, {seconds:.1f} s[/]"
         )
 
     def _beyond(self, rows: Sequence[Row]) -> None:

@@ -115,8 +115,8 @@ class Standing:
         parts = [] if self.in_part and not self.held else [self.keeps]
         if self.broken:
             parts.append(f"breaks {', '.join(self.broken)}: {self.follows}")
-        if self.not_shown:
-            parts.append(f"not shown: {', '.join(self.not_shown)}")
+        if unshown := [name for name in self.not_shown if name not in self.unasked]:
+            parts.append(f"not shown: {', '.join(unshown)}")
         return "; ".join(parts)
 
     @property
