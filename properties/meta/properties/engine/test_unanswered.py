@@ -137,6 +137,21 @@ def test_an_answer_of_another_form_is_refused_at_once():
         verify(trainer, laws=["frozen-value"])
 
 
+def test_an_answer_that_is_of_another_form_at_times_is_no_exception():
+    """The law about it tells what came and what was expected, not a class of ours."""
+    trainer = LinenTrainer(
+        lambda seed, batch, optimizer: _State({"w": np.ones(2, np.float32)}),
+        lambda state, batch: state if len(batch.x) != 2 else (state, np.float32(0)),
+        frozen=("w",),
+    )
+
+    verdict = judged("training-runs", trainer)
+
+    assert verdict.outcome == "error"
+    assert verdict.reason.startswith("step 1 cannot be judged: `train_step` (test_unanswered.py, ")
+    assert verdict.reason.endswith("returned _State, expected (state, loss)")
+
+
 class _State:
     def __init__(self, params):
         self.params = params
