@@ -74,13 +74,14 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     asks = effort.proofs and law.id in PROVABLE
     # A few examples first: tracing a program under each optimizer takes longer than to refute it.
     verdict = _drawn(law, subject, effort, memory, target, min(most, CHECKED) if asks else most)
-    if asks and verdict.counterexample is None:
+    proof = None
+    if asks and verdict.outcome in ("held", "vacuous"):
         effort.begins(tried_first(subject))
         proof = _proof(law, subject)
-        if proof is None and most > CHECKED:
-            verdict = _drawn(law, subject, effort, memory, target, most)
-        elif proof is not None and verdict.outcome in ("held", "vacuous"):
-            verdict = replace(verdict, outcome="proved", reason=proof.sentence)
+    if proof is not None:
+        verdict = replace(verdict, outcome="proved", reason=proof.sentence)
+    elif asks and most > CHECKED and verdict.counterexample is None:
+        verdict = _drawn(law, subject, effort, memory, target, most)
     if effort.proofs and verdict.outcome == "refuted":
         _explain(law, subject, verdict)
     return replace(verdict, seconds=round(monotonic() - started, 3))
@@ -132,7 +133,7 @@ def _drawn(
             raise tally.failures[problems]
         if shrinking_long_enough():  # every further candidate passes at once
             return
-        if tally.failed_at is None and tally.seen and out_of_time():
+        if tally.failed_at is None and tally.seen and (tally.silent or out_of_time()):
             return
         if tally.failed_at is None and tally.by_optimizer.gives_up(problems[0]):
             raise _GivenUp

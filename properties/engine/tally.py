@@ -15,6 +15,10 @@ FEWEST = 50
 #: A law is vacuous only where chance would give so low a count less than once in a million runs.
 QUANTILE = 1e-6
 
+#: A law is not run where most examples get no answer. Of a subject that answers half of them, so
+#: many in a row at the start get none less than once in a million runs: 2 ** -20.
+SILENT = 20
+
 #: Examples in which something did not happen that are looked at again, should it never happen.
 CONFIRMED = 5
 
@@ -43,6 +47,11 @@ class Tally:
     def seen(self) -> int:
         """Examples that were drawn, judged or not."""
         return self.judged + self.inconclusive.total()
+
+    @property
+    def silent(self) -> bool:
+        """Whether the subject gave no answer to so many examples that no further one is tried."""
+        return self.unanswered is not None and not self.judged and self.seen >= SILENT
 
     @property
     def shortcomings(self) -> Counter[tuple[str, bool]]:

@@ -8,9 +8,11 @@ import pytest
 from frostproof import Exercise, LinenTrainer, OptaxFreeze, verify
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge, refutation
+from frostproof.properties.engine.tally import SILENT
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import REPORTING
 from frostproof.properties.plan.checks import NamedSubject, plan_checks
+from frostproof.properties.proofs.provable import CHECKED
 from frostproof.reference.corpus.specimens.wrappers.transformations import no_moments
 
 ALONE = Effort(30, 0, reported=False)
@@ -70,6 +72,37 @@ def test_what_raises_under_some_optimizers_is_reported_too():
     """A verdict about the rest, which says to see another law, would be all that anyone sees."""
     assert judged("frozen-value", OptaxFreeze(no_moments)).outcome == "error"
     assert judged("frozen-value", OptaxFreeze(no_moments), Effort(30, 0)).outcome == "held"
+
+
+def test_what_never_answers_is_soon_left_alone():
+    """After so many examples another verdict is not to be expected, and each takes its time."""
+    calls = 0
+
+    def freeze(optimizer, mask):
+        nonlocal calls
+        calls += 1
+        raise RuntimeError("no layer is called encoder")
+
+    verdict = judged("frozen-value", OptaxFreeze(freeze), Effort(100, 0, proofs=True))
+
+    assert verdict.outcome == "not-run"
+    assert calls <= CHECKED + SILENT
+
+
+def test_what_answers_seldom_is_judged_where_it_does():
+    """One answer is enough for the rest to be tried."""
+    calls = 0
+
+    def freeze(optimizer, mask):
+        nonlocal calls
+        calls += 1
+        if calls % 5:
+            raise RuntimeError("not today")
+        return optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
+
+    judged("frozen-value", OptaxFreeze(freeze), Effort(100, 0))
+
+    assert calls > 3 * SILENT
 
 
 def test_what_the_law_about_it_never_draws_accuses_nobody():

@@ -16,8 +16,9 @@ MARKS = ("✓", "✗", "–")
 OMITTED = Asked(omitted=("frozen-any-learning-rate", "frozen-under-overflow"))
 
 
-def row(law, verdict, **fields):
-    return Row(f"s::{law}", "s", law, BY_ID[law].guarantee, True, verdict, 9, **fields)
+def row(law, verdict, subject="s", **fields):
+    guarantee = BY_ID[law].guarantee
+    return Row(f"{subject}::{law}", subject, law, guarantee, True, verdict, 9, seconds=7, **fields)
 
 
 def printed(report):
@@ -70,6 +71,15 @@ def printed(report):
 def test_the_line_of_a_subject(rows, asked, line):
     """Guarantees, where all laws about them were judged; else the laws that were chosen."""
     assert printed(Report("ci", 0, rows, asked={"s": asked}))[0] == line
+
+
+def test_of_several_subjects_each_has_its_own_seconds():
+    """They are judged side by side; of one, the line has the seconds that a person waited."""
+    rows = [row("frozen-value", "held", subject) for subject in ("s", "other")]
+
+    line, _ = printed(Report("", 0, rows))
+
+    assert line.endswith("7.0 s")
 
 
 @pytest.mark.parametrize(
