@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache, wraps
 from typing import Any
 
@@ -81,7 +81,8 @@ def require_trained(trajectory: Trajectory) -> None:
     """
     if not trajectory.trained:
         raise Inconclusive(
-            "no update happened in the run: if one does later, say by `steps=` after how many",
+            "no update happened in the run: see trainable-moves, or say by `steps=` after how many "
+            "steps one does",
             subject=True,
         )
 
@@ -159,13 +160,24 @@ def _why_unrecorded(step: Step) -> str:
 def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
     """Return the gradients that the engine's optimizer was given.
 
-    Raises `Inconclusive` where some of the trainable leaves have none: a program may hand gradients
-    over under other names.
+    Raises `Inconclusive` where some of the trainable leaves have none.
     """
     gradients: Mapping[Path, np.ndarray] = recorder_needed(step).gradients
-    if not step.trainable <= gradients.keys():
-        raise Inconclusive("the optimizer gets the leaves under other names", subject=True)
+    if ungiven := step.trainable - gradients.keys():
+        raise Inconclusive(_why_ungiven(step, gradients.keys(), ungiven), subject=True)
     return gradients
+
+
+def _why_ungiven(step: Step, given: Collection[Path], ungiven: Collection[Path]) -> str:
+    """Say why the engine's optimizer has no gradient of trainable leaves: it gets them under other
+    names, or never. Leaves are not named here, since reasons are counted over trees of all names.
+    """
+    before, after = step.before.params, step.after.params
+    if not before.keys() >= set(given):
+        return "the optimizer gets the leaves under other names"
+    if any(moved(before, after, path) for path in ungiven):
+        return "the optimizer never gets a trainable leaf: something else moves it"
+    return "the optimizer never gets a trainable leaf: see trainable-moves"
 
 
 def moved(before: Snapshot, after: Snapshot, path: Path) -> bool:

@@ -4,12 +4,19 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from frostproof import LinenTrainer, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.accepted.trainers.linen_steps import multi_transform
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    Layers,
+    creating,
+    partitioned,
+    stepping,
+)
 
 EFFORT = Effort(max_examples=3, seed=0, shrinking=0)
 
@@ -37,3 +44,35 @@ def test_gradients_that_are_not_seen_are_said():
     assert verdict.outcome == "not-run"
     assert "trains by a gradient that neither jax.grad" in verdict.reason
     assert seen.outcome == "held"
+
+
+BODY_AND_HEAD = Layers(("body_1", "body_10", "head"))
+
+
+def startswith(optimizer):
+    """Freeze all layers whose name begins so, of which there are two."""
+    return partitioned(optimizer, lambda path: path[0].key.startswith("body_1"))
+
+
+def descended(old, new):
+    """Move what the optimizer never gets, by an optimizer of the program's own."""
+    kernel = old.params["body_10"]["kernel"] - 0.1
+    moved = new.params | {"body_10": new.params["body_10"] | {"kernel": kernel}}
+    return new.replace(params=moved)
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [(lambda old, new: new, "see trainable-moves"), (descended, "something else moves it")],
+    ids=["left out", "moved"],
+)
+def test_a_leaf_that_a_label_leaves_out_is_told_from_other_names(after, told):
+    """What the optimizer gets are leaves by their names, and one is missing."""
+    caught = LinenTrainer(
+        creating(BODY_AND_HEAD, startswith), stepping(after=after), frozen=("body_1",)
+    )
+
+    verdict = judge(BY_ID["trains-as-if-alone"], caught, EFFORT, CallCache(), "caught")
+
+    assert verdict.outcome == "not-run"
+    assert verdict.reason == f"the optimizer never gets a trainable leaf: {told}"
