@@ -278,7 +278,7 @@ def _explain(law: Law, subject: Any, verdict: Verdict) -> None:
     except ValueError:  # a record does not tell how a strategy of the user's made its optimizer
         return
     facts = verdict.counterexample.facts
-    equation = explanation_of(law.id, subject, problem.optimizer, str(facts.get("leaf", "")))
+    equation = explanation_of(law.id, subject, problem, str(facts.get("leaf", "")))
     if equation is not None:
         facts["equation"] = equation
 

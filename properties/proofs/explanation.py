@@ -17,6 +17,9 @@ from .induction import Invariant
 from .interpretation.domain import Level, Source, Value
 from .marks import gradient_p
 
+#: How the text of an equation begins that hands a gradient on.
+_GRADIENT = "the gradient of "
+
 
 @final
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class Explanation:
     what: str
     #: The equation, such as `mul 0.0001 l1/kernel:float32[3,4]`; empty where there is none.
     equation: str = ""
-    #: The function and line that made the equation: `optax/_src/transform.py:612 update_fn`.
+    #: The line of the user's that led to the equation, and where a library made it.
     where: str = ""
 
     def __str__(self) -> str:
-        place = ", ".join(filter(None, (self.where, self.equation)))
+        # That it is a gradient is said before.
+        equation = "" if self.equation.startswith(_GRADIENT) else self.equation
+        place = ", ".join(filter(None, (self.where, equation)))
         return f"{self.leaf} {self.what}" + (f": {place}" if place else "")
 
 
@@ -145,6 +150,8 @@ class _Walk:
     def __init__(self, invariant: Invariant, place: int | None) -> None:
         self._invariant = invariant
         self._bit = 0 if place is None else 1 << place
+        #: The name of the leaf at the place.
+        self._leaf = next((path_text(p) for p, n in invariant.places.items() if n == place), "")
         # Any rate is meant: that it is not zero is nobody's fault.
         self._rate = -1 if invariant.program.rate is None else 1 << invariant.program.rate
 
@@ -236,7 +243,7 @@ class _Walk:
         if value.origin is None:
             return ""
         if value.origin.primitive == gradient_p.name:
-            return f"the gradient of {value.origin.params['leaf']}"
+            return f"{_GRADIENT}{value.origin.params['leaf']}"
         match [value.origin.primitive, *map(self.name, value.origin.operands)]:
             case ["select_n", condition, otherwise, chosen]:  # as `jnp.where` makes it
                 return f"where {condition} {chosen} {otherwise}"
@@ -249,7 +256,9 @@ class _Walk:
         operands = cause.origin.operands
         primitive = cause.origin.primitive
         if primitive == gradient_p.name:
-            return "is moved by its own gradient"
+            others = {path_text(path) for path in self._invariant.places} - {self._leaf}
+            given = str(cause.origin.params["leaf"])
+            return f"is moved by {_GRADIENT + given if given in others else 'its own gradient'}"
         if primitive == "mul" and any(each.is_zero for each in operands):
             return "is moved where 0 · x is NaN, since x may be infinite or NaN"
         if primitive == "div" and any(each.is_zero for each in operands):
@@ -289,8 +298,8 @@ _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 
 
 def where(value: Value) -> str:
-    """Return file, line and function of what made an equation, the innermost of a program, and the
-    line of the user's that called it.
+    """Return the line of the user's that led to an equation, and where in a library it was made; of
+    a gradient the former alone, since a library that hands it on is not to blame.
     """
     equation = value.origin.equation if value.origin is not None else None
     traceback = getattr(getattr(equation, "source_info", None), "traceback", None)
@@ -299,14 +308,21 @@ def where(value: Value) -> str:
         for frame in (traceback.frames if traceback is not None else ())
         if not frame.file_name.startswith((*_NOBODYS, "<"))
     ]
-    if not frames:
-        return ""
-    made, called = frames[0], next(filter(_is_users, frames), None)
-    function = made.function_name.replace(".<locals>", "")
-    place = f"{_short(made.file_name)}:{made.line_num} {function}"
-    if called is None or called is made:
-        return place
-    return f"{place}, called in {_short(called.file_name)}:{called.line_num}"
+    made, users = frames[:1], [*filter(_is_users, frames)][:1]
+    if value.origin is not None and value.origin.primitive == gradient_p.name:
+        made = []
+    if users and users != made:
+        return ", through ".join([_line_of(users[0]), *map(_function_of, made)])
+    return "".join(map(_function_of, made))
+
+
+def _line_of(frame: Any) -> str:
+    return f"{_short(frame.file_name)}:{frame.line_num}"
+
+
+def _function_of(frame: Any) -> str:
+    named = (part for part in frame.function_name.split(".") if not part.startswith("<"))
+    return f"{_line_of(frame)} {'.'.join(named)}".rstrip()
 
 
 def _is_users(frame: Any) -> bool:

@@ -6,10 +6,8 @@ What goes wrong in here costs a proof and no verdict: sampling goes on as if nob
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from ...reference.subjects.optax_wrapper import OptaxFreeze
 from ...reference.subjects.user_errors import error_text, let_through
 from .claims import Proof
 from .provable import EXPLAINED_BY, PROVABLE
@@ -41,8 +39,8 @@ def proved_laws(subject: Any) -> Mapping[str, Proof]:
     return standing_of(subject).proved
 
 
-def explanation_of(law: str, subject: Any, optimizer: Any, leaf: str) -> str | None:
-    """Return the equation by which a law is lost under an optimizer, if the prover finds one.
+def explanation_of(law: str, subject: Any, problem: Any, leaf: str) -> str | None:
+    """Return the equation by which a law is lost in a problem, if the prover finds one.
 
     Sooner that of the `leaf` that was seen to move than that of another.
     """
@@ -50,13 +48,11 @@ def explanation_of(law: str, subject: Any, optimizer: Any, leaf: str) -> str | N
     if law not in PROVABLE:
         return None
     try:
-        found = prove(subject, optimizer, [law], leaf=leaf).unproved.get(law)
+        proofs = prove(subject, problem.optimizer, [law], leaf=leaf, on=problem)
     except BaseException as error:
         let_through(error)
         return None
+    found = proofs.unproved.get(law)
     if found is None or not found.equation:
         return None
-    if isinstance(subject, OptaxFreeze) and found.leaf != leaf:
-        # The prover puts a tree of its own under a wrapper, where leaves have other names.
-        found = replace(found, leaf="a frozen leaf")
     return str(found) if found.where else f"{found.leaf} {found.what}"

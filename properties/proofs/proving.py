@@ -40,6 +40,7 @@ def prove(
     *,
     place: int = 0,
     leaf: str = "",
+    on: Any = None,
 ) -> Proofs:
     """Prove what can be proved of a subject under one optimizer.
 
@@ -49,6 +50,7 @@ def prove(
         laws: those to prove.
         place: which tree and mask, or which architecture, a subject that takes any is traced on.
         leaf: of which leaf to tell what is in the way, if it is one of several.
+        on: the problem whose tree and mask a wrapper is traced on, by whose names it is explained.
 
     Returns:
         What is proved, and of what is not the equation in the way; where the subject cannot be
@@ -57,21 +59,21 @@ def prove(
     open_rate = has_rate(under)
     try:
         try:
-            program = _traced(subject, under, place, open_rate)
+            program = _traced(subject, under, place, open_rate, on)
         except NotTraced:
             if not open_rate:
                 raise
             # An optimizer that looks at its rate while it is built: for this one rate alone.
-            program = _traced(subject, under, place, False)
+            program = _traced(subject, under, place, False, on)
     except NotTraced as reason:
         return Proofs(str(under), not_traced=str(reason))
     created = not isinstance(subject, OptaxFreeze)
     return settle_claims(program, under, laws, created=created, leaf=leaf)
 
 
-def _traced(subject: Any, under: Any, place: int, open_rate: bool) -> Program:
+def _traced(subject: Any, under: Any, place: int, open_rate: bool, on: Any) -> Program:
     if isinstance(subject, OptaxFreeze):
-        tree, frozen = _masks()[place % len(_masks())]
+        tree, frozen = (on.tree, on.frozen) if on else _masks()[place % len(_masks())]
         problem = TreeProblem(tree, frozen, under, 1, 0)
         return trace_wrapper(subject, problem, open_rate=open_rate)
     architecture = None

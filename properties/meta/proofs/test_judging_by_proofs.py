@@ -62,8 +62,8 @@ def test_what_refutes_comes_with_its_equation():
 
     (row,) = report.rows
     assert row.verdict == "refuted"
-    # The leaf that the prover has in its own tree is none that the problem has.
-    assert row.counterexample["facts"]["equation"] == "a frozen leaf is moved by its own gradient"
+    # The leaf is that of the problem, and none of a tree of the prover's own.
+    assert row.counterexample["facts"]["equation"] == "backbone is moved by its own gradient"
 
 
 @pytest.mark.parametrize(
