@@ -99,7 +99,7 @@ def batches_keep_their_bytes(trajectory: Trajectory) -> None:
     draws=lifecycle.compiled,
     judges_malformed=True,
     evidence={IN_STEP: 0.2},
-    meaning="Python decides during tracing what each step should decide: a mask, a counter or a "
+    meaning="During tracing Python decides what each step should decide: a mask, a counter or a "
     "branch stays that of the first step, or differs under a tracer.",
 )
 def compiled_and_not_they_agree(eager: Trajectory, compiled: Trajectory) -> None:

@@ -63,6 +63,7 @@ def first_layer_keeps_its_values(call: Call) -> None:
                 before=old,
                 after=new,
                 ulps=int(ulps(before, after)[worst]),
+                norms_kept=call.norm_after == call.norm_before,
             )
 
 

@@ -49,7 +49,10 @@ class Change:
         parts = [self.what] if self.what else []
         if self.element:
             distance = f" ({self.ulps} {'ulp' if self.ulps == 1 else 'ulps'})" if self.ulps else ""
-            parts.append(self.element + distance)
+            # Behind a change of the norm, which has an arrow too, it is said what the numbers are.
+            which = "its furthest element" if self.size > 1 else "its value"
+            moved = self.element + distance
+            parts.append(f"{which} {moved}" if self.what else moved)
             if self.size > 1:
                 parts.append(f"{self.count} of {self.size} elements")
         return ", ".join(parts)

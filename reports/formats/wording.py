@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...properties.engine.causes.reason import INVERTED
 from ...properties.laws.book import BY_ID
+from ...properties.laws.law import REPORTING
 from ...reference.problems.batches import batch_text
 from ..results.report import Report
 from ..results.row import Row
@@ -76,14 +78,22 @@ def story(row: Row) -> list[tuple[str, str]]:
     ]
     cause = row.counterexample.get("cause")
     because = [("because", cause)] if cause else []
-    # Where the cause was found, what it mostly is would only lead away from it.
+    # Where the cause was found, or is an exception that was seen, what it mostly is would only lead
+    # away from it.
     law = BY_ID.get(row.law)
     about_it = law is not None and law.statement == row.counterexample["law"]
-    usually = [("usually", law.meaning)] if law and about_it and not cause else []
+    guessed = about_it and not cause and row.law not in REPORTING
+    usually = [("usually", _continued(law.meaning))] if law and guessed else []
     equation = row.counterexample["facts"].get("equation")
     by = [("by", equation)] if equation else []
     seen = ("seen", row.reason or "")
     return [("law", row.counterexample["law"]), seen, *because, *by, *usually, *problems]
+
+
+def _continued(sentence: str) -> str:
+    """Return a sentence as it goes on behind a word; a name such as BatchNorm stays as it is."""
+    word, space, rest = sentence.partition(" ")
+    return f"{word if any(map(str.isupper, word[1:])) else word.lower()}{space}{rest}"
 
 
 def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
@@ -128,6 +138,8 @@ def _faults(row: Row) -> list[tuple[Any, ...]]:
     found = row.counterexample or {}
     if (fault := found.get("fault")) is None:
         return [cause_of(row)]
+    if fault["kind"] == INVERTED:  # one mask, by whatever leaf of whatever tree a law shows it
+        return [(fault["kind"],)]
     reached = tuple(fault["leaves"])
     return [(fault["kind"], found["facts"].get("leaf")), (fault["kind"], reached)]
 
@@ -202,4 +214,5 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "optimizer": _optimizer,
     "architecture": _architecture,
     "batches": _batches,
+    "fill": lambda seed: f"{seed} (the seed of the data)",
 }

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
+from ...properties.engine.causes.reason import INVERTED
 from ...properties.laws.book import BOOK
 from ...properties.laws.law import Guarantee
 from .row import Row
@@ -20,12 +21,14 @@ FOLLOWS: Mapping[str, str] = {
     "what it computes",
     "selected": "the frozen leaves are not those that were named, or another leaf does not train",
     "norm": "frozen leaves move, and their norms show it",
-    "value": "frozen leaves move, and a check of their norms may miss it",
+    "value": "frozen leaves move",
     "bits": "the bytes of frozen leaves change: hashes and exact checkpoints differ",
     "inert": "state that belongs to frozen leaves changes: a leaf that is unfrozen later, or "
     "served from an average, starts from other values",
     "isolated": "the gradients of frozen leaves change how the other leaves train",
 }
+#: The same where the norms of all frozen leaves stay in what was seen.
+_AND_NORMS_STAY = ", and a check of their norms misses it"
 _ANOTHER_FREEZE = "to change what is frozen changes how other leaves train, or leaves themselves"
 #: What follows from some laws in particular, where that of their guarantee would lead astray.
 FOLLOWS_FROM: Mapping[str, str] = {
@@ -41,6 +44,8 @@ FOLLOWS_FROM: Mapping[str, str] = {
     "restored-equals-saved": "a training that goes on from a checkpoint is another one",
     "frozen-structure": "the parameters do not keep their names, shapes, dtypes or variable types",
 }
+#: What follows where laws fail because the mask is inverted.
+_FOLLOWS_FROM_INVERSION = "the mask is inverted: what is to stay trains, and what is to train stays"
 #: Guarantees that can be broken while frozen leaves keep their values, which is said where shown.
 _BESIDE_VALUES = ("bits", "inert", "isolated")
 NO_ANSWER = (
@@ -86,6 +91,10 @@ class Standing:
     #: The first law of the weakest broken guarantee that is refuted; empty where its laws are only
     #: in error, and the subject gave no answer.
     refuted: str = ""
+    #: Whether a law of the weakest broken guarantee fails because the mask is inverted.
+    inverted: bool = False
+    #: Whether, in what was seen of that guarantee, the norms of frozen leaves stay.
+    norms_stay: bool = False
 
     @property
     def strongest_held(self) -> str | None:
@@ -129,7 +138,11 @@ class Standing:
             return None
         if not self.refuted:
             return NO_ANSWER
+        if self.inverted:
+            return _FOLLOWS_FROM_INVERSION
         found = FOLLOWS_FROM.get(self.refuted, FOLLOWS[self.weakest_broken])
+        if self.weakest_broken == "value" and found == FOLLOWS["value"] and self.norms_stay:
+            return found + _AND_NORMS_STAY
         if self.weakest_broken not in _BESIDE_VALUES:
             return found
         if "value" in self.held:
@@ -193,7 +206,19 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         unasked=tuple(unasked),
         in_part=bool(asked.omitted),
         refuted=refuted,
+        inverted=any(_kind_of_fault(row) == INVERTED for row in weakest),
+        norms_stay=all(map(_keeps_norms, (row for row in weakest if row.verdict == "refuted"))),
     )
+
+
+def _keeps_norms(row: Row) -> bool:
+    facts = (row.counterexample or {}).get("facts", {})
+    return facts.get("norms_kept") is True
+
+
+def _kind_of_fault(row: Row) -> str | None:
+    fault = (row.counterexample or {}).get("fault") or {}
+    return fault.get("kind")
 
 
 def _unshown(rows: Sequence[Row]) -> str | None:

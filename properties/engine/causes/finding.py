@@ -14,13 +14,14 @@ from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.paths import path_text
 from ...laws.law import Law, Refutation, SubjectRaised
 from ..raising import raises_under
+from .inversion import inversion
 from .movement import all_frozen, all_moved, moved_leaves, reasons_to_move
 from .reason import Reason, extent
 from .reruns import run_under, settings_of
 from .stillness import reasons_to_stay
 
-#: The guarantees whose laws are about frozen leaves alone.
-_OF_FROZEN_LEAVES = ("norm", "value", "bits")
+#: The guarantees of which laws say that frozen leaves stay.
+_OF_FROZEN_LEAVES = ("selected", "norm", "value", "bits")
 
 
 def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) -> Reason | None:
@@ -34,6 +35,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
     trajectory: Trajectory = calls[0]
     if isinstance(found, SubjectRaised):
         return raises_under(subject, trajectory)
+    if trajectory.steps and (inverted := inversion(law, subject, calls, found)) is not None:
+        return inverted
     if law.over_the_run and "path" in found.facts and trajectory.steps:
         if found.facts["path"] not in trajectory.first.params:
             return None
@@ -44,7 +47,7 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
         return None
     steps = [each for each in trajectory.steps if moved_leaves(each)]
     if not steps:
-        return _only_bits(trajectory)
+        return None if law.guarantee == "selected" else _only_bits(trajectory)
     path = next(
         (p for p in moved_leaves(steps[0]) if path_text(p) == found.facts.get("leaf")), None
     )

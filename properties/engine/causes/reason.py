@@ -8,6 +8,9 @@ from typing import Any
 
 from ....reference.pytrees.paths import Path, path_text
 
+#: The kind of an inverted mask: one fault of a subject, whatever leaves a law names.
+INVERTED = "inverted"
+
 
 @dataclass(frozen=True)
 class Reason:

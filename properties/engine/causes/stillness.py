@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -11,10 +12,14 @@ import numpy as np
 
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.recorded import Recorded
-from ....reference.pytrees.comparison import same_value
+from ....reference.pytrees.comparison import changes, same_value
 from ....reference.pytrees.dtypes import is_inexact
 from ....reference.pytrees.paths import Path
+from ....reference.subjects.linen_trainer import LinenTrainer
 from .reason import Reason, extent
+
+#: Kinds of reasons that say themselves that no leaf moves.
+_OF_ALL = ("no change", "no move")
 
 
 def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterator[Reason]:
@@ -27,7 +32,8 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
     staying = _staying(steps)
     told = extent(staying, steps[0].trainable, "trainable", "stay")
     for reason in _reasons(subject, trajectory, steps, path, staying):
-        yield Reason(reason.kind, "; ".join(filter(None, (reason.text, told))), reason.leaves)
+        parts = [reason.text] if reason.kind in _OF_ALL else [reason.text, told]
+        yield Reason(reason.kind, "; ".join(filter(None, parts)), reason.leaves)
 
 
 def _reasons(
@@ -52,9 +58,13 @@ def _reasons(
                 "step does in place; `nnx.jit` does",
                 staying,
             )
-        yield Reason("no change", "the step changes nothing of what the training carries", staying)
+        yield Reason("no change", _why_unchanged(subject, trajectory.problem), staying)
     given = [step.given for step in steps if step.given]
     if not given:
+        if staying == steps[0].trainable and not any(_moves_some(step) for step in steps):
+            called = not all(step.waits for step in steps)
+            text = "no leaf moves" if called else "no leaf moves: the optimizer is not called"
+            yield Reason("no move", text, staying)
         return
     known = frozenset[Path]().union(*(each.gradients for each in given))
     if staying == steps[0].trainable:
@@ -88,14 +98,9 @@ def _selections(
 ) -> Iterator[Reason]:
     """Yield what is wrong with the choice of leaves where no trainable leaf moves."""
     frozen = frozenset(filter(partial(_is_float, steps[0]), steps[0].frozen))
-    moving = {path for path in frozen if any(_moves(step, path) for step in steps)}
-    if moving:
-        # By an inverted mask, all frozen leaves train; where some do, a filter misses those.
-        if moving == frozen <= known:
-            which = extent(moving, frozen, "frozen", "move") or "the frozen leaf moves"
-            text = f"{which}, and no trainable one: the mask is inverted"
-            yield Reason("inverted", text, staying)
-    elif not known:
+    if any(_moves(step, path) for path in frozen for step in steps):
+        return  # a filter misses those; an inverted mask is told before (`inversion`)
+    if not known:
         yield Reason(
             "all left out",
             "the optimizer gets no leaf, and none moves: a prefix or a rule catches all leaves, "
@@ -132,6 +137,11 @@ def _moves(step: Step, path: Path) -> bool:
     return known and not same_value(before[path].array, after[path].array)
 
 
+def _moves_some(step: Step) -> bool:
+    """Tell whether a step changes the value of any parameter."""
+    return any(_moves(step, path) for path in step.before.params)
+
+
 def _is_float(step: Step, path: Path) -> bool:
     before = step.before.params
     return path in before and is_inexact(before[path].array.dtype)
@@ -155,12 +165,28 @@ def _is_untouched(trajectory: Trajectory) -> bool:
 
 def _changes_nothing(step: Step) -> bool:
     before, after = step.before.rest, step.after.rest
-    return (
-        before is not None
-        and after is not None
-        and before.keys() == after.keys()
-        and all(same_value(leaf.array, after[path].array) for path, leaf in before.items())
-    )
+    if before is None or after is None or before.keys() != after.keys():
+        return False
+    return not changes(before, after, before.keys(), "value")
+
+
+def _why_unchanged(subject: Any, problem: Any) -> str:
+    if _returns_what_it_got(subject, problem):
+        return "no leaf moves: `train_step` returns the state that it got"
+    return "no leaf moves: the step changes nothing of what the training carries"
+
+
+def _returns_what_it_got(subject: Any, problem: Any) -> bool:
+    """Tell whether a step returns the very arrays that it got, which a compiled one copies."""
+    if not isinstance(subject, LinenTrainer):
+        return False
+    with jax.disable_jit():
+        batch = problem.batch(1)
+        training = subject.begin(problem.seed, batch, problem.optimizer.transformation)
+        got = jax.tree.leaves(training.everything())
+        training.step(batch)
+        returned = jax.tree.leaves(training.everything())
+    return len(got) == len(returned) and all(map(operator.is_, got, returned))
 
 
 def _moves_uncompiled(subject: Any, problem: Any, path: Path) -> bool:

@@ -114,6 +114,7 @@ def refute_change(
 ) -> None:
     """Refute the law by a changed leaf: name the leaf, the step, the change and the optimizer."""
     name, index = path_text(change.path), step.number - 1
+    kept = {} if promise == "norm" else {"norms_kept": _keeps_norms(trajectory)}
     pair = f"before[{run}][{index}].get({name!r}), after[{run}][{index}].get({name!r})"
     refute(
         f"{name}: {what} changed at step {step.number}: {change.describe()}, "
@@ -125,6 +126,15 @@ def refute_change(
         after=number(change.after),
         ulps=change.ulps,
         optimizer=str(step.optimizer),
+        **kept,
+    )
+
+
+def _keeps_norms(trajectory: Trajectory) -> bool:
+    """Tell whether a check of the norms of all frozen leaves misses what moves in a run."""
+    return not any(
+        changes(step.before.params, step.after.params, step.frozen, "norm")
+        for step in trajectory.steps
     )
 
 

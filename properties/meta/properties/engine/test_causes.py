@@ -79,6 +79,35 @@ def test_the_cause_is_named(wrap, optimizers, cause):
     assert cause in verdict.counterexample.cause
 
 
+@pytest.mark.parametrize("law", ["exact-selection", "freeze-everything"])
+def test_a_law_of_the_selection_that_sees_a_frozen_leaf_move_says_why(law):
+    """What it mostly fails by, such as names compared as text, is not to blame."""
+    subject = OptaxFreeze(untouched, optimizers=Optimizers("sgd"))
+    verdict = judge(BY_ID[law], subject, Effort(20, 0), CallCache(), "own")
+
+    assert verdict.outcome == "refuted"
+    assert verdict.counterexample.cause.startswith("the optimizer gets the gradient of the leaf")
+
+
+def negated(optimizer, mask):
+    """Turn the sign of each frozen leaf in each step."""
+
+    def update(updates, state, params):
+        updates, state = optimizer.update(updates, state, params)
+        return jax.tree.map(lambda u, p, f: -2 * p if f else u, updates, params, mask), state
+
+    return optax.GradientTransformation(optimizer.init, update)
+
+
+@pytest.mark.parametrize(("wrap", "kept"), [(negated, True), (untouched, False)])
+def test_it_is_noted_whether_the_norms_stay(wrap, kept):
+    """A summary says that a check of norms misses what moves only where they were seen to stay."""
+    subject = OptaxFreeze(wrap, optimizers=Optimizers("sgd"))
+    verdict = judge(BY_ID["frozen-value"], subject, Effort(20, 0), CallCache(), "own")
+
+    assert verdict.counterexample.facts["norms_kept"] is kept
+
+
 @pytest.mark.parametrize(
     ("wrap", "extent"),
     [
@@ -203,6 +232,18 @@ def test_bits_that_are_lost_are_explained():
 
     assert verdict.outcome == "refuted"
     assert "something is added, even if zero" in verdict.counterexample.cause
+
+
+def test_bits_that_are_lost_explain_no_law_of_the_selection():
+    """Which leaves are frozen has nothing to do with it."""
+    subject = OptaxFreeze(lambda optimizer, mask: optax.chain(optimizer, optax.freeze(mask)))
+    row = optimizer("sgd", learning_rate=0.1)
+    problem = TreeProblem("two layers", ("Dense_0/kernel",), row, 1, 0, weights="special")
+    calls = [run(subject, problem)]
+    found = Refutation("it failed", assertion="False", leaf="Dense_0/kernel")
+
+    assert cause_of(BY_ID["frozen-bits"], subject, calls, found).kind == "added zero"
+    assert cause_of(BY_ID["freeze-order"], subject, calls, found) is None
 
 
 @pytest.mark.parametrize(

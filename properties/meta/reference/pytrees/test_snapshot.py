@@ -254,7 +254,9 @@ def test_each_promise_sees_what_the_weaker_one_does_not() -> None:
     assert described(w, f32([-3, 4, 0]), "value")
     assert described(w, f32([3, 4, -0.0]), "value") == []
     assert described(w, f32([3, 4, -0.0]), "bits")
-    assert described(w, f32([3, 5, 0]), "norm")[0].startswith("norm 5 → 5.83095, 4 → 5 (")
+    both = "norm 5 → 5.83095, its furthest element 4 → 5 ("
+    assert described(w, f32([3, 5, 0]), "norm")[0].startswith(both)
+    assert described(f32([3]), f32([4]), "norm")[0].startswith("norm 3 → 4, its value 3 → 4 (")
     assert described(f32([np.nan, 3]), f32([np.nan, -3]), "norm") == []
     subnormal, zero = np.array([[1e-6, 1], [0, -1]], np.float16)
     assert described(subnormal, zero, "norm") == []

@@ -107,7 +107,7 @@ def test_of_some_laws_nothing_is_concluded_that_others_would_show():
     rows = [row("frozen-value", "value", "refuted"), row("frozen-bits", "bits", "held")]
     left_out = Asked(omitted=("frozen-special-weights",))
 
-    moved = "breaks value: frozen leaves move, and a check of their norms may miss it"
+    moved = "breaks value: frozen leaves move"
     assert standings(rows, {"s": left_out})["s"].sentence == moved
     assert standings(rows[:1])["s"].sentence == f"keeps nothing; {moved}"
 
@@ -148,14 +148,15 @@ def test_a_problem_is_told_without_what_is_usual():
 @pytest.mark.parametrize(
     ("actions", "told"),
     [
-        (["step"] * 8, "seed=3, steps=8, fill=0"),
-        (["step", "freeze"], "seed=3, actions=['step', 'freeze'], fill=0"),
-        ([], "seed=3, actions=[], fill=0"),
+        (["step"] * 8, "seed=3, steps=8"),
+        (["step", "freeze"], "seed=3, actions=['step', 'freeze']"),
+        ([], "seed=3, actions=[]"),
     ],
 )
 def test_steps_alone_are_counted(actions, told):
     """In their place among the fields."""
-    assert problem_text({"seed": 3, "actions": actions, "fill": 0}) == told
+    fill = "fill=0 (the seed of the data)"
+    assert problem_text({"seed": 3, "actions": actions, "fill": 0}) == f"{told}, {fill}"
 
 
 def refuted(law, leaf="body", cause=None, equation=None, fault=None, **facts):
@@ -174,7 +175,20 @@ def test_a_cause_that_was_found_stands_for_what_it_usually_is():
 
     assert told["because"] == "the decay of adamw"
     assert "usually" not in told
-    assert guessed["usually"].startswith("The freeze misses a leaf")
+    assert guessed["usually"].startswith("the freeze misses a leaf")
+
+
+def test_a_name_keeps_its_capitals_in_what_a_failure_usually_is():
+    """It goes on behind "usually", and begins with a name."""
+    told = dict(story(refuted("frozen-layer-state")))["usually"]
+
+    assert told.startswith("BatchNorm of a frozen layer")
+
+
+def test_where_the_exception_is_named_nothing_is_guessed():
+    """Nor where the form of the answer is."""
+    assert "usually" not in dict(story(replace(refuted("training-runs"), verdict="error")))
+    assert "usually" not in dict(story(refuted("answer-shape")))
 
 
 def test_what_the_law_of_a_row_mostly_fails_by_is_not_told_of_another_law():
@@ -232,6 +246,36 @@ def test_the_kind_of_a_cause_and_its_leaves_tell_faults_apart(first, second, tog
 
     assert len(by_cause(rows)) == (1 if together else 2)
     assert len(by_cause([replace(each, subject=each.law) for each in rows])) == 2
+
+
+def test_an_inverted_mask_is_one_fault_of_a_subject():
+    """Laws show it by leaves of other trees, and by those that stay; the summary names it."""
+    rows = [
+        refuted("frozen-value", leaf="a", cause="it", fault=("inverted", ["a", "b"])),
+        refuted("trainable-moves", leaf="head", cause="it", fault=("inverted", ["c", "head"])),
+        refuted("frozen-norm", leaf="d", cause="it", fault=("missed", ["d"])),
+    ]
+
+    assert by_cause(rows) == [rows[:2], rows[2:]]
+    assert standing(rows[0]).follows.startswith("the mask is inverted")
+    assert not standing(rows[2]).follows.startswith("the mask is inverted")
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ([True, True], "frozen leaves move, and a check of their norms misses it"),
+        ([True, False], "frozen leaves move"),
+        ([None], "frozen leaves move"),
+    ],
+)
+def test_norms_are_said_to_stay_where_they_were_seen_to(kept, told):
+    """Whether the law of norms was judged or left out."""
+    facts = ({} if each is None else {"norms_kept": each} for each in kept)
+    rows = [refuted("frozen-value", **each) for each in facts]
+
+    assert standing(*rows).follows == told
+    assert standing(*rows, row("frozen-norm", "norm", "held")).follows == told
 
 
 def test_a_law_that_shares_a_fault_with_two_joins_them():

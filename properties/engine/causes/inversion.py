@@ -1,0 +1,118 @@
+"""Whether the choice of leaves is inverted: what is frozen trains, and what is to train stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+
+from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.optimizers.optimizer import optimizer
+from ....reference.problems.wrapper_problem import TreeProblem
+from ....reference.pytrees.comparison import same_value
+from ....reference.pytrees.dtypes import is_inexact
+from ....reference.pytrees.paths import Path
+from ....reference.pytrees.phases import has_phases
+from ....reference.subjects.linen_trainer import LinenTrainer
+from ....reference.subjects.nnx_trainer import NnxTrainer
+from ....reference.subjects.optax_wrapper import OptaxFreeze
+from ...laws.law import Inconclusive, Law, Refutation, collect
+from .reason import INVERTED, Reason
+from .reruns import ordinary_runs
+
+#: Laws of these guarantees are not about which leaves are frozen.
+_OF_ANY_CHOICE = ("computes", "advice")
+
+
+def inversion(
+    law: Law, subject: Any, calls: Sequence[Trajectory], found: Refutation
+) -> Reason | None:
+    """Say so if a law fails because the mask is inverted, and for nothing else.
+
+    All that is frozen moves then, and nothing that is to train, in runs with ordinary numbers. And
+    the law holds on the same problems where frozen and trainable leaves change places.
+    """
+    if law.guarantee in _OF_ANY_CHOICE or any(map(_trains_some, calls)):
+        return None
+    runs = _ordinary(subject, calls[0].problem)
+    if not _are_inverted(runs):
+        return None
+    if law.over_the_run and "path" in found.facts:
+        follows = any(found.facts["path"] in step.trainable for step in calls[0].steps)
+    else:
+        follows = _holds(law, _opposite(subject, runs[0]), calls)
+    text = "the mask is inverted: all frozen leaves move, and no trainable one does"
+    return Reason(INVERTED, text, frozenset(runs[0].first.params)) if follows else None
+
+
+def _trains_some(trajectory: Trajectory) -> bool:
+    """Tell whether a leaf that is to train does so beside frozen ones."""
+    return any(step.frozen and _moving(step, step.trainable) for step in trajectory.steps)
+
+
+def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
+    """Return runs of a step in which some leaves are frozen and others train; none of subjects for
+    which frozen and trainable leaves cannot change places.
+    """
+    from ....reference.observation.run import run  # here: a law book is read without JAX
+
+    if isinstance(subject, OptaxFreeze):
+        return [run(subject, _HALF_FROZEN)]
+    if not isinstance(subject, LinenTrainer | NnxTrainer) or has_phases(subject.frozen):
+        return []
+    plain = replace(problem, actions=("step",), weights="initialised", disturbed="")
+    return ordinary_runs(subject, plain) or [run(subject, plain)]
+
+
+def _are_inverted(runs: Sequence[Trajectory]) -> bool:
+    """Tell whether some runs move all that is frozen, and nothing else."""
+    steps = [step for each in runs for step in each.steps]
+    frozen = {path for step in steps for path in step.frozen if _is_float(step, path)}
+    moving = {path for step in steps for path in _moving(step, step.frozen)}
+    both = bool(frozen) and any(step.trainable for step in steps)
+    return both and moving == frozen and not any(map(_trains_some, runs))
+
+
+#: Half of its leaves are frozen, and none is zero.
+_HALF_FROZEN = TreeProblem(
+    "two layers", ("Dense_0/bias", "Dense_0/kernel"), optimizer("sgd", learning_rate=0.1), 1, 0
+)
+
+
+def _opposite(subject: Any, ordinary: Trajectory) -> Any:
+    """Return the subject with frozen and trainable leaves in each other's places: a wrapper is
+    given the opposite mask, and a trainer declares the opposite.
+    """
+    if isinstance(subject, OptaxFreeze):
+        wrap = subject.fn
+        return replace(
+            subject,
+            fn=lambda optimizer, mask: wrap(optimizer, jax.tree.map(lambda each: not each, mask)),
+        )
+    to_train = ordinary.steps[0].trainable
+    return replace(subject, frozen=lambda path: path in to_train)
+
+
+def _holds(law: Law, subject: Any, calls: Sequence[Trajectory]) -> bool:
+    """Tell whether a law holds on the problems of some calls."""
+    from ....reference.observation.run import run  # here: a law book is read without JAX
+
+    runs = [run(subject, each.problem) for each in calls]
+    try:
+        collect(lambda: law.check(*runs))
+    except (Refutation, Inconclusive):
+        return False
+    return True
+
+
+def _moving(step: Step, leaves: frozenset[Path]) -> list[Path]:
+    before, after = step.before.params, step.after.params
+    known = leaves & before.keys() & after.keys()
+    return [path for path in known if not same_value(before[path].array, after[path].array)]
+
+
+def _is_float(step: Step, path: Path) -> bool:
+    before = step.before.params
+    return path in before and is_inexact(before[path].array.dtype)

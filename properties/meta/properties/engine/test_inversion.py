@@ -1,0 +1,136 @@
+"""An inverted mask is one fault, told of each law that fails by it, and of no other law."""
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from frostproof import OptaxFreeze, Optimizers, verify
+from frostproof.properties.engine.call_cache import CallCache
+from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.laws.book import BY_ID
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    Layers,
+    creating,
+    partitioned,
+    stepping,
+    trainer,
+    where,
+)
+from frostproof.reference.corpus.specimens.trainers import nnx_models
+from frostproof.reports.formats.wording import by_cause
+
+TOLD = "the mask is inverted: all frozen leaves move, and no trainable one does"
+
+
+def inverted(optimizer, mask):
+    """Train where the mask is True, which means frozen."""
+    return optax.multi_transform({True: optimizer, False: optax.set_to_zero()}, mask)
+
+
+def inverted_and_doubled(optimizer, mask):
+    """Besides, whatever trains takes steps of twice the length."""
+    return inverted(optax.chain(optimizer, optax.scale(2.0)), mask)
+
+
+def all_frozen(optimizer, mask):
+    return optax.chain(optimizer, optax.set_to_zero())
+
+
+def none_frozen(optimizer, mask):
+    return optimizer
+
+
+def wrapper(wrap):
+    return OptaxFreeze(wrap, optimizers=Optimizers("sgd", "momentum", rates=(0.1,)))
+
+
+def head(path):
+    """Tell whether a leaf is one that is to train."""
+    return path[0].key == "head"
+
+
+def in_the_optimizer(optimizer):
+    return partitioned(optimizer, head)
+
+
+def behind_the_optimizer(optimizer):
+    def mask(params):
+        return jax.tree_util.tree_map_with_path(lambda path, _: head(path), params)
+
+    return optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
+
+
+SGD = {"optimizers": Optimizers("sgd", rates=(0.1,))}
+ZEROED = stepping(lambda gradients: where(head, jnp.zeros_like, gradients))
+TRAINERS = {
+    "in the optimizer": trainer(create=creating(Layers(), in_the_optimizer), **SGD),
+    "behind it": trainer(create=creating(Layers(), behind_the_optimizer), **SGD),
+    "in front of it": trainer(create=creating(Layers()), step=ZEROED, **SGD),
+    "in a filter of NNX": nnx_models.filter_inverted,
+}
+
+
+def cause(law, subject):
+    """The cause of a law's counterexample, and the kind of its fault."""
+    verdict = judge(BY_ID[law], subject, Effort(12, 0, shrinking=0), CallCache(), "own")
+    assert verdict.outcome == "refuted"
+    fault = verdict.counterexample.fault
+    return verdict.counterexample.cause, fault and fault["kind"]
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        "frozen-norm",
+        "trainable-moves",
+        "exact-selection",
+        "freeze-nothing",
+        "freeze-everything",
+        "freeze-order",
+        "frozen-optimizer-state",
+    ],
+)
+def test_a_law_that_fails_by_an_inverted_mask_says_so(law):
+    """It holds where the wrapper is given the opposite mask."""
+    assert cause(law, wrapper(inverted)) == (TOLD, "inverted")
+
+
+@pytest.mark.parametrize("law", ["frozen-value", "trainable-moves"])
+@pytest.mark.parametrize("subject", TRAINERS.values(), ids=TRAINERS.keys())
+def test_an_inverted_mask_of_a_trainer_is_told(subject, law):
+    """By the leaves that move and by those that stay."""
+    assert cause(law, subject) == (TOLD, "inverted")
+
+
+@pytest.mark.parametrize(
+    ("law", "wrap"),
+    [
+        ("frozen-value", none_frozen),
+        ("exact-selection", none_frozen),
+        ("trainable-moves", all_frozen),
+        # An opposite mask would not mend it: another fault is in the way.
+        ("freeze-nothing", inverted_and_doubled),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_what_an_opposite_mask_does_not_mend_is_no_inversion(law, wrap):
+    """It says another cause, or none."""
+    told, kind = cause(law, wrapper(wrap))
+
+    assert kind != "inverted"
+    assert "inverted" not in (told or "")
+
+
+def test_all_that_an_inverted_mask_breaks_is_one_block_and_the_summary_names_it():
+    """Whatever leaf of whatever tree a law names."""
+    report = verify(wrapper(inverted), max_examples=12, seed=1, proofs=False)
+    failing = [row for row in report.rows if row.fails]
+
+    (group,) = by_cause(failing)
+
+    assert {"frozen-norm", "trainable-moves", "exact-selection", "freeze-nothing"} <= {
+        row.law for row in group
+    }
+    (standing,) = report.standings.values()
+    assert "the mask is inverted: what is to stay trains" in standing.sentence
