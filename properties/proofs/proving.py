@@ -200,7 +200,7 @@ def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> S
                 known = proved.get(law, proofs.proved[law])
                 proved[law] = known.and_also(proofs.proved[law])
             else:
-                unproved[law] = proofs.optimizer, _in_the_way(proofs, law)
+                unproved[law] = _circumstances(subject, proofs), _in_the_way(proofs, law)
     proved = {law: proof for law, proof in proved.items() if law not in unproved}
     for law in laws:
         if law not in proved and law not in unproved:
@@ -212,6 +212,12 @@ def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> S
 def _is_about(law: str, facts: Facts) -> bool:
     """Tell whether a law is about an optimizer: that on overflow leaves out those that couple."""
     return law != "frozen-under-overflow" or not (facts.couples_leaves or facts.spreads_nan)
+
+
+def _circumstances(subject: Any, proofs: Proofs) -> str:
+    """Name the optimizer, and for a wrapper the tree of the prover's in which leaves are named."""
+    tree = proofs.shapes.partition(",")[0] if isinstance(subject, OptaxFreeze) else ""
+    return f"{proofs.optimizer} on the {tree}" if tree else proofs.optimizer
 
 
 def _in_the_way(proofs: Proofs, law: str) -> Explanation:

@@ -84,6 +84,7 @@ def test_the_command_says_what_is_proved(target, status, said, tmp_path, monkeyp
     printed = capsys.readouterr().out
     assert said in printed
     assert ("is moved by its own gradient" in printed) == (status == 1)
+    assert ("on the tree 'two layers'" in printed) == (status < 2)
 
 
 def test_verify_without_proofs_proves_nothing(tmp_path, monkeypatch, capsys):
