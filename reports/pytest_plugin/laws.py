@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ParamSpec
 
 import pytest
 
 from ...properties.engine.verdict import Verdict
 from ...properties.laws.book import laws_matching
 from ...properties.plan.checks import Check
+from ...reference.pytrees.articles import a_type_of
 from ..formats.wording import explain
 from ..results.row import FAILING, Row
 from ..run.scripts import without_large_arrays
 
 UNJUDGED = "the test of this law, or its process, ended before there was a verdict"
+_Arguments = ParamSpec("_Arguments")
+#: How others call what chooses laws, which the decorator leaves to pytest.
+_CHOOSING = ("law", "laws")
 
 
+def _naming_unknown(
+    decorator: Callable[_Arguments, pytest.MarkDecorator],
+) -> Callable[_Arguments, pytest.MarkDecorator]:
+    """Leave an argument that a decorator does not take to the collection, which says it in a line,
+    where Python would raise a `TypeError` that tells none of those that are taken.
+    """
+    taken = inspect.signature(decorator).parameters
+
+    @wraps(decorator)
+    def decorate(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> pytest.MarkDecorator:
+        unknown = [name for name in kwargs if name not in taken]
+        if not unknown:
+            return decorator(*args, **kwargs)
+        return pytest.mark.frostproof_laws(unusable=_unknown_argument(unknown[0], list(taken)))
+
+    return decorate
+
+
+def _unknown_argument(name: str, taken: Sequence[str]) -> str:
+    """Say what the decorator takes in place of an argument, or who chooses laws."""
+    said = f"`@frostproof.laws` has no argument `{name}`"
+    if name in _CHOOSING:
+        return (
+            f"{said}: choose laws by `pytest -k frozen-value`, or for the whole project by "
+            '`laws = ["frozen-value"]` below `[tool.frostproof]` in pyproject.toml'
+        )
+    return f"{said}: it takes {', '.join(taken)}"
+
+
+@_naming_unknown
 def laws(
     subject: Any,
     *,
@@ -42,7 +78,7 @@ def laws(
     Returns:
         A mark for a test function with an argument `law`. What cannot be judged is an error of
         pytest's collection: a subject of an unknown kind, a target that cannot be loaded, an
-        expectation of an unknown law or without a reason.
+        expectation of an unknown law or without a reason, an argument that is none of these.
     """
     return pytest.mark.frostproof_laws(
         subject=subject,
@@ -51,6 +87,18 @@ def laws(
         max_examples=max_examples,
         expected=expected,
     )
+
+
+def require_one_subject(mark: Mapping[str, Any]) -> None:
+    """Raise a `ValueError` unless the arguments of a mark are those of one subject."""
+    if "unusable" in mark:
+        raise ValueError(mark["unusable"])
+    subject = mark["subject"]
+    if isinstance(subject, list | tuple | set | frozenset):
+        raise ValueError(
+            f"`@frostproof.laws` takes one subject, got {a_type_of(subject)}: write the decorator "
+            "once per subject, one above the other"
+        )
 
 
 def require_reasons(expected: Any) -> None:

@@ -22,7 +22,7 @@ from ..run.project_settings import project_settings
 from ..run.recorder import Recorder
 from ..run.scripts import update_script
 from ..run.verify import begin, known_subject
-from .laws import BoundLaw, require_reasons
+from .laws import BoundLaw, require_one_subject, require_reasons
 
 
 class Session:
@@ -98,6 +98,7 @@ class Session:
         """
         parameters = []
         for mark in reversed(marks):  # the lowest decorator is the first mark
+            require_one_subject(mark)
             RunSettings.of(max_examples=mark["max_examples"])
             require_reasons(mark["expected"])
             subject = self._known(mark["subject"], mark["kind"])

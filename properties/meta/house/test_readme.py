@@ -1,5 +1,6 @@
 """The README is true: its files are written as shown, its commands are run, its output compared."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -105,6 +106,14 @@ def test_a_user_writes_ten_lines(name):
     lines = [line for line in FILES[name].splitlines() if line and not line.startswith("#")]
 
     assert len([line for line in lines if not re.match("import|from", line)]) <= 10
+
+
+def test_the_arguments_of_the_decorator_are_told():
+    """Each by its name, in the section about it, since nothing else lists them."""
+    section = README.partition("### In a test suite")[2].partition("\n### ")[0]
+    _, *arguments = inspect.signature(frostproof.laws).parameters
+
+    assert [name for name in arguments if f"`{name}=" not in section] == []
 
 
 def test_the_commands_of_ci_stand_first():

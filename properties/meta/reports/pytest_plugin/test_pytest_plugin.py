@@ -247,6 +247,11 @@ UNUSABLE = {
     "train.sound, max_examples=0": "`max_examples` must be at least 1, got 0",
     "train.sound, expected={'answer-shap': 'x'}": "no law is called 'answer-shap'; did you mean *",
     "train.sound, expected={'answer-shape': ''}": "`expected` must give a reason for *",
+    "train.sound, laws=['answer-shape']": "`@frostproof.laws` has no argument `laws`: choose laws "
+    "by `pytest -k frozen-value`, or *",
+    "train.sound, examples=5": "`@frostproof.laws` has no argument `examples`: it takes subject, "
+    "kind, promise, max_examples, expected",
+    "[train.sound, train.thaws]": "`@frostproof.laws` takes one subject, got a list: write *",
 }
 MISSPELT = """
 import frostproof, train
