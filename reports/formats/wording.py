@@ -87,7 +87,8 @@ def story(row: Row) -> list[tuple[str, str]]:
     equation = row.counterexample["facts"].get("equation")
     by = [("by", equation)] if equation else []
     seen = ("seen", row.reason or "")
-    return [("law", row.counterexample["law"]), seen, *because, *by, *usually, *problems]
+    name = f"{row.about}: " if row.about != row.law else ""
+    return [("law", f"{name}{row.counterexample['law']}"), seen, *because, *by, *usually, *problems]
 
 
 def _continued(sentence: str) -> str:
@@ -125,10 +126,9 @@ def _silence(row: Row) -> tuple[Any, ...]:
     """Return what a subject did in place of an answer, where the law of the row is not the one that
     reports it; else nothing.
     """
-    found = row.counterexample
-    if found is None or row.law not in BY_ID or found["law"] == BY_ID[row.law].statement:
+    if row.counterexample is None or row.about == row.law:
         return ()
-    return found["law"], found["message"]
+    return row.about, row.counterexample["message"]
 
 
 def _faults(row: Row) -> list[tuple[Any, ...]]:

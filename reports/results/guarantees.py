@@ -7,7 +7,7 @@ decisive law did not run, or if a law about it was left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from ...properties.engine.causes.reason import INVERTED
@@ -164,9 +164,16 @@ class Standing:
 def standings(rows: Iterable[Row], asked: Mapping[str, Asked] | None = None) -> dict[str, Standing]:
     """Return the standing of each subject; laws on other optimizers than promised do not count."""
     found: dict[str, dict[str, list[Row]]] = {}
+
+    def counts(row: Row, guarantee: str) -> None:
+        found.setdefault(row.subject, {}).setdefault(guarantee, []).append(row)
+
     for row in rows:
+        if row.about != row.law:  # of its own guarantee nothing was seen
+            counts(row, _GUARANTEE_OF[row.about])
+            row = replace(row, verdict="not-run", reason=f"see {row.about}")
         if row.guarantee != "advice" and row.law not in _BEYOND:
-            found.setdefault(row.subject, {}).setdefault(row.guarantee, []).append(row)
+            counts(row, row.guarantee)
     return {
         name: _standing(of_subject, (asked or {}).get(name, Asked()))
         for name, of_subject in found.items()

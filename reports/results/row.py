@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ...properties.engine.verdict import Verdict
+from ...properties.laws.book import BY_ID
+from ...properties.laws.law import REPORTING
 from ...properties.plan.checks import Check
 
 FAILING = ("refuted", "vacuous", "error")
@@ -37,9 +39,9 @@ class Row:
 
     @classmethod
     def of(cls, item: Check, verdict: Verdict) -> Row:
-        """Join a check with its verdict."""
+        """Join a check with its verdict; that there is an answer is promised whatever else is."""
         fields = asdict(verdict)
-        return cls(
+        row = cls(
             item.id,
             item.subject_name,
             item.law.id,
@@ -48,6 +50,7 @@ class Row:
             fields.pop("outcome"),
             **_plain(fields),
         )
+        return row if row.about == row.law else replace(row, promised=True)
 
     @classmethod
     def unreached(cls, item: Check) -> Row:
@@ -58,6 +61,14 @@ class Row:
     def fails(self) -> bool:
         """Whether this verdict breaks a promise, and is not a known failure."""
         return self.promised and self.verdict in FAILING and self.expected is None
+
+    @property
+    def about(self) -> str:
+        """The law that the verdict speaks of: that which reports a subject without an answer, where
+        this one was judged without it; else its own.
+        """
+        said = (self.counterexample or {}).get("law")
+        return next((law for law in REPORTING if said == BY_ID[law].statement), self.law)
 
     @property
     def words(self) -> str:

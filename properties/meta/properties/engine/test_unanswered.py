@@ -148,12 +148,17 @@ def test_each_kind_of_subject_has_such_a_law():
         assert (law.guarantee, law.decisive, law.judges_malformed) == ("computes", True, True)
 
 
-def test_a_run_of_one_law_fails():
-    """Not a tick, nor a status that says that nothing promised could run."""
-    report = verify(OptaxFreeze(refuses), laws=["frozen-value"], max_examples=3)
+@pytest.mark.parametrize("promise", [(), ("isolated",)])
+def test_a_run_of_one_law_fails(promise):
+    """Not a tick, nor a status that says that nothing promised could run: an answer always is, and
+    the guarantee of the law that would say so is broken.
+    """
+    report = verify(OptaxFreeze(refuses), laws=["frozen-value"], promise=promise, max_examples=3)
 
     assert report.exit_status == 1
     assert [row.verdict for row in report.rows] == ["error"]
+    (standing,) = report.standings.values()
+    assert (standing.broken, [*standing.not_shown]) == (("computes",), ["value"])
 
 
 def test_an_answer_of_another_form_is_refused_at_once():

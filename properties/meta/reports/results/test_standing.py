@@ -94,6 +94,23 @@ def test_a_subject_that_gives_no_answer():
     assert "does not compute what it reports" in standing(*rows, refuted).sentence
 
 
+@pytest.mark.parametrize(
+    ("law", "guarantee", "not_shown"),
+    [("frozen-value", "value", ["value"]), ("compiles-once", "advice", [])],
+)
+def test_a_law_that_is_judged_alone_breaks_what_the_law_about_answers_breaks(
+    law, guarantee, not_shown
+):
+    """A run of the whole book says the same of the exception, and the block names the law."""
+    found = refuted("training-runs", message="it died")
+    silent = replace(found, law=law, guarantee=guarantee, verdict="error")
+    alone = standings([silent], {"s": Asked(omitted=("training-runs",))})["s"]
+
+    assert (alone.broken, [*alone.not_shown]) == (("computes",), not_shown)
+    assert alone.follows.startswith("the program raises, hangs or ends")
+    assert dict(story(silent))["law"].startswith("training-runs: Every problem is trained")
+
+
 def test_nothing_held():
     """A subject of which no law could run holds nothing, and breaks nothing."""
     assert (
@@ -159,9 +176,10 @@ def test_steps_alone_are_counted(actions, told):
     assert problem_text({"seed": 3, "actions": actions, "fill": 0}) == f"{told}, {fill}"
 
 
-def refuted(law, leaf="body", cause=None, equation=None, fault=None, **facts):
+def refuted(law, leaf="body", cause=None, equation=None, fault=None, message="", **facts):
     facts |= {"leaf": leaf} | ({"equation": equation} if equation else {})
-    found = {"law": BY_ID[law].statement, "problems": [], "cause": cause, "facts": facts}
+    found = {"law": BY_ID[law].statement, "message": message, "problems": [], "facts": facts}
+    found["cause"] = cause
     if fault is not None:  # a report of an earlier release has none
         found["fault"] = {"kind": fault[0], "leaves": list(fault[1])}
     return row(law, "value", "refuted", reason="it moved", counterexample=found)
