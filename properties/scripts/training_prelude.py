@@ -64,12 +64,18 @@ def contents(batch: Any) -> list[bytes]:
     return [leaf.tobytes() for leaf in jax.tree.leaves(batch)]
 
 
+def as_number(loss: Any) -> float:
+    """Return a loss of any shape as a number; NaN where it is not one, such as None."""
+    known = isinstance(loss, int | float) or (hasattr(loss, "dtype") and loss.size == 1)
+    return float(np.asarray(loss).reshape(())) if known else float("nan")
+
+
 def take_step(training: Any, batch: Any) -> None:
     """Train on a batch, and record what is there before and after it."""
     before[-1].append(leaves(training.params()))
     untouched = contents(batch)
     compiled.clear()
-    losses[-1].append(float(training.step(batch)))
+    losses[-1].append(as_number(training.step(batch)))
     compilations[-1].append(len(compiled))
     kept[-1].append(untouched == contents(batch))
     after[-1].append(leaves(training.params()))

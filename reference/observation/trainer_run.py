@@ -305,10 +305,14 @@ class _Life:
 
 
 def _as_number(reported: Any) -> float | None:
-    """Return the loss that a step reported as a number; None where it is not one number."""
-    loss = np.asarray(reported) if hasattr(reported, "dtype") else reported
-    is_number = isinstance(loss, int | float) or getattr(loss, "shape", None) == ()
-    return float(loss) if is_number else None
+    """Return the loss that a step reported, of any shape; None where it is not one real number."""
+    if not isinstance(reported, int | float) and not hasattr(reported, "dtype"):
+        return None
+    try:
+        loss = np.asarray(reported).reshape(())
+    except (TypeError, ValueError):  # a key of JAX, or several numbers
+        return None
+    return None if np.iscomplexobj(loss) else float(loss)
 
 
 def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path]) -> None:

@@ -124,3 +124,25 @@ def test_the_script_of_a_trainer(law, tmp_path, run):
 
     write(tmp_path, TRAINER)
     assert run(script) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "law"),
+    [
+        ("None", "frozen-value"),
+        ("{'mse': loss}", "frozen-value"),
+        ("loss[None]", "frozen-value"),
+        ("2 * loss[None]", "loss-is-mse"),
+        ("{'mse': loss}", "loss-is-mse"),
+    ],
+)
+def test_the_script_of_a_trainer_with_another_answer(answer, law, tmp_path, run):
+    """It fails by its assertion, too, where the loss is no number, or one in a shape."""
+    source = TRAINER.replace("grads=grads), loss", f"grads=grads), {answer}")
+    fault = TRAINERS["frozen-value"] if law == "frozen-value" else ()
+    script = refuted(write(tmp_path, source, *fault), law)
+
+    assert "AssertionError" in run(script)
+
+    write(tmp_path, TRAINER)
+    assert run(script) == ""

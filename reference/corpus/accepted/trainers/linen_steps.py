@@ -78,6 +78,15 @@ _plainly = {"frozen": ("body",), "optimizers": FEW}
 _judged = {**_plainly, "predict": _predict, "loss": "mse"}
 
 
+@jax.jit
+def _reporting_an_array(state, batch):
+    new, loss = _plain(state, batch)
+    return new, loss[None]
+
+
+loss_of_one_element = accepted(LinenTrainer(_create(), _reporting_an_array, **_judged))
+
+
 # Techniques.
 
 multi_transform = accepted(LinenTrainer(_create(), _step, promise=EXACT, **_judged))
