@@ -135,3 +135,26 @@ def test_a_replay_finds_its_targets(bait, capsys):
     printed = capsys.readouterr().out
     assert "fixed  sound.py:fn::answer-shape" in printed
     assert "failed wrong.py:fn::answer-shape" in printed
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "marked"),
+    [
+        ({"promised": True}, 1, "answer-shape\n"),
+        ({"promised": False}, 0, "answer-shape  beyond the promise\n"),
+        ({"promised": True, "expected": "issue 12"}, 0, "answer-shape  as expected\n"),
+    ],
+)
+def test_what_fails_nothing_in_a_run_fails_nothing_in_a_replay(
+    bait, capsys, fields, status, marked
+):
+    """What is beyond the promise, or known to fail, is marked."""
+    _, caught = bait
+    code = "import flax.linen\ndef fn(seed, x, y, lr): return [1.0, 2.0, '0']"
+    (caught.parent / "wrong.py").write_text(code)
+    row = recorded("wrong.py:fn") | {"verdict": "refuted"} | fields
+    path = caught.parent / "report.json"
+    path.write_text(json.dumps(REPORT | {"verdicts": [row]}))
+
+    assert main(["replay", str(path)]) == status
+    assert f"failed wrong.py:fn::{marked}" in capsys.readouterr().out
