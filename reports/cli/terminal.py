@@ -13,7 +13,7 @@ from rich.status import Status
 
 from ...properties.plan.checks import Check
 from ..formats.wording import by_cause, conclusion, story
-from ..results.guarantees import Asked
+from ..results.guarantees import Asked, with_reasons
 from ..results.report import Report
 from ..results.row import FAILING, Row
 from ..run.listener import Listener
@@ -168,7 +168,9 @@ class Terminal(Listener):
         else:
             said.append(standing.keeps if standing else "only advice")
             if standing and standing.not_shown and ran:
-                said.append(f"not shown: {', '.join(standing.not_shown)}")
+                few = len(self._due) <= _FEW
+                unshown = with_reasons(standing.not_shown) if few else ", ".join(standing.not_shown)
+                said.append(f"not shown: {unshown}")
         mark = "[bold red]✗[/]" if failing else "[green]✓[/]"
         if not any(row.promised and row.verdict != "not-run" for row in rows):
             mark = "[yellow]–[/]"
@@ -212,9 +214,11 @@ class Terminal(Listener):
         summary = report.summary
         self.console.print(f"\nran {summary['ran']} of {summary['of']} laws")
         reasons = sorted(summary["not_run"].items(), key=lambda each: -each[1])
-        for reason, count in reasons if self.verbose else reasons[:_REASONS]:
+        # A single other reason takes no more than the line that would say that there is one.
+        whole = self.verbose or len(reasons) <= _REASONS + 1
+        for reason, count in reasons if whole else reasons[:_REASONS]:
             self.console.print(f"[dim]  {count} not run: {escape(reason)}[/]")
-        if len(reasons) > _REASONS and not self.verbose:
+        if not whole:
             others = sum(count for _, count in reasons[_REASONS:])
             self.console.print(f"[dim]  {others} not run for other reasons: see -v[/]")
         if self.verbose or any(row.fails for row in report.rows):

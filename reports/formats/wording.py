@@ -10,6 +10,7 @@ from ...properties.engine.causes.reason import INVERTED
 from ...properties.laws.book import BY_ID
 from ...properties.laws.law import REPORTING
 from ...reference.problems.batches import batch_text
+from ..results.guarantees import with_reasons
 from ..results.report import Report
 from ..results.row import Row
 
@@ -24,11 +25,13 @@ def conclusion(report: Report) -> str:
         return f"{failing:,} promised verdict{'s' * (failing != 1)} failed"
     if not report.finished:
         return "the run ended before all laws were judged"
+    chosen = any(each.omitted for each in report.asked.values())
     if not report.judged:
-        return "nothing promised could run"
+        others = any(row.verdict != "not-run" for row in report.rows)
+        about = ": no chosen law is about what is promised" if chosen and others else ""
+        return f"nothing promised could run{about}"
     if report.missed and not report.allow_not_shown:
         return f"not shown, although asked for: {_reasons(report.missed)}"
-    chosen = any(each.omitted for each in report.asked.values())
     unshown = _promised_and_not_shown(report)
     held = "the chosen laws held" if chosen else "held" if unshown else "everything promised held"
     return f"{held}{f'; not shown: {_reasons(unshown)}' if unshown else ''}{_beyond(report)}"
@@ -54,7 +57,7 @@ def _reasons(unshown: Mapping[str, Mapping[str, str]]) -> str:
     for reasons in unshown.values():
         for guarantee, reason in reasons.items():
             first.setdefault(guarantee, reason)
-    named = "; ".join(f"{guarantee} ({reason})" for guarantee, reason in first.items())
+    named = with_reasons(first)
     return named if len(unshown) == 1 else f"{named}, on {len(unshown)} subjects"
 
 

@@ -124,9 +124,8 @@ class Standing:
         parts = [] if self.in_part and not self.held else [self.keeps]
         if self.broken:
             parts.append(f"breaks {', '.join(self.broken)}: {self.follows}")
-        if unshown := [name for name in self.not_shown if name not in self.unasked]:
-            parts.append(f"not shown: {', '.join(unshown)}")
-        return "; ".join(parts)
+        unshown = {g: why for g, why in self.not_shown.items() if g not in self.unasked}
+        return "; ".join([*parts, *([f"not shown: {with_reasons(unshown)}"] if unshown else [])])
 
     @property
     def follows(self) -> str | None:
@@ -190,7 +189,7 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
             broken.append(guarantee)
             continue
         omitted = [law for law in asked.omitted if _GUARANTEE_OF.get(law) == guarantee]
-        if (reason := _unshown(rows)) is not None:
+        if (reason := _unshown(rows, omitted)) is not None:
             not_shown[guarantee] = reason
             missed.append(guarantee)
         elif omitted:
@@ -228,9 +227,23 @@ def _kind_of_fault(row: Row) -> str | None:
     return fault.get("kind")
 
 
-def _unshown(rows: Sequence[Row]) -> str | None:
-    """Say why the rows of a guarantee do not show it, None where they do."""
+def _unshown(rows: Sequence[Row], omitted: Sequence[str]) -> str | None:
+    """Say why the rows of a guarantee do not show it; None where they do, or where laws that are
+    left out might.
+    """
     for row in rows:
         if row.verdict == "vacuous" or (row.law in _DECISIVE and row.verdict not in _GOOD):
-            return f"{row.law}: {row.reason or row.verdict}"
-    return None if any(row.verdict in _GOOD for row in rows) else "no law about it ran"
+            reason = row.reason or row.verdict
+            # What a subject did in place of an answer is told where the law about that is.
+            seen = reason.startswith("see ")
+            return reason.partition(":")[0] if seen else f"{row.law}: {reason}"
+    shown = omitted or any(row.verdict in _GOOD for row in rows)
+    return None if shown else "no law about it ran"
+
+
+def with_reasons(not_shown: Mapping[str, str]) -> str:
+    """Name guarantees that are not shown, those of one reason together: `norm, value (see …)`."""
+    named: dict[str, list[str]] = {}
+    for guarantee, reason in not_shown.items():
+        named.setdefault(reason, []).append(guarantee)
+    return "; ".join(f"{', '.join(names)} ({reason})" for reason, names in named.items())

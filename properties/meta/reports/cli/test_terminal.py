@@ -1,6 +1,7 @@
 """The line of a subject on the terminal: what it says, and by which mark."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -66,6 +67,11 @@ def printed(report):
             Asked(),
             "– s  keeps nothing; nothing promised could run  0 laws, 9 examples, 0.0 s",
         ),
+        (
+            [row("frozen-value", "held"), row("frozen-norm", "not-run", reason="of its lack")],
+            Asked(),
+            "keeps value; not shown: norm (frozen-norm: of its lack)  1 law, 18 examples, 0.0 s",
+        ),
     ],
 )
 def test_the_line_of_a_subject(rows, asked, line):
@@ -97,8 +103,31 @@ def test_of_several_subjects_each_has_its_own_seconds():
             Asked(),
             "held; not shown: norm (frozen-norm: of what it lacks)",
         ),
+        (
+            [replace(row("frozen-value", "held"), promised=False)],
+            Asked(("isolated",), ("trains-as-if-alone",)),
+            "nothing promised could run: no chosen law is about what is promised",
+        ),
+        (
+            [row("frozen-value", "not-run", reason="of what it lacks")],
+            OMITTED,
+            "nothing promised could run",
+        ),
     ],
 )
 def test_the_last_line_of_a_run(rows, asked, end):
     """What the choice of laws leaves open nobody has to be told; what could not run, he has."""
     assert printed(Report("ci", 0, rows, asked={"s": asked}))[1] == end
+
+
+@pytest.mark.parametrize(("others", "shown"), [(1, True), (2, False)])
+def test_a_single_other_reason_is_told(others, shown):
+    """The line that says to look elsewhere would be as long."""
+    reasons = [f"of lack {number}" for number in range(4 + others)]
+    rows = [row("loss-is-mse", "not-run", reason=reason) for reason in reasons]
+    screen = io.StringIO()
+
+    Terminal(Console(file=screen, width=200)).on_end(Report("ci", 0, rows))
+
+    assert (f"1 not run: {reasons[4]}" in screen.getvalue()) == shown
+    assert ("2 not run for other reasons: see -v" in screen.getvalue()) != shown

@@ -115,8 +115,33 @@ def test_nothing_held():
     """A subject of which no law could run holds nothing, and breaks nothing."""
     assert (
         standing(row("frozen-value", "value", "not-run")).sentence
-        == "keeps nothing; not shown: value"
+        == "keeps nothing; not shown: value (frozen-value: not-run)"
     )
+
+
+def test_what_is_not_shown_says_why():
+    """Guarantees of one reason stand together, and an exception is told where its law is."""
+    see = "see training-runs: step 1 raised ValueError: shapes do not fit"
+    found = standing(
+        row("frozen-norm", "norm", "not-run", reason=see),
+        row("frozen-value", "value", "not-run", reason=see),
+        row("frozen-layer-state", "inert", "not-run", reason="needs `model_state=`"),
+    )
+
+    assert found.sentence == (
+        "keeps nothing; not shown: norm, value (see training-runs); inert (no law about it ran)"
+    )
+
+
+def test_where_laws_were_left_out_nobody_says_that_none_ran():
+    """One of those might: the choice of laws is the reason, and no lack of the subject."""
+    rows = [row("frozen-value", "value", "held"), row("freeze-twice", "selected", "not-run")]
+    asked = Asked(by_name=("selected",), omitted=("trainable-moves",))
+
+    found = standings(rows, {"s": asked})["s"]
+
+    assert (found.missed, found.unasked) == ((), ("selected",))
+    assert found.not_shown == {"selected": "laws about it were left out: 1"}
 
 
 def test_of_some_laws_nothing_is_concluded_that_others_would_show():
