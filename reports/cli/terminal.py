@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from ...properties.laws.law import REPORTING
 from ...properties.plan.checks import Check
-from ..formats.wording import by_cause, conclusion, story
+from ..formats.wording import by_cause, conclusion, in_short, story
 from ..results.guarantees import Asked, with_reasons
 from ..results.report import Report
 from ..results.row import FAILING, Row
@@ -121,7 +122,7 @@ class Terminal(Listener):
 
     def _news(self, row: Row) -> None:
         name = f"{escape(row.subject)} :: " if len(self._due) > 1 else ""
-        reason = escape((row.reason or "").partition("\n")[0])
+        reason = escape(in_short(row.reason or ""))  # the block at the end has all of it
         self.console.print(f"[{_STYLES[row.verdict]}]{row.verdict}[/]  {name}{row.law}: {reason}")
 
     def _remaining(self, done: int, due: int) -> str:
@@ -146,7 +147,15 @@ class Terminal(Listener):
             f"{row.examples:6} examples {row.seconds:7.2f} s[/]{beyond}"
         )
         if row.reason:
-            self.console.print(f"           [{style}]{escape(row.reason)}[/]")
+            reason = in_short(row.reason) if row.fails and row.counterexample else row.reason
+            reason = self._without_answer(reason, self._rows[row.subject])
+            self.console.print(f"           [{style}]{escape(reason)}[/]")
+
+    @staticmethod
+    def _without_answer(reason: str, rows: Sequence[Row]) -> str:
+        """Return a reason in short that only repeats what the law about answers is told with."""
+        told = any(row.law in REPORTING and row.fails for row in rows)
+        return in_short(reason) if told and reason.startswith("see ") else reason
 
     def _line(self, subject: str) -> None:
         """Print what a subject keeps, in one line, and for few subjects what else was seen."""
@@ -217,7 +226,8 @@ class Terminal(Listener):
         # A single other reason takes no more than the line that would say that there is one.
         whole = self.verbose or len(reasons) <= _REASONS + 1
         for reason, count in reasons if whole else reasons[:_REASONS]:
-            self.console.print(f"[dim]  {count} not run: {escape(reason)}[/]")
+            said = self._without_answer(reason, report.rows)
+            self.console.print(f"[dim]  {count} not run: {escape(said)}[/]")
         if not whole:
             others = sum(count for _, count in reasons[_REASONS:])
             self.console.print(f"[dim]  {others} not run for other reasons: see -v[/]")

@@ -12,8 +12,8 @@ from typing import get_args
 
 from ...properties.engine.causes.reason import INVERTED
 from ...properties.laws.book import BOOK
-from ...properties.laws.law import Guarantee
-from .row import Row
+from ...properties.laws.law import REPORTING, Guarantee
+from .row import FAILING, Row
 
 #: What follows for a user from a guarantee that is broken, without a word on any other guarantee.
 FOLLOWS: Mapping[str, str] = {
@@ -181,6 +181,8 @@ def standings(rows: Iterable[Row], asked: Mapping[str, Asked] | None = None) -> 
 
 def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
     held, broken, not_shown, missed, unasked = [], [], {}, [], []
+    answers = (row for row in found.get("computes", ()) if row.about in REPORTING)
+    told = any(row.verdict in FAILING for row in answers)
     for guarantee in get_args(Guarantee):
         rows = found.get(guarantee, ())
         if not rows:
@@ -189,7 +191,7 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
             broken.append(guarantee)
             continue
         omitted = [law for law in asked.omitted if _GUARANTEE_OF.get(law) == guarantee]
-        if (reason := _unshown(rows, omitted)) is not None:
+        if (reason := _unshown(rows, omitted, told)) is not None:
             not_shown[guarantee] = reason
             missed.append(guarantee)
         elif omitted:
@@ -227,16 +229,15 @@ def _kind_of_fault(row: Row) -> str | None:
     return fault.get("kind")
 
 
-def _unshown(rows: Sequence[Row], omitted: Sequence[str]) -> str | None:
+def _unshown(rows: Sequence[Row], omitted: Sequence[str], told: bool) -> str | None:
     """Say why the rows of a guarantee do not show it; None where they do, or where laws that are
-    left out might.
+    left out might. What a subject did in place of an answer is not repeated where it is `told`.
     """
     for row in rows:
         if row.verdict == "vacuous" or (row.law in _DECISIVE and row.verdict not in _GOOD):
             reason = row.reason or row.verdict
-            # What a subject did in place of an answer is told where the law about that is.
-            seen = reason.startswith("see ")
-            return reason.partition(":")[0] if seen else f"{row.law}: {reason}"
+            repeats = told and reason.startswith("see ")
+            return reason.partition(":")[0] if repeats else f"{row.law}: {reason}"
     shown = omitted or any(row.verdict in _GOOD for row in rows)
     return None if shown else "no law about it ran"
 

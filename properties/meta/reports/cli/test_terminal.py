@@ -131,3 +131,30 @@ def test_a_single_other_reason_is_told(others, shown):
 
     assert (f"1 not run: {reasons[4]}" in screen.getvalue()) == shown
     assert ("2 not run for other reasons: see -v" in screen.getvalue()) != shown
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_long_exception_is_told_whole_once(verbose, elsewhere):
+    """In the block of its law; where there is none, nothing is left out."""
+    message = f"step 1 raised ValueError: {'a shape, ' * 50}the end (train.py, line 4)"
+    example = {"law": BY_ID["training-runs"].statement, "message": message, "problems": []}
+    told = {"reason": message, "counterexample": {**example, "facts": {}}}
+    runs = row("training-runs", "error", **told)
+    rows = [runs] if not elsewhere else [row("training-runs", "held")]
+    rows += [row("frozen-value", "not-run", reason=f"see training-runs: {message}")]
+    report = Report("ci", 0, rows)
+    screen = io.StringIO()
+    terminal = Terminal(Console(file=screen, width=2000), verbose=verbose)
+    terminal.on_start(report)
+    for each in rows:
+        terminal.on_row(each)
+
+    terminal.on_end(report)
+
+    whole = screen.getvalue().count("a shape, the end (train.py, line 4)")
+    shortened = screen.getvalue().count(" … (train.py, line 4)")
+    if elsewhere:
+        assert (whole > 1, shortened) == (True, 0)
+    else:
+        assert (whole, shortened) == (1, 2 + verbose)

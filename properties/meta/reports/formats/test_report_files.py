@@ -328,6 +328,8 @@ def test_a_page_tells_the_cause_and_each_fault_once():
     assert text.count("Because It is the same fault as in law-2 .") == 1
     assert text.count("By mul 0.1 head") == 1
     assert text.count("Leaves before and after each step") == 2
+    assert text.count("A script that fails without") == 2
+    assert text.count("The script of law-2 shows the fault.") == 1
 
 
 def test_a_page_begins_with_what_has_a_cause():

@@ -126,11 +126,16 @@ def test_what_is_not_shown_says_why():
         row("frozen-norm", "norm", "not-run", reason=see),
         row("frozen-value", "value", "not-run", reason=see),
         row("frozen-layer-state", "inert", "not-run", reason="needs `model_state=`"),
+        row("training-runs", "computes", "error"),
     )
 
-    assert found.sentence == (
-        "keeps nothing; not shown: norm, value (see training-runs); inert (no law about it ran)"
+    assert found.sentence.endswith(
+        "not shown: norm, value (see training-runs); inert (no law about it ran)"
     )
+    # The law that is to be seen may have held: it draws no such problem.
+    held = row("training-runs", "computes", "held")
+    alone = standing(held, row("frozen-value", "value", "not-run", reason=see))
+    assert alone.not_shown == {"value": f"frozen-value: {see}"}
 
 
 def test_where_laws_were_left_out_nobody_says_that_none_ran():
