@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -13,6 +12,7 @@ from typing import NoReturn
 from ...properties.processes.device import DEVICES
 from ...reference.subjects.targets import KINDS
 from ..diff.arguments import add_diff
+from .output import lasting_output
 from .prove import add_prove
 
 UNJUDGED = 2
@@ -40,19 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
     """Parse the arguments, run the subcommand, and return its exit status."""
-    options = parser.parse_args(arguments)
-    try:
-        status: int = options.run(options)
-    except ValueError as error:
-        print(f"frostproof: {' '.join(str(error).split())}", file=sys.stderr)
-        return UNJUDGED
-    except KeyboardInterrupt:
-        print("frostproof: interrupted", file=sys.stderr)
-        return UNJUDGED
-    except BrokenPipeError:  # `frostproof laws | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return status
+    with lasting_output():
+        options = parser.parse_args(arguments)
+        try:
+            status: int = options.run(options)
+        except ValueError as error:
+            print(f"frostproof: {' '.join(str(error).split())}", file=sys.stderr)
+            return UNJUDGED
+        except KeyboardInterrupt:
+            print("frostproof: interrupted", file=sys.stderr)
+            return UNJUDGED
+        return status
 
 
 def _parser() -> Parser:

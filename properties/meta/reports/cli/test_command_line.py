@@ -1,8 +1,10 @@
 """The command: its exit statuses, each with its line and no traceback, and what it prints."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -187,6 +189,26 @@ def test_help_and_the_law_book_load_no_jax():
 
     assert done.returncode == 0, done.stderr
     assert "answer-loss-is-mse" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["laws"], 0),
+        (["verify", LINEN, *FEW, "-v"], 0),
+        (["verify", "broken.py:half", "--max-examples", "2", "--laws", "answer-loss-is-mse"], 1),
+    ],
+)
+def test_the_status_is_that_of_the_verdict_whoever_stops_reading(broken, words, status):
+    """As `head -1` does: nothing is said of that, and the run goes on to its end."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [str(Path(sys.executable).parent / "frostproof"), *words]
+
+    done = subprocess.run(command, cwd=broken.parent, stdout=writes, stderr=subprocess.PIPE)
+    os.close(writes)
+
+    assert (done.returncode, done.stderr) == (status, b"")
 
 
 def test_a_run_loads_jax_where_it_judges_alone(broken):
