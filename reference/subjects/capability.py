@@ -68,6 +68,8 @@ class Requirement:
         gaps = [[c for c in each if c not in capabilities] for each in self.alternatives]
         if not all(gaps):
             return None
+        # No keyword makes a wrapper of a trainer: what can be given is told, where there is such.
+        gaps = [gap for gap in gaps if _REMEDIES.keys() >= {*gap}] or gaps
         return "needs " + " or ".join(
             " and ".join(_REMEDIES.get(each, each) for each in gap) for gap in gaps
         )

@@ -20,7 +20,7 @@ from .optax_wrapper import GuessedWrapper, OptaxFreeze
 from .signatures import UnusableSubject, binds, signature_of
 from .targets import UnusableTarget, resolved
 from .trainer import Trainer
-from .user_errors import error_text, let_through, own_line
+from .user_errors import error_text, let_through, own_line, printable
 
 
 def load(target: str, kind: str | None = None) -> Any:
@@ -45,13 +45,7 @@ def load_object(target: str) -> tuple[ModuleType, Any]:
 
     Raises `UnusableTarget` if the import fails.
     """
-    place, separator, name = resolved(target).rpartition(":")
-    if not separator or not place or not name:
-        raise UnusableTarget(
-            target,
-            "expected `package.module:name`, `path/file.py:name`, or a reference such as "
-            "`linen/gradient-zeroing`",
-        )
+    place, name = _place_and_name(target)
     try:
         module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     except _NotFound as missing:
@@ -62,10 +56,35 @@ def load_object(target: str) -> tuple[ModuleType, Any]:
     except BaseException as error:
         let_through(error)
         raise UnusableTarget(target, f"the import raised {describe_error(error, place)}") from None
+    if not name:
+        raise UnusableTarget(target, f"expected `{place}:name`{_instead(module, name)}")
     try:
         return module, _attribute(module, name)
     except UnusableSubject as reason:
         raise UnusableTarget(target, str(reason)) from None
+
+
+def _place_and_name(target: str) -> tuple[str, str]:
+    """Return the module or file of a target, and the name in it; a file alone has an empty one.
+
+    Raises `UnusableTarget` for anything else.
+    """
+    found = resolved(target)
+    if (file := found.removesuffix(":")).endswith(".py"):
+        return file, ""
+    place, separator, name = found.rpartition(":")
+    if not separator or not place or not name:
+        raise UnusableTarget(
+            target,
+            "expected `package.module:name`, `path/file.py:name`, or a reference such as "
+            "`linen/gradient-zeroing`",
+        )
+    if ".py:" in place:
+        raise UnusableTarget(
+            target,
+            f"one name follows a file: `{place}`, or `{place}.{name}` for what is below it",
+        )
+    return place, name
 
 
 def as_subject(value: Any, kind: str | None = None, module: ModuleType | None = None) -> Any:
@@ -109,7 +128,9 @@ TRAINERS = (
 def describe_error(error: BaseException, place: str) -> str:
     """Return type, message, and the file and line of the user's code that raised an exception."""
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
+        line = f": `{printable(error.text)}`" if error.text else ""
+        where = f"{error.filename}, line {error.lineno}{line}"
+        return f"{type(error).__name__}: {error.msg} ({where})"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if place.endswith(Path(frame.filename).name)]
     shown = own or [frame for frame in frames if "importlib" not in frame.filename]

@@ -22,7 +22,7 @@ class UnusableTarget(ValueError):
 
     def __init__(self, target: str, reason: str):
         self.reason = " ".join(reason.split())
-        super().__init__(f"{target}: {self.reason}")
+        super().__init__(f"{target or repr(target)}: {self.reason}")
 
 
 _TECHNIQUES = (

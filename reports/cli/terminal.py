@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -56,11 +57,16 @@ class Terminal(Listener):
         self._due: Counter[str] = Counter()
         self._rows: defaultdict[str, list[Row]] = defaultdict(list)
         self._report: Report | None = None
+        #: The longest name of a law.
+        self._width = 0
+        #: What proofs of a subject were said to assume.
+        self._assumed: set[tuple[str, str | None]] = set()
 
     def on_start(self, report: Report) -> None:
         """Print the profile and the seed of the problems, and how many laws judge."""
         self._report = report
         self._due = Counter(row.subject for row in report.rows)
+        self._width = max((len(row.law) for row in report.rows), default=0)
         if not self.quiet:
             many = f"{len(self._due)} subject{'s' * (len(self._due) != 1)}"
             self.console.print(
@@ -143,9 +149,13 @@ class Terminal(Listener):
         style = _STYLES[row.verdict]
         beyond = "" if row.promised else "  [dim]beyond the promise[/]"
         self.console.print(
-            f"  [{style}]{row.verdict:8}[/] {row.law:28} [dim]{row.guarantee:9}"
+            f"  [{style}]{row.verdict:8}[/] {row.law:{self._width}} [dim]{row.guarantee:9}"
             f"{row.examples:6} examples {row.seconds:7.2f} s[/]{beyond}"
         )
+        if row.verdict == "proved":  # what proofs assume is said once
+            assumed = row.subject, row.reason
+            row = replace(row, reason=None) if assumed in self._assumed else row
+            self._assumed.add(assumed)
         if row.reason:
             reason = in_short(row.reason) if row.fails and row.counterexample else row.reason
             reason = self._without_answer(reason, self._rows[row.subject])

@@ -233,6 +233,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
     if law and call.when == "setup":
         item.user_properties += [("subject", law.item.subject_name), ("law", law.item.law.id)]
     report: pytest.TestReport = yield
+    if law and report.skipped and isinstance(report.longrepr, tuple):
+        # As pytest says of its own marks: where the user's test is, and not where we skip it.
+        report.longrepr = (str(item.path), (item.location[1] or 0) + 1, report.longrepr[2])
     if law and call.when != "teardown":
         from ..run.row_transport import attach
 

@@ -57,19 +57,20 @@ def read_report(place: Path) -> Report:
         report.rows = [with_arrays_from_files(row, scripts) for row in report.rows]
         return report
     except FileNotFoundError:
-        raise UnreadableReport(
-            f"{path}: the file does not exist: expected a report.json or its folder, as "
-            "`frostproof verify TARGET --report DIR` writes it"
-        ) from None
+        raise UnreadableReport(f"{path}: the file does not exist: {_EXPECTED}") from None
     except OSError as error:
         raise UnreadableReport(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UnreadableReport(f"{path}: {_NOT_OURS}: the text is not UTF-8") from None
     except UnreadableReport as error:
-        raise UnreadableReport(f"{path}: {error}") from None
+        said = str(error) if path.suffix in (".json", ".jsonl") else f"{_NOT_OURS}: {_EXPECTED}"
+        raise UnreadableReport(f"{path}: {said}") from None
 
 
 _NOT_OURS = "this file is not a report of frostproof"
+_EXPECTED = (
+    "expected a report.json or its folder, as `frostproof verify TARGET --report DIR` writes it"
+)
 
 
 def _parsed(text: str) -> Any:

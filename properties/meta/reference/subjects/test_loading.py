@@ -21,7 +21,7 @@ head = frostproof.LinenTrainer(create, train_step, frozen=('w',))
 
 #: What a file holds, the name that is asked for, and what the message has to say.
 FAULTY = {
-    "syntax error": ("def fn(:\n", "fn", ("SyntaxError", "line 1")),
+    "syntax error": ("def fn(:\n", "fn", ("SyntaxError", "line 1: `def fn(:`)")),
     "exit": ("import sys\n\nsys.exit(3)\n", "fn", ("SystemExit", "3", "line 3")),
     "exception": ("\n1 / 0\n", "fn", ("ZeroDivisionError", "line 2")),
     "missing import": ("import no_such_library\n", "fn", ("no_such_library", "line 1")),
@@ -95,12 +95,24 @@ def test_an_unusable_file_is_explained_in_one_line(file, fault):
         ("json", "expected `package.module:name`"),
         ("json:", "expected `package.module:name`"),
         (":fn", "expected `package.module:name`"),
+        ("", "^'': expected `package.module:name`"),
+        ("no/such/file.py", "the file does not exist"),
+        ("a/file.py:fn:x", "one name follows a file: `a/file.py:fn`, or `a/file.py:fn.x` for"),
     ],
 )
 def test_an_unknown_place_is_explained(target, expected):
     """A module, a file or a name that is not there."""
     with pytest.raises(UnusableTarget, match=expected):
         load(target)
+
+
+@pytest.mark.parametrize("colon", ["", ":"])
+def test_a_file_without_a_name_is_answered_with_those_in_it(file, colon):
+    """Nobody has to open it to know what can be judged."""
+    path = file(TRAINER)
+
+    with pytest.raises(UnusableTarget, match=r"expected `.*\.py:name`; it has head \(LinenTrainer"):
+        load(f"{path}{colon}")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def broken(tmp_path):
             ["replay", "no/such/report", "--target", LINEN],
             "such/report: the file does not exist",
         ),
+        (["compare", "{file}", "{file}"], "not a report of frostproof: expected a report.json"),
         (["no-such-command"], "invalid choice"),
         ([], "required"),
     ],

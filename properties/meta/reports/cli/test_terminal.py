@@ -133,6 +133,22 @@ def test_a_single_other_reason_is_told(others, shown):
     assert ("2 not run for other reasons: see -v" in screen.getvalue()) != shown
 
 
+def test_columns_and_assumptions_of_many_verdicts():
+    """Numbers stand below each other, and what proofs assume is said once for each subject."""
+    laws = ("same-selection-for-every-representation", "frozen-norm", "frozen-value")
+    rows = [row(law, "proved", reason="for every input, if it is traced") for law in laws]
+    screen = io.StringIO()
+    terminal = Terminal(Console(file=screen, width=200), verbose=True)
+    terminal.on_start(Report("ci", 0, rows))
+
+    for each in rows:
+        terminal.on_row(each)
+
+    lines = screen.getvalue().splitlines()
+    assert len({line.index("9 examples") for line in lines if "9 examples" in line}) == 1
+    assert screen.getvalue().count("if it is traced") == 1
+
+
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_long_exception_is_told_whole_once(verbose, elsewhere):
