@@ -15,6 +15,7 @@ from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.dtypes import is_inexact
 from ....reference.pytrees.paths import Path
 from ....reference.pytrees.phases import has_phases
+from ....reference.subjects.capability import Capability
 from ....reference.subjects.linen_trainer import LinenTrainer
 from ....reference.subjects.nnx_trainer import NnxTrainer
 from ....reference.subjects.optax_wrapper import OptaxFreeze
@@ -55,15 +56,23 @@ def _trains_some(trajectory: Trajectory) -> bool:
 def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
     """Return runs of a step in which some leaves are frozen and others train; none of subjects for
     which frozen and trainable leaves cannot change places.
+
+    With other weights, too, where a trainer takes them: two factors that both start at zero, as in
+    an adapter of low rank, have no gradient, and stay in a program without any mask.
     """
-    from ....reference.observation.run import run  # here: a law book is read without JAX
+    # Here: a law book is read without JAX.
+    from ....reference.observation.probe import capabilities_of
+    from ....reference.observation.run import run
 
     if isinstance(subject, OptaxFreeze):
         return [run(subject, _HALF_FROZEN)]
     if not isinstance(subject, LinenTrainer | NnxTrainer) or has_phases(subject.frozen):
         return []
     plain = replace(problem, actions=("step",), weights="initialised", disturbed="")
-    return ordinary_runs(subject, plain) or [run(subject, plain)]
+    takes_weights = Capability.WITH_PARAMS in capabilities_of(subject)
+    weights = ("initialised", "redrawn") if takes_weights else ("initialised",)
+    problems = [replace(plain, weights=each) for each in weights]
+    return [each for one in problems for each in ordinary_runs(subject, one) or [run(subject, one)]]
 
 
 def _are_inverted(runs: Sequence[Trajectory]) -> bool:

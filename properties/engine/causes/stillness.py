@@ -180,12 +180,15 @@ def _returns_what_it_got(subject: Any, problem: Any) -> bool:
     """Tell whether a step returns the very arrays that it got, which a compiled one copies."""
     if not isinstance(subject, LinenTrainer):
         return False
-    with jax.disable_jit():
-        batch = problem.batch(1)
-        training = subject.begin(problem.seed, batch, problem.optimizer.transformation)
-        got = jax.tree.leaves(training.everything())
-        training.step(batch)
-        returned = jax.tree.leaves(training.everything())
+    try:
+        with jax.disable_jit():
+            batch = problem.batch(1)
+            training = subject.begin(problem.seed, batch, problem.optimizer.transformation)
+            got = jax.tree.leaves(training.everything())
+            training.step(batch)
+            returned = jax.tree.leaves(training.everything())
+    except (Exception, SystemExit):  # a step may run compiled alone
+        return False
     return len(got) == len(returned) and all(map(operator.is_, got, returned))
 
 

@@ -1,5 +1,6 @@
 """An inverted mask is one fault, told of each law that fails by it, and of no other law."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -101,6 +102,26 @@ def test_a_law_that_fails_by_an_inverted_mask_says_so(law):
 def test_an_inverted_mask_of_a_trainer_is_told(subject, law):
     """By the leaves that move and by those that stay."""
     assert cause(law, subject) == (TOLD, "inverted")
+
+
+class LowRank(nn.Module):
+    """A layer and an adapter, of which both factors start at zero: neither has a gradient."""
+
+    @nn.compact
+    def __call__(self, x):
+        first = self.param("first", nn.initializers.zeros, (x.shape[1], 2))
+        second = self.param("second", nn.initializers.zeros, (2, 1))
+        return nn.Dense(1, name="base")(x) + x @ first @ second
+
+
+def test_leaves_that_stay_by_themselves_are_not_taken_for_masked():
+    """Nothing is frozen, and with other weights all moves."""
+    subject = trainer(("base",), create=creating(LowRank()), **SGD)
+
+    told, kind = cause("frozen-value", subject)
+
+    assert kind != "inverted"
+    assert "inverted" not in told
 
 
 @pytest.mark.parametrize(

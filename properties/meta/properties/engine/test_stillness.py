@@ -122,6 +122,21 @@ def copied(state, batch):
     return jax.tree.map(jnp.array, state), jnp.mean(batch.y**2)
 
 
+def test_a_step_that_runs_compiled_alone_is_told_too():
+    """What it returns where nothing is compiled is not known."""
+
+    @jax.jit
+    def step(state, batch):
+        assert isinstance(batch.x, jax.core.Tracer)
+        return same_state(state, batch)
+
+    trainer = LinenTrainer(creating(MODEL), step, frozen=BODY)
+
+    assert told(trainer, "bias").text == (
+        "no leaf moves: the step changes nothing of what the training carries"
+    )
+
+
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "as it is"])
 @pytest.mark.parametrize(
     ("step", "cause"),
