@@ -1,11 +1,11 @@
-"""Standard output whose reader may go away, as `head` does: the command goes on to its verdict."""
+"""Output whose reader may go away, as `head` does: the command goes on to its verdict."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO
 
 
@@ -16,12 +16,13 @@ def lasting_output() -> Iterator[None]:
     The exit status is that of the command. Rich would end the process with 1, and Python with 120
     when it meets the closed pipe at its end.
     """
-    output: Any = _Lasting(sys.stdout)
-    with redirect_stdout(output):
-        try:
-            yield
-        finally:
-            output.flush()
+    with ExitStack() as stack:
+        for redirect, stream in ((redirect_stdout, sys.stdout), (redirect_stderr, sys.stderr)):
+            if stream is not None:  # closed before the process began, as by `>&-`
+                lasting: Any = _Lasting(stream)
+                stack.enter_context(redirect(lasting))
+                stack.callback(lasting.flush)
+        yield
 
 
 class _Lasting:

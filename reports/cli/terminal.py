@@ -242,7 +242,8 @@ class Terminal(Listener):
             others = sum(count for _, count in reasons[_REASONS:])
             self.console.print(f"[dim]  {others} not run for other reasons: see -v[/]")
         if self.verbose or any(row.fails for row in report.rows):
-            for subject, standing in report.standings.items():
+            told = ((name, each) for name, each in report.standings.items() if each.sentence)
+            for subject, standing in told:
                 self.console.print(f"{escape(subject)} {escape(standing.sentence)}")
 
     @staticmethod

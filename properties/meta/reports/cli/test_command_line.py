@@ -212,6 +212,27 @@ def test_the_status_is_that_of_the_verdict_whoever_stops_reading(broken, words, 
     assert (done.returncode, done.stderr) == (status, b"")
 
 
+def test_a_mistake_is_one_whoever_stops_reading():
+    """The status says so where nobody reads the line."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [str(Path(sys.executable).parent / "frostproof"), "verify", "nowhere.py:it"]
+
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writes)
+    os.close(writes)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_a_closed_output_is_no_failure():
+    """Python has no stream then."""
+    command = f"{Path(sys.executable).parent / 'frostproof'} laws frozen-value >&-"
+
+    done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_run_loads_jax_where_it_judges_alone(broken):
     """The process that watches the others begins 0.4 s sooner without it."""
     words = ["verify", f"{broken}:half", "--as", "linen", "--max-examples", "1", "-n", "2"]

@@ -120,6 +120,21 @@ def test_the_last_line_of_a_run(rows, asked, end):
     assert printed(Report("ci", 0, rows, asked={"s": asked}))[1] == end
 
 
+def test_a_subject_of_which_nothing_is_to_say_has_no_line_at_the_end():
+    """Its laws held, and others were left out: the line with its mark has said so."""
+    rows = [row("frozen-value", "held", "good"), row("frozen-value", "refuted", "bad")]
+    screen = io.StringIO()
+    terminal = Terminal(Console(file=screen, width=200))
+    report = Report("ci", 0, rows, asked=dict.fromkeys(("good", "bad"), OMITTED))
+    terminal.on_start(report)
+
+    terminal.on_end(report)
+
+    lines = [line.strip() for line in screen.getvalue().splitlines()]
+    assert any(line.startswith("bad breaks value") for line in lines)
+    assert "good" not in lines
+
+
 @pytest.mark.parametrize(("others", "shown"), [(1, True), (2, False)])
 def test_a_single_other_reason_is_told(others, shown):
     """The line that says to look elsewhere would be as long."""
