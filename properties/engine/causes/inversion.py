@@ -8,18 +8,17 @@ from typing import Any
 
 import jax
 
-from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.observation.trajectory import Trajectory
 from ....reference.optimizers.optimizer import optimizer
 from ....reference.problems.wrapper_problem import TreeProblem
-from ....reference.pytrees.comparison import same_value
-from ....reference.pytrees.dtypes import is_inexact
-from ....reference.pytrees.paths import Path
 from ....reference.pytrees.phases import has_phases
 from ....reference.subjects.capability import Capability
 from ....reference.subjects.linen_trainer import LinenTrainer
 from ....reference.subjects.nnx_trainer import NnxTrainer
 from ....reference.subjects.optax_wrapper import OptaxFreeze
 from ...laws.law import Inconclusive, Law, Refutation, collect
+from .leaves import is_float, moves
+from .movement import moved_leaves
 from .reason import INVERTED, Reason
 from .reruns import ordinary_runs
 
@@ -50,7 +49,10 @@ def inversion(
 
 def _trains_some(trajectory: Trajectory) -> bool:
     """Tell whether a leaf that is to train does so beside frozen ones."""
-    return any(step.frozen and _moving(step, step.trainable) for step in trajectory.steps)
+    return any(
+        step.frozen and any(moves(step, path) for path in step.trainable)
+        for step in trajectory.steps
+    )
 
 
 def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
@@ -78,8 +80,8 @@ def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
 def _are_inverted(runs: Sequence[Trajectory]) -> bool:
     """Tell whether some runs move all that is frozen, and nothing else."""
     steps = [step for each in runs for step in each.steps]
-    frozen = {path for step in steps for path in step.frozen if _is_float(step, path)}
-    moving = {path for step in steps for path in _moving(step, step.frozen)}
+    frozen = {path for step in steps for path in step.frozen if is_float(step, path)}
+    moving = {path for step in steps for path in moved_leaves(step)}
     both = bool(frozen) and any(step.trainable for step in steps)
     return both and moving == frozen and not any(map(_trains_some, runs))
 
@@ -114,14 +116,3 @@ def _holds(law: Law, subject: Any, calls: Sequence[Trajectory]) -> bool:
     except (Refutation, Inconclusive):
         return False
     return True
-
-
-def _moving(step: Step, leaves: frozenset[Path]) -> list[Path]:
-    before, after = step.before.params, step.after.params
-    known = leaves & before.keys() & after.keys()
-    return [path for path in known if not same_value(before[path].array, after[path].array)]
-
-
-def _is_float(step: Step, path: Path) -> bool:
-    before = step.before.params
-    return path in before and is_inexact(before[path].array.dtype)

@@ -13,20 +13,14 @@ from ....reference.optimizers.recorded import Recorded
 from ....reference.problems.wrapper_problem import TreeProblem
 from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.paths import Path, named_leaves
+from .leaves import is_finite, is_unasked, moves
 from .reason import Reason
-from .reruns import is_finite, is_unasked, ordinary_runs, run_under, settings_of, with_settings
+from .reruns import ordinary_runs, run_under, settings_of, with_settings
 
 
 def moved_leaves(step: Step) -> list[Path]:
     """Return the frozen leaves whose value a step changed."""
-    before, after = step.before.params, step.after.params
-    return [
-        path
-        for path in sorted(step.frozen)
-        if path in before
-        and path in after
-        and not same_value(before[path].array, after[path].array)
-    ]
+    return [path for path in sorted(step.frozen) if moves(step, path)]
 
 
 def all_moved(trajectory: Trajectory) -> frozenset[Path]:

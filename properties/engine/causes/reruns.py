@@ -9,12 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import Optimizer
 from ....reference.problems.wrapper_problem import TreeProblem
-from ....reference.pytrees.paths import Path
 
 #: A seed may leave the units behind a leaf idle: then it stays, whatever the program does.
 _SEEDS = 3
@@ -66,24 +63,3 @@ def _at_ordinary_rate(optimizer: Any) -> Any:
         return optimizer
     rate = settings_of(optimizer).get("learning_rate", 0.0)
     return optimizer.at_rate(_ORDINARY_RATE) if abs(rate) > 1 else optimizer
-
-
-def is_finite(step: Step, path: Path) -> bool:
-    """Tell whether all is finite that the optimizer gets and makes of a leaf, and what the leaf
-    becomes where it was finite.
-    """
-    before, after = step.before.params[path].array, step.after.params[path].array
-    arrays = [np.where(np.isfinite(before.astype(float)), after.astype(float), 0.0)]
-    if step.given is not None:
-        seen = (step.given.gradients.get(path), step.given.updates.get(path))
-        arrays += [each.astype(float) for each in seen if each is not None]
-    return all(bool(np.isfinite(each).all()) for each in arrays)
-
-
-def is_unasked(step: Step, path: Path) -> bool:
-    """Tell whether a leaf moves in a step in which the optimizer asks for no movement of it."""
-    update = step.given.updates.get(path) if step.given else None
-    if update is not None:
-        return not np.any(update != 0)
-    # Where it is not known what the optimizer asks for, NaN may come of it: 0 · NaN.
-    return step.given is not None or is_finite(step, path)

@@ -13,9 +13,9 @@ import numpy as np
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.recorded import Recorded
 from ....reference.pytrees.comparison import changes, same_value
-from ....reference.pytrees.dtypes import is_inexact
 from ....reference.pytrees.paths import Path
 from ....reference.subjects.linen_trainer import LinenTrainer
+from .leaves import is_float, moves
 from .reason import Reason, extent
 
 #: Kinds of reasons that say themselves that no leaf moves.
@@ -97,8 +97,8 @@ def _selections(
     staying: frozenset[Path],
 ) -> Iterator[Reason]:
     """Yield what is wrong with the choice of leaves where no trainable leaf moves."""
-    frozen = frozenset(filter(partial(_is_float, steps[0]), steps[0].frozen))
-    if any(_moves(step, path) for path in frozen for step in steps):
+    frozen = frozenset(filter(partial(is_float, steps[0]), steps[0].frozen))
+    if any(moves(step, path) for path in frozen for step in steps):
         return  # a filter misses those; an inverted mask is told before (`inversion`)
     if not known:
         yield Reason(
@@ -127,24 +127,13 @@ def _selections(
 def _staying(steps: Sequence[Step]) -> frozenset[Path]:
     """Return the leaves that are trainable in the first step, and move in none."""
     return frozenset(
-        path for path in steps[0].trainable if not any(_moves(step, path) for step in steps)
+        path for path in steps[0].trainable if not any(moves(step, path) for step in steps)
     )
-
-
-def _moves(step: Step, path: Path) -> bool:
-    before, after = step.before.params, step.after.params
-    known = path in before and path in after
-    return known and not same_value(before[path].array, after[path].array)
 
 
 def _moves_some(step: Step) -> bool:
     """Tell whether a step changes the value of any parameter."""
-    return any(_moves(step, path) for path in step.before.params)
-
-
-def _is_float(step: Step, path: Path) -> bool:
-    before = step.before.params
-    return path in before and is_inexact(before[path].array.dtype)
+    return any(moves(step, path) for path in step.before.params)
 
 
 def _is_pulled(given: Sequence[Recorded], path: Path) -> bool:

@@ -1,0 +1,44 @@
+"""What a step does to a leaf of the params: whether it moves, and what is asked of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....reference.observation.trajectory import Step
+from ....reference.pytrees.comparison import same_value
+from ....reference.pytrees.dtypes import is_inexact
+from ....reference.pytrees.paths import Path
+
+
+def moves(step: Step, path: Path) -> bool:
+    """Tell whether a step changes the value of a leaf, which is there before and after it."""
+    before, after = step.before.params, step.after.params
+    known = path in before and path in after
+    return known and not same_value(before[path].array, after[path].array)
+
+
+def is_float(step: Step, path: Path) -> bool:
+    """Tell whether a leaf holds numbers that can train."""
+    before = step.before.params
+    return path in before and is_inexact(before[path].array.dtype)
+
+
+def is_finite(step: Step, path: Path) -> bool:
+    """Tell whether all is finite that the optimizer gets and makes of a leaf, and what the leaf
+    becomes where it was finite.
+    """
+    before, after = step.before.params[path].array, step.after.params[path].array
+    arrays = [np.where(np.isfinite(before.astype(float)), after.astype(float), 0.0)]
+    if step.given is not None:
+        seen = (step.given.gradients.get(path), step.given.updates.get(path))
+        arrays += [each.astype(float) for each in seen if each is not None]
+    return all(bool(np.isfinite(each).all()) for each in arrays)
+
+
+def is_unasked(step: Step, path: Path) -> bool:
+    """Tell whether a leaf moves in a step in which the optimizer asks for no movement of it."""
+    update = step.given.updates.get(path) if step.given else None
+    if update is not None:
+        return not np.any(update != 0)
+    # Where it is not known what the optimizer asks for, NaN may come of it: 0 · NaN.
+    return step.given is not None or is_finite(step, path)
