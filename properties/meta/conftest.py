@@ -9,12 +9,24 @@ from pathlib import Path
 
 import pytest
 
+from frostproof.properties.processes.fork_server import ForkServer
 from frostproof.properties.processes.gc_tuning import search_seldom
+from frostproof.properties.processes.start_method import process_server
 
 
 def pytest_collection_finish(session):
     """All that the tests import is there."""
     search_seldom()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_nursery():
+    """JAX is imported once for all runs in here: that is most of what a small one takes."""
+    server = process_server()
+    if isinstance(server, ForkServer):  # else each process is a start of Python, nursery or not
+        server.end(server.start())
+    yield
+    server.close()
 
 
 # One process for many scripts: most of what a script takes is the start of JAX.

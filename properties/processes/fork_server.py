@@ -10,6 +10,7 @@ nursery, which forks itself for each that comes, and that fork forks what is ask
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import select
@@ -46,6 +47,8 @@ class ForkServer:
         self._control: socket.socket | None = None
         #: The nursery of the run and the folder of its socket, where this process has founded it.
         self._founded: tuple[subprocess.Popen[bytes], Path] | None = None
+        #: Where the nursery is that this process was told of, which has other surroundings.
+        self._told: str | None = None
 
     def start(self) -> Process:
         """Return a fresh process; the first one of a run takes the seconds of importing JAX."""
@@ -82,6 +85,8 @@ class ForkServer:
             shutil.rmtree(folder, ignore_errors=True)
             if os.environ.get(ADDRESS) == str(folder / _SOCKET):
                 del os.environ[ADDRESS]
+                if self._told is not None:
+                    os.environ[ADDRESS] = self._told
         self._founded = None
 
     def _leave(self) -> None:
@@ -103,7 +108,7 @@ class ForkServer:
         control = socket.socket(socket.AF_UNIX)
         with suppress(KeyError, OSError):
             control.connect(os.environ[ADDRESS])
-            control.sendall(_surroundings(self._folder).encode())
+            control.sendall(json.dumps([_surroundings(), self._folder]).encode() + b"\n")
             if control.recv(1):
                 return control
         control.close()
@@ -113,10 +118,11 @@ class ForkServer:
         self.close()
         # Not in TMPDIR: the address of a socket may have some hundred characters, and no more.
         folder = Path(tempfile.mkdtemp(prefix="frostproof-", dir="/tmp"))
+        self._told = os.environ.get(ADDRESS)
         with socket.socket(socket.AF_UNIX) as door:
             door.bind(str(folder / _SOCKET))
             door.listen()
-            told = (str(door.fileno()), str(os.getpid()), _surroundings(self._folder))
+            told = (str(door.fileno()), str(os.getpid()), _surroundings())
             nursery = subprocess.Popen(
                 [sys.executable, "-m", __name__, *told],
                 pass_fds=[door.fileno()],
@@ -143,7 +149,7 @@ class ForkServer:
         return _NUMBER.unpack(message)[0] if len(message) == _NUMBER.size else None
 
 
-def _surroundings(folder: str) -> str:
+def _surroundings() -> str:
     """Return a digest of what a nursery takes over from its founder.
 
     In another environment JAX may have other settings, or be another one: that of a program under
@@ -152,7 +158,7 @@ def _surroundings(folder: str) -> str:
     environment = {
         name: value for name, value in os.environ.items() if not _OF_ONE_PROCESS.fullmatch(name)
     }
-    described = repr((sys.executable, __file__, folder, sorted(environment.items())))
+    described = repr((sys.executable, __file__, sorted(environment.items())))
     return hashlib.sha256(described.encode()).hexdigest()
 
 
@@ -174,13 +180,22 @@ def receive(door: socket.socket, founder: int, surroundings: str) -> None:
                     try:
                         door.close()
                         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                        theirs = control.recv(len(surroundings), socket.MSG_WAITALL)
-                        if theirs.decode() == surroundings:
+                        with control.makefile() as asked:
+                            theirs, folder = json.loads(asked.readline())
+                        if theirs == surroundings:
+                            _move_to(folder)
                             control.sendall(b"w")
                             fork_on_demand(control)
                     finally:
                         os._exit(0)
     shutil.rmtree(Path(door.getsockname()).parent, ignore_errors=True)
+
+
+def _move_to(folder: str) -> None:
+    """Go to the folder of who comes, from where modules are imported, too."""
+    if sys.path[0] == os.getcwd():  # it is not with PYTHONSAFEPATH
+        sys.path[0] = folder
+    os.chdir(folder)
 
 
 def fork_on_demand(control: socket.socket) -> None:

@@ -71,6 +71,38 @@ def test_a_run_shares_its_nursery(nurseries, monkeypatch):
     assert not folder.exists()
 
 
+def test_who_comes_is_in_the_folder_that_it_came_from(nurseries, tmp_path, monkeypatch):
+    """Targets and modules are named from there, not from where the nursery was founded."""
+    _, nursery = above(nurseries[0].start())
+    (tmp_path / "own.py").write_text("def freeze(optimizer, mask): return optimizer")
+    monkeypatch.chdir(tmp_path)
+    server = ForkServer()
+    process = server.start()
+
+    assert above(process)[1] == nursery
+    assert psutil.Process(process.pid).cwd() == str(tmp_path)
+    for target in ("own.py:freeze", "own:freeze"):
+        process.connection.send_bytes(json.dumps({"target": target, "kind": "optax"}).encode())
+        assert json.loads(process.connection.recv_bytes())["kind"] == "optax"
+    server.end(process)
+    server.close()
+
+
+def test_a_nursery_of_other_surroundings_is_there_again(nurseries, monkeypatch):
+    """A run in between, with settings of its own, founds one for itself."""
+    nurseries[0].start()
+    address = os.environ[ADDRESS]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    between = ForkServer()
+    between.start()
+    assert os.environ[ADDRESS] != address
+
+    between.close()
+
+    assert os.environ[ADDRESS] == address
+
+
+@pytest.mark.usefixtures("nurseries")  # else the run comes to that of the tests
 def test_a_nursery_ends_with_its_run():
     """Also where that is killed, in the middle of a law."""
     run = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from frostproof.properties.processes.fork_server import ForkServer
 from frostproof.reports.cli.main import main
 
 LINEN = "frostproof.reference.linen:freeze_first_dense"
@@ -37,15 +36,6 @@ def exits(seed, x, y, lr):
 def quits(seed, x, y, lr):
     raise SystemExit("enough")
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_nursery():
-    """JAX is imported once for all runs here: that is most of what a small one takes."""
-    nursery = ForkServer()
-    nursery.end(nursery.start())
-    yield
-    nursery.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 from rich.console import Console
@@ -25,11 +26,14 @@ def row(law, verdict, subject="s", **fields):
 def printed(report):
     """Return the line of the subject, and the last of the run."""
     screen = io.StringIO()
-    terminal = Terminal(Console(file=screen, width=200))
-    terminal.on_start(report)
-    for each in report.rows:
-        terminal.on_row(each)
-    terminal.on_end(report)
+    with mock.patch(
+        "frostproof.reports.cli.terminal.monotonic", return_value=0.0
+    ):  # on a busy machine
+        terminal = Terminal(Console(file=screen, width=200))
+        terminal.on_start(report)
+        for each in report.rows:
+            terminal.on_row(each)
+        terminal.on_end(report)
     lines = screen.getvalue().splitlines()
     end = lines[-1]
     line = next(each for each in lines if each[:1] in MARKS)
