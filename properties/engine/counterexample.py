@@ -34,12 +34,14 @@ def course(call: Any) -> dict[str, Any]:
 def _step(step: Step) -> dict[str, Any]:
     before, after = step.before.params, step.after.params
     known = sorted({*before, *after}, key=lambda path: (path not in step.frozen, path))
-    leaves = [_leaf(step, path, before, after) for path in known[:_LEAVES]]
+    named = [_leaf(step, path, *step.model_state) for path in sorted(step.frozen_statistics)]
+    leaves = [*named, *(_leaf(step, path, before, after) for path in known)][:_LEAVES]
     return {"step": step.number, "loss": step.loss, "leaves": leaves}
 
 
 def _leaf(step: Step, path: Path, before: Snapshot, after: Snapshot) -> dict[str, Any]:
-    leaf = {"leaf": path_text(path), "frozen": path in step.frozen}
+    frozen = path in step.frozen or path in step.frozen_statistics
+    leaf = {"leaf": path_text(path), "frozen": frozen}
     found = changes(before, after, [path], "bits")
     if not found:
         return leaf | {"changed": 0, "of": after[path].array.size}

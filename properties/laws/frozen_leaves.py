@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import Optimizer
-from ...reference.pytrees.comparison import changes
+from ...reference.pytrees.comparison import Promise, changes
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Snapshot
 from ...reference.subjects.capability import Capability
@@ -21,13 +21,15 @@ from .requirements.training_law import (
     how_it_ended,
     number,
     require_kept,
+    require_statistics_kept,
     require_trained,
     training_law,
 )
 
 _LEAK = (
     "The freeze misses a leaf (a name, a bias, another spelling of its path), or something after "
-    "it moves what has no gradient: weight decay, momentum, a default of the optimizer."
+    "it moves what has no gradient: weight decay, momentum, a default of the optimizer. A "
+    "statistic moves where its layer runs in training mode."
 )
 
 
@@ -55,10 +57,10 @@ def training_runs_to_its_end(trajectory: Trajectory) -> None:
 
 @training_law("frozen-norm", guarantee="norm", decisive=True, draws=training.single, meaning=_LEAK)
 def frozen_leaves_keep_their_norms(trajectory: Trajectory) -> None:
-    """After every step, each frozen leaf has exactly the norm it had, by one NumPy call on both."""
-    label_freeze(trajectory)
-    require_trained(trajectory)
-    require_kept(trajectory, "norm")
+    """After every step, each frozen leaf has exactly the norm it had, by one NumPy call on both; so
+    has each statistic that `frozen` names.
+    """
+    _require_what_is_named_kept(trajectory, "norm")
 
 
 @training_law(
@@ -70,10 +72,10 @@ def frozen_leaves_keep_their_norms(trajectory: Trajectory) -> None:
     meaning=_LEAK,
 )
 def frozen_leaves_keep_their_values(trajectory: Trajectory) -> None:
-    """After every step, each frozen leaf has the values it had."""
-    label_freeze(trajectory)
-    require_trained(trajectory)
-    require_kept(trajectory, "value")
+    """After every step, each frozen leaf has the values it had, and so has each statistic that
+    `frozen` names.
+    """
+    _require_what_is_named_kept(trajectory, "value")
 
 
 @training_law(
@@ -84,10 +86,10 @@ def frozen_leaves_keep_their_values(trajectory: Trajectory) -> None:
     meaning=_LEAK + " Or it adds a zero: −0.0 + 0.0 is +0.0, and p + 0 flushes a subnormal p.",
 )
 def frozen_leaves_keep_their_bits(trajectory: Trajectory) -> None:
-    """After every step, each frozen leaf has the bits it had."""
-    label_freeze(trajectory)
-    require_trained(trajectory)
-    require_kept(trajectory, "bits")
+    """After every step, each frozen leaf has the bits it had, and so has each statistic that
+    `frozen` names.
+    """
+    _require_what_is_named_kept(trajectory, "bits")
 
 
 @training_law(
@@ -258,6 +260,13 @@ def _refute_structure(step: Step, path: Path, what: str) -> None:
         step=step.number,
         observed=what,
     )
+
+
+def _require_what_is_named_kept(trajectory: Trajectory, promise: Promise) -> None:
+    label_freeze(trajectory)
+    require_trained(trajectory)
+    require_kept(trajectory, promise)
+    require_statistics_kept(trajectory, promise)
 
 
 def label_freeze(trajectory: Trajectory) -> None:

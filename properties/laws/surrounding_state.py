@@ -71,16 +71,19 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
     "variance move, and the frozen layer computes something else.",
 )
 def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
-    """The statistics of a frozen layer, such as running means, keep their values, and so does
-    other state of the model that is frozen by name.
+    """The statistics of a frozen layer, such as running means, keep their values. Those that
+    `frozen` names are frozen themselves: see `frozen-value`.
     """
-    found = False
+    found, named = False, False
     for step in trajectory.steps:
         before, after = step.before.model_state, step.after.model_state
         if before is None or after is None:
             raise Inconclusive("the model has no statistics of layers", subject=True)
         for path in sorted(before.keys() & after.keys()):
-            if path not in step.frozen_statistics and not in_frozen_layer(path, step):
+            if not in_frozen_layer(path, step):
+                continue
+            if path in step.frozen_statistics:
+                named = True
                 continue
             found = True
             if not same_value(before[path].array, after[path].array):
@@ -94,9 +97,9 @@ def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
                     leaf=name,
                     step=step.number,
                 )
-
     if not found:
-        raise Inconclusive("no frozen layer has statistics", subject=True)
+        others = " but those that `frozen` names: see frozen-value" if named else ""
+        raise Inconclusive(f"no frozen layer has statistics{others}", subject=True)
 
 
 def in_frozen_layer(path: Path, step: Step) -> bool:

@@ -33,7 +33,8 @@ class Program:
     state: Sequence[str]
     #: The names of what else the step is given.
     given: Sequence[str]
-    #: Paths of the parameters, in the order of the outputs.
+    #: Paths of the parameters, in the order of the outputs. Statistics that are frozen by name
+    #: stand among them: what is proved of a frozen leaf is proved of them.
     params: Sequence[Path]
     #: Paths of the optimizer's state, likewise.
     opt_state: Sequence[Path]

@@ -48,7 +48,7 @@ class _Carried:
     #: An example, of arrays or of their shapes.
     example: Any
     step: Callable[[Any, Any], Any]
-    params: Callable[[Any], Any]
+    params: Callable[[Any], dict[Path, Any]]
     opt_state: Callable[[Any], Any]
 
 
@@ -76,7 +76,7 @@ def trace_wrapper(subject: OptaxFreeze, problem: TreeProblem, *, open_rate: bool
     arguments = [named(place, anything(*_form(leaf))) for place, leaf in enumerate(leaves)]
     initial = [_since_init(value) for value in _interpreted(init, arguments)]
     chosen = frozenset(path for path, is_frozen in named_leaves(mask).items() if is_frozen)
-    carried = _Carried(made, step, lambda state: state[0], lambda state: state[1])
+    carried = _Carried(made, step, lambda state: named_leaves(state[0]), lambda state: state[1])
     return _program(carried, params, initial, lambda params: chosen, f"tree {problem.tree!r}")
 
 
@@ -128,7 +128,7 @@ def trace_trainer(
 
     if has_phases(trainer.frozen):
         raise NotTraced("what is frozen depends on the step")
-    frozen = _attempt(select_frozen, training).params
+    frozen, statistics = _attempt(select_frozen, training)
     sighting = Sighting()
 
     def step(state: Any, batch: Batch) -> Any:
@@ -141,12 +141,21 @@ def trace_trainer(
             raise NotTraced("a step changes the structure of the model or its optimizer")
         return after
 
-    carried = _Carried(
-        state, step, lambda state: put(state).params(), lambda state: put(state).opt_state()
-    )
+    def judged(state: Any) -> dict[Path, Any]:
+        params = named_leaves(put(state).params())
+        beside = _numbers(training.model_state()) if statistics else {}
+        return params | {path: leaf for path, leaf in beside.items() if path in statistics}
+
+    carried = _Carried(state, step, judged, lambda state: put(state).opt_state())
     kept = _take_whole(training)
     try:
-        program = _program(carried, batches[0], initial, lambda params: frozen, "batch")
+        program = _program(
+            carried,
+            batches[0],
+            initial,
+            lambda params: frozen | (statistics & params.keys()),
+            "batch",
+        )
         return replace(program, differentiated=frozenset(sighting.found))
     finally:
         _put_whole(training, kept)
@@ -194,7 +203,7 @@ def _program(
     later: list[Any] = []
 
     def seen(state: Any) -> tuple[list[Any], list[Any]]:
-        params, opt_state = named_leaves(carried.params(state)), carried.opt_state(state)
+        params, opt_state = carried.params(state), carried.opt_state(state)
         states = {} if opt_state is None else _numbers(opt_state)
         paths.extend((tuple(params), tuple(states)))
         return list(params.values()), list(states.values())

@@ -173,9 +173,11 @@ class _Life:
             require_lifted(self.trainer, found, self.optimizer)
         kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
         self.trajectory.batch_kept &= all(jax.tree.leaves(kept))
-        # A function among the parameters, such as an activation, is no leaf that could move.
-        frozen = self.frozen & (before.params.keys() | self.now.params.keys())
-        step = Step(before, self.now, frozen, number, self.frozen_statistics, self.copied)
+        step = Step(before, self.now, self.frozen, number, self.frozen_statistics, self.copied)
+        # A function among the leaves, such as an activation, is none that could move.
+        step.frozen &= before.params.keys() | self.now.params.keys()
+        old, new = step.model_state
+        step.frozen_statistics &= old.keys() | new.keys()
         step.skipped = skipped
         step.loss, step.optimizer = _as_number(reported), self.optimizer
         step.targets = getattr(untouched, "y", None)

@@ -14,10 +14,11 @@ from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_inexact
 from ..pytrees.following import Copy
 from ..pytrees.paths import Path
-from ..pytrees.snapshot import Leaf
+from ..pytrees.snapshot import Leaf, Snapshot
 from ..subjects.moment import Moment
 
 Arrays = Mapping[Path, np.ndarray]
+_NOTHING = Snapshot({}, "")
 
 
 @dataclass
@@ -75,6 +76,13 @@ class Step:
         if any(calls != 1 for _, calls in self.recordings) or not self.recordings:
             return None
         return {path: g for each, _ in self.recordings for path, g in each.gradients.items()}
+
+    @property
+    def model_state(self) -> tuple[Snapshot, Snapshot]:
+        """Statistics, and other state of the model, before the step and after it; empty where there
+        is none to be seen.
+        """
+        return self.before.model_state or _NOTHING, self.after.model_state or _NOTHING
 
     @property
     def waits(self) -> bool:

@@ -18,6 +18,7 @@ from .inversion import inversion
 from .movement import all_frozen, all_moved, moved_leaves, reasons_to_move
 from .reason import Reason, extent
 from .reruns import run_under, settings_of
+from .statistics import reason_of_statistic, statistic_of
 from .stillness import reasons_to_stay
 
 #: The guarantees of which laws say that frozen leaves stay.
@@ -35,6 +36,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
     trajectory: Trajectory = calls[0]
     if isinstance(found, SubjectRaised):
         return raises_under(subject, trajectory)
+    if (statistic := statistic_of(trajectory, found.facts.get("leaf"))) is not None:
+        return reason_of_statistic(subject, trajectory, statistic)
     if trajectory.steps and (inverted := inversion(law, subject, calls, found)) is not None:
         return inverted
     if law.over_the_run and "path" in found.facts and trajectory.steps:

@@ -106,16 +106,32 @@ def require_kept(
     """
     for step in trajectory.steps:
         for change in changes(step.before.params, step.after.params, leaves(step), promise):
-            refute_change(trajectory, step, change, promise, run=run, what=what)
+            name, index = path_text(change.path), step.number - 1
+            pair = f"before[{run}][{index}].get({name!r}), after[{run}][{index}].get({name!r})"
+            _refute_change(trajectory, step, change, promise, pair=pair, what=what)
 
 
-def refute_change(
-    trajectory: Trajectory, step: Step, change: Change, promise: Promise, *, run: int, what: str
+def require_statistics_kept(trajectory: Trajectory, promise: Promise) -> None:
+    """Require statistics, and other state of the model, that `frozen` names to keep a promise at
+    every step.
+    """
+    for step in trajectory.steps:
+        for change in changes(*step.model_state, step.frozen_statistics, promise):
+            name, index = path_text(change.path), step.number - 1
+            seen = [f"statistics[0][{each}].get({name!r})" for each in (index, index + 1)]
+            pair = ", ".join(seen)
+            _refute_change(trajectory, step, change, promise, pair=pair, what="frozen statistic")
+
+
+def _refute_change(
+    trajectory: Trajectory, step: Step, change: Change, promise: Promise, *, pair: str, what: str
 ) -> None:
-    """Refute the law by a changed leaf: name the leaf, the step, the change and the optimizer."""
-    name, index = path_text(change.path), step.number - 1
+    """Refute the law by a changed leaf: name the leaf, the step, the change and the optimizer.
+
+    `pair` are the leaf before and after, as the script has them.
+    """
+    name = path_text(change.path)
     kept = {} if promise == "norm" else {"norms_kept": _keeps_norms(trajectory)}
-    pair = f"before[{run}][{index}].get({name!r}), after[{run}][{index}].get({name!r})"
     refute(
         f"{name}: {what} changed at step {step.number}: {change.describe()}, "
         f"under {step.optimizer}",
@@ -131,9 +147,10 @@ def refute_change(
 
 
 def _keeps_norms(trajectory: Trajectory) -> bool:
-    """Tell whether a check of the norms of all frozen leaves misses what moves in a run."""
+    """Tell whether a check of the norms of all that is frozen misses what moves in a run."""
     return not any(
         changes(step.before.params, step.after.params, step.frozen, "norm")
+        or changes(*step.model_state, step.frozen_statistics, "norm")
         for step in trajectory.steps
     )
 

@@ -146,3 +146,16 @@ def test_the_script_of_a_trainer_with_another_answer(answer, law, tmp_path, run)
 
     write(tmp_path, TRAINER)
     assert run(script) == ""
+
+
+def test_the_script_of_a_statistic(tmp_path, run):
+    """State that is frozen by name, and is no parameter, is recorded as well."""
+    frozen = 'frozen=("layers_0", "seen"), model_state=lambda s: {"seen": jnp.asarray(s.step)}'
+    source = TRAINER.replace('frozen=("layers_0",)', frozen)
+    script = refuted(write(tmp_path, source), "frozen-value")
+
+    assert "seen: frozen statistic changed at step 1: 0 → 1" in run(script)
+
+    mended = source.replace("grads=grads)", "grads=grads).replace(step=state.step)")
+    write(tmp_path, mended)
+    assert run(script) == ""

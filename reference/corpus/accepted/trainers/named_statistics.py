@@ -69,6 +69,63 @@ statistics_that_follow = accepted(
 )
 
 
+class _Evaluated(nnx.Module):
+    """A norm that uses the statistics that it has, and trains all its parameters."""
+
+    def __init__(self, inputs, *, rngs):
+        self.base = nnx.Linear(inputs, 4, rngs=rngs)
+        self.norm = nnx.BatchNorm(4, use_running_average=True, rngs=rngs)
+        self.head = nnx.Linear(4, 1, rngs=rngs)
+
+    def __call__(self, x):
+        return self.head(nnx.tanh(self.norm(self.base(x))))
+
+
+statistics_frozen_alone = accepted(
+    NnxTrainer(
+        create_with(_Evaluated, nnx.Param),
+        stepping(nnx.Param),
+        frozen=("norm/mean", "norm/var"),
+        **_declared,
+    )
+)
+
+
+class _Scaled(TrainState):
+    """A state with the mean of the inputs, and the number of batches that were seen."""
+
+    scaler: dict
+
+
+def _create_scaled(seed, batch, optimizer):
+    params = nn.Dense(1).init(jax.random.key(seed), batch.x)["params"]
+    scaler = {"mean": jnp.zeros(batch.x.shape[1]), "seen": jnp.zeros((), int)}
+    return _Scaled.create(apply_fn=None, params=params, tx=optimizer, scaler=scaler)
+
+
+@jax.jit
+def _count_batches(state, batch):
+    def loss(params):
+        y = nn.Dense(1).apply({"params": params}, batch.x - state.scaler["mean"])
+        return jnp.mean((y - batch.y) ** 2)
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    scaler = state.scaler | {"seen": state.scaler["seen"] + 1}
+    return state.apply_gradients(grads=grads).replace(scaler=scaler), value
+
+
+#: The mean is named, and the counter beside it is not.
+mean_frozen_beside_a_counter = accepted(
+    LinenTrainer(
+        _create_scaled,
+        _count_batches,
+        frozen=("scaler/mean",),
+        model_state=lambda state: {"scaler": state.scaler},
+        **_declared,
+    )
+)
+
+
 class _Tied(nnx.Module):
     """An embedding that decodes, too, a frozen array, and a table that is nobody's parameter."""
 

@@ -42,6 +42,18 @@ def statistics_put_back():
     return NnxTrainer(recipe.creating(Normed, rest), step, frozen=("l1",), optimizers=SGD)
 
 
+@specimen(law="frozen-value", seen="fine-tuning without `use_running_average`")
+def statistics_move_in_training_mode():
+    """The statistics of the norm are frozen by name, and it computes them anew in each step."""
+    rest = recipe.all_but("l1")
+    return NnxTrainer(
+        recipe.creating(Normed, rest),
+        recipe.stepping(wrt=rest),
+        frozen=("l1", "norm/mean", "norm/var"),
+        optimizers=SGD,
+    )
+
+
 @specimen(law="trainable-moves", seen="pretrained arrays assigned to the attributes of a layer")
 def bias_is_no_variable():
     """The head's bias was loaded by assignment, and is an array that no optimizer finds."""
@@ -60,7 +72,7 @@ class Scaled(TrainState):
     scaler: dict
 
 
-@specimen(law="frozen-layer-state", seen="observation normalisers that follow at fine-tuning")
+@specimen(law="frozen-value", seen="observation normalisers that follow at fine-tuning")
 def scaler_follows_the_inputs():
     """The scaler of the inputs is frozen by name, and goes on following them."""
     net = nn.Dense(1, name="head")
@@ -86,5 +98,4 @@ def scaler_follows_the_inputs():
         frozen=("scaler",),
         model_state=lambda state: {"scaler": state.scaler},
         optimizers=SGD,
-        promise=("selected", "value", "inert"),
     )

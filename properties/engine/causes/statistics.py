@@ -1,0 +1,83 @@
+"""Why a statistic moved that is frozen by name: whether its layer trains, or the step moves it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import flax.linen as nn
+import jax
+from flax import nnx
+
+from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.optimizers.optimizer import Optimizer
+from ....reference.pytrees.comparison import changes
+from ....reference.pytrees.paths import Path, path_text
+from ....reference.subjects.linen_trainer import LinenTrainer
+from ....reference.subjects.nnx_trainer import NnxTrainer
+from .reason import Reason
+from .reruns import run_under, settings_of
+
+
+def statistic_of(trajectory: Trajectory, leaf: str | None) -> Path | None:
+    """Return the statistic of this name that is frozen by name; None where there is none."""
+    named = (path for step in trajectory.steps for path in step.frozen_statistics)
+    return next((path for path in named if path_text(path) == leaf), None)
+
+
+def reason_of_statistic(subject: Any, trajectory: Trajectory, path: Path) -> Reason | None:
+    """Say what moves a statistic, as far as other runs of the problem show."""
+    problem, reached = trajectory.problem, frozenset({path})
+    if isinstance(subject, LinenTrainer) and _trains_linen(subject, problem, path):
+        text = "its BatchNorm runs in training mode, without `use_running_average=True`"
+        return Reason("training mode", text, reached)
+    if isinstance(subject, NnxTrainer) and _stays_in_evaluation(subject, problem, path):
+        text = "its layer runs in training mode: the statistic stays after `model.eval()`"
+        return Reason("training mode", text, reached)
+    rated = isinstance(problem.optimizer, Optimizer) and settings_of(problem.optimizer)
+    if rated and "learning_rate" in rated:
+        still = run_under(subject, problem, problem.optimizer.at_rate(0.0))
+        if any(_moves(step, path) for step in still):
+            text = "the step itself moves the statistic: it moves at learning_rate=0, too"
+            return Reason("the step", text, reached)
+    return None
+
+
+def _moves(step: Step, path: Path) -> bool:
+    found = changes(*step.model_state, step.frozen_statistics & {path}, "value")
+    return any(change.what is None for change in found)  # it neither vanishes nor is cast
+
+
+def _trains_linen(subject: LinenTrainer, problem: Any, path: Path) -> bool:
+    """Tell whether a BatchNorm computes a statistic anew in the steps of a problem."""
+    from ....reference.observation.run import run  # here: a law book is read without JAX
+
+    trained = set[Path]()
+
+    def note(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+        layer = context.module
+        if isinstance(layer, nn.BatchNorm) and context.method_name == "__call__":
+            asked = args[1] if len(args) > 1 else kwargs.get("use_running_average")
+            fixed = layer.use_running_average if asked is None else asked
+            if not fixed and not layer.is_initializing():
+                trained.add(layer.path)
+        return call(*args, **kwargs)
+
+    with jax.disable_jit(), nn.intercept_methods(note):
+        other = run(subject, problem)
+    layer = path[:-1]
+    return other.raised is None and any(layer[-len(each) :] == each for each in trained if each)
+
+
+def _stays_in_evaluation(subject: NnxTrainer, problem: Any, path: Path) -> bool:
+    """Tell whether a statistic stays where the modules are put into evaluation at the start."""
+    from ....reference.observation.run import run  # here: a law book is read without JAX
+
+    def create(seed: int, batch: Any, optimizer: Any) -> Any:
+        model, optimizer = subject.create(seed, batch, optimizer)
+        if isinstance(model, nnx.Module):
+            model.eval()
+        return model, optimizer
+
+    other = run(replace(subject, create=create), problem)
+    return other.raised is None and not any(_moves(step, path) for step in other.steps)

@@ -1,0 +1,194 @@
+"""What `frozen` names is promised, a statistic as much as a parameter."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax.training.train_state import TrainState
+
+from frostproof import LinenTrainer, Optimizers, verify
+from frostproof.properties.engine.causes.finding import cause_of
+from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.law import Inconclusive, Refutation
+from frostproof.properties.proofs.proving import prove
+from frostproof.reference.corpus.accepted.trainers import named_statistics as correct
+from frostproof.reference.corpus.specimens.trainers import linen_updates, statistics
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+
+SGD = optimizer("sgd", learning_rate=0.1)
+PROBLEM = TrainingProblem(0, SGD, 2, 3, 0, actions=("step",) * 3)
+NAMED = ("frozen-norm", "frozen-value", "frozen-bits")
+
+
+class Scaled(TrainState):
+    """A state with a scaler of the inputs."""
+
+    scaler: dict
+
+
+def scaling(follow, frozen=("scaler",)):
+    """A trainer whose scaler becomes after each step what `follow` makes of it."""
+
+    def create(seed, batch, optimizer):
+        params = {"w": jnp.full((batch.x.shape[1], 1), 0.3)}
+        scaler = {"mean": jnp.zeros(batch.x.shape[1]), "seen": jnp.zeros((), int), "by": None}
+        return Scaled.create(apply_fn=None, params=params, tx=optimizer, scaler=scaler)
+
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            x = batch.x - state.scaler["mean"]
+            return jnp.mean((x @ params["w"] - batch.y) ** 2)
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=grads).replace(scaler=follow(state.scaler)), value
+
+    def shown(state):
+        return {"scaler": state.scaler | {"by": "hand"}}
+
+    return LinenTrainer(create, step, frozen, model_state=shown, optimizers=Optimizers("sgd"))
+
+
+def counted(scaler):
+    return scaler | {"seen": scaler["seen"] + 1}
+
+
+def shifted(scaler):
+    return scaler | {"mean": scaler["mean"] + 0.5}
+
+
+def dropped(scaler):
+    return {name: leaf for name, leaf in scaler.items() if name != "seen"}
+
+
+def cast(scaler):
+    return scaler | {"mean": scaler["mean"].astype(jnp.bfloat16)}
+
+
+def judge(law, subject):
+    BY_ID[law].check(run(subject, PROBLEM))
+
+
+@pytest.mark.parametrize("law", NAMED)
+@pytest.mark.parametrize(
+    ("follow", "said"),
+    [
+        (shifted, "scaler/mean: frozen statistic changed at step 1: .*0 → 0.5 .*3 of 3 elements"),
+        (counted, "scaler/seen: frozen statistic changed at step 1: .*0 → 1 "),
+        (dropped, "scaler/seen: frozen statistic changed at step 1: vanished"),
+        (cast, "scaler/mean: frozen statistic changed at step 1: dtype float32 → bfloat16"),
+    ],
+)
+def test_what_is_named_keeps_its_value(follow, said, law):
+    """Each change refutes the laws of what is frozen, and names the statistic."""
+    with pytest.raises(Refutation, match=said):
+        judge(law, scaling(follow))
+
+
+@pytest.mark.parametrize("law", NAMED)
+def test_what_stays_or_is_not_named_refutes_nothing(law):
+    """A counter beside the mean that is named may count, and a text is no statistic."""
+    judge(law, scaling(dict))
+    judge(law, scaling(counted, frozen=("scaler/mean",)))
+    judge(law, scaling(counted, frozen=()))
+
+
+def test_a_statistic_is_frozen_in_its_phase():
+    """In the steps before it may move."""
+    late = scaling(counted, frozen=lambda step: ("scaler",) if step > 2 else ())
+    with pytest.raises(Refutation, match=r"scaler/seen: .* changed at step 3: 2 → 3"):
+        judge("frozen-value", late)
+
+
+def test_a_predicate_may_name_a_statistic():
+    """As long as it covers no parameter."""
+    named = scaling(counted, frozen=lambda path: path[-1] == "seen")
+    with pytest.raises(Refutation, match="scaler/seen"):
+        judge("frozen-value", named)
+
+
+def test_one_fault_refutes_by_what_is_named_or_by_the_layer():
+    """Statistics of a frozen layer stay beyond a promise of values; those that are named do not."""
+    layer = linen_updates.statistics_of_a_frozen_norm
+    judge("frozen-value", layer)
+    with pytest.raises(Refutation, match="norm/mean: a statistic of a frozen layer moved"):
+        judge("frozen-layer-state", layer)
+
+    leaves = ("body", "norm/scale", "norm/bias", "norm/mean", "norm/var")
+    by_name = replace(layer, frozen=leaves)
+    with pytest.raises(Refutation, match="norm/mean: frozen statistic changed"):
+        judge("frozen-value", by_name)
+    with pytest.raises(Inconclusive, match="but those that `frozen` names: see frozen-value"):
+        judge("frozen-layer-state", by_name)
+
+
+@pytest.mark.parametrize(
+    ("subject", "leaf", "cause"),
+    [
+        (
+            replace(linen_updates.statistics_of_a_frozen_norm, frozen=("body", "norm/mean")),
+            "norm/mean",
+            "its BatchNorm runs in training mode, without `use_running_average=True`",
+        ),
+        (
+            statistics.statistics_move_in_training_mode,
+            "norm/mean",
+            "its layer runs in training mode: the statistic stays after `model.eval()`",
+        ),
+        (
+            statistics.scaler_follows_the_inputs,
+            "scaler/mean",
+            "the step itself moves the statistic: it moves at learning_rate=0, too",
+        ),
+        (scaling(dropped), "scaler/seen", None),
+    ],
+    ids=["linen", "nnx", "own", "vanishes"],
+)
+def test_the_cause_is_that_of_the_statistic(subject, leaf, cause):
+    """And never an optimizer, which has no part in it, nor an inverted mask."""
+    trajectory = run(subject, PROBLEM)
+    with pytest.raises(Refutation) as found:
+        BY_ID["frozen-value"].check(trajectory)
+
+    reason = cause_of(BY_ID["frozen-value"], subject, [trajectory], found.value)
+
+    assert found.value.facts["leaf"] == leaf
+    assert (reason and reason.text) == cause
+    assert reason is None or reason.fault["leaves"] == [leaf]
+
+
+@pytest.mark.parametrize(
+    ("subject", "proved"),
+    [
+        (correct.statistics_frozen_alone, True),
+        (correct.mean_frozen_beside_a_counter, True),
+        (scaling(dict), True),
+        (statistics.statistics_move_in_training_mode, False),
+        (statistics.scaler_follows_the_inputs, False),
+    ],
+    ids=["nnx kept", "linen kept", "own kept", "nnx moved", "linen moved"],
+)
+def test_a_proof_is_about_statistics_too(subject, proved):
+    """No law of what is frozen is proved while a statistic that is named moves."""
+    found = prove(subject, SGD, NAMED)
+
+    assert set(found.proved) == (set(NAMED) if proved else set())
+    if not proved:
+        assert found.unproved["frozen-value"].leaf.endswith("/mean")
+
+
+def test_a_statistic_that_moves_fails_the_run():
+    """With the default promise, and the page shows the statistic among the leaves."""
+    report = verify(scaling(shifted), laws=["frozen-*"], max_examples=3, proofs=False)
+
+    refuted = {row.law: row for row in report.rows if row.verdict == "refuted"}
+    assert set(refuted) == set(NAMED)
+    assert report.exit_status == 1
+    found = refuted["frozen-value"].counterexample
+    assert found["facts"]["norms_kept"] is False
+    (course,) = found["course"]
+    first, *_ = course["steps"][0]["leaves"]
+    assert (first["leaf"], first["frozen"], first["after"]) == ("scaler/mean", True, 0.5)
