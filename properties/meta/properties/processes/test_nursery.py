@@ -71,21 +71,31 @@ def test_a_run_shares_its_nursery(nurseries, monkeypatch):
     assert not folder.exists()
 
 
-def test_who_comes_is_in_the_folder_that_it_came_from(nurseries, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("nurseries")
+def test_who_comes_is_in_the_folder_that_it_came_from(tmp_path, monkeypatch):
     """Targets and modules are named from there, not from where the nursery was founded."""
-    _, nursery = above(nurseries[0].start())
-    (tmp_path / "own.py").write_text("def freeze(optimizer, mask): return optimizer")
-    monkeypatch.chdir(tmp_path)
-    server = ForkServer()
-    process = server.start()
+    servers = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for module in ("own", name):
+            text = f"def {name}(optimizer, mask): return optimizer"
+            (folder / f"{module}.py").write_text(text)
+        monkeypatch.chdir(folder)
+        servers.append(ForkServer())
+    founder, other = servers
+    nursery = above(founder.start())[1]
+    process = other.start()
 
     assert above(process)[1] == nursery
-    assert psutil.Process(process.pid).cwd() == str(tmp_path)
-    for target in ("own.py:freeze", "own:freeze"):
+    assert psutil.Process(process.pid).cwd() == str(tmp_path / "second")
+    kinds = {}
+    for target in ("own.py:second", "own:second", "first:first"):
         process.connection.send_bytes(json.dumps({"target": target, "kind": "optax"}).encode())
-        assert json.loads(process.connection.recv_bytes())["kind"] == "optax"
-    server.end(process)
-    server.close()
+        kinds[target] = json.loads(process.connection.recv_bytes()).get("kind")
+    assert kinds == {"own.py:second": "optax", "own:second": "optax", "first:first": None}
+    for server in servers:
+        server.close()
 
 
 def test_a_nursery_of_other_surroundings_is_there_again(nurseries, monkeypatch):
