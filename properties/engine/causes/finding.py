@@ -58,7 +58,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
         return None
     reason = next(reasons_to_move(subject, trajectory, steps[0], path), Reason("unknown", ""))
     told = extent(all_moved(trajectory), all_frozen(trajectory), "frozen", "move")
-    text = "; ".join(filter(None, (reason.text, told and told + _zeros(trajectory))))
+    parts = (reason.text, told and told + _zeros(trajectory), reason.hint)
+    text = "; ".join(filter(None, parts))
     return replace(reason, text=text) if text else None
 
 

@@ -57,9 +57,10 @@ def reasons_to_move(
             all_moved(trajectory),
         )
     if step.given is not None:
-        yield _by_its_gradient(trajectory, step, step.given, path)
-    elif spelt := _spelt(step, path):
-        yield Reason("missed", f"no rule seems to catch the leaf{spelt}", all_moved(trajectory))
+        yield _by_its_gradient(subject, trajectory, step, step.given, path)
+    elif hint := _hint(subject, problem, step, path):
+        text = "no rule seems to catch the leaf"
+        yield Reason("missed", text, all_moved(trajectory), hint)
 
 
 def _with_ordinary_numbers(
@@ -107,15 +108,18 @@ def _with_settings_of_zero(
         )
 
 
-def _by_its_gradient(trajectory: Trajectory, step: Step, given: Recorded, path: Path) -> Reason:
+def _by_its_gradient(
+    subject: Any, trajectory: Trajectory, step: Step, given: Recorded, path: Path
+) -> Reason:
     """Return what moves a leaf by what the optimizer gets for its gradient."""
     gradient, alone = given.gradients.get(path), frozenset({path})
     if gradient is None:
         text = "something else moves the leaf: the optimizer never gets it"
         return Reason("not the optimizer", text, alone)
     if np.any(gradient != 0):
-        missed = "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
-        return Reason("missed", f"{missed}{_spelt(step, path)}", _all_pulled(trajectory))
+        text = "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
+        hint = _hint(subject, trajectory.problem, step, path)
+        return Reason("missed", text, _all_pulled(trajectory), hint)
     if step.number > 1 and np.any(_earlier_gradient(trajectory, path)):
         text = "the optimizer moves the leaf by earlier gradients: the gradient is zero by now"
         return Reason("earlier gradients", text, alone)
@@ -156,9 +160,9 @@ def _taken_for_a_schedule(step: Step) -> str | None:
     return None
 
 
-def _spelt(step: Step, path: Path) -> str:
-    """Say how the path of an NNX variable is spelt where a rule looks at it, if a rule seems to
-    catch no leaf at all.
+def _hint(subject: Any, problem: Any, step: Step, path: Path) -> str:
+    """Say where an NNX variable can be left out, and how its path is spelt where a rule looks at
+    it, if no freeze seems to catch any leaf.
     """
     if step.before.params[path].kind is None or len(moved_leaves(step)) < len(step.frozen):
         return ""
@@ -166,9 +170,16 @@ def _spelt(step: Step, path: Path) -> str:
 
     off = "" if nnx.set_graph_mode.current_value() else ", which is off here"
     keys, names = "".join(f"[{name!r}]" for name in path), "".join(f".{name}" for name in path)
-    return (
-        f", whose path is spelt {keys}.value in gradients of `nnx.grad`, {keys} in updates of "
+    spelt = (
+        f"a rule on paths meets {keys}.value in gradients of `nnx.grad`, {keys} in updates of "
         f"`nnx.Optimizer`, and {names}.value in `jax.grad` and without graph mode{off}"
+    )
+    begun = subject.begin(problem.seed, problem.batch(1), problem.optimizer.transformation)
+    if not isinstance(getattr(begun, "optimizer", None), nnx.Optimizer):
+        return spelt
+    return (
+        "`nnx.Optimizer` trains what its `wrt=` selects, and a filter there, such as "
+        f"`nnx.All(nnx.Param, nnx.Not(nnx.PathContains(…)))`, leaves layers out; {spelt}"
     )
 
 

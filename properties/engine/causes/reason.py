@@ -21,6 +21,8 @@ class Reason:
     text: str
     #: The leaves that it is known to reach; none where it is not about leaves.
     leaves: frozenset[Path] = frozenset()
+    #: What helps to mend it: it is told after all that is certain.
+    hint: str = ""
 
     @property
     def fault(self) -> dict[str, Any] | None:
