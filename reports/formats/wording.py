@@ -94,7 +94,7 @@ def story(row: Row) -> list[tuple[str, str]]:
     equation = row.counterexample["facts"].get("equation")
     by = [("by", equation)] if equation else []
     seen = ("seen", row.reason or "")
-    name = f"{row.about}: " if row.about != row.law else ""
+    name = f"{row.about}, in place of {row.law}: " if row.about != row.law else ""
     return [("law", f"{name}{row.counterexample['law']}"), seen, *because, *by, *usually, *problems]
 
 

@@ -48,10 +48,10 @@ FOLLOWS_FROM: Mapping[str, str] = {
 _FOLLOWS_FROM_INVERSION = "the mask is inverted: what is to stay trains, and what is to train stays"
 #: Guarantees that can be broken while frozen leaves keep their values, which is said where shown.
 _BESIDE_VALUES = ("bits", "inert", "isolated")
-NO_ANSWER = (
-    "the program raises, hangs or ends its process on some problems, and nothing is known about "
-    "its freeze there"
-)
+#: How a program gives no answer where all that was seen are exceptions, and elsewhere.
+RAISES = "the program raises on some problems"
+NO_ANSWER = "the program raises, hangs or ends its process on some problems"
+_UNKNOWN_THERE = ", and nothing is known about its freeze there"
 #: Laws on optimizers outside a subject's promise: their verdicts say nothing about its claims.
 _BEYOND = {law.id for law in BOOK if law.beyond}
 _DECISIVE = {law.id for law in BOOK if law.decisive}
@@ -91,6 +91,8 @@ class Standing:
     #: The first law of the weakest broken guarantee that is refuted; empty where its laws are only
     #: in error, and the subject gave no answer.
     refuted: str = ""
+    #: Whether each failure of the weakest broken guarantee is an exception.
+    raises: bool = False
     #: Whether a law of the weakest broken guarantee fails because the mask is inverted.
     inverted: bool = False
     #: Whether, in what was seen of that guarantee, the norms of frozen leaves stay.
@@ -136,7 +138,7 @@ class Standing:
         if self.weakest_broken is None:
             return None
         if not self.refuted:
-            return NO_ANSWER
+            return (RAISES if self.raises else NO_ANSWER) + _UNKNOWN_THERE
         if self.inverted:
             return _FOLLOWS_FROM_INVERSION
         found = FOLLOWS_FROM.get(self.refuted, FOLLOWS[self.weakest_broken])
@@ -167,10 +169,12 @@ def standings(rows: Iterable[Row], asked: Mapping[str, Asked] | None = None) -> 
     def counts(row: Row, guarantee: str) -> None:
         found.setdefault(row.subject, {}).setdefault(guarantee, []).append(row)
 
+    silent: dict[str, str] = {}
     for row in rows:
         if row.about != row.law:  # of its own guarantee nothing was seen
             counts(row, _GUARANTEE_OF[row.about])
-            row = replace(row, verdict="not-run", reason=f"see {row.about}")
+            seen = silent.setdefault(row.subject, row.law)
+            row = replace(row, verdict="not-run", reason=f"see {seen}")
         if row.guarantee != "advice" and row.law not in _BEYOND:
             counts(row, row.guarantee)
     return {
@@ -214,6 +218,7 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         unasked=tuple(unasked),
         in_part=bool(asked.omitted),
         refuted=refuted,
+        raises=all(map(_raises, (row for row in weakest if row.verdict == "error"))),
         inverted=any(_kind_of_fault(row) == INVERTED for row in weakest),
         norms_stay=all(map(_keeps_norms, (row for row in weakest if row.verdict == "refuted"))),
     )
@@ -222,6 +227,11 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
 def _keeps_norms(row: Row) -> bool:
     facts = (row.counterexample or {}).get("facts", {})
     return facts.get("norms_kept") is True
+
+
+def _raises(row: Row) -> bool:
+    facts = (row.counterexample or {}).get("facts", {})
+    return str(facts.get("raised")).startswith("raised ")
 
 
 def _kind_of_fault(row: Row) -> str | None:

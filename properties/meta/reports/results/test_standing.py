@@ -104,11 +104,33 @@ def test_a_law_that_is_judged_alone_breaks_what_the_law_about_answers_breaks(
     """A run of the whole book says the same of the exception, and the block names the law."""
     found = refuted("training-runs", message="it died")
     silent = replace(found, law=law, guarantee=guarantee, verdict="error")
+    same = replace(silent, law="frozen-norm", guarantee="norm")
     alone = standings([silent], {"s": Asked(omitted=("training-runs",))})["s"]
 
     assert (alone.broken, [*alone.not_shown]) == (("computes",), not_shown)
     assert alone.follows.startswith("the program raises, hangs or ends")
-    assert dict(story(silent))["law"].startswith("training-runs: Every problem is trained")
+    assert dict(story(silent))["law"].startswith(
+        f"training-runs, in place of {law}: Every problem is trained"
+    )
+    # What is not shown refers to the law that heads the block.
+    assert standing(silent, same).not_shown == dict.fromkeys([*not_shown, "norm"], f"see {law}")
+
+
+@pytest.mark.parametrize(
+    ("raised", "follows"),
+    [
+        ("raised ValueError: no", "the program raises on some problems, and nothing is known"),
+        ("replaced numpy.abs, with which it is judged", "the program raises, hangs or ends its"),
+    ],
+)
+def test_an_exception_that_was_seen_is_no_hang(raised, follows):
+    """What is known of how a program gives no answer is said, and no more."""
+    found = replace(refuted("training-runs"), verdict="error")
+    found.counterexample["facts"]["raised"] = raised
+
+    assert standing(found).follows.startswith(follows)
+    hung = row("answer-shape", "computes", "error")
+    assert standing(found, hung).follows.startswith("the program raises, hangs or ends its process")
 
 
 def test_nothing_held():
