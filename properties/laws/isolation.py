@@ -16,7 +16,7 @@ from ...reference.subjects.capability import Capability
 from ...strategies.problems import trainings as training
 from ...strategies.problems import variations
 from .law import Inconclusive, label, refute
-from .requirements.training_law import gradients_needed, moved, training_law
+from .requirements.training_law import NO_UPDATE, gradients_needed, moved, training_law
 
 
 def _is_placeless(optimizer: Any) -> bool:
@@ -48,7 +48,7 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
     # Where gradients are accumulated, most steps call no optimizer, and move nothing.
     steps = [step for step in first if not (step.waits and _rests(step))]
     if not steps:
-        raise Inconclusive("the optimizer is not called in so few steps")
+        raise Inconclusive(NO_UPDATE, subject=True)
     for step in steps:
         given = gradients_needed(step)
         if not all(np.isfinite(given[path].astype(float)).all() for path in paths):

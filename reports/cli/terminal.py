@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from ...properties.laws.law import REPORTING
 from ...properties.plan.checks import Check
-from ..formats.wording import by_cause, conclusion, in_short, story
+from ..formats.reasons import in_short, reasons_not_run, untold
+from ..formats.wording import by_cause, conclusion, story
 from ..results.guarantees import Asked, with_reasons
 from ..results.report import Report
 from ..results.row import FAILING, Row
@@ -158,14 +158,8 @@ class Terminal(Listener):
             self._assumed.add(assumed)
         if row.reason:
             reason = in_short(row.reason) if row.fails and row.counterexample else row.reason
-            reason = self._without_answer(reason, self._rows[row.subject])
+            reason = untold(reason, self._rows[row.subject])
             self.console.print(f"           [{style}]{escape(reason)}[/]")
-
-    @staticmethod
-    def _without_answer(reason: str, rows: Sequence[Row]) -> str:
-        """Return a reason in short that only repeats what the law about answers is told with."""
-        told = any(row.law in REPORTING and row.fails for row in rows)
-        return in_short(reason) if told and reason.startswith("see ") else reason
 
     def _line(self, subject: str) -> None:
         """Print what a subject keeps, in one line, and for few subjects what else was seen."""
@@ -232,12 +226,11 @@ class Terminal(Listener):
     def _summary(self, report: Report) -> None:
         summary = report.summary
         self.console.print(f"\nran {summary['ran']} of {summary['of']} laws")
-        reasons = sorted(summary["not_run"].items(), key=lambda each: -each[1])
+        reasons = reasons_not_run(report)
         # A single other reason takes no more than the line that would say that there is one.
         whole = self.verbose or len(reasons) <= _REASONS + 1
         for reason, count in reasons if whole else reasons[:_REASONS]:
-            said = self._without_answer(reason, report.rows)
-            self.console.print(f"[dim]  {count} not run: {escape(said)}[/]")
+            self.console.print(f"[dim]  {count} not run: {escape(reason)}[/]")
         if not whole:
             others = sum(count for _, count in reasons[_REASONS:])
             self.console.print(f"[dim]  {others} not run for other reasons: see -v[/]")

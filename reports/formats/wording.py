@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,6 @@ from ..results.guarantees import with_reasons
 from ..results.report import Report
 from ..results.row import Row
 
-#: So many characters of a text that is told whole elsewhere are enough to know it again.
-_SHORT = 120
-_PLACE = re.compile(r" \([^()]+, line \d+\)$")
 #: The usual values of a problem's fields, which are not shown.
 _USUAL = (None, "", False, "once", "initialised", "ordinary", [1])
 
@@ -102,18 +98,6 @@ def _continued(sentence: str) -> str:
     """Return a sentence as it goes on behind a word; a name such as BatchNorm stays as it is."""
     word, space, rest = sentence.partition(" ")
     return f"{word if any(map(str.isupper, word[1:])) else word.lower()}{space}{rest}"
-
-
-def in_short(text: str) -> str:
-    """Return the beginning of a text that is told whole elsewhere, and the line of the program that
-    it ends with.
-    """
-    first, *_ = text.split("\n", 1)
-    if len(first) <= _SHORT:
-        return first
-    found = _PLACE.search(first)
-    cut = first[:_SHORT].rpartition(" ")[0] or first[:_SHORT]
-    return f"{cut} …{found.group() if found else ''}"
 
 
 def by_cause(rows: Iterable[Row]) -> list[list[Row]]:

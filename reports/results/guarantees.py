@@ -6,13 +6,13 @@ decisive law did not run, or if a law about it was left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
-from ...properties.engine.causes.reason import INVERTED
+from ...properties.engine.causes.reason import INVERTED, NOTHING_MOVES
 from ...properties.laws.book import BOOK
-from ...properties.laws.law import REPORTING, Guarantee
+from ...properties.laws.law import Guarantee
 from .row import FAILING, Row
 
 #: What follows for a user from a guarantee that is broken, without a word on any other guarantee.
@@ -44,8 +44,11 @@ FOLLOWS_FROM: Mapping[str, str] = {
     "restored-equals-saved": "a training that goes on from a checkpoint is another one",
     "frozen-structure": "the parameters do not keep their names, shapes, dtypes or variable types",
 }
-#: What follows where laws fail because the mask is inverted.
-_FOLLOWS_FROM_INVERSION = "the mask is inverted: what is to stay trains, and what is to train stays"
+#: What follows from faults of which the leaves of one law tell too little, by their kind.
+_FOLLOWS_FROM_FAULT: Mapping[str, str] = {
+    INVERTED: "the mask is inverted: what is to stay trains, and what is to train stays",
+    **dict.fromkeys(NOTHING_MOVES, "nothing trains: no leaf moves"),
+}
 #: Guarantees that can be broken while frozen leaves keep their values, which is said where shown.
 _BESIDE_VALUES = ("bits", "inert", "isolated")
 #: How a program gives no answer where all that was seen are exceptions, and elsewhere.
@@ -93,8 +96,8 @@ class Standing:
     refuted: str = ""
     #: Whether each failure of the weakest broken guarantee is an exception.
     raises: bool = False
-    #: Whether a law of the weakest broken guarantee fails because the mask is inverted.
-    inverted: bool = False
+    #: The kinds of faults by which laws of the weakest broken guarantee fail, where they are known.
+    faults: tuple[str, ...] = ()
     #: Whether, in what was seen of that guarantee, the norms of frozen leaves stay.
     norms_stay: bool = False
 
@@ -139,8 +142,9 @@ class Standing:
             return None
         if not self.refuted:
             return (RAISES if self.raises else NO_ANSWER) + _UNKNOWN_THERE
-        if self.inverted:
-            return _FOLLOWS_FROM_INVERSION
+        whole = [_FOLLOWS_FROM_FAULT[kind] for kind in self.faults if kind in _FOLLOWS_FROM_FAULT]
+        if whole:
+            return whole[0]
         found = FOLLOWS_FROM.get(self.refuted, FOLLOWS[self.weakest_broken])
         if self.weakest_broken == "value" and found == FOLLOWS["value"] and self.norms_stay:
             return found + _AND_NORMS_STAY
@@ -185,8 +189,7 @@ def standings(rows: Iterable[Row], asked: Mapping[str, Asked] | None = None) -> 
 
 def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
     held, broken, not_shown, missed, unasked = [], [], {}, [], []
-    answers = (row for row in found.get("computes", ()) if row.about in REPORTING)
-    told = any(row.verdict in FAILING for row in answers)
+    told = {row.law for rows in found.values() for row in rows if row.verdict in FAILING}
     for guarantee in get_args(Guarantee):
         rows = found.get(guarantee, ())
         if not rows:
@@ -219,7 +222,7 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         in_part=bool(asked.omitted),
         refuted=refuted,
         raises=all(map(_raises, (row for row in weakest if row.verdict == "error"))),
-        inverted=any(_kind_of_fault(row) == INVERTED for row in weakest),
+        faults=tuple(kind for row in weakest if (kind := _kind_of_fault(row))),
         norms_stay=all(map(_keeps_norms, (row for row in weakest if row.verdict == "refuted"))),
     )
 
@@ -239,15 +242,15 @@ def _kind_of_fault(row: Row) -> str | None:
     return fault.get("kind")
 
 
-def _unshown(rows: Sequence[Row], omitted: Sequence[str], told: bool) -> str | None:
+def _unshown(rows: Sequence[Row], omitted: Sequence[str], told: Collection[str]) -> str | None:
     """Say why the rows of a guarantee do not show it; None where they do, or where laws that are
-    left out might. What a subject did in place of an answer is not repeated where it is `told`.
+    left out might. What follows from the failure of another law is not repeated where it is `told`.
     """
     for row in rows:
         if row.verdict == "vacuous" or (row.law in _DECISIVE and row.verdict not in _GOOD):
             reason = row.reason or row.verdict
-            repeats = told and reason.startswith("see ")
-            return reason.partition(":")[0] if repeats else f"{row.law}: {reason}"
+            reference = reason.partition(":")[0]
+            return reference if reference.removeprefix("see ") in told else f"{row.law}: {reason}"
     shown = omitted or any(row.verdict in _GOOD for row in rows)
     return None if shown else "no law about it ran"
 

@@ -10,6 +10,15 @@ from ....reference.pytrees.paths import Path, path_text
 
 #: The kind of an inverted mask: one fault of a subject, whatever leaves a law names.
 INVERTED = "inverted"
+#: The kinds of faults in which no leaf moves at all.
+NOTHING_MOVES = (
+    "no change",
+    "no move",
+    "in place under `jax.jit`",
+    "all left out",
+    "all zeroed",
+    "all kept",
+)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ from .endings import ending
 Check = Callable[..., None]
 #: Strategy of one example's problems, for a subject.
 Draws = Callable[[Any], Any]
+#: Why an example says nothing in which no update happened.
+NO_UPDATE = (
+    "see trainable-moves: no update happened in the run, or say by `steps=` after how many steps "
+    "one does"
+)
 
 
 def training_law(
@@ -80,11 +85,7 @@ def require_trained(trajectory: Trajectory) -> None:
     An accumulation of gradients, or a warm-up from zero, may wait for longer than the run.
     """
     if not trajectory.trained:
-        raise Inconclusive(
-            "no update happened in the run: see trainable-moves, or say by `steps=` after how many "
-            "steps one does",
-            subject=True,
-        )
+        raise Inconclusive(NO_UPDATE, subject=True)
 
 
 def require_kept(

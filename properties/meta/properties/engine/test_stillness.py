@@ -6,6 +6,7 @@ import optax
 import pytest
 
 from frostproof import LinenTrainer
+from frostproof.properties.engine.causes.reason import NOTHING_MOVES
 from frostproof.properties.engine.causes.stillness import reasons_to_stay
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     Layers,
@@ -74,6 +75,7 @@ def test_a_rule_that_catches_all_leaves_is_no_inverted_mask(freeze, kind):
     reason = told(freeze(everything), "bias")
 
     assert reason.kind == kind
+    assert kind in NOTHING_MOVES
     assert "a prefix or a rule catches all leaves" in reason.text
     assert "inverted" not in reason.text
     assert reason.text.endswith(ALL_STAY)
@@ -151,7 +153,9 @@ def test_a_step_that_moves_no_leaf_is_told(step, cause, compiled):
     """The very state is told from one that has the same values, and from one that counts."""
     trainer = LinenTrainer(creating(MODEL), jax.jit(step) if compiled else step, frozen=BODY)
 
-    assert told(trainer, "bias").text == cause
+    reason = told(trainer, "bias")
+    assert reason.text == cause
+    assert reason.kind in NOTHING_MOVES
 
 
 def test_a_step_that_moves_frozen_leaves_alone_does_not_move_no_leaf():

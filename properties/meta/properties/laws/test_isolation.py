@@ -10,6 +10,7 @@ from frostproof import LinenTrainer, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.requirements.training_law import NO_UPDATE
 from frostproof.reference.corpus.accepted.trainers.linen_steps import multi_transform
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     Layers,
@@ -44,6 +45,17 @@ def test_gradients_that_are_not_seen_are_said():
     assert verdict.outcome == "not-run"
     assert "trains by a gradient that neither jax.grad" in verdict.reason
     assert seen.outcome == "held"
+
+
+def test_a_step_that_updates_nothing_is_told_by_the_law_that_says_why():
+    """Whether leaves train as if alone is not seen where the program trains none."""
+    still = LinenTrainer(
+        multi_transform.create, lambda state, batch: (state, jnp.float32(0)), frozen=("body",)
+    )
+
+    verdict = judge(BY_ID["trains-as-if-alone"], still, EFFORT, CallCache(), "still")
+
+    assert (verdict.outcome, verdict.reason) == ("not-run", NO_UPDATE)
 
 
 BODY_AND_HEAD = Layers(("body_1", "body_10", "head"))

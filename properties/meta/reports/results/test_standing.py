@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from frostproof.properties.engine.causes.reason import NOTHING_MOVES
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.requirements.training_law import NO_UPDATE
 from frostproof.reports.cli.terminal import Terminal
 from frostproof.reports.formats.wording import by_cause, problem_text, story
 from frostproof.reports.results.guarantees import FOLLOWS_FROM, Asked, standings
@@ -158,6 +160,30 @@ def test_what_is_not_shown_says_why():
     held = row("training-runs", "computes", "held")
     alone = standing(held, row("frozen-value", "value", "not-run", reason=see))
     assert alone.not_shown == {"value": f"frozen-value: {see}"}
+
+
+def test_what_a_cause_has_made_moot_is_not_advised():
+    """Where no leaf moves, more steps change nothing; where others move, they may."""
+    see = f"see trainable-moves: {NO_UPDATE.partition(': ')[2]}"
+    rows = [
+        row("frozen-norm", "norm", "not-run", reason=NO_UPDATE),
+        row("frozen-value", "value", "not-run", reason=NO_UPDATE),
+    ]
+    stays = refuted("trainable-moves", fault=("no change", ["body", "head"]))
+    found = standing(replace(stays, guarantee="selected"), *rows)
+
+    assert found.not_shown == dict.fromkeys(["norm", "value"], "see trainable-moves")
+    assert found.follows == "nothing trains: no leaf moves"
+    assert standing(row("trainable-moves", "selected", "held"), *rows).not_shown == {
+        "norm": f"frozen-norm: {see}",
+        "value": f"frozen-value: {see}",
+    }
+
+
+@pytest.mark.parametrize("kind", NOTHING_MOVES)
+def test_a_rule_that_catches_all_is_no_single_leaf_that_stays(kind):
+    """The summary says how far the fault reaches."""
+    assert standing(refuted("trainable-moves", fault=(kind, ["a"]))).follows.startswith("nothing")
 
 
 def test_where_laws_were_left_out_nobody_says_that_none_ran():

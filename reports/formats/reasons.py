@@ -1,0 +1,53 @@
+"""Reasons of verdicts in short, where all of them is told elsewhere in the same report."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from ...properties.laws.law import REPORTING
+from ..results.report import Report
+from ..results.row import FAILING, Row
+
+#: So many characters of a text that is told whole elsewhere are enough to know it again.
+_SHORT = 120
+_PLACE = re.compile(r" \([^()]+, line \d+\)$")
+
+
+def in_short(text: str) -> str:
+    """Return the beginning of a text that is told whole elsewhere, and the line of the program that
+    it ends with.
+    """
+    first, *_ = text.split("\n", 1)
+    if len(first) <= _SHORT:
+        return first
+    found = _PLACE.search(first)
+    cut = first[:_SHORT].rpartition(" ")[0] or first[:_SHORT]
+    return f"{cut} …{found.group() if found else ''}"
+
+
+def untold(reason: str, rows: Iterable[Row]) -> str:
+    """Return of a reason, `see LAW: …`, what the failure of that law does not tell: it is among the
+    rows of the subject, or else all of the reason is returned.
+    """
+    reference, _, said = reason.partition(": ")
+    failing = (row for row in rows if row.verdict in FAILING)
+    failed = next((row for row in failing if f"see {row.law}" == reference), None)
+    if failed is None:
+        return reason
+    another = failed.law in REPORTING and said != failed.reason  # another exception
+    return in_short(reason) if another else reference
+
+
+def reasons_not_run(report: Report) -> list[tuple[str, int]]:
+    """Return why laws did not run, and how many, the most frequent reason first."""
+    by_subject: dict[str, list[Row]] = {}
+    for row in report.rows:
+        by_subject.setdefault(row.subject, []).append(row)
+    counted = Counter(
+        untold(row.reason or "", by_subject[row.subject])
+        for row in report.rows
+        if row.verdict == "not-run"
+    )
+    return (counted + report.left_out).most_common()
