@@ -78,7 +78,7 @@ def _table_row(row: Row) -> str:
 
 def _section(row: Row) -> list[str]:
     return [
-        f"## {cell(row.subject)}: {cell(row.law)}",
+        f"## {cell(row.subject)}: {cell(row.law)}{f', {row.excuse}' if row.excuse else ''}",
         "",
         *(f"- **{keyword}** {cell(text)}" for keyword, text in story(row)),
         "",

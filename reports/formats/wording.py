@@ -33,8 +33,17 @@ def conclusion(report: Report) -> str:
     if report.missed and not report.allow_not_shown:
         return f"not shown, although asked for: {_reasons(report.missed)}"
     unshown = _promised_and_not_shown(report)
-    held = "the chosen laws held" if chosen else "held" if unshown else "everything promised held"
-    return f"{held}{f'; not shown: {_reasons(unshown)}' if unshown else ''}{_beyond(report)}"
+    known = _laws_of(row for row in report.rows if row.is_known)
+    if chosen:
+        held = f"the {'other ' if known else ''}chosen laws held"
+    else:
+        held = "held" if unshown else f"everything {'else ' if known else ''}promised held"
+    clauses = {
+        "as expected, failed": known,
+        "not shown": _reasons(unshown) if unshown else "",
+        "beyond the promise, refuted": _beyond(report),
+    }
+    return "; ".join([held, *(f"{name}: {said}" for name, said in clauses.items() if said)])
 
 
 def _promised_and_not_shown(report: Report) -> dict[str, dict[str, str]]:
@@ -64,11 +73,13 @@ def _reasons(unshown: Mapping[str, Mapping[str, str]]) -> str:
 def _beyond(report: Report) -> str:
     """Name what was refuted beyond the promise: nobody is accused, and all is not well."""
     beyond = [row for row in report.rows if row.verdict == "refuted" and not row.promised]
-    laws = list(dict.fromkeys(row.law for row in beyond if row.guarantee != "advice"))
-    if not laws:
-        return ""
-    shown = ", ".join(laws[:3]) + (f" and {len(laws) - 3} more" if len(laws) > 3 else "")
-    return f"; beyond the promise, refuted: {shown}"
+    return _laws_of(row for row in beyond if row.guarantee != "advice")
+
+
+def _laws_of(rows: Iterable[Row]) -> str:
+    """Name the laws of some rows, the first of many."""
+    laws = list(dict.fromkeys(row.law for row in rows))
+    return ", ".join(laws[:3]) + (f" and {len(laws) - 3} more" if len(laws) > 3 else "")
 
 
 def story(row: Row) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ import pytest
 from ...properties.plan.checks import Check, NamedSubject, names_of_reported, plan_checks
 from ...properties.plan.run_settings import RunSettings
 from ...properties.processes.judging import Judging
+from ..results.guarantees import Asked
 from ..results.report import ELSEWHERE
 from ..results.report_file import make_folder
 from ..results.row import Row
@@ -46,6 +47,8 @@ class Session:
         self.settings = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
         self.subjects: list[NamedSubject] = []
         self._division = division
+        #: The laws that apply to each subject, chosen or not.
+        self._applicable: dict[str, set[str]] = {}
         #: Laws that other shards judge.
         self._elsewhere: dict[str, Check] = {}
         #: The subjects of which a test, or another shard, reports where they give no answer.
@@ -122,6 +125,8 @@ class Session:
     ) -> list[Check]:
         laws = self.options.get("laws", ["*"])
         items, left_out = plan_checks(subjects, laws, promise or self.options.get("promise", ()))
+        for item in (*items, *left_out):
+            self._applicable.setdefault(item.subject.name, set()).add(item.law.id)
         for law in sorted(set(expected) - {item.law.id for item in (*items, *left_out)}):
             names = ", ".join(subject.name for subject in subjects)
             raise ValueError(f"`expected` names {law!r}, which does not apply to {names}")
@@ -136,7 +141,24 @@ class Session:
             "expected": [vars(Row.unreached(item)) for item in items],
             "deselected": self.deselected,
             "elsewhere": len(self._elsewhere),
+            "omitted": self._omitted(items),
         }
+
+    def _omitted(self, items: Sequence[Check]) -> dict[str, list[str]]:
+        """Return by subject the laws that apply to it, and that neither this run nor another shard
+        judges: `-k`, a node id or the settings chose others.
+        """
+        subjects = {item.subject_name: item.subject.name for item in items}
+        judged = {item.id for item in items}
+        found = {
+            name: sorted(
+                law
+                for law in self._applicable[subject]
+                if f"{name}::{law}" not in judged and f"{subject}::{law}" not in self._elsewhere
+            )
+            for name, subject in subjects.items()
+        }
+        return {name: laws for name, laws in found.items() if laws}
 
     def new_plan(self) -> dict[str, Any]:
         """Return what this process is going to judge, once."""
@@ -155,6 +177,8 @@ class Session:
         if plan:
             self._recorder.leaves_out("deselected", plan["deselected"])
             self._recorder.leaves_out(ELSEWHERE, plan["elsewhere"])
+            omitted = plan["omitted"].items()
+            self._recorder.is_asked({name: Asked(omitted=tuple(laws)) for name, laws in omitted})
             self._recorder.expects(Row(**fields) for fields in plan["expected"])
         if row:
             self._recorder.records(row)

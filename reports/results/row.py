@@ -63,6 +63,11 @@ class Row:
         return self.promised and self.verdict in FAILING and self.expected is None
 
     @property
+    def is_known(self) -> bool:
+        """Whether this verdict breaks a promise, as a test expects it to."""
+        return self.promised and self.verdict in FAILING and self.expected is not None
+
+    @property
     def about(self) -> str:
         """The law that the verdict speaks of: that which reports a subject without an answer, where
         this one was judged without it; else its own.
@@ -73,9 +78,14 @@ class Row:
     @property
     def words(self) -> str:
         """The verdict in words; a bad one that fails nothing says why."""
+        return f"{self.verdict}, {self.excuse}" if self.excuse else self.verdict
+
+    @property
+    def excuse(self) -> str:
+        """Why a bad verdict fails nothing; empty where it does, or where the verdict is good."""
         if self.verdict not in FAILING or self.fails:
-            return self.verdict
-        return f"{self.verdict}, {'as expected' if self.promised else 'beyond the promise'}"
+            return ""
+        return "as expected" if self.promised else "beyond the promise"
 
 
 def _plain(value: Any) -> Any:

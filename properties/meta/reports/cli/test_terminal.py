@@ -113,6 +113,16 @@ def test_of_several_subjects_each_has_its_own_seconds():
             "nothing promised could run: no chosen law is about what is promised",
         ),
         (
+            [row("frozen-value", "held"), row("frozen-norm", "refuted", expected="issue 12")],
+            Asked(),
+            "everything else promised held; as expected, failed: frozen-norm",
+        ),
+        (
+            [row("frozen-value", "held"), row("frozen-norm", "refuted", expected="issue 12")],
+            OMITTED,
+            "the other chosen laws held; as expected, failed: frozen-norm",
+        ),
+        (
             [row("frozen-value", "not-run", reason="of what it lacks")],
             OMITTED,
             "nothing promised could run",

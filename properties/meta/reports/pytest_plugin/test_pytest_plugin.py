@@ -195,6 +195,13 @@ def test_the_laws_in_a_test_file_of_others(foreign):
         "train.py:raises::answer-norms-equal": ("not-run", True, 0),
         "train:raises::answer-norms-equal": ("not-run", True, 0),
     }
+    asked = json.loads((foreign.path / "out" / "report.json").read_text())["asked"]
+    assert asked.keys() == {"train:thaws", "train:sound", "train.py:thaws", "train.py:raises"} | {
+        "train:raises"
+    }
+    assert "answer-norms-equal" not in asked["train:sound"]["omitted"]
+    assert "answer-shape" in asked["train:sound"]["omitted"]
+    assert "keeps computes" not in (foreign.path / "out" / "report.md").read_text()
 
 
 def test_the_script_of_a_failure_is_a_file_of_the_project(foreign):

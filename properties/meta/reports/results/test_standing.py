@@ -186,6 +186,16 @@ def test_a_rule_that_catches_all_is_no_single_leaf_that_stays(kind):
     assert standing(refuted("trainable-moves", fault=(kind, ["a"]))).follows.startswith("nothing")
 
 
+def test_what_a_test_expects_is_told_as_expected():
+    """A guarantee that is also broken by another law is not."""
+    known = row("frozen-value", "value", "refuted", expected="issue 12")
+    other = row("frozen-any-learning-rate", "value", "refuted")
+    norm = row("frozen-norm", "norm", "refuted")
+
+    assert "breaks norm, value (as expected): " in standing(known, norm).sentence
+    assert "breaks norm, value: " in standing(known, other, norm).sentence
+
+
 def test_where_laws_were_left_out_nobody_says_that_none_ran():
     """One of those might: the choice of laws is the reason, and no lack of the subject."""
     rows = [row("frozen-value", "value", "held"), row("freeze-twice", "selected", "not-run")]
