@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..results.report import Report
 from ..results.row import FAILING, Row
 from .disagreement import disagreements
+from .reasons import in_short, reasons_not_run, told_reasons
 from .registry import register
 from .wording import conclusion, story
 
@@ -29,15 +30,20 @@ def markdown(report: Report) -> str:
     """Return how much ran, which laws did not hold, and a section for each counterexample."""
     failing = [row for row in report.rows if row.fails]
     others = [row for row in report.rows if row.verdict in FAILING and not row.fails]
+    told = told_reasons(report)
     parts = ["\n".join(_summary(report))]
     if failing:
-        parts.append("\n".join(["## What did not hold", "", *_table(failing)]))
+        parts.append("\n".join(["## What did not hold", "", *_table(failing, told)]))
     if others:
-        parts.append("\n".join(["## Beyond the promise, or known", "", *_table(others)]))
-    parts += ["\n".join(_section(row)) for row in (*failing, *others) if row.counterexample]
-    if not_run := report.summary["not_run"]:
+        parts.append("\n".join(["## Beyond the promise, or known", "", *_table(others, told)]))
+    seen = set[tuple[str, str | None]]()
+    for row in (*failing, *others):
+        if row.counterexample:
+            parts.append("\n".join(_section(row, again=(row.subject, row.reason) in seen)))
+            seen.add((row.subject, row.reason))
+    if not_run := reasons_not_run(report):
         parts.append("\n".join(["## Not run", "", *_reasons(not_run)]))
-    parts.append("\n".join(_folded("All verdicts", _table(report.rows))))
+    parts.append("\n".join(_folded("All verdicts", _table(report.rows, told))))
     return "\n\n".join(_that_fit(parts)) + "\n"
 
 
@@ -59,28 +65,32 @@ def _summary(report: Report) -> Iterator[str]:
             yield f"- {cell(id)}: {cell(told)}"
 
 
-def _reasons(not_run: Mapping[str, int]) -> list[str]:
-    return [f"- {count} × {cell(reason)}" for reason, count in list(not_run.items())[:_MOST_ROWS]]
+def _reasons(not_run: Sequence[tuple[str, int]]) -> list[str]:
+    return [f"- {count} × {cell(reason)}" for reason, count in not_run[:_MOST_ROWS]]
 
 
-def _table(rows: Sequence[Row]) -> list[str]:
-    table = [*_HEAD, *map(_table_row, rows[:_MOST_ROWS])]
+def _table(rows: Sequence[Row], told: Mapping[str, str]) -> list[str]:
+    table = [*_HEAD, *(_table_row(row, told[row.id]) for row in rows[:_MOST_ROWS])]
     if len(rows) > _MOST_ROWS:
         table += ["", f"…and {len(rows) - _MOST_ROWS} more: see report.html."]
     return table
 
 
-def _table_row(row: Row) -> str:
+def _table_row(row: Row, reason: str) -> str:
     verdict = f"{_SIGNS[row.verdict]} {row.words}"
-    cells = (row.subject, row.law, row.guarantee, verdict, str(row.examples), row.reason or "")
+    cells = (row.subject, row.law, row.guarantee, verdict, str(row.examples), reason)
     return "| " + " | ".join(map(cell, cells)) + " |"
 
 
-def _section(row: Row) -> list[str]:
+def _section(row: Row, *, again: bool) -> list[str]:
+    """Return what is told of a counterexample; what was seen in short where it is told `again`."""
+    told = [
+        (word, in_short(text) if again and word == "seen" else text) for word, text in story(row)
+    ]
     return [
         f"## {cell(row.subject)}: {cell(row.law)}{f', {row.excuse}' if row.excuse else ''}",
         "",
-        *(f"- **{keyword}** {cell(text)}" for keyword, text in story(row)),
+        *(f"- **{keyword}** {cell(text)}" for keyword, text in told),
         "",
         *(
             _folded("A stand-alone script that fails", _fenced(row.reproduce))

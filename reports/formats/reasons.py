@@ -40,14 +40,23 @@ def untold(reason: str, rows: Iterable[Row]) -> str:
     return in_short(reason) if another else reference
 
 
-def reasons_not_run(report: Report) -> list[tuple[str, int]]:
-    """Return why laws did not run, and how many, the most frequent reason first."""
+def told_reasons(report: Report) -> dict[str, str]:
+    """Return the reasons of all rows, by id, as lists tell them: a failure that comes with a
+    counterexample has a section, which tells all of it.
+    """
     by_subject: dict[str, list[Row]] = {}
     for row in report.rows:
         by_subject.setdefault(row.subject, []).append(row)
-    counted = Counter(
-        untold(row.reason or "", by_subject[row.subject])
+    return {
+        row.id: in_short(row.reason or "")
+        if row.counterexample
+        else untold(row.reason or "", by_subject[row.subject])
         for row in report.rows
-        if row.verdict == "not-run"
-    )
+    }
+
+
+def reasons_not_run(report: Report) -> list[tuple[str, int]]:
+    """Return why laws did not run, and how many, the most frequent reason first."""
+    told = told_reasons(report)
+    counted = Counter(told[row.id] for row in report.rows if row.verdict == "not-run")
     return (counted + report.left_out).most_common()

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ....properties.laws.book import BY_ID
 from ...results.row import Row
+from ..reasons import in_short
 from ..wording import problem_parts, story
 from .matrix import place_of
 from .plots import plot_bound, plot_drift
@@ -25,6 +26,8 @@ class Found:
     row: Row
     place: str
     statement: str
+    #: What was seen, in short where the law shown before it tells the same.
+    seen: str
     #: The keywords and lines by which it is told why, as the terminal has them.
     why: Sequence[tuple[str, str]]
     #: The law shown before it that tells of the same leaf and the same cause, and its place.
@@ -46,6 +49,7 @@ def show_verdict(row: Row, *, plotted: bool, same_as: Row | None = None) -> Foun
     """
     law = BY_ID.get(row.law)
     example = row.counterexample or {}
+    lines = dict(story(row))
     runs = [
         {"leaves": list(_leaves(run, example)), "answer": list(_answer(run))}
         for run in ([] if same_as else example.get("course", []))
@@ -54,8 +58,11 @@ def show_verdict(row: Row, *, plotted: bool, same_as: Row | None = None) -> Foun
     return Found(
         row,
         place_of(row.id),
-        example.get("law") or (law.statement if law else ""),
-        [] if same_as else [(_WHY[word], text) for word, text in story(row) if word in _WHY],
+        lines.get("law") or (law.statement if law else ""),
+        in_short(row.reason or "")
+        if same_as and same_as.reason == row.reason
+        else row.reason or "",
+        [] if same_as else [(_WHY[word], text) for word, text in lines.items() if word in _WHY],
         (same_as.law, place_of(same_as.id)) if same_as else None,
         [problem_parts(problem) for problem in example.get("problems", [])],
         runs,

@@ -16,6 +16,7 @@ from ....properties.laws.book import BY_ID
 from ...results.report import Report
 from ...results.row import FAILING, Row
 from ..disagreement import disagreements
+from ..reasons import reasons_not_run, told_reasons
 from ..wording import by_cause, cause_of, conclusion
 from .counterexamples import show_verdict
 from .environment import environment
@@ -58,7 +59,8 @@ def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
     return _environment().get_template("report.html").render(
         report=report,
         summary=report.summary,
-        not_run=sorted(report.summary["not_run"].items(), key=lambda each: -each[1]),
+        not_run=reasons_not_run(report),
+        reasons=told_reasons(report),
         large=len(report.rows) > _LARGE or len(found) > _MANY,
         headline=ended[0].upper() + ended[1:],
         mood="bad" if report.exit_status else "good",

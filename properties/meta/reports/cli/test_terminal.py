@@ -153,7 +153,7 @@ def test_a_subject_of_which_nothing_is_to_say_has_no_line_at_the_end():
 def test_a_single_other_reason_is_told(others, shown):
     """The line that says to look elsewhere would be as long."""
     reasons = [f"of lack {number}" for number in range(4 + others)]
-    rows = [row("loss-is-mse", "not-run", reason=reason) for reason in reasons]
+    rows = [replace(row("loss-is-mse", "not-run", reason=each), id=each) for each in reasons]
     screen = io.StringIO()
 
     Terminal(Console(file=screen, width=200)).on_end(Report("ci", 0, rows))

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 import frostproof
+from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.meta.reports.formats.report_samples import (
     SCRIPT,
     counterexample,
@@ -305,6 +306,25 @@ def test_what_failed_comes_before_all_that_was_judged(html):
 def test_code_in_a_cell_is_shown_as_it_is(text, escaped):
     """In a code span, a backslash and an entity would be shown themselves."""
     assert cell(text) == escaped
+
+
+@pytest.mark.parametrize("show", [markdown, page])
+def test_a_long_exception_is_told_whole_once(show):
+    """By the law about it, or by the first that reports it; a law that did not run refers to it."""
+    long = f"step 1 raised ValueError: {'a shape, ' * 50}the end (train.py, line 4)"
+    example = counterexample() | {"law": BY_ID["training-runs"].statement, "message": long}
+    silent = [
+        row_of("a.py:t", law, "error", reason=long, counterexample=example) for law in (21, 22)
+    ]
+    raised = replace(row_of("b.py:t", 21, "error"), law="training-runs", id="b.py:t::training-runs")
+    raised = replace(raised, reason=long, counterexample=example)
+    after = row_of("b.py:t", 22, "not-run", reason=f"see training-runs: {long}")
+
+    alone, book = show(Report("ci", 0, silent)), show(Report("ci", 0, [raised, after]))
+
+    assert (alone.count("the end (train.py"), book.count("the end (train.py")) == (1, 1)
+    assert "training-runs, in place of " in alone
+    assert "see training-runs" in book
 
 
 def told_with_causes(steps):
