@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -29,8 +29,8 @@ _CHOOSING = ("law", "laws")
 def _naming_unknown(
     decorator: Callable[_Arguments, pytest.MarkDecorator],
 ) -> Callable[_Arguments, pytest.MarkDecorator]:
-    """Leave an argument that a decorator does not take to the collection, which says it in a line,
-    where Python would raise a `TypeError` that tells none of those that are taken.
+    """Leave an argument that a decorator does not take to its test, which says it in a line, where
+    Python would raise a `TypeError` that tells none of those that are taken.
     """
     taken = inspect.signature(decorator).parameters
 
@@ -76,9 +76,9 @@ def laws(
             that holds although it is expected to fail fails its test.
 
     Returns:
-        A mark for a test function with an argument `law`. What cannot be judged is an error of
-        pytest's collection: a subject of an unknown kind, a target that cannot be loaded, an
-        expectation of an unknown law or without a reason, an argument that is none of these.
+        A mark for a test function with an argument `law`. What cannot be judged is an error of this
+        test alone: a subject of an unknown kind, a target that cannot be loaded, an expectation of
+        an unknown law or without a reason, an argument that is none of these.
     """
     return pytest.mark.frostproof_laws(
         subject=subject,
@@ -112,6 +112,16 @@ def require_reasons(expected: Any) -> None:
                 f"`expected` must give a reason for {law!r}, best a link to an issue, "
                 f"got {reason!r}"
             )
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Stands for the laws on a subject that cannot be judged: its test is an error."""
+
+    frostproof_unusable: str
+
+    def __repr__(self) -> str:
+        return "<unusable>"
 
 
 class BoundLaw:

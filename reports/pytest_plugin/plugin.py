@@ -183,7 +183,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             if not session.subjects:
                 session.take(_handed_over(metafunc.config))
             laws = session.laws_of_subjects()
-    except ValueError as error:
+    except ValueError as error:  # of the run as a whole
         # As pytest says of its own marks: the message alone, which the summary shows, too.
         file, line, test = metafunc.definition.location
         where = f"{test} in {file}, line {(line or 0) + 1}"
@@ -215,7 +215,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if _SESSION not in session.config.stash:
         return
     known = _session(session.config)
-    known.plans([law.item for item in session.items if (law := _law(item))])
+    unusable = [reason for item in session.items if (reason := _unusable(item))]
+    known.plans([law.item for item in session.items if (law := _law(item))], unusable)
     if not hasattr(session.config, "workerinput") and not session.config.getoption("collectonly"):
         known.arrives(plan=known.new_plan())
 
@@ -224,6 +225,21 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
     """Count the laws that were deselected."""
     if laws := [item for item in items if _law(item)]:
         _session(laws[0].config).deselected += len(laws)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Have a subject that cannot be judged chosen by `-k` as each of its laws would be."""
+    if _unusable(item):
+        from ...properties.laws.book import BY_ID
+
+        item.extra_keyword_matches |= BY_ID.keys()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say of a subject that cannot be judged why: the message alone, as pytest says of marks."""
+    if reason := _unusable(item):
+        pytest.fail(reason, pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -244,8 +260,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
 
 
 def _law(item: pytest.Item) -> BoundLaw | None:
-    law = getattr(item, "callspec", None) and item.callspec.params.get("law")  # type: ignore[attr-defined]
+    law = _parameter(item)
     return law if hasattr(law, "frostproof_row") else None
+
+
+def _unusable(item: pytest.Item) -> str | None:
+    """Return why no law can judge the subject of a test; None of all other tests."""
+    return getattr(_parameter(item), "frostproof_unusable", None)
+
+
+def _parameter(item: pytest.Item) -> Any:
+    return getattr(item, "callspec", None) and item.callspec.params.get("law")  # type: ignore[attr-defined]
 
 
 class Rows:

@@ -23,7 +23,7 @@ from ..run.project_settings import project_settings
 from ..run.recorder import Recorder
 from ..run.scripts import update_script
 from ..run.verify import begin, known_subject
-from .laws import BoundLaw, require_one_subject, require_reasons
+from .laws import BoundLaw, Unusable, require_one_subject, require_reasons
 
 
 class Session:
@@ -95,27 +95,32 @@ class Session:
         ]
 
     def laws_of_marks(self, marks: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Return a parameter for every law on the subjects of `@frostproof.laws`.
-
-        Raises a `ValueError` for what cannot be judged.
+        """Return a parameter for every law on the subjects of `@frostproof.laws`, and one for each
+        subject that cannot be judged.
         """
         parameters = []
         for mark in reversed(marks):  # the lowest decorator is the first mark
-            require_one_subject(mark)
-            RunSettings.of(max_examples=mark["max_examples"])
-            require_reasons(mark["expected"])
-            subject = self._known(mark["subject"], mark["kind"])
-            prefix = f"{subject.name}-" if len(marks) > 1 else ""
-            for item in self._items([subject], mark["promise"], mark["expected"]):
-                parameters.append(
-                    self._parameter(
-                        item,
-                        f"{prefix}{item.law.id}",
-                        mark["max_examples"],
-                        mark["expected"].get(item.law.id),
-                    )
-                )
+            try:
+                parameters += self._laws_of_mark(mark, named=len(marks) > 1)
+            except ValueError as error:
+                parameters.append(pytest.param(Unusable(str(error)), id="unusable"))
         return parameters
+
+    def _laws_of_mark(self, mark: Mapping[str, Any], *, named: bool) -> list[Any]:
+        require_one_subject(mark)
+        RunSettings.of(max_examples=mark["max_examples"])
+        require_reasons(mark["expected"])
+        subject = self._known(mark["subject"], mark["kind"])
+        prefix = f"{subject.name}-" if named else ""
+        return [
+            self._parameter(
+                item,
+                f"{prefix}{item.law.id}",
+                mark["max_examples"],
+                mark["expected"].get(item.law.id),
+            )
+            for item in self._items([subject], mark["promise"], mark["expected"])
+        ]
 
     def _items(
         self,
@@ -134,14 +139,17 @@ class Session:
         self._elsewhere |= {item.id: item for item in elsewhere}
         return items
 
-    def plans(self, items: Sequence[Check]) -> None:
-        """Know what is going to be judged, after `-k`, node ids and other plugins chose."""
+    def plans(self, items: Sequence[Check], unusable: Sequence[str] = ()) -> None:
+        """Know what is going to be judged, after `-k`, node ids and other plugins chose, and why
+        tests are errors of which no law can be.
+        """
         self._reported = names_of_reported((*items, *self._elsewhere.values()))
         self._plan = {
             "expected": [vars(Row.unreached(item)) for item in items],
             "deselected": self.deselected,
             "elsewhere": len(self._elsewhere),
             "omitted": self._omitted(items),
+            "unusable": Counter(unusable),
         }
 
     def _omitted(self, items: Sequence[Check]) -> dict[str, list[str]]:
@@ -177,6 +185,8 @@ class Session:
         if plan:
             self._recorder.leaves_out("deselected", plan["deselected"])
             self._recorder.leaves_out(ELSEWHERE, plan["elsewhere"])
+            for reason, count in plan["unusable"].items():
+                self._recorder.leaves_out(reason, count)
             omitted = plan["omitted"].items()
             self._recorder.is_asked({name: Asked(omitted=tuple(laws)) for name, laws in omitted})
             self._recorder.expects(Row(**fields) for fields in plan["expected"])
@@ -193,10 +203,11 @@ class Session:
     def closing_lines(self) -> Iterator[str]:
         """Say how many laws ran, and on which problems."""
         summary = self._report.summary
-        yield (
-            f"frostproof: ran {summary['ran']} of {summary['of']} laws, profile "
-            f"{self.settings.profile}, seed {self.settings.seed}"
-        )
+        if self._report.rows:
+            yield (
+                f"frostproof: ran {summary['ran']} of {summary['of']} laws, profile "
+                f"{self.settings.profile}, seed {self.settings.seed}"
+            )
         if self._report.unwritten:
             yield f"frostproof: --report {self._report.unwritten}"
         elif self._folder is not None:

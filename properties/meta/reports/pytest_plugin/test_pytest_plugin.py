@@ -269,24 +269,46 @@ trainer = frostproof.LinenTrainer(
 """
 
 
-def test_a_test_of_no_known_subject_is_an_error_of_collection(foreign):
-    """One line says why, and in which test, and none is of our code; the other tests are fine."""
-    subjects = dict(enumerate(UNUSABLE))
-    for number, subject in subjects.items():
-        text = f"{MISSPELT}@frostproof.laws({subject})\ndef test_freeze(law): law()"
-        foreign.makepyfile(**{f"test_{number}": text})
+def test_a_test_of_no_known_subject_is_an_error_of_its_own(foreign):
+    """One line says why, and none is of our code; the other tests of its file are fine."""
+    tests = [
+        f"@frostproof.laws({subject})\ndef test_{number}(law): law()"
+        for number, subject in enumerate(UNUSABLE)
+    ]
+    foreign.makepyfile(test_own="def test_own(): pass\n" + MISSPELT + "\n".join(tests))
 
-    result = foreign.runpytest_subprocess("--continue-on-collection-errors", "--report=out")
+    result = foreign.runpytest_subprocess("--report=out")
 
-    result.assert_outcomes(passed=1, errors=len(subjects))
+    result.assert_outcomes(passed=1, errors=len(UNUSABLE))
     printed = result.stdout.str()
-    for number, subject in subjects.items():
-        where = f"(test_freeze in test_{number}.py, line 6)"
-        line = f"{UNUSABLE[subject].replace('[', '[[]')}*{where}"
-        result.stdout.fnmatch_lines([f"_* ERROR collecting test_{number}.py *_", line])
-        result.stdout.fnmatch_lines([f"ERROR test_{number}.py - Failed: {UNUSABLE[subject]}*"])
-    assert not re.search("Traceback|Error:|reports/pytest|another exception", printed)
+    for number, reason in enumerate(UNUSABLE.values()):
+        line = reason.replace("[", "[[]")
+        result.stdout.fnmatch_lines([f"_* ERROR at setup of test_{number}[[]unusable[]] *_", line])
+        error = f"ERROR test_own.py::test_{number}[[]unusable[]] - Failed: {line[:20]}*"
+        result.stdout.fnmatch_lines([error])
+    assert not re.search("Traceback|Error:|reports/pytest|another exception|ran 0 of", printed)
     assert rows(foreign.path / "out") == {}
+
+
+def test_an_unusable_subject_is_chosen_as_its_laws_are(foreign):
+    """It is red beside the laws of others, and a report names it; other tests may be run alone."""
+    foreign.makepyfile(
+        test_own="""
+        import frostproof, train
+        @frostproof.laws("train.py:sund")
+        @frostproof.laws(train.sound, max_examples=1)
+        def test_it(law): law()
+        def test_own(): pass
+        """
+    )
+
+    chosen = foreign.runpytest_subprocess("-k", "norms-equal", "--report=out")
+    others = foreign.runpytest_subprocess("-k", "test_own and not test_it")
+
+    chosen.assert_outcomes(passed=1, errors=1, deselected=11)
+    not_run = json.loads((foreign.path / "out" / "report.json").read_text())["summary"]["not_run"]
+    assert not_run["train.py:sund: the module has no 'sund'; did you mean sound?"] == 1
+    others.assert_outcomes(passed=1, deselected=12)
 
 
 def test_options_of_others_are_theirs(foreign):
