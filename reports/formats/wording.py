@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ...properties.engine.causes.reason import INVERTED
 from ...properties.laws.book import BY_ID
 from ...properties.laws.law import REPORTING
+from ...reference.optimizers.optimizer import read_optimizer
 from ...reference.problems.batches import batch_text
 from ..results.guarantees import with_reasons
 from ..results.report import Report
@@ -209,6 +211,11 @@ def _with_steps(problem: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _optimizer(record: Mapping[str, Any]) -> str:
+    """Spell an optimizer as messages do, `sgd(…, momentum=0.9)`, and one of another release, which
+    is not in the catalogue, by its name.
+    """
+    with suppress(ValueError):
+        return str(read_optimizer(record))
     settings = [f"{key}={value!r}" for key, value in record["hyperparameters"].items()]
     inner = [_optimizer(record["inner"])] if record["inner"] else []
     arguments = ", ".join(inner + settings)

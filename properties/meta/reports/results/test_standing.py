@@ -9,6 +9,7 @@ from rich.console import Console
 from frostproof.properties.engine.causes.reason import NOTHING_MOVES
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.requirements.training_law import NO_UPDATE
+from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reports.cli.terminal import Terminal
 from frostproof.reports.formats.wording import by_cause, problem_text, story
 from frostproof.reports.results.guarantees import FOLLOWS_FROM, Asked, standings
@@ -244,10 +245,20 @@ def test_a_problem_is_told_without_what_is_usual():
     }
 
     assert problem_text(problem) == (
-        "optimizer=clip_by_global_norm(sgd(learning_rate=0.1), max_norm=1.0), seed=0, "
+        "optimizer=chain(clip_by_global_norm(max_norm=1.0), sgd(learning_rate=0.1)), seed=0, "
         "architecture=l1(4) → drop(dropout)"
     )
     assert story(row("a", "value", "error", reason="it died")) == [("seen", "it died")]
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "rmsprop_momentum", "adamw"])
+def test_an_optimizer_is_spelt_as_in_messages(name):
+    """Alone and in a wrapper; one of another release, with what its record has."""
+    alone = optimizer(name)
+    for each in (alone, optimizer("clip_by_global_norm", alone)):
+        assert problem_text({"optimizer": each.record()}) == f"optimizer={each}"
+    other = alone.record() | {"name": "adamx"}
+    assert problem_text({"optimizer": other}).startswith("optimizer=adamx(learning_rate=")
 
 
 @pytest.mark.parametrize(
