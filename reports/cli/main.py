@@ -12,7 +12,7 @@ from typing import NoReturn
 from ...properties.processes.device import DEVICES
 from ...reference.subjects.targets import KINDS
 from ..diff.arguments import add_diff
-from .output import lasting_output
+from .output import lasting_errors, lasting_output
 from .prove import add_prove
 
 UNJUDGED = 2
@@ -39,18 +39,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments, run the subcommand, and return its exit status."""
-    with lasting_output():
-        options = parser.parse_args(arguments)
-        try:
-            status: int = options.run(options)
-        except ValueError as error:
-            print(f"frostproof: {' '.join(str(error).split())}", file=sys.stderr)
-            return UNJUDGED
-        except KeyboardInterrupt:
-            print("frostproof: interrupted", file=sys.stderr)
-            return UNJUDGED
+    """Parse the arguments, run the subcommand, and return its exit status: 2 in place of 0 where
+    the output could not be written.
+    """
+    with lasting_errors():
+        with lasting_output() as output:
+            status = _status(parser, arguments)
+        if output.lost is not None:
+            print(f"frostproof: the output is not complete: {output.lost}", file=sys.stderr)
+            return status or UNJUDGED
         return status
+
+
+def _status(parser: Parser, arguments: Sequence[str] | None) -> int:
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except ValueError as error:
+        print(f"frostproof: {' '.join(str(error).split())}", file=sys.stderr)
+        return UNJUDGED
+    except KeyboardInterrupt:
+        print("frostproof: interrupted", file=sys.stderr)
+        return UNJUDGED
+    return status
 
 
 def _parser() -> Parser:

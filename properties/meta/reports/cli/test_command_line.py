@@ -223,6 +223,33 @@ def test_a_closed_output_is_no_failure():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk is always full here")
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("laws frozen-value", 2),
+        ("verify broken.py:half --max-examples 1 --laws answer-norms-equal,answer-shape", 2),
+        ("verify broken.py:half --max-examples 1 --laws answer-loss-is-mse", 1),
+    ],
+)
+def test_a_full_disk_is_told_in_a_line(broken, words, status):
+    """It goes on to the verdict: what was to be read is lost, which is no success."""
+    command = f"{Path(sys.executable).parent / 'frostproof'} {words}"
+    said = b"frostproof: the output is not complete: No space left on device\n"
+
+    done, mute = (
+        subprocess.run(
+            ["bash", "-c", f"{command} >/dev/full {errors}"],
+            cwd=broken.parent,
+            stderr=subprocess.PIPE,
+        )
+        for errors in ("", "2>&1")
+    )
+
+    assert (done.returncode, done.stderr) == (status, said)
+    assert (mute.returncode, mute.stderr) == (status, b"")
+
+
 def test_a_run_loads_jax_where_it_judges_alone(broken):
     """The process that watches the others begins 0.4 s sooner without it."""
     words = ["verify", f"{broken}:half", "--as", "linen", "--max-examples", "1", "-n", "2"]
