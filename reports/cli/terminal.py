@@ -128,8 +128,9 @@ class Terminal(Listener):
 
     def _news(self, row: Row) -> None:
         name = f"{escape(row.subject)} :: " if len(self._due) > 1 else ""
-        reason = escape(in_short(row.reason or ""))  # the block at the end has all of it
-        self.console.print(f"[{_STYLES[row.verdict]}]{row.verdict}[/]  {name}{row.law}: {reason}")
+        # The leaf, or the type of the exception: the block at the end has what happened to it.
+        seen = escape(in_short((row.reason or "").partition(": ")[0]))
+        self.console.print(f"[{_STYLES[row.verdict]}]{row.verdict}[/]  {name}{row.law}: {seen}")
 
     def _remaining(self, done: int, due: int) -> str:
         """Say how long the rest may take, by what the laws so far took."""

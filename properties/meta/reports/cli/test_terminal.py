@@ -178,6 +178,30 @@ def test_columns_and_assumptions_of_many_verdicts():
     assert screen.getvalue().count("if it is traced") == 1
 
 
+@pytest.mark.parametrize(
+    ("law", "reason", "news"),
+    [
+        ("frozen-value", "body/bias: frozen leaf changed at step 1: 0 → 1", "body/bias"),
+        (
+            "training-runs",
+            "step 1 raised ValueError: no (a.py, line 4)",
+            "step 1 raised ValueError",
+        ),
+        ("loss-is-mse", "the loss is 1, expected 2", "the loss is 1, expected 2"),
+    ],
+)
+def test_a_log_names_the_first_failure_at_once(law, reason, news):
+    """What happened to the leaf is for the block at the end, which would say it again."""
+    rows = [row(law, "refuted", reason=reason), row("frozen-norm", "held")]
+    screen = io.StringIO()
+    terminal = Terminal(Console(file=screen, width=200))
+    terminal.on_start(Report("ci", 0, rows))
+
+    terminal.on_row(rows[0])
+
+    assert screen.getvalue().splitlines()[1:] == [f"refuted  {law}: {news}"]
+
+
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_long_exception_is_told_whole_once(verbose, elsewhere):
@@ -202,5 +226,5 @@ def test_a_long_exception_is_told_whole_once(verbose, elsewhere):
     if elsewhere:
         assert (whole > 1, shortened) == (True, 0)
     else:
-        assert (whole, shortened) == (1, 1)
+        assert (whole, shortened) == (1, int(verbose))
         assert "  1 not run: see training-runs\n" in screen.getvalue()
