@@ -26,22 +26,38 @@ _Arguments = ParamSpec("_Arguments")
 _CHOOSING = ("law", "laws")
 
 
-def _naming_unknown(
+def _naming_misuse(
     decorator: Callable[_Arguments, pytest.MarkDecorator],
 ) -> Callable[_Arguments, pytest.MarkDecorator]:
-    """Leave an argument that a decorator does not take to its test, which says it in a line, where
+    """Leave arguments that a decorator does not take to its test, which says so in a line, where
     Python would raise a `TypeError` that tells none of those that are taken.
     """
-    taken = inspect.signature(decorator).parameters
+    taken = list(inspect.signature(decorator).parameters)
 
     @wraps(decorator)
     def decorate(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> pytest.MarkDecorator:
+        bare = len(args) == 1 and _is_test(args[0])
         unknown = [name for name in kwargs if name not in taken]
-        if not unknown:
+        if unknown:
+            misuse = _unknown_argument(unknown[0], taken)
+        elif bare or not (args or "subject" in kwargs):
+            misuse = "`@frostproof.laws` needs a subject: write `@frostproof.laws(subject)`"
+        elif len(args) > 1:
+            misuse = f"`@frostproof.laws` takes one subject, and by name {', '.join(taken[1:])}"
+        else:
             return decorator(*args, **kwargs)
-        return pytest.mark.frostproof_laws(unusable=_unknown_argument(unknown[0], list(taken)))
+        mark = pytest.mark.frostproof_laws(unusable=misuse)
+        # Without its parentheses the decorator stands for the test, which would be lost.
+        return mark(args[0]) if bare else mark
 
     return decorate
+
+
+def _is_test(subject: Any) -> bool:
+    """Tell whether this is what a decorator without parentheses is given."""
+    if inspect.isclass(subject):
+        return subject.__name__.startswith("Test")
+    return inspect.isfunction(subject) and "law" in inspect.signature(subject).parameters
 
 
 def _unknown_argument(name: str, taken: Sequence[str]) -> str:
@@ -55,7 +71,7 @@ def _unknown_argument(name: str, taken: Sequence[str]) -> str:
     return f"{said}: it takes {', '.join(taken)}"
 
 
-@_naming_unknown
+@_naming_misuse
 def laws(
     subject: Any,
     *,

@@ -1,0 +1,109 @@
+"""A subject that cannot be judged is an error of its own test, and of no other."""
+
+import json
+import re
+
+import pytest
+
+TRAIN = """
+import flax.linen
+import numpy as np
+
+def sound(seed, x, y, lr): return np.float32([1, 2, 2])
+def thaws(seed, x, y, lr): return np.float32([1, 3, 2])
+"""
+
+
+@pytest.fixture
+def project(pytester, monkeypatch):
+    """Code to be judged, cheap to run."""
+    monkeypatch.setenv("FROSTPROOF_PROFILE", "ci")
+    pytester.makepyfile(train=TRAIN)
+    return pytester
+
+
+#: What is said of a mark that judges nothing.
+UNUSABLE = {
+    "len": "len(obj, /) is not of a known kind: an exercise is called as *",
+    "'train.py:sund'": "train.py:sund: the module has no 'sund'; did you mean sound?",
+    "trainer": "`bas` in `frozen` matches no leaf (did you mean `base`?): the leaves are base",
+    "train.sound, max_examples=0": "`max_examples` must be at least 1, got 0",
+    "train.sound, expected={'answer-shap': 'x'}": "no law is called 'answer-shap'; did you mean *",
+    "train.sound, expected={'answer-shape': ''}": "`expected` must give a reason for *",
+    "train.sound, laws=['answer-shape']": "`@frostproof.laws` has no argument `laws`: choose laws "
+    "by `pytest -k frozen-value`, or *",
+    "train.sound, examples=5": "`@frostproof.laws` has no argument `examples`: it takes subject, "
+    "kind, promise, max_examples, expected",
+    "": "`@frostproof.laws` needs a subject: write `@frostproof.laws(subject)`",
+    "train.sound, 'linen'": "`@frostproof.laws` takes one subject, and by name kind, promise, *",
+    "[train.sound, train.thaws]": "`@frostproof.laws` takes one subject, got a list: write *",
+}
+MISSPELT = """
+import frostproof, train
+trainer = frostproof.LinenTrainer(
+    lambda seed, batch, optimizer: {"base": batch.x}, lambda state, batch: (state, 0.0),
+    params=lambda state: state, frozen=("bas",),
+)
+"""
+
+
+def test_a_test_of_no_known_subject_is_an_error_of_its_own(project):
+    """One line says why, and none is of our code; the other tests of its file are fine."""
+    tests = [
+        f"@frostproof.laws({subject})\ndef test_{number}(law): law()"
+        for number, subject in enumerate(UNUSABLE)
+    ]
+    project.makepyfile(test_own="def test_own(): pass\n" + MISSPELT + "\n".join(tests))
+
+    result = project.runpytest_subprocess("--report=out")
+
+    result.assert_outcomes(passed=1, errors=len(UNUSABLE))
+    printed = result.stdout.str()
+    for number, reason in enumerate(UNUSABLE.values()):
+        line = reason.replace("[", "[[]")
+        result.stdout.fnmatch_lines([f"_* ERROR at setup of test_{number}[[]unusable[]] *_", line])
+        error = f"ERROR test_own.py::test_{number}[[]unusable[]] - Failed: {line[:20]}*"
+        result.stdout.fnmatch_lines([error])
+    assert not re.search("Traceback|Error:|reports/pytest|another exception|ran 0 of", printed)
+    assert json.loads((project.path / "out" / "report.json").read_text())["verdicts"] == []
+
+
+def test_a_decorator_without_parentheses_loses_no_test(project):
+    """It is given the test, which pytest would not find any more."""
+    project.makepyfile(
+        test_own="""
+        import frostproof
+        @frostproof.laws
+        def test_it(law): law()
+        @frostproof.laws
+        class TestIt:
+            def test_it(self, law): law()
+        """
+    )
+
+    result = project.runpytest_subprocess()
+
+    result.assert_outcomes(errors=2)
+    line = "`@frostproof.laws` needs a subject: write `@frostproof.laws(subject)`"
+    result.stdout.fnmatch_lines([line, line])
+
+
+def test_an_unusable_subject_is_chosen_as_its_laws_are(project):
+    """It is red beside the laws of others, and a report names it; other tests may be run alone."""
+    project.makepyfile(
+        test_own="""
+        import frostproof, train
+        @frostproof.laws("train.py:sund")
+        @frostproof.laws(train.sound, max_examples=1)
+        def test_it(law): law()
+        def test_own(): pass
+        """
+    )
+
+    chosen = project.runpytest_subprocess("-k", "norms-equal", "--report=out")
+    others = project.runpytest_subprocess("-k", "test_own and not test_it")
+
+    chosen.assert_outcomes(passed=1, errors=1, deselected=11)
+    not_run = json.loads((project.path / "out" / "report.json").read_text())["summary"]["not_run"]
+    assert not_run["train.py:sund: the module has no 'sund'; did you mean sound?"] == 1
+    others.assert_outcomes(passed=1, deselected=12)
