@@ -122,8 +122,11 @@ class Standing:
     def keeps(self) -> str:
         """Say what the subject keeps, the strongest of norm, value and bits first."""
         others = [name for name in self.held if name not in _CHAIN]
-        kept = [name for name in (self.strongest_held, *others) if name]
-        return f"keeps {', '.join(dict.fromkeys(kept))}" if kept else "keeps nothing"
+        strongest = self.strongest_held
+        # Who promised value, as by default, looks for it.
+        kept = ["bits and value" if strongest == "bits" and "value" in self.held else strongest]
+        named = list(dict.fromkeys(name for name in (*kept, *others) if name))
+        return f"keeps {', '.join(named)}" if named else "keeps nothing"
 
     @property
     def sentence(self) -> str:

@@ -41,6 +41,16 @@ def test_the_strongest_held_and_the_weakest_broken():
     )
 
 
+def test_value_is_named_beside_bits():
+    """It is what a subject promises by default, and who reads the line looks for it."""
+    value, bits = row("frozen-value", "value", "held"), row("frozen-bits", "bits", "held")
+    moved = row("trainable-moves", "selected", "held")
+
+    assert standing(moved, value, bits).keeps == "keeps bits and value, selected"
+    assert standing(value).keeps == "keeps value"
+    assert standing(bits).keeps == "keeps bits"  # of value nothing ran
+
+
 @pytest.mark.parametrize("guarantee", ["bits", "inert", "isolated"])
 def test_what_follows_claims_only_what_was_shown(guarantee):
     """That values stay is said where a law of values held, and nowhere else."""
