@@ -18,6 +18,7 @@ from ...properties.plan.checks import Check
 from ...reference.pytrees.articles import a_type_of
 from ..formats.wording import explain
 from ..results.row import FAILING, Row
+from ..run.arguments import unknown_argument
 from ..run.scripts import without_large_arrays
 
 UNJUDGED = "the test of this law, or its process, ended before there was a verdict"
@@ -62,13 +63,13 @@ def _is_test(subject: Any) -> bool:
 
 def _unknown_argument(name: str, taken: Sequence[str]) -> str:
     """Say what the decorator takes in place of an argument, or who chooses laws."""
-    said = f"`@frostproof.laws` has no argument `{name}`"
     if name in _CHOOSING:
         return (
-            f"{said}: choose laws by `pytest -k frozen-value`, or for the whole project by "
+            f"`@frostproof.laws` has no argument `{name}`: choose laws by "
+            "`pytest -k frozen-value`, or for the whole project by "
             '`laws = ["frozen-value"]` below `[tool.frostproof]` in pyproject.toml'
         )
-    return f"{said}: it takes {', '.join(taken)}"
+    return unknown_argument("@frostproof.laws", name, taken)
 
 
 @_naming_misuse

@@ -22,12 +22,14 @@ from ..results.guarantees import Asked
 from ..results.report import ELSEWHERE, Report
 from ..results.report_file import make_folder
 from ..results.row import Row
+from .arguments import naming_arguments
 from .division import Division
 from .listener import Listener
 from .parallel import InOrder, fitting_processes, judge_in_parallel
 from .recorder import Recorder
 
 
+@naming_arguments("frostproof.verify")
 def verify(
     *subjects: Any,
     kind: str | None = None,
@@ -78,6 +80,7 @@ def verify(
     Raises:
         ValueError: before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
             `UnknownGuarantee`, or one that names the argument.
+        TypeError: for a keyword that is none of these.
     """
     told = listener or Listener()
     if workers is not None:
@@ -118,7 +121,7 @@ def verify(
             found = recorder.close()
     found.allow_not_shown = allow_not_shown
     if found.unwritten is not None and listener is None:
-        warnings.warn(f"`report` {found.unwritten}", stacklevel=2)
+        warnings.warn(f"`report` {found.unwritten}", stacklevel=3)
     return found
 
 

@@ -32,8 +32,8 @@ UNUSABLE = {
     "train.sound, expected={'answer-shape': ''}": "`expected` must give a reason for *",
     "train.sound, laws=['answer-shape']": "`@frostproof.laws` has no argument `laws`: choose laws "
     "by `pytest -k frozen-value`, or *",
-    "train.sound, examples=5": "`@frostproof.laws` has no argument `examples`: it takes subject, "
-    "kind, promise, max_examples, expected",
+    "train.sound, examples=5": "`@frostproof.laws` has no argument `examples` (did you mean "
+    "`max_examples`?): it takes subject, kind, promise, max_examples, expected",
     "": "`@frostproof.laws` needs a subject: write `@frostproof.laws(subject)`",
     "train.sound, 'linen'": "`@frostproof.laws` takes one subject, and by name kind, promise, *",
     "[train.sound, train.thaws]": "`@frostproof.laws` takes one subject, got a list: write *",
