@@ -36,7 +36,7 @@ def printed_before_the_end(rows, received, terminal=False, **options):
 
 def test_the_first_promised_failure_is_told_at_once():
     """In one line, on which the law comes first; the others wait for the line of the subject."""
-    said = f"{ROWS[2].law}: w[0]: frozen leaf changed"
+    said = f"{ROWS[2].law}: w[0]"  # what happened to it stands in the block at the end
 
     assert printed_before_the_end(ROWS, ROWS[:2]) == []
     assert printed_before_the_end(ROWS, ROWS[:4]) == [f"refuted  {said}"]
