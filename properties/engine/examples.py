@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from time import monotonic  # by itself: a subject may replace `time.monotonic`
 from typing import Any
 
 from ...reference.subjects.capability import Capability
 from ..laws.book import looks_at_predictions
 from ..laws.law import Inconclusive, Law, Refutation, collect
 from .call_cache import CallCache
+from .clock import own_time
 from .example_labels import traits
 from .tally import Tally
 
@@ -46,7 +46,7 @@ def examine(
             tally.leave_aside(reason, problems[0])
     except Refutation as found:
         if tally.failed_at is None:
-            tally.failed_at = monotonic()
+            tally.failed_at = own_time()
             tally.judged += 1
         found.facts |= {"problems": problems, "calls": calls}
         # Hypothesis would tell it from the same failure that was not seen in another program first.

@@ -116,7 +116,7 @@ def _drawn(
 
     def shrinking_long_enough() -> bool:
         allowed = min(effort.shrinking, effort.seconds / 4)
-        return tally.failed_at is not None and monotonic() > tally.failed_at + allowed
+        return tally.failed_at is not None and own_time() > tally.failed_at + allowed
 
     def example(drawn: tuple[Any, ...]) -> None:
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from time import monotonic  # by itself: a subject may replace `time.monotonic`
 from typing import Any
 
 import hypothesis
 from hypothesis.errors import Flaky
 
 from ..laws.law import Inconclusive, Law, Refutation, collect
+from .clock import own_time
 
 #: One example: makes its calls and returns them.
 Calls = Callable[[tuple[Any, ...]], list[Any]]
@@ -54,10 +54,10 @@ def smaller(
     time; what happens after all is no longer looked for.
     """
     found: dict[Any, Refutation] = {}
-    until = monotonic() + seconds
+    until = own_time() + seconds
 
     def example(problems: tuple[Any, ...]) -> None:
-        if monotonic() > until:  # every further candidate passes, and the best fails as it did
+        if own_time() > until:  # every further candidate passes, and the best fails as it did
             if problems in found:
                 raise found[problems]
             return

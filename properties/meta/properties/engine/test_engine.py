@@ -309,6 +309,21 @@ def test_a_busy_machine_takes_no_example_away():
     assert (verdict.outcome, verdict.examples, verdict.reason) == ("held", 100, None)
 
 
+def test_a_busy_machine_leaves_no_counterexample_larger(monkeypatch):
+    """A law that waits for a core has no less time to make one smaller."""
+
+    def check(call):
+        if call.problem.seed > 1000:
+            refute("too large", assertion="False")
+
+    waiting = itertools.count(time.monotonic(), 60.0)
+    monkeypatch.setattr(judging, "monotonic", lambda: next(waiting))
+
+    (problem,) = run(law(check)).counterexample.problems
+
+    assert problem["seed"] == 1001
+
+
 def test_what_the_compiler_takes_is_not_the_subjects(monkeypatch):
     """A program that compiles for each example is judged by as many examples as any."""
     clock, compiler = itertools.count(step=60.0), itertools.count(step=60.0)
