@@ -108,7 +108,9 @@ class ForkServer:
         control = socket.socket(socket.AF_UNIX)
         with suppress(KeyError, OSError):
             control.connect(os.environ[ADDRESS])
-            control.sendall(json.dumps([_surroundings(), self._folder]).encode() + b"\n")
+            control.sendall(
+                json.dumps([_surroundings(self._folder), self._folder]).encode() + b"\n"
+            )
             if control.recv(1):
                 return control
         control.close()
@@ -122,7 +124,7 @@ class ForkServer:
         with socket.socket(socket.AF_UNIX) as door:
             door.bind(str(folder / _SOCKET))
             door.listen()
-            told = (str(door.fileno()), str(os.getpid()), _surroundings())
+            told = (str(door.fileno()), str(os.getpid()), _surroundings(self._folder))
             nursery = subprocess.Popen(
                 [sys.executable, "-m", __name__, *told],
                 pass_fds=[door.fileno()],
@@ -149,16 +151,19 @@ class ForkServer:
         return _NUMBER.unpack(message)[0] if len(message) == _NUMBER.size else None
 
 
-def _surroundings() -> str:
+def _surroundings(folder: str) -> str:
     """Return a digest of what a nursery takes over from its founder.
 
     In another environment JAX may have other settings, or be another one: that of a program under
-    test which runs pytest itself, or of a worker that has a GPU of its own.
+    test which runs pytest itself, or of a worker that has a GPU of its own. So may modules be
+    others in another folder, where `PYTHONPATH` names some from there.
     """
     environment = {
         name: value for name, value in os.environ.items() if not _OF_ONE_PROCESS.fullmatch(name)
     }
-    described = repr((sys.executable, __file__, sorted(environment.items())))
+    paths = environment.get("PYTHONPATH") or "/"
+    here = None if all(map(os.path.isabs, paths.split(os.pathsep))) else folder
+    described = repr((sys.executable, __file__, sorted(environment.items()), here))
     return hashlib.sha256(described.encode()).hexdigest()
 
 

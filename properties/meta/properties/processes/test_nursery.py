@@ -98,6 +98,24 @@ def test_who_comes_is_in_the_folder_that_it_came_from(tmp_path, monkeypatch):
         server.close()
 
 
+@pytest.mark.usefixtures("nurseries")
+@pytest.mark.parametrize("paths", ["lib", os.pathsep.join(("/", ""))])
+def test_paths_that_are_named_from_a_folder_are_those_of_the_run(paths, tmp_path, monkeypatch):
+    """Python has made them absolute in a nursery, where they lead to the modules of its founder."""
+    monkeypatch.setenv("PYTHONPATH", paths)
+    servers = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        servers.append(ForkServer())
+
+    first, second = (above(server.start())[1] for server in servers)
+
+    assert first != second
+    for server in reversed(servers):
+        server.close()
+
+
 def test_a_nursery_of_other_surroundings_is_there_again(nurseries, monkeypatch):
     """A run in between, with settings of its own, founds one for itself."""
     nurseries[0].start()
