@@ -49,24 +49,34 @@ def _moves(step: Step, path: Path) -> bool:
 
 
 def _trains_linen(subject: LinenTrainer, problem: Any, path: Path) -> bool:
-    """Tell whether a BatchNorm computes a statistic anew in the steps of a problem."""
+    """Tell whether a BatchNorm computes a statistic anew in the steps of a problem: it stays where
+    the BatchNorm uses what it has.
+    """
     from ....reference.observation.run import run  # here: a law book is read without JAX
 
     trained = set[Path]()
 
-    def note(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+    def evaluate(call: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
         layer = context.module
-        if isinstance(layer, nn.BatchNorm) and context.method_name == "__call__":
-            asked = args[1] if len(args) > 1 else kwargs.get("use_running_average")
-            fixed = layer.use_running_average if asked is None else asked
-            if not fixed and not layer.is_initializing():
-                trained.add(layer.path)
-        return call(*args, **kwargs)
+        if not isinstance(layer, nn.BatchNorm) or context.method_name != "__call__":
+            return call(*args, **kwargs)
+        own = layer.use_running_average
+        asked = args[1] if len(args) > 1 else kwargs.get("use_running_average")
+        if (own if asked is None else asked) or layer.is_initializing():
+            return call(*args, **kwargs)
+        trained.add(layer.path)
+        object.__setattr__(layer, "use_running_average", True)  # a module is frozen
+        try:
+            rest = {key: value for key, value in kwargs.items() if key != "use_running_average"}
+            return call(*args[:1], None, *args[2:], **rest)
+        finally:
+            object.__setattr__(layer, "use_running_average", own)
 
-    with jax.disable_jit(), nn.intercept_methods(note):
+    with jax.disable_jit(), nn.intercept_methods(evaluate):
         other = run(subject, problem)
     layer = path[:-1]
-    return other.raised is None and any(layer[-len(each) :] == each for each in trained if each)
+    named = any(layer[-len(each) :] == each for each in trained if each)
+    return named and other.raised is None and not any(_moves(step, path) for step in other.steps)
 
 
 def _stays_in_evaluation(subject: NnxTrainer, problem: Any, path: Path) -> bool:

@@ -68,6 +68,15 @@ def cast(scaler):
     return scaler | {"mean": scaler["mean"].astype(jnp.bfloat16)}
 
 
+trained_norm = replace(linen_updates.statistics_of_a_frozen_norm, frozen=("body", "norm/mean"))
+
+
+def shifting_what_it_had(state, batch):
+    """Put away what a BatchNorm in training mode has computed."""
+    after, loss = trained_norm.train_step(state, batch)
+    return after.replace(batch_stats=jax.tree.map(lambda leaf: leaf + 1, state.batch_stats)), loss
+
+
 def judge(law, subject):
     BY_ID[law].check(run(subject, PROBLEM))
 
@@ -129,7 +138,7 @@ def test_one_fault_refutes_by_what_is_named_or_by_the_layer():
     ("subject", "leaf", "cause"),
     [
         (
-            replace(linen_updates.statistics_of_a_frozen_norm, frozen=("body", "norm/mean")),
+            trained_norm,
             "norm/mean",
             "its BatchNorm runs in training mode, without `use_running_average=True`",
         ),
@@ -143,9 +152,14 @@ def test_one_fault_refutes_by_what_is_named_or_by_the_layer():
             "scaler/mean",
             "the step itself moves the statistic: it moves at learning_rate=0, too",
         ),
+        (
+            replace(trained_norm, train_step=shifting_what_it_had),
+            "norm/mean",
+            "the step itself moves the statistic: it moves at learning_rate=0, too",
+        ),
         (scaling(dropped), "scaler/seen", None),
     ],
-    ids=["linen", "nnx", "own", "vanishes"],
+    ids=["linen", "nnx", "own", "beside its layer", "vanishes"],
 )
 def test_the_cause_is_that_of_the_statistic(subject, leaf, cause):
     """And never an optimizer, which has no part in it, nor an inverted mask."""
