@@ -95,7 +95,8 @@ def laws(
     Returns:
         A mark for a test function with an argument `law`. What cannot be judged is an error of this
         test alone: a subject of an unknown kind, a target that cannot be loaded, an expectation of
-        an unknown law or without a reason, an argument that is none of these.
+        an unknown law or without a reason, an argument that is none of these, a test without
+        `law`.
     """
     return pytest.mark.frostproof_laws(
         subject=subject,
@@ -139,6 +140,11 @@ class Unusable:
 
     def __repr__(self) -> str:
         return "<unusable>"
+
+
+def unusable(reason: str) -> Any:
+    """Return the parameter of a test that cannot judge anything."""
+    return pytest.param(Unusable(reason), id="unusable")
 
 
 class BoundLaw:

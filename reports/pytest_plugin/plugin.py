@@ -175,6 +175,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marks = list(metafunc.definition.iter_markers("frostproof_laws"))
     if not marks:
         return
+    from .laws import unusable
+
     try:
         session = _session(metafunc.config)
         if all(mark.kwargs for mark in marks):
@@ -188,6 +190,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         file, line, test = metafunc.definition.location
         where = f"{test} in {file}, line {(line or 0) + 1}"
         raise pytest.fail.Exception(f"{error} ({where})", pytrace=False) from None
+    if "law" not in metafunc.fixturenames:
+        test = metafunc.definition.originalname
+        metafunc.fixturenames.append("law")  # which pytest refuses to set otherwise
+        laws = [
+            unusable(f"`{test}` takes no law: give it an argument `law`, and call `law()` in it")
+        ]
     metafunc.parametrize("law", laws)
 
 
@@ -235,9 +243,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.extra_keyword_matches |= BY_ID.keys()
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Say of a subject that cannot be judged why: the message alone, as pytest says of marks."""
+    """Say of a subject that cannot be judged why: the message alone, as pytest says of marks.
+
+    Before its fixtures are set up, and after pytest has seen whether it is skipped.
+    """
     if reason := _unusable(item):
         pytest.fail(reason, pytrace=False)
 

@@ -23,7 +23,7 @@ from ..run.project_settings import project_settings
 from ..run.recorder import Recorder
 from ..run.scripts import update_script
 from ..run.verify import begin, known_subject
-from .laws import BoundLaw, Unusable, require_one_subject, require_reasons
+from .laws import BoundLaw, require_one_subject, require_reasons, unusable
 
 
 class Session:
@@ -103,7 +103,7 @@ class Session:
             try:
                 parameters += self._laws_of_mark(mark, named=len(marks) > 1)
             except ValueError as error:
-                parameters.append(pytest.param(Unusable(str(error)), id="unusable"))
+                parameters.append(unusable(str(error)))
         return parameters
 
     def _laws_of_mark(self, mark: Mapping[str, Any], *, named: bool) -> list[Any]:

@@ -88,6 +88,42 @@ def test_a_decorator_without_parentheses_loses_no_test(project):
     result.stdout.fnmatch_lines([line, line])
 
 
+def test_a_test_without_a_law_is_an_error_of_its_own(project):
+    """Pytest ends the collection of a file where a test lacks what is set; what it has stays."""
+    project.makepyfile(
+        test_own="""
+        import frostproof, pytest, train
+        @pytest.mark.parametrize("rows", [1])
+        @frostproof.laws(train.sound)
+        def test_it(rows): pass
+        def test_own(): pass
+        """
+    )
+
+    result = project.runpytest_subprocess()
+
+    result.assert_outcomes(passed=1, errors=1)
+    line = "`test_it` takes no law: give it an argument `law`, and call `law()` in it"
+    result.stdout.fnmatch_lines([line])
+
+
+def test_marks_of_pytest_count_for_an_unusable_subject(project):
+    """As they do for any other test that ends before its body."""
+    project.makepyfile(
+        test_own="""
+        import frostproof, pytest
+        @pytest.mark.skip
+        @frostproof.laws(len)
+        def test_skipped(law): law()
+        @pytest.mark.xfail
+        @frostproof.laws(len)
+        def test_xfailed(law): law()
+        """
+    )
+
+    project.runpytest_subprocess().assert_outcomes(skipped=1, xfailed=1)
+
+
 def test_an_unusable_subject_is_chosen_as_its_laws_are(project):
     """It is red beside the laws of others, and a report names it; other tests may be run alone."""
     project.makepyfile(
