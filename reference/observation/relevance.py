@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +45,7 @@ def is_used(subject: Any, trajectory: Trajectory, path: Path) -> bool:
     assert isinstance(subject, TrainerSource), "only trainers have statistics"
     trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
     plain, changed = (_loss_with_statistic(trainer, problem, path, by) for by in (0.0, 0.5))
-    return plain is None or changed is None or abs(plain - changed) > _TELLING * abs(plain)
+    return plain is None or _differs(plain, changed) or _is_placeholder(trainer, problem)
 
 
 def _loss_with_statistic(
@@ -106,10 +107,10 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     given = [step.given.gradients.get(path) for step in trained if step.given]
     if any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given):
         return True
-    plain, perturbed = (_first_loss(trainer, problem, path, by) for by in (0.0, 0.5))
+    plain, perturbed = (_first_loss(trainer, problem, {path}, by) for by in (0.0, 0.5))
     if plain is None or perturbed is None:
         return None
-    return abs(plain - perturbed) > _TELLING * abs(plain)
+    return _differs(plain, perturbed) or (None if _is_placeholder(trainer, problem) else False)
 
 
 @functools.lru_cache(maxsize=4)  # all leaves that did not move are looked at in the same runs
@@ -126,11 +127,29 @@ def _stays(longer: Trajectory, path: Path) -> bool:
     return same_value(longer.first.params[path].array, longer.last.params[path].array)
 
 
-def _first_loss(trainer: Trainer, problem: TrainingProblem, path: Path, by: float) -> float | None:
-    """Return the loss of the first step after a leaf was scaled and shifted."""
+def _differs(plain: float, perturbed: float | None) -> bool:
+    """Tell whether a loss is another one, also where it is not known."""
+    return perturbed is None or abs(plain - perturbed) > _TELLING * abs(plain)
+
+
+def _is_placeholder(trainer: Trainer, problem: TrainingProblem) -> bool:
+    """Tell whether the loss stays the same whatever all leaves are, as a 0.0 in its place does: of
+    no leaf it tells whether it matters.
+    """
+    plain, perturbed = (_first_loss(trainer, problem, None, by) for by in (0.0, 0.5))
+    return plain is not None and not _differs(plain, perturbed)
+
+
+def _first_loss(
+    trainer: Trainer, problem: TrainingProblem, paths: Container[Path] | None, by: float
+) -> float | None:
+    """Return the loss of the first step after some leaves, by default all, were scaled and shifted;
+    None where it is not known.
+    """
 
     def shift(key_path: Any, leaf: Any) -> Any:
-        return leaf * (1 + by) + by if normalise(key_path) == path else leaf
+        asked = paths is None or normalise(key_path) in paths
+        return leaf * (1 + by) + by if asked else leaf
 
     try:
         optimizer = recording(problem.optimizer.transformation)
@@ -140,7 +159,9 @@ def _first_loss(trainer: Trainer, problem: TrainingProblem, path: Path, by: floa
         try:
             training.set_params(jax.tree_util.tree_map_with_path(shift, training.params()))
         except Exception:  # the program keeps parameters in a place that it alone knows
-            _shift_in_place(training, named_leaves(training.params())[path], by)
+            for path, leaf in named_leaves(training.params()).items():
+                if paths is None or path in paths:
+                    _shift_in_place(training, leaf, by)
         if "unfreeze" in problem.actions:
             training.refreeze(())
         return float(np.asarray(training.step(problem.batch(1))))

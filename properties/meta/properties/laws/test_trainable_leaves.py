@@ -6,6 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from frostproof import verify
+from frostproof.reference.corpus.accepted.trainers.named_statistics import (
+    statistics_used_as_they_are,
+)
 from frostproof.reference.corpus.specimens.trainers.hidden_names import left_out_of_what_trains
 
 
@@ -35,3 +38,26 @@ def test_a_leaf_of_which_nothing_tells_is_not_called_trained():
     assert verdict == "not-run"
     assert reason.startswith("head/kernel never moved, and nothing tells whether it should")
     assert "give `with_params=`" in reason
+
+
+def test_a_number_in_the_place_of_a_loss_tells_nothing():
+    """No leaf changes it: a step that trains nothing was held, since no leaf seemed to matter."""
+    faulty = replace(left_out_of_what_trains, train_step=lambda state, batch: (state, 0.0))
+
+    verdict, reason = standing_of(faulty)
+
+    assert verdict == "not-run"
+    assert "nothing tells whether it should" in reason
+
+
+def test_without_a_loss_no_statistic_is_called_left_behind():
+    """The program uses it as it is, which a number in the place of its loss does not show."""
+    correct = statistics_used_as_they_are
+
+    def step(state, batch):
+        return correct.train_step(state, batch)[0], 0.0
+
+    trainer = replace(correct, train_step=step, loss=None, predict=None)
+    (row,) = verify(trainer, laws=["trainable-statistics-move"], max_examples=4, seed=1).rows
+
+    assert row.verdict == "held"
