@@ -1,4 +1,4 @@
-"""Why a statistic moved that is frozen by name: whether its layer trains, or the step moves it."""
+"""Why a frozen statistic moved: whether its layer is in training mode, or the step moves it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from ....reference.pytrees.comparison import changes
 from ....reference.pytrees.paths import Path, path_text
 from ....reference.subjects.linen_trainer import LinenTrainer
 from ....reference.subjects.nnx_trainer import NnxTrainer
+from ...laws.surrounding_state import frozen_statistics
 from .reason import Reason
 from .reruns import run_under, settings_of
 
 
 def statistic_of(trajectory: Trajectory, leaf: str | None) -> Path | None:
-    """Return the statistic of this name that is frozen by name; None where there is none."""
-    named = (path for step in trajectory.steps for path in step.frozen_statistics)
-    return next((path for path in named if path_text(path) == leaf), None)
+    """Return the statistic of this name that is frozen in a step; None where there is none."""
+    frozen = (path for step in trajectory.steps for path in frozen_statistics(step))
+    return next((path for path in frozen if path_text(path) == leaf), None)
 
 
 def reason_of_statistic(subject: Any, trajectory: Trajectory, path: Path) -> Reason | None:
@@ -44,7 +45,7 @@ def reason_of_statistic(subject: Any, trajectory: Trajectory, path: Path) -> Rea
 
 
 def _moves(step: Step, path: Path) -> bool:
-    found = changes(*step.model_state, step.frozen_statistics & {path}, "value")
+    found = changes(*step.model_state, frozen_statistics(step) & {path}, "value")
     return any(change.what is None for change in found)  # it neither vanishes nor is cast
 
 

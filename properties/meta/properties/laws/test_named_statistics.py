@@ -13,7 +13,7 @@ from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Inconclusive, Refutation
 from frostproof.properties.proofs.proving import prove
 from frostproof.reference.corpus.accepted.trainers import named_statistics as correct
-from frostproof.reference.corpus.specimens.trainers import linen_updates, statistics
+from frostproof.reference.corpus.specimens.trainers import linen_updates, nnx_models, statistics
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
@@ -119,8 +119,8 @@ def test_a_predicate_may_name_a_statistic():
         judge("frozen-value", named)
 
 
-def test_one_fault_refutes_by_what_is_named_or_by_the_layer():
-    """Statistics of a frozen layer stay beyond a promise of values; those that are named do not."""
+def test_a_statistic_of_a_frozen_layer_is_beyond_a_promise_of_values():
+    """One that is named is not, and either refutes the law of frozen layers' state."""
     layer = linen_updates.statistics_of_a_frozen_norm
     judge("frozen-value", layer)
     with pytest.raises(Refutation, match="norm/mean: a statistic of a frozen layer moved"):
@@ -130,44 +130,75 @@ def test_one_fault_refutes_by_what_is_named_or_by_the_layer():
     by_name = replace(layer, frozen=leaves)
     with pytest.raises(Refutation, match="norm/mean: frozen statistic changed"):
         judge("frozen-value", by_name)
-    with pytest.raises(Inconclusive, match="but those that `frozen` names: see frozen-value"):
+    with pytest.raises(Refutation, match=r"norm/mean: frozen statistic moved at step 1: 0 → 0\.03"):
         judge("frozen-layer-state", by_name)
 
 
 @pytest.mark.parametrize(
-    ("subject", "leaf", "cause"),
+    ("follow", "said"),
     [
+        (shifted, "scaler/mean: frozen statistic moved at step 1: 0 → 0.5 .*3 of 3 elements"),
+        (counted, "scaler/seen: frozen statistic moved at step 1: 0 → 1"),
+        (dropped, "scaler/seen: frozen statistic moved at step 1: vanished"),
+    ],
+)
+def test_what_is_named_need_not_belong_to_a_layer(follow, said):
+    """State of the model that no parameter is beside is frozen where `frozen` names it."""
+    with pytest.raises(Refutation, match=said):
+        judge("frozen-layer-state", scaling(follow))
+    judge("frozen-layer-state", scaling(dict))
+    with pytest.raises(Inconclusive, match="no frozen layer has statistics"):
+        judge("frozen-layer-state", scaling(follow, frozen=()))
+
+
+IN_TRAINING = {
+    "linen": "its BatchNorm runs in training mode, without `use_running_average=True`",
+    "nnx": "its layer runs in training mode: the statistic stays after `model.eval()`",
+}
+BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0, too"
+
+
+@pytest.mark.parametrize(
+    ("law", "subject", "leaf", "cause"),
+    [
+        ("frozen-value", trained_norm, "norm/mean", IN_TRAINING["linen"]),
         (
-            trained_norm,
-            "norm/mean",
-            "its BatchNorm runs in training mode, without `use_running_average=True`",
-        ),
-        (
+            "frozen-value",
             statistics.statistics_move_in_training_mode,
             "norm/mean",
-            "its layer runs in training mode: the statistic stays after `model.eval()`",
+            IN_TRAINING["nnx"],
         ),
+        ("frozen-value", statistics.scaler_follows_the_inputs, "scaler/mean", BY_THE_STEP),
         (
-            statistics.scaler_follows_the_inputs,
-            "scaler/mean",
-            "the step itself moves the statistic: it moves at learning_rate=0, too",
-        ),
-        (
+            "frozen-value",
             replace(trained_norm, train_step=shifting_what_it_had),
             "norm/mean",
-            "the step itself moves the statistic: it moves at learning_rate=0, too",
+            BY_THE_STEP,
         ),
-        (scaling(dropped), "scaler/seen", None),
+        ("frozen-value", scaling(dropped), "scaler/seen", None),
+        (
+            "frozen-layer-state",
+            linen_updates.statistics_of_a_frozen_norm,
+            "norm/mean",
+            IN_TRAINING["linen"],
+        ),
+        (
+            "frozen-layer-state",
+            nnx_models.statistics_of_a_frozen_norm,
+            "l1/layers/1/mean",
+            IN_TRAINING["nnx"],
+        ),
+        ("frozen-layer-state", scaling(counted), "scaler/seen", BY_THE_STEP),
     ],
-    ids=["linen", "nnx", "own", "beside its layer", "vanishes"],
+    ids=["linen", "nnx", "own", "beside", "vanishes", "linen layer", "nnx layer", "named"],
 )
-def test_the_cause_is_that_of_the_statistic(subject, leaf, cause):
+def test_the_cause_is_that_of_the_statistic(law, subject, leaf, cause):
     """And never an optimizer, which has no part in it, nor an inverted mask."""
     trajectory = run(subject, PROBLEM)
     with pytest.raises(Refutation) as found:
-        BY_ID["frozen-value"].check(trajectory)
+        BY_ID[law].check(trajectory)
 
-    reason = cause_of(BY_ID["frozen-value"], subject, [trajectory], found.value)
+    reason = cause_of(BY_ID[law], subject, [trajectory], found.value)
 
     assert found.value.facts["leaf"] == leaf
     assert (reason and reason.text) == cause
@@ -199,7 +230,7 @@ def test_a_statistic_that_moves_fails_the_run():
     report = verify(scaling(shifted), laws=["frozen-*"], max_examples=3, proofs=False)
 
     refuted = {row.law: row for row in report.rows if row.verdict == "refuted"}
-    assert set(refuted) == set(NAMED)
+    assert set(refuted) == {*NAMED, "frozen-layer-state"}
     assert report.exit_status == 1
     found = refuted["frozen-value"].counterexample
     assert found["facts"]["norms_kept"] is False
