@@ -11,6 +11,7 @@ import jax
 from ....reference.observation.trajectory import Trajectory
 from ....reference.optimizers.optimizer import optimizer
 from ....reference.problems.wrapper_problem import TreeProblem
+from ....reference.pytrees.paths import path_text
 from ....reference.pytrees.phases import has_phases
 from ....reference.subjects.capability import Capability
 from ....reference.subjects.linen_trainer import LinenTrainer
@@ -18,12 +19,14 @@ from ....reference.subjects.nnx_trainer import NnxTrainer
 from ....reference.subjects.optax_wrapper import OptaxFreeze
 from ...laws.law import Inconclusive, Law, Refutation, collect
 from .leaves import is_float, moves
-from .movement import moved_leaves
+from .movement import all_moved, moved_leaves
 from .reason import INVERTED, Reason
 from .reruns import ordinary_runs
 
 #: Laws of these guarantees are not about which leaves are frozen.
 _OF_ANY_CHOICE = ("computes", "advice")
+#: Each refutation of these is a frozen leaf that changed in a step: its value, or only its bits.
+_OF_BITS = ("frozen-bits", "frozen-special-weights")
 
 
 def inversion(
@@ -32,7 +35,8 @@ def inversion(
     """Say so if a law fails because the mask is inverted, and for nothing else.
 
     All that is frozen moves then, and nothing that is to train, in runs with ordinary numbers. And
-    the law holds on the same problems where frozen and trainable leaves change places.
+    the law holds on the same problems where frozen and trainable leaves change places, or a law of
+    bits fails there by less than the value that it saw change.
     """
     if law.guarantee in _OF_ANY_CHOICE or any(map(_trains_some, calls)):
         return None
@@ -42,7 +46,8 @@ def inversion(
     if law.over_the_run and "path" in found.facts:
         follows = any(found.facts["path"] in step.trainable for step in calls[0].steps)
     else:
-        follows = _holds(law, _opposite(subject, runs[0]), calls)
+        mended = _run_opposite(subject, runs[0], calls)
+        follows = _holds(law, mended) or _only_values(law, calls[0], mended[0], found)
     text = "the mask is inverted: all frozen leaves move, and no trainable one does"
     return Reason(INVERTED, text, frozenset(runs[0].first.params)) if follows else None
 
@@ -106,13 +111,30 @@ def _opposite(subject: Any, ordinary: Trajectory) -> Any:
     return replace(subject, frozen=lambda path: path in to_train)
 
 
-def _holds(law: Law, subject: Any, calls: Sequence[Trajectory]) -> bool:
-    """Tell whether a law holds on the problems of some calls."""
+def _run_opposite(
+    subject: Any, ordinary: Trajectory, calls: Sequence[Trajectory]
+) -> list[Trajectory]:
+    """Run the opposite of a subject on the problems of some calls."""
     from ....reference.observation.run import run  # here: a law book is read without JAX
 
-    runs = [run(subject, each.problem) for each in calls]
+    opposite = _opposite(subject, ordinary)
+    return [run(opposite, each.problem) for each in calls]
+
+
+def _holds(law: Law, runs: Sequence[Trajectory]) -> bool:
+    """Tell whether a law holds in some runs."""
     try:
         collect(lambda: law.check(*runs))
     except (Refutation, Inconclusive):
         return False
     return True
+
+
+def _only_values(law: Law, call: Trajectory, mended: Trajectory, found: Refutation) -> bool:
+    """Tell whether a law of bits saw a frozen leaf change its value, where with the opposite mask
+    none does: bits that are lost there too, such as those of −0.0 + 0.0, are another fault.
+    """
+    if law.id not in _OF_BITS or mended.raised is not None or all_moved(mended):
+        return False
+    step = next(each for each in call.steps if each.number == found.facts["step"])
+    return found.facts["leaf"] in map(path_text, moved_leaves(step))

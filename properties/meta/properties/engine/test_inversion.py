@@ -8,8 +8,10 @@ import pytest
 
 from frostproof import OptaxFreeze, Optimizers, verify
 from frostproof.properties.engine.call_cache import CallCache
+from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.law import Refutation
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     Layers,
     creating,
@@ -19,6 +21,9 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     where,
 )
 from frostproof.reference.corpus.specimens.trainers import nnx_models
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.wrapper_problem import TreeProblem
 from frostproof.reports.formats.wording import by_cause
 
 TOLD = "the mask is inverted: all frozen leaves move, and no trainable one does"
@@ -34,6 +39,26 @@ def inverted_and_doubled(optimizer, mask):
     return inverted(optax.chain(optimizer, optax.scale(2.0)), mask)
 
 
+def inverted_where_all_is_ordinary(optimizer, mask):
+    """Where a weight is not finite or zero, all updates are zero: −0.0 + 0.0 is +0.0."""
+
+    def held(updates, params):
+        odd = [jnp.any(~jnp.isfinite(p) | (p == 0)) for p in jax.tree.leaves(params)]
+        return jax.tree.map(lambda u: jnp.where(jnp.stack(odd).any(), 0, u), updates)
+
+    return optax.chain(inverted(optimizer, mask), optax.stateless(held))
+
+
+def inverted_and_scaled_by_weights(optimizer, mask):
+    """Besides, whatever the mask says, 0 · p is added to p: an infinity becomes NaN."""
+    return optax.chain(
+        inverted(optimizer, mask),
+        optax.stateless(
+            lambda updates, params: jax.tree.map(lambda u, p: u + 0 * p, updates, params)
+        ),
+    )
+
+
 def all_frozen(optimizer, mask):
     return optax.chain(optimizer, optax.set_to_zero())
 
@@ -42,8 +67,8 @@ def none_frozen(optimizer, mask):
     return optimizer
 
 
-def wrapper(wrap):
-    return OptaxFreeze(wrap, optimizers=Optimizers("sgd", "momentum", rates=(0.1,)))
+def wrapper(wrap, **fields):
+    return OptaxFreeze(wrap, optimizers=Optimizers("sgd", "momentum", rates=(0.1,)), **fields)
 
 
 def head(path):
@@ -90,6 +115,8 @@ def cause(law, subject):
         "freeze-everything",
         "freeze-order",
         "frozen-optimizer-state",
+        # Outside `jit` the opposite mask loses bits, too, but no value.
+        "frozen-special-weights",
     ],
 )
 def test_a_law_that_fails_by_an_inverted_mask_says_so(law):
@@ -102,6 +129,29 @@ def test_a_law_that_fails_by_an_inverted_mask_says_so(law):
 def test_an_inverted_mask_of_a_trainer_is_told(subject, law):
     """By the leaves that move and by those that stay."""
     assert cause(law, subject) == (TOLD, "inverted")
+
+
+def test_special_weights_of_an_inverted_trainer_are_of_the_same_fault():
+    """Its opposite adds a zero to frozen leaves, and moves none."""
+    assert cause("frozen-special-weights", TRAINERS["behind it"]) == (TOLD, "inverted")
+
+
+@pytest.mark.parametrize(
+    ("wrap", "kind"),
+    [(inverted_where_all_is_ordinary, "added zero"), (inverted_and_scaled_by_weights, "the step")],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_special_weights_with_another_cause_are_told_apart(wrap, kind):
+    """Where bits are lost and no value, and where the opposite mask loses values, too."""
+    law = "frozen-special-weights"
+    row = optimizer("sgd", learning_rate=0.1)
+    problem = TreeProblem("two layers", ("Dense_0/kernel",), row, 1, 0, weights="special")
+    trajectory = run(wrapper(wrap), problem)
+    with pytest.raises(Refutation) as found:
+        BY_ID[law].check(trajectory)
+
+    assert cause("frozen-value", wrapper(wrap)) == (TOLD, "inverted")
+    assert cause_of(BY_ID[law], wrapper(wrap), [trajectory], found.value).kind == kind
 
 
 class LowRank(nn.Module):
@@ -145,13 +195,18 @@ def test_what_an_opposite_mask_does_not_mend_is_no_inversion(law, wrap):
 
 def test_all_that_an_inverted_mask_breaks_is_one_block_and_the_summary_names_it():
     """Whatever leaf of whatever tree a law names."""
-    report = verify(wrapper(inverted), max_examples=12, seed=1, proofs=False)
+    subject = wrapper(inverted, promise=("selected", "bits"))
+    report = verify(subject, max_examples=12, seed=1, proofs=False)
     failing = [row for row in report.rows if row.fails]
 
     (group,) = by_cause(failing)
 
-    assert {"frozen-norm", "trainable-moves", "exact-selection", "freeze-nothing"} <= {
-        row.law for row in group
-    }
+    assert {
+        "frozen-norm",
+        "trainable-moves",
+        "exact-selection",
+        "freeze-nothing",
+        "frozen-special-weights",
+    } <= {row.law for row in group}
     (standing,) = report.standings.values()
     assert "the mask is inverted: what is to stay trains" in standing.sentence
