@@ -79,7 +79,7 @@ def probe(trainer: Any) -> Probe:
     try:
         training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
         chosen, _ = select_frozen(training)
-        for frozen in trainer.phases:
+        for frozen in trainer.phases.values():
             _require_apart(training, select_named(training, frozen).params)
     except (UnmatchedPattern, OtherName, UnusableCopies, UnusableFrozen) as error:
         raise UnusableSubject(str(error)) from None

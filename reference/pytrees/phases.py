@@ -31,8 +31,8 @@ def at_step(frozen: Frozen | Phases, step: int) -> Frozen:
     return frozen(step) if has_phases(frozen) else frozen  # type: ignore[return-value]
 
 
-def phases(frozen: Frozen | Phases, runs: Iterable[int] = ()) -> list[Frozen]:
-    """Return all that is frozen in some step of the longest run, each once.
+def beginnings(frozen: Frozen | Phases, runs: Iterable[int] = ()) -> dict[int, Frozen]:
+    """Return all that is frozen in some step of the longest run, by the first step in which it is.
 
     Args:
         frozen: what is frozen, whether it depends on the step or not.
@@ -42,8 +42,8 @@ def phases(frozen: Frozen | Phases, runs: Iterable[int] = ()) -> list[Frozen]:
         TypeError: where the function raises for one of the steps.
     """
     if not has_phases(frozen):
-        return [frozen]  # type: ignore[list-item]
-    found: list[Frozen] = []
+        return {1: frozen}  # type: ignore[dict-item]
+    found: dict[int, Frozen] = {}
     longest = max(LONGEST, *runs, 0)
     for step in range(1, longest + 1):
         try:
@@ -53,6 +53,6 @@ def phases(frozen: Frozen | Phases, runs: Iterable[int] = ()) -> list[Frozen]:
                 f"`frozen` raises {type(error).__name__} for step {step} ({error}): it is called "
                 f"for the steps 1 to {longest}"
             ) from error
-        if now not in found:
-            found.append(now)
+        if now not in found.values():
+            found[step] = now
     return found

@@ -135,7 +135,7 @@ class _NnxTraining:
         if not issubclass(kind, nnx.Variable) or issubclass(kind, _NO_PARAMETERS):
             return False
         return issubclass(kind, nnx.Param) or any(
-            matches(name, frozen) for frozen in self.trainer.phases
+            matches(name, frozen) for frozen in self.trainer.phases.values()
         )
 
     @cached_property

@@ -12,7 +12,7 @@ from ..problems.batches import Batch
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.following import Following, UnusableCopies, read_copies
 from ..pytrees.paths import Frozen, Path, matches
-from ..pytrees.phases import Phases, has_phases, phases
+from ..pytrees.phases import Phases, beginnings, has_phases
 from ..pytrees.snapshot import Leaf, snapshot
 from .capability import Capability
 from .signatures import UnusableSubject, require_call, require_collection
@@ -94,16 +94,16 @@ class Trainer:
                 "one of them"
             )
         try:
-            for frozen in self.phases if self.frozen is not None else ():
+            for frozen in self.phases.values() if self.frozen is not None else ():
                 matches(("a", "leaf"), frozen) if not callable(frozen) else None
             read_copies(self.copies or {})
         except (TypeError, UnusableCopies) as error:
             raise UnusableSubject(str(error)) from None
 
     @cached_property
-    def phases(self) -> list[Frozen]:
-        """All that is frozen in some step of the longest run, each once."""
-        return phases(self.frozen, self.steps or ())
+    def phases(self) -> Mapping[int, Frozen]:
+        """All that is frozen in some step of the longest run, by the first step in which it is."""
+        return beginnings(self.frozen, self.steps or ())
 
     @cached_property
     def beginning(self) -> Mapping[Path, Leaf]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
-from ...properties.engine.causes.reason import INVERTED, NOTHING_MOVES
+from ...properties.engine.causes.reason import INVERTED, NOTHING_MOVES, SWAPPED
 from ...properties.laws.book import BOOK
 from ...properties.laws.law import Guarantee
 from .row import FAILING, Row
@@ -47,6 +47,8 @@ FOLLOWS_FROM: Mapping[str, str] = {
 #: What follows from faults of which the leaves of one law tell too little, by their kind.
 _FOLLOWS_FROM_FAULT: Mapping[str, str] = {
     INVERTED: "the mask is inverted: what is to stay trains, and what is to train stays",
+    SWAPPED: "the mask is inverted, or the turns are swapped: what is to stay trains, and what is "
+    "to train stays",
     **dict.fromkeys(NOTHING_MOVES, "nothing trains: no leaf moves"),
 }
 #: Guarantees that can be broken while frozen leaves keep their values, which is said where shown.

@@ -8,11 +8,11 @@ from typing import Any
 
 import jax
 
-from ....reference.observation.trajectory import Trajectory
+from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import optimizer
 from ....reference.problems.wrapper_problem import TreeProblem
-from ....reference.pytrees.paths import path_text
-from ....reference.pytrees.phases import has_phases
+from ....reference.pytrees.paths import Frozen, Path, matches, path_text
+from ....reference.pytrees.phases import LONGEST, has_phases
 from ....reference.subjects.capability import Capability
 from ....reference.subjects.linen_trainer import LinenTrainer
 from ....reference.subjects.nnx_trainer import NnxTrainer
@@ -20,7 +20,7 @@ from ....reference.subjects.optax_wrapper import OptaxFreeze
 from ...laws.law import Inconclusive, Law, Refutation, collect
 from .leaves import is_float, moves
 from .movement import all_moved, moved_leaves
-from .reason import INVERTED, Reason
+from .reason import INVERTED, SWAPPED, Reason
 from .reruns import ordinary_runs
 
 #: Laws of these guarantees are not about which leaves are frozen.
@@ -48,8 +48,12 @@ def inversion(
     else:
         mended = _run_opposite(subject, runs[0], calls)
         follows = _holds(law, mended) or _only_values(law, calls[0], mended[0], found)
-    text = "the mask is inverted: all frozen leaves move, and no trainable one does"
-    return Reason(INVERTED, text, frozenset(runs[0].first.params)) if follows else None
+    if not follows:
+        return None
+    swaps = _swaps(runs[0].steps)
+    what = "the mask is inverted" + ", or the turns are swapped" * swaps
+    text = f"{what}: all frozen leaves move, and no trainable one does"
+    return Reason(SWAPPED if swaps else INVERTED, text, frozenset(runs[0].first.params))
 
 
 def _trains_some(trajectory: Trajectory) -> bool:
@@ -61,8 +65,9 @@ def _trains_some(trajectory: Trajectory) -> bool:
 
 
 def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
-    """Return runs of a step in which some leaves are frozen and others train; none of subjects for
-    which frozen and trainable leaves cannot change places.
+    """Return runs of a step in which some leaves are frozen and others train, or up to the first
+    step of the last phase; none of subjects for which frozen and trainable leaves cannot change
+    places, and none where a phase begins too late.
 
     With other weights, too, where a trainer takes them: two factors that both start at zero, as in
     an adapter of low rank, have no gradient, and stay in a program without any mask.
@@ -73,9 +78,10 @@ def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
 
     if isinstance(subject, OptaxFreeze):
         return [run(subject, _HALF_FROZEN)]
-    if not isinstance(subject, LinenTrainer | NnxTrainer) or has_phases(subject.frozen):
+    if not isinstance(subject, LinenTrainer | NnxTrainer) or max(subject.phases) > LONGEST:
         return []
-    plain = replace(problem, actions=("step",), weights="initialised", disturbed="")
+    steps = ("step",) * max(subject.phases)
+    plain = replace(problem, actions=steps, weights="initialised", disturbed="")
     takes_weights = Capability.WITH_PARAMS in capabilities_of(subject)
     weights = ("initialised", "redrawn") if takes_weights else ("initialised",)
     problems = [replace(plain, weights=each) for each in weights]
@@ -83,12 +89,30 @@ def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
 
 
 def _are_inverted(runs: Sequence[Trajectory]) -> bool:
-    """Tell whether some runs move all that is frozen, and nothing else."""
-    steps = [step for each in runs for step in each.steps]
-    frozen = {path for step in steps for path in step.frozen if is_float(step, path)}
-    moving = {path for step in steps for path in moved_leaves(step)}
-    both = bool(frozen) and any(step.trainable for step in steps)
-    return both and moving == frozen and not any(map(_trains_some, runs))
+    """Tell whether some runs move all that is frozen, and nothing else, in each of their phases."""
+    phases: dict[frozenset[Path], list[Step]] = {}
+    for step in (step for each in runs for step in each.steps):
+        phases.setdefault(step.frozen, []).append(step)
+    both = any(_frozen_floats(step) and step.trainable for step, *_ in phases.values())
+    return both and all(map(_is_inverted, phases.values())) and not any(r.raised for r in runs)
+
+
+def _is_inverted(phase: Sequence[Step]) -> bool:
+    moving = frozenset(path for step in phase for path in moved_leaves(step))
+    trains = any(moves(step, path) for step in phase for path in step.trainable)
+    return moving == _frozen_floats(phase[0]) and not trains
+
+
+def _frozen_floats(step: Step) -> frozenset[Path]:
+    return frozenset(path for path in step.frozen if is_float(step, path))
+
+
+def _swaps(steps: Sequence[Step]) -> bool:
+    """Tell whether two parts train in turns: where each of them has the turn of the other, the same
+    is seen as where the mask is inverted.
+    """
+    turns = {(_frozen_floats(step), step.trainable) for step in steps}
+    return len(turns) == 2 and all((trainable, frozen) in turns for frozen, trainable in turns)
 
 
 #: Half of its leaves are frozen, and none is zero.
@@ -107,8 +131,15 @@ def _opposite(subject: Any, ordinary: Trajectory) -> Any:
             subject,
             fn=lambda optimizer, mask: wrap(optimizer, jax.tree.map(lambda each: not each, mask)),
         )
-    to_train = ordinary.steps[0].trainable
-    return replace(subject, frozen=lambda path: path in to_train)
+    floats = _frozen_floats(ordinary.steps[0]) | ordinary.steps[0].trainable
+    frozen = subject.frozen
+
+    def opposite(now: Frozen) -> Frozen:
+        return tuple(sorted(path for path in floats if not matches(path, now)))
+
+    if has_phases(frozen):
+        return replace(subject, frozen=lambda step: opposite(frozen(step)))
+    return replace(subject, frozen=opposite(frozen))
 
 
 def _run_opposite(

@@ -10,6 +10,8 @@ from ....reference.pytrees.paths import Path, path_text
 
 #: The kind of an inverted mask: one fault of a subject, whatever leaves a law names.
 INVERTED = "inverted"
+#: The same where two parts train in turns: to begin with the wrong one looks alike.
+SWAPPED = "inverted or in swapped turns"
 #: The kinds of faults in which no leaf moves at all.
 NOTHING_MOVES = (
     "no change",

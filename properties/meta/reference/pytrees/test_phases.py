@@ -9,7 +9,7 @@ from frostproof.reference.observation.probe import probe
 from frostproof.reference.observation.trainer_run import run_trainer
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
-from frostproof.reference.pytrees.phases import LONGEST, at_step, has_phases, phases
+from frostproof.reference.pytrees.phases import LONGEST, at_step, beginnings, has_phases
 from frostproof.reference.subjects.signatures import UnusableSubject
 
 
@@ -28,9 +28,9 @@ def test_the_phases_are_those_of_the_longest_run():
     def late(step):
         return ("base",) if step <= LONGEST else ()
 
-    assert phases(late) == [("base",)]
-    assert phases(late, [LONGEST + 1]) == [("base",), ()]
-    assert phases(("base",)) == [("base",)]
+    assert beginnings(late) == {1: ("base",)}
+    assert beginnings(late, [LONGEST + 1]) == {1: ("base",), LONGEST + 1: ()}
+    assert beginnings(("base",)) == {1: ("base",)}
     assert at_step(late, LONGEST + 1) == ()
     assert at_step(("base",), 5) == ("base",)
 
