@@ -67,7 +67,9 @@ def _zeros(trajectory: Trajectory) -> str:
     """Say so where frozen leaves stay that are zero, which a decay does not show on."""
     first, moved = trajectory.first.params, all_moved(trajectory)
     still = [first[path].array for path in all_frozen(trajectory) - moved if path in first]
-    return ", the others are zero" if still and not any(np.any(leaf != 0) for leaf in still) else ""
+    if not still or any(np.any(leaf != 0) for leaf in still):
+        return ""
+    return ", the other is zero" if len(still) == 1 else ", the others are zero"
 
 
 def _untied(subject: Any, trajectory: Trajectory) -> Reason | None:

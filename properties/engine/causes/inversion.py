@@ -53,6 +53,8 @@ def inversion(
     swaps = _swaps(runs[0].steps)
     what = "the mask is inverted" + ", or the turns are swapped" * swaps
     text = f"{what}: all frozen leaves move, and no trainable one does"
+    if isinstance(subject, OptaxFreeze):  # in a mask of Optax's own it means the opposite
+        text += "; True in it means frozen"
     return Reason(SWAPPED if swaps else INVERTED, text, frozenset(runs[0].first.params))
 
 

@@ -51,7 +51,7 @@ def extent(reached: Collection[Path], leaves: Collection[Path], sort: str, verb:
     if len(known) == 1:
         return None
     if len(found) == len(known):
-        return f"all {len(found)} {sort} leaves {verb}"
+        return f"{_all(found)} {sort} leaves {verb}"
     counted = f"{len(found)} of {len(known)} {sort} leaves {verb}{'s' * (len(found) == 1)}"
     return _alike(found, known, sort, verb) or counted
 
@@ -63,9 +63,13 @@ def _alike(found: Sequence[Path], known: Sequence[Path], sort: str, verb: str) -
     for length in range(1, max(map(len, found))):
         prefix = found[0][:length]
         if [path for path in known if path[:length] == prefix] == found:
-            under = f"all {len(found)} leaves under `{path_text(prefix)}`"
+            under = f"{_all(found)} leaves under `{path_text(prefix)}`"
             return f"{under} {verb}, no other {sort} leaf"
     name = found[0][-1]
     if [path for path in known if path[-1] == name] == found:
         return f"every {sort} `{name}` {verb}s ({len(found)}), no other {sort} leaf"
     return None
+
+
+def _all(leaves: Sequence[Path]) -> str:
+    return "both" if len(leaves) == 2 else f"all {len(leaves)}"

@@ -13,6 +13,7 @@ from frostproof.properties.engine.causes.movement import moved_leaves
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Refutation
+from frostproof.reference.corpus.specimens.recipes import linen_training_recipe as linen_recipe
 from frostproof.reference.corpus.specimens.recipes.nnx_training_recipe import creating, stepping
 from frostproof.reference.corpus.specimens.trainers import linen_models, nnx_models, nnx_traps
 from frostproof.reference.observation.run import run
@@ -40,6 +41,13 @@ def biases_forgotten(optimizer, mask):
         return frozen and path[-1].key != "bias"
 
     return optax.chain(optimizer, optax.freeze(jax.tree_util.tree_map_with_path(kernel, mask)))
+
+
+def one_layer_forgotten(optimizer, mask):
+    def later(path, frozen):
+        return frozen and path[1].key != "layer_0"
+
+    return optax.chain(optimizer, optax.freeze(jax.tree_util.tree_map_with_path(later, mask)))
 
 
 def multiplied(optimizer, mask):
@@ -113,6 +121,7 @@ def test_it_is_noted_whether_the_norms_stay(wrap, kept):
     [
         (biases_forgotten, "every frozen `bias` moves (2), no other frozen leaf"),
         (untouched, "all 4 frozen leaves move"),
+        (one_layer_forgotten, "both leaves under `body/layer_0` move, no other frozen leaf"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -210,7 +219,7 @@ def test_a_module_without_any_freeze_is_told_what_is_certain_first():
 
     text = found_by(NOTHING_FROZEN, problem).text
 
-    told = ("the freeze misses the leaf; all 2 frozen leaves move; ", "`wrt=`", "['l1']['bias']")
+    told = ("the freeze misses the leaf; both frozen leaves move; ", "`wrt=`", "['l1']['bias']")
     places = [text.index(each) for each in told]
     assert places == sorted(places)
 
@@ -260,6 +269,28 @@ def test_a_decay_is_one_fault_under_any_optimizer(name):
 
     assert name not in cause.text
     assert cause.fault == {"kind": "decay", "leaves": [*frozen]}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (("l1",), "1 of 2 frozen leaves moves, the other is zero"),
+        (
+            ("l1", "l2"),
+            "every frozen `kernel` moves (2), no other frozen leaf, the others are zero",
+        ),
+    ],
+)
+def test_a_decay_says_that_what_stays_is_zero(body, told):
+    """Biases that begin with zero decay, too, and do not show it."""
+    zeroed = linen_recipe.stepping(linen_recipe.zeroing(linen_recipe.within(body)))
+    created = linen_recipe.creating(linen_recipe.Layers((*body, "head")))
+    subject = linen_recipe.trainer(body, create=created, step=zeroed)
+
+    cause = found_by(subject, TrainingProblem(0, optimizer("adamw"), 2, 3, 0))
+
+    assert cause.kind == "decay"
+    assert cause.text.endswith(told)
 
 
 def test_bits_that_are_lost_are_explained():

@@ -30,6 +30,8 @@ from frostproof.reports.formats.wording import by_cause
 
 TOLD = "the mask is inverted: all frozen leaves move, and no trainable one does"
 INVERSION = (TOLD, "inverted")
+#: In a mask of Optax's own, True is what trains.
+INVERTED_WRAPPER = (TOLD + "; True in it means frozen", "inverted")
 SWAP = (
     TOLD.replace("inverted", "inverted, or the turns are swapped"),
     "inverted or in swapped turns",
@@ -128,7 +130,7 @@ def cause(law, subject):
 )
 def test_a_law_that_fails_by_an_inverted_mask_says_so(law):
     """It holds where the wrapper is given the opposite mask."""
-    assert cause(law, wrapper(inverted)) == INVERSION
+    assert cause(law, wrapper(inverted)) == INVERTED_WRAPPER
 
 
 @pytest.mark.parametrize("law", ["frozen-value", "trainable-moves"])
@@ -157,7 +159,7 @@ def test_special_weights_with_another_cause_are_told_apart(wrap, kind):
     with pytest.raises(Refutation) as found:
         BY_ID[law].check(trajectory)
 
-    assert cause("frozen-value", wrapper(wrap)) == INVERSION
+    assert cause("frozen-value", wrapper(wrap)) == INVERTED_WRAPPER
     assert cause_of(BY_ID[law], wrapper(wrap), [trajectory], found.value).kind == kind
 
 

@@ -21,7 +21,7 @@ from frostproof.reference.problems.training_problem import TrainingProblem
 
 BODY, HEAD = ("layers_0",), ("layers_2",)
 MODEL = Layers(("layers_0", "layers_2"))
-ALL_STAY = "; all 2 trainable leaves stay"
+ALL_STAY = "; both trainable leaves stay"
 
 
 def everything(path):
