@@ -12,6 +12,7 @@ from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import Optimizer
 from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.paths import path_text
+from ....reference.subjects.protocols import TrainerSource
 from ...laws.law import Law, Refutation, SubjectRaised
 from ..raising import raises_under
 from .inversion import inversion
@@ -36,6 +37,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
     trajectory: Trajectory = calls[0]
     if isinstance(found, SubjectRaised):
         return raises_under(subject, trajectory)
+    if isinstance(subject, TrainerSource):  # a reference makes one for each network
+        subject = subject.trainer_for(trajectory.problem)
     if (statistic := statistic_of(trajectory, found.facts.get("leaf"))) is not None:
         return reason_of_statistic(subject, trajectory, statistic)
     if trajectory.steps and (inverted := inversion(law, subject, calls, found)) is not None:

@@ -1,5 +1,7 @@
 """An inverted mask is one fault, told of each law that fails by it, and of no other law."""
 
+from dataclasses import replace
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -23,6 +25,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     where,
 )
 from frostproof.reference.corpus.specimens.trainers import nnx_models
+from frostproof.reference.correct.trainers import linen_techniques, nnx_techniques
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.wrapper_problem import TreeProblem
@@ -161,6 +164,28 @@ def test_special_weights_with_another_cause_are_told_apart(wrap, kind):
 
     assert cause("frozen-value", wrapper(wrap)) == INVERTED_WRAPPER
     assert cause_of(BY_ID[law], wrapper(wrap), [trajectory], found.value).kind == kind
+
+
+def planted(reference):
+    """A reference trainer that freezes all but what it is asked to freeze."""
+
+    def build(architecture, frozen, compiled):
+        others = frozenset(architecture.leaves) - frozen
+        built = reference.build(architecture, others, compiled)
+        return replace(built, frozen=tuple(sorted(frozen)))
+
+    return replace(reference, build=build)
+
+
+@pytest.mark.parametrize("law", ["frozen-value", "trainable-moves"])
+@pytest.mark.parametrize(
+    "reference",
+    [linen_techniques.gradient_zeroing, nnx_techniques.freeze_in_chain],
+    ids=lambda reference: reference.name,
+)
+def test_an_inversion_in_a_trainer_of_any_network_is_told(reference, law):
+    """It is looked for in the trainer of the problem's network and frozen leaves."""
+    assert cause(law, planted(reference)) == INVERSION
 
 
 def phased(frozen, held, last=None):
