@@ -67,9 +67,9 @@ def _trains_some(trajectory: Trajectory) -> bool:
 
 
 def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
-    """Return runs of a step in which some leaves are frozen and others train, or up to the first
-    step of the last phase; none of subjects for which frozen and trainable leaves cannot change
-    places, and none where a phase begins too late.
+    """Return runs of a step in which some leaves are frozen and others train, or of as many steps
+    from the beginning of the last phase on as before it; none of subjects for which frozen and
+    trainable leaves cannot change places, and none where a phase begins too late.
 
     With other weights, too, where a trainer takes them: two factors that both start at zero, as in
     an adapter of low rank, have no gradient, and stay in a program without any mask.
@@ -82,7 +82,7 @@ def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
         return [run(subject, _HALF_FROZEN)]
     if not isinstance(subject, LinenTrainer | NnxTrainer) or max(subject.phases) > LONGEST:
         return []
-    steps = ("step",) * max(subject.phases)
+    steps = ("step",) * min(2 * max(subject.phases) - 1, LONGEST)
     plain = replace(problem, actions=steps, weights="initialised", disturbed="")
     takes_weights = Capability.WITH_PARAMS in capabilities_of(subject)
     weights = ("initialised", "redrawn") if takes_weights else ("initialised",)

@@ -229,6 +229,14 @@ def in_turns_of_two(step):
     return ("body",) if (step - 1) % 4 < 2 else ("head",)
 
 
+def one_after_the_other(step):
+    return ("body",) if step <= 2 else ("head",)
+
+
+def inverted_for_three_steps(step, path):
+    return ((step <= 2) | (step > 3)) == head(path)
+
+
 def inverted_in_phases(step, path):
     return head(path) | (step > 2)
 
@@ -264,6 +272,7 @@ NOT_INVERTED = {
     ),
     "in one phase of two": phased(thawed_after_two, lambda step, path: head(path) & (step <= 2)),
     "in the only phase that runs": phased(thawed_after_two, inverted_in_phases, last=2),
+    "for three steps": phased(one_after_the_other, inverted_for_three_steps),
     "a step late": phased(in_turns_of_two, lambda step, path: ((step - 2) % 4 < 2) != head(path)),
 }
 
