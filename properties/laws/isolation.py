@@ -60,7 +60,9 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
         for step, expected, bound in replay(optimizer, steps, paths & group):
             for path in sorted(paths & group):
                 alone[path].append(_Moved(step, path, expected[path], bound[path]))
-    for moves in alone.values():
+    for path, moves in alone.items():
+        if path in trajectory.steps[0].normalised:
+            continue  # the update is added to what the layer made of it
         if not _has_rate_of_its_own(moves):
             for move in moves:
                 close = (move.after, move.expected, move.bound)

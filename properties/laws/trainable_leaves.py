@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 import numpy as np
@@ -129,7 +129,7 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
     observe(f"{trajectory.structure}{name}", failure)
 
 
-def _all_but_copies(step: Step) -> Iterable[Path]:
+def _all_but_copies(step: Step) -> Set[Path]:
     return step.before.params.keys() - step.copies
 
 
@@ -143,7 +143,7 @@ def _all_but_copies(step: Step) -> Iterable[Path]:
 )
 def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
     """Under SGD and momentum at learning rate zero, no leaf moves, from a fresh state and with
-    finite gradients.
+    finite gradients, but those that train and that their layer stores normalised.
     """
     for step in trajectory.steps:
         if step.waits:
@@ -151,7 +151,12 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
         given = recorder_needed(step)
         if not all(np.isfinite(leaf.astype(float)).all() for leaf in given.gradients.values()):
             raise Inconclusive("a gradient is not finite", subject=True)
-    require_kept(trajectory, "value", what="leaf", leaves=_all_but_copies)
+    require_kept(
+        trajectory,
+        "value",
+        what="leaf",
+        leaves=lambda step: _all_but_copies(step) - (step.normalised & step.trainable),
+    )
 
 
 @training_law(

@@ -148,6 +148,7 @@ class _Life:
         trajectory.copies = find_copies(trainer.following, self.now.rest or (), self.training.roots)
         self.copied = copied_params(self.now.params, self.now.rest or (), trajectory.copies)
         trajectory.chosen = self.chosen & self.now.params.keys()
+        self.normalised = self.training.normalised()
         params = self.now.params.items()
         floats = (path for path, leaf in params if is_inexact(leaf.array.dtype))
         self.floats = frozenset(floats) - self.copied
@@ -174,6 +175,7 @@ class _Life:
         kept = jax.tree.map(lambda a, b: a.tobytes() == b.tobytes(), batch, untouched)
         self.trajectory.batch_kept &= all(jax.tree.leaves(kept))
         step = Step(before, self.now, self.frozen, number, self.frozen_statistics, self.copied)
+        step.normalised = self.normalised
         # A function among the leaves, such as an activation, is none that could move.
         step.frozen &= before.params.keys() | self.now.params.keys()
         old, new = step.model_state

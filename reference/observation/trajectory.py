@@ -34,6 +34,8 @@ class Step:
     frozen_statistics: frozenset[Path] = frozenset()
     #: The parameters that follow others, and are neither frozen nor trained.
     copies: frozenset[Path] = frozenset()
+    #: The parameters that their layer writes anew, normalised, each time it is called.
+    normalised: frozenset[Path] = frozenset()
     #: Whether it has to be skipped, as the trainer's `skips` says.
     skipped: bool = False
     #: The reported loss as a number; None where the subject reports none.

@@ -99,6 +99,9 @@ class _LinenTraining:
     def other_names(self) -> Mapping[Path, Path]:
         return {}  # in a pytree, each place is a leaf
 
+    def normalised(self) -> frozenset[Path]:
+        return frozenset()  # modules of Linen compute with normalised weights, and store none
+
     def set_params(self, params: Any) -> None:
         own = self.trainer.with_params
         state = own(self.state, params) if own else self.state.replace(params=params)

@@ -169,6 +169,20 @@ class _NnxTraining:
             if other != path
         }
 
+    def normalised(self) -> frozenset[Path]:
+        # As read in nnx/nn/normalization.py of flax 0.12.8 and 0.12.12; in evaluation they do, too.
+        return frozenset(
+            (*path, "layer_instance", *normalise(inside))
+            for path, node in _named_pytrees(self.model)
+            if isinstance(node, nnx.WeightNorm | nnx.SpectralNorm)
+            for inside, variable in nnx.to_flat_state(nnx.state(node.layer_instance, nnx.Param))
+            if (
+                node.variable_filter(inside, variable)
+                if isinstance(node, nnx.WeightNorm)
+                else variable.ndim > 1
+            )
+        )
+
     def set_params(self, params: Any) -> None:
         own = self.trainer.with_params
         if own is None:

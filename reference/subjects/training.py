@@ -41,6 +41,10 @@ class Training(Protocol):
         """Return tied weights by the names that they have beside their path in the parameters."""
 
     @abstractmethod
+    def normalised(self) -> frozenset[Path]:
+        """Return the parameters that their layer normalises in place, each time it is called."""
+
+    @abstractmethod
     def set_params(self, params: Any) -> None:
         """Put other parameters of the same structure in their place."""
 

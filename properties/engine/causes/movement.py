@@ -89,7 +89,16 @@ def _with_settings_of_zero(
 ) -> Iterator[Reason]:
     """Yield what moves a leaf if it moves at a learning rate of zero, or stays without a decay."""
     still = run_under(subject, trajectory.problem, optimizer.at_rate(0.0))
-    if any(path in moved_leaves(each) and is_unasked(each, path) for each in still):
+    unasked = [each for each in still if path in moved_leaves(each) and is_unasked(each, path)]
+    if unasked and path in unasked[0].normalised:
+        yield Reason(
+            "normalised in place",
+            "its layer stores the normalised weights in the leaf each time it is called, in "
+            "evaluation, too, as `nnx.WeightNorm` and `nnx.SpectralNorm` do: put the layer that is "
+            "inside in its place, with weights that are normalised once",
+            all_moved(trajectory) & unasked[0].normalised,
+        )
+    if unasked:
         yield Reason(
             "the step",
             "the step itself moves the leaf: it moves at learning_rate=0, too",

@@ -327,6 +327,7 @@ def test_bits_that_are_lost_explain_no_law_of_the_selection():
         (nnx_traps.rule_of_a_printed_path, "['l1']['bias'] in updates of `nnx.Optimizer`"),
         (nnx_traps.mask_taken_for_a_schedule, "takes the function `mask` for a schedule"),
         (nnx_traps.selective_transform_of_a_function, "a function where a tree is expected"),
+        (nnx_traps.weights_normalised_in_place, "its layer stores the normalised weights"),
         (nnx_traps.weights_untied_by_a_loop, "it was another name of embed/kernel"),
         (linen_models.gradient_times_mask, "the leaf stays where all numbers are finite"),
         (nnx_models.kernel_filtered_everywhere, "a mask, a label or a filter leaves it out"),

@@ -1,15 +1,23 @@
-"""What is said of a trainable leaf that never moves."""
+"""What is said of a trainable leaf that never moves, or that its layer moves, too."""
 
 from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from frostproof import verify
+from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.law import Refutation
+from frostproof.reference.corpus.accepted.trainers import nnx_modules
 from frostproof.reference.corpus.accepted.trainers.named_statistics import (
     statistics_used_as_they_are,
 )
 from frostproof.reference.corpus.specimens.trainers.hidden_names import left_out_of_what_trains
+from frostproof.reference.corpus.specimens.trainers.nnx_traps import weights_normalised_in_place
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
 
 
 def standing_of(trainer):
@@ -61,3 +69,24 @@ def test_without_a_loss_no_statistic_is_called_left_behind():
     (row,) = verify(trainer, laws=["trainable-statistics-move"], max_examples=4, seed=1).rows
 
     assert row.verdict == "held"
+
+
+def judged(law, trainer, rate):
+    """Three steps under SGD, by one law."""
+    sgd = optimizer("sgd", learning_rate=rate)
+    BY_ID[law].check(run(trainer, TrainingProblem(0, sgd, 2, 3, 0, actions=("step",) * 3)))
+
+
+@pytest.mark.parametrize("trainer", [nnx_modules.weight_norm, nnx_modules.spectral_norm])
+def test_a_layer_may_store_the_normalised_weights_of_one_that_trains(trainer):
+    """`nnx.WeightNorm` and `nnx.SpectralNorm` do so at each call: it is no fault of the program."""
+    judged("zero-rate-is-identity", trainer, 0.0)
+    judged("trains-as-if-alone", trainer, 0.1)
+
+
+def test_no_layer_may_store_anything_in_frozen_weights():
+    """What was named does not keep its value, whoever writes it."""
+    with pytest.raises(Refutation, match="l1/layer_instance/kernel: leaf changed at step 1"):
+        judged("zero-rate-is-identity", weights_normalised_in_place, 0.0)
+    with pytest.raises(Refutation, match="l1/layer_instance/kernel: frozen leaf changed at step 1"):
+        judged("frozen-value", weights_normalised_in_place, 0.1)

@@ -1,4 +1,4 @@
-"""Correct trainers of NNX modules with names alike, tied weights, statistics and noise."""
+"""Correct trainers of NNX modules: names alike, tied or normalised weights, statistics, noise."""
 
 import jax.numpy as jnp
 from flax import nnx
@@ -55,6 +55,23 @@ tied_weights = accepted(
         create_with(Tied, _untied), stepping(_untied), frozen=("again", "l1"), optimizers=FEW
     )
 )
+
+
+# Each call stores the normalised weights: of a layer that trains it may.
+
+
+def _normalised_by(norm):
+    def make(inputs, *, rngs):
+        model = TwoLayer(inputs, rngs=rngs)
+        model.l2 = norm(model.l2, rngs=rngs)
+        return model
+
+    return create_with(make)
+
+
+_alone = {**plainly, "promise": ("selected", "value", "isolated")}
+weight_norm = accepted(NnxTrainer(_normalised_by(nnx.WeightNorm), step, **_alone))
+spectral_norm = accepted(NnxTrainer(_normalised_by(nnx.SpectralNorm), step, **_alone))
 
 
 # Statistics and noise.

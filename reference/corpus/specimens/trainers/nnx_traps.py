@@ -50,6 +50,18 @@ def array_in_the_place_of_a_variable():
     return filtering(make, optimizers=SGD)
 
 
+@specimen(law="frozen-value", seen="flax 0.12.8, nnx/nn/normalization.py")
+def weights_normalised_in_place():
+    """Each call of `nnx.WeightNorm` stores the normalised kernel, in a frozen layer, too."""
+
+    def make(inputs, *, rngs):
+        model = TwoLayer(inputs, rngs=rngs)
+        model.l1 = nnx.WeightNorm(model.l1, rngs=rngs)
+        return model
+
+    return filtering(make, optimizers=SGD)
+
+
 def joined(path):
     """Join the keys of a path by dots, and keep what has none as JAX shows it."""
     return ".".join(str(getattr(entry, "key", entry)) for entry in path)
