@@ -19,6 +19,9 @@ from .marks import gradient_p
 
 #: How the text of an equation begins that hands a gradient on.
 _GRADIENT = "the gradient of "
+#: Equations that change a leaf by a constant, each with the one that changes but signs of zeros.
+_NEUTRAL = {"add": 0, "sub": 0, "mul": 1, "div": 1, "max": None, "min": None}
+_CASTS = ("convert_element_type", "reduce_precision")
 
 
 @final
@@ -51,10 +54,9 @@ def explain_moved(invariant: Invariant, path: Path, wanted: Level) -> Explanatio
     if lost is None:
         return Explanation(name, "is replaced by something else")
     walk = _Walk(invariant, place)
-    others = [each for each in _operands(lost) if each.same.get(own, 0) < wanted]
-    bad = walk.worst(others)
+    bad = walk.worst(_without(lost, own, wanted))
     if bad is None:
-        what = "is computed with, and rounds or changes the sign of its zeros"
+        what = _what_alone(lost, own, invariant.params[path], wanted)
         return Explanation(name, what, walk.text(lost), where(lost))
     cause = walk.cause(bad)
     if cause is None:  # an input itself
@@ -138,6 +140,55 @@ def _loser(value: Value, own: Source, wanted: Level) -> Value | None:
             return None
         value = reading[0]
     return None
+
+
+def _what_alone(lost: Value, own: Source, after: Value, wanted: Level) -> str:
+    """Say in words what an equation does to a leaf that stands there alone, or with constants."""
+    primitive = lost.origin.primitive if lost.origin is not None else ""
+    constants = _without(lost, own, wanted)
+    if _is_changed_by_a_constant(lost, own, wanted):
+        rounds = _is_averaged(after, lost, own, wanted)
+    else:
+        keeps_values = lost.same.get(own, 0) >= Level.VALUE
+        rounds = keeps_values or primitive in _CASTS or bool(constants and primitive in _NEUTRAL)
+    if rounds:
+        return "is computed with, and rounds or changes the sign of its zeros"
+    return "is changed by a constant" if constants else "is computed with"
+
+
+def _without(value: Value, own: Source, wanted: Level) -> list[Value]:
+    """Return what a value is computed from besides the leaf itself."""
+    return [each for each in _operands(value) if each.same.get(own, 0) < wanted]
+
+
+def _is_changed_by_a_constant(value: Value, own: Source, wanted: Level) -> bool:
+    if value.origin is None or value.origin.primitive not in _NEUTRAL:
+        return False
+    others = _without(value, own, wanted)
+    neutral = _NEUTRAL[value.origin.primitive]
+    if value.origin.primitive in ("sub", "div") and _operands(value)[0] in others:  # 0 - x, 1 / x
+        neutral = None
+    ranges = [each.range for each in others if each.range is not None]
+    return not all(each.low == each.high == neutral for each in ranges)
+
+
+def _is_averaged(after: Value, lost: Value, own: Source, wanted: Level) -> bool:
+    """Tell whether what a leaf becomes is a sum of multiples of it, the lost one among them.
+
+    They may make up the whole leaf: what an average loses it loses by rounding.
+    """
+    value = after
+    while value is not lost:
+        reading = [each for each in _operands(value) if each.reads & 1 << own.number]
+        if not reading:
+            return False
+        if len(reading) > 1:
+            losers = [_loser(each, own, wanted) for each in reading]
+            return lost in losers and all(
+                each is not None and _is_changed_by_a_constant(each, own, wanted) for each in losers
+            )
+        value = reading[0]
+    return False
 
 
 def _is_zero_or_nan(value: Value) -> bool:

@@ -32,6 +32,9 @@ GLOBAL_NORM = (
     "optax/_src/linear_algebra.py" if too_new("galore") else "optax/transforms/_clipping.py"
 )
 
+#: What is said of a leaf that may stay as a number, and does not stay bit for bit.
+ROUNDS = "is computed with, and rounds or changes the sign of its zeros"
+
 
 def explained(subject, name, law="frozen-value", leaf=""):
     return str(prove(subject, optimizer(name), [law], leaf=leaf).unproved[law])
@@ -212,9 +215,48 @@ def test_an_average_in_bfloat16_rounds():
     )
     told = explained(served, "sgd")
 
-    assert "is computed with, and rounds or changes the sign of its zeros" in told
+    assert ROUNDS in told
     assert "incremental_update" in told
     assert "bfloat16" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda leaf: 0.9 * leaf, "is changed by a constant"),
+        (lambda leaf: leaf + 1, "is changed by a constant"),
+        (lambda leaf: 0 - leaf, "is changed by a constant"),
+        (lambda leaf: jnp.clip(leaf, -0.3, 0.3), "is changed by a constant"),
+        (lambda leaf: 0.5 * leaf + 0.5 * 0.3, "is changed by a constant"),
+        (lambda leaf: -leaf, "is computed with"),
+        (lambda leaf: leaf[::-1], "is computed with"),
+        (lambda leaf: leaf + 0.0, ROUNDS),
+        (lambda leaf: 0.9 * leaf + 0.1 * leaf, ROUNDS),
+        (lambda leaf: leaf.astype(jnp.bfloat16).astype(leaf.dtype), ROUNDS),
+    ],
+    ids=[
+        "times",
+        "plus",
+        "minus",
+        "clipped",
+        "towards-a-constant",
+        "negated",
+        "reversed",
+        "plus-zero",
+        "averaged",
+        "cast",
+    ],
+)
+def test_what_is_changed_by_a_constant_is_not_said_to_round(change, told):
+    """What rounds is a cast, an average, or a constant that changes nothing but signs of zeros."""
+
+    def changed(old, new):
+        return new.replace(params=jax.tree.map(change, new.params))
+
+    step = stepping(gradients=zeroing(within(BODY)), after=changed)
+    subject = trainer(create=creating(Layers()), step=step)
+
+    assert f" {told}: " in explained(subject, "sgd", "frozen-bits")
 
 
 def test_an_optimizer_of_a_strategy_is_left_unexplained():
