@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path as File
-from typing import Any, final
+from typing import final
 
-import jax
-import optax
-
-from ...reference import observation
 from ...reference.pytrees.paths import Path, path_text
 from .induction import Invariant
 from .interpretation.domain import Level, Source, Value
 from .marks import gradient_p
+from .source_lines import where
 
 #: How the text of an equation begins that hands a gradient on.
 _GRADIENT = "the gradient of "
@@ -262,6 +257,20 @@ class _Walk:
             return None
         return self._invariant.after[number]
 
+    def _is_own(self, value: Value) -> bool:
+        return self.number(value) is not None and bool(value.reads & self._bit)
+
+    def _is_rate(self, value: Value) -> bool:
+        """Tell whether a value is what a decay takes of a leaf: a constant, or a number that no
+        parameter and nothing that the step is given is in.
+        """
+        program = self._invariant.program
+        given = range(len(program.state), len(program.inputs))
+        reads_others = any(
+            value.reads >> place & 1 for place in (*self._invariant.places.values(), *given)
+        )
+        return value.is_constant or (not value.shape and not reads_others)
+
     def number(self, value: Value) -> int | None:
         """Return the number of the input that a value is."""
         return next(
@@ -316,8 +325,12 @@ class _Walk:
             return "is moved where 0 / x is NaN, since x may be zero or NaN"
         if primitive.startswith("random"):
             return "is moved by noise"
-        if any(self.number(each) is not None and each.reads & self._bit for each in operands):
-            return "is moved by its own value, as a decay does"
+        leaves = [each for each in operands if self._is_own(each)]
+        if leaves:
+            factors = [each for each in operands if each not in leaves]
+            if primitive in ("mul", "div") and factors and all(map(self._is_rate, factors)):
+                return "is moved by its own value, as a decay does"
+            return "is moved by what is computed from its own value"
         states = [
             name
             for each in operands
@@ -334,62 +347,3 @@ def _plain(name: str) -> str:
     if own[-1] == "frostproof_rate":
         return "the learning rate"
     return "/".join(own)
-
-
-# Where it was written
-
-#: Folders whose functions are no part of what a program is about: JAX, Optax's arithmetic on
-#: trees, the prover, and what watches gradients.
-_NOBODYS = (
-    str(File(__file__).parent),
-    *(str(File(each.__file__ or "").parent) for each in (jax, optax.tree_utils, observation)),
-)
-_PACKAGE = File(__file__).parents[2]
-_STANDARD_LIBRARY = sysconfig.get_path("stdlib")
-
-
-def where(value: Value) -> str:
-    """Return the line of the user's that led to an equation, and where in a library it was made; of
-    a gradient the former alone, since a library that hands it on is not to blame.
-    """
-    equation = value.origin.equation if value.origin is not None else None
-    traceback = getattr(getattr(equation, "source_info", None), "traceback", None)
-    frames: list[Any] = [
-        frame
-        for frame in (traceback.frames if traceback is not None else ())
-        if not frame.file_name.startswith((*_NOBODYS, "<"))
-    ]
-    made, users = frames[:1], [*filter(_is_users, frames)][:1]
-    if value.origin is not None and value.origin.primitive == gradient_p.name:
-        made = []
-    if users and users != made:
-        return ", through ".join([_line_of(users[0]), *map(_function_of, made)])
-    return "".join(map(_function_of, made))
-
-
-def _line_of(frame: Any) -> str:
-    return f"{_short(frame.file_name)}:{frame.line_num}"
-
-
-def _function_of(frame: Any) -> str:
-    named = (part for part in frame.function_name.split(".") if not part.startswith("<"))
-    return f"{_line_of(frame)} {'.'.join(named)}".rstrip()
-
-
-def _is_users(frame: Any) -> bool:
-    """Tell whether a frame is of a program under test: of no library, and not of this package."""
-    file = File(frame.file_name)
-    if {"site-packages", "dist-packages"} & {*file.parts} or file.is_relative_to(_STANDARD_LIBRARY):
-        return False
-    return not file.is_relative_to(_PACKAGE) or file.is_relative_to(_PACKAGE / "reference/corpus")
-
-
-def _short(file: str) -> str:
-    """Return a path from below `site-packages`, or from the current folder."""
-    _, found, inside = file.rpartition("site-packages/")
-    if found:
-        return inside
-    try:
-        return str(File(file).relative_to(File.cwd()))
-    except ValueError:
-        return file

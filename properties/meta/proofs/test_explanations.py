@@ -57,7 +57,7 @@ def explained(subject, name, law="frozen-value", leaf=""):
             ("madgrad", "moved by its own value, as a decay does: optax/contrib/_madgrad.py"),
             (
                 "schedule_free_sgd",
-                "its own value, as a decay does: optax/contrib/_schedule_free.py",
+                "what is computed from its own value: optax/contrib/_schedule_free.py",
             ),
             ("yogi", "mu/Dense_0/bias, which is not zero: optax/_src/transform.py"),
             ("noisy_sgd", "count, which is not zero: optax/_src/numerics.py"),
@@ -76,6 +76,57 @@ def test_the_equation_is_shown_with_the_leaf_in_it():
 
     assert told.startswith("Dense_0/bias is moved by its own value")
     assert told.endswith("mul 0.0001 Dense_0/bias:float32[4]")
+
+
+@pytest.mark.parametrize(
+    "decaying",
+    [
+        lambda: optax.adamw(lambda count: 0.1 / (count + 1)),
+        lambda: optax.lamb(0.1, weight_decay=0.1),
+        lambda: optax.chain(
+            optax.add_decayed_weights(lambda count: 0.1 / (count + 1)), optax.sgd(0.1)
+        ),
+        lambda: optax.inject_hyperparams(optax.adamw)(0.1, weight_decay=lambda count: 0.1 * count),
+    ],
+    ids=["scheduled-rate", "lamb", "scheduled-decay", "injected"],
+)
+def test_a_decay_at_any_rate_of_the_optimizer_is_a_decay(decaying):
+    """A rate that changes is made of what the optimizer counts, and of no parameter."""
+    subject = trainer(
+        create=creating(Layers(), lambda _: decaying()),
+        step=stepping(gradients=zeroing(within(BODY))),
+    )
+
+    told = str(prove(subject, OWN, ["frozen-value"]).unproved["frozen-value"])
+
+    assert "body/bias is moved by its own value, as a decay does: " in told
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda w, x: 0.1 * w, "is moved by its own value, as a decay does"),
+        (lambda w, x: w * x.mean(), "is moved by what is computed from its own value"),
+        (lambda w, x: w * w, "is moved by what is computed from its own value"),
+        (lambda w, x: jnp.sin(w), "is moved by what is computed from its own value"),
+        (
+            jax.grad(lambda w, x: jnp.mean((x - w.sum()) ** 2)),
+            "is moved by what is computed from its own value",
+        ),
+    ],
+    ids=["decay", "by-the-batch", "squared", "sine", "gradient"],
+)
+def test_what_is_computed_from_a_leaf_otherwise_is_no_decay(change, told):
+    """A leaf that descends a loss of its own depends on itself, and decays by no rate."""
+    step = stepping(gradients=zeroing(within(BODY)))
+
+    def moving(state, batch):
+        new, loss = step(state, batch)
+        bias = new.params["body"]["bias"]
+        body = {**new.params["body"], "bias": bias - change(state.params["body"]["bias"], batch.x)}
+        return new.replace(params={**new.params, "body": body}), loss
+
+    assert f" {told}: " in explained(trainer(create=creating(Layers()), step=moving), "sgd")
 
 
 def test_of_a_wrapper_that_fails_the_tree_is_the_one_that_it_failed_on():
