@@ -52,7 +52,10 @@ def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
 
 
 def _status(parser: Parser, arguments: Sequence[str] | None) -> int:
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as ended:  # after help, the version, or a mistake
+        return int(ended.code or 0)
     try:
         status: int = options.run(options)
     except ValueError as error:

@@ -78,10 +78,7 @@ def test_what_cannot_be_judged_ends_with_2(arguments, expected, tmp_path, capsys
     """One line on standard error, which says what is wrong; no traceback, nothing else."""
     file = tmp_path / "file"
     file.write_text("no folder")
-    try:
-        status = main([argument.format(file=file) for argument in arguments])
-    except SystemExit as exit:  # argparse leaves this way
-        status = exit.code
+    status = main([argument.format(file=file) for argument in arguments])
 
     printed = capsys.readouterr()
     assert status == 2
@@ -227,6 +224,10 @@ def test_a_closed_output_is_no_failure():
 @pytest.mark.parametrize(
     ("words", "status"),
     [
+        ("--help", 2),
+        ("--version", 2),
+        ("verify --help", 2),
+        ("optimizers", 2),
         ("laws frozen-value", 2),
         ("verify broken.py:half --max-examples 1 --laws answer-norms-equal,answer-shape", 2),
         ("verify broken.py:half --max-examples 1 --laws answer-loss-is-mse", 1),

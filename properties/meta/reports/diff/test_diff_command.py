@@ -32,10 +32,7 @@ def diff(tmp_path, capsys, monkeypatch):
         for tree, name in ((before, "before.npz"), (after, "after.npz")):
             if isinstance(tree, dict):
                 save("npz", tree, tmp_path / name)
-        try:
-            status = main(["diff", "before.npz", "after.npz", *options])
-        except SystemExit as ended:
-            status = ended.code
+        status = main(["diff", "before.npz", "after.npz", *options])
         return status, *capsys.readouterr()
 
     return run

@@ -196,10 +196,7 @@ def test_what_cannot_be_done_ends_with_2(nights, arguments, expected, tmp_path, 
     file.write_text("")
     places = {"night": nights.folder, "history": nights.history, "file": file}
     capsys.readouterr()
-    try:
-        status = main([argument.format(**places) for argument in arguments])
-    except SystemExit as exit:
-        status = exit.code
+    status = main([argument.format(**places) for argument in arguments])
 
     printed = capsys.readouterr()
     assert (status, printed.err.count("\n")) == (2, 1)
