@@ -57,6 +57,7 @@ def _status(parser: Parser, arguments: Sequence[str] | None) -> int:
     except SystemExit as ended:  # after help, the version, or a mistake
         return int(ended.code or 0)
     try:
+        _require_folder()
         status: int = options.run(options)
     except ValueError as error:
         print(f"frostproof: {' '.join(str(error).split())}", file=sys.stderr)
@@ -65,6 +66,18 @@ def _status(parser: Parser, arguments: Sequence[str] | None) -> int:
         print("frostproof: interrupted", file=sys.stderr)
         return UNJUDGED
     return status
+
+
+def _require_folder() -> None:
+    """Raise a `ValueError` where the current folder was removed: what is loaded from here on, such
+    as Hypothesis, asks for it as it is imported.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ValueError(
+            "the current folder does not exist any more: go to another one by cd, and try again"
+        ) from None
 
 
 def _parser() -> Parser:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from ...properties.laws.book import BY_ID
-from ...properties.plan.checks import closed
 from ...reference.subjects.targets import KINDS, resolved
 
 if TYPE_CHECKING:  # the prover, and JAX with it, is loaded when it is asked
@@ -51,6 +49,8 @@ def print_proofs(targets: Sequence[str], kind: str | None, *, explain: bool) -> 
 
 
 def _print(console: Console, target: str, subject: Any, *, explain: bool) -> int:
+    from ...properties.laws.book import BY_ID
+    from ...properties.plan.checks import closed
     from ...properties.proofs.judging import standing_of
 
     standing = standing_of(subject)

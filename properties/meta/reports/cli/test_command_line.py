@@ -220,6 +220,23 @@ def test_a_closed_output_is_no_failure():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    "words", [f"verify {LINEN}", "replay report", f"prove {LINEN}", "laws", "diff a b --frozen c"]
+)
+def test_a_folder_that_was_removed_is_told_in_a_line(tmp_path, words):
+    """A shell may stand in it still, and Hypothesis asks for it as it is imported."""
+    command = f"cd {tmp_path} && rmdir {tmp_path} && "
+    command += f"{Path(sys.executable).parent / 'frostproof'} {words}"
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "frostproof: the current folder does not exist any more: "
+        "go to another one by cd, and try again\n"
+    )
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk is always full here")
 @pytest.mark.parametrize(
     ("words", "status"),
