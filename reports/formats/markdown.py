@@ -52,6 +52,7 @@ def _summary(report: Report) -> Iterator[str]:
     yield f"# frostproof: {conclusion(report)}"
     yield ""
     yield f"Ran {summary['ran']} of {summary['of']} laws."
+    yield from (f"Cannot be judged: {cell(reason)}." for reason in report.unusable)
     yield f"Profile {report.profile}, seed {report.seed}."
     yield ", ".join(f"{cell(name)} {cell(text)}" for name, text in report.versions.items()) + "."
     yield ""

@@ -22,6 +22,16 @@ _USUAL = (None, "", False, "once", "initialised", "ordinary", [1])
 
 def conclusion(report: Report) -> str:
     """Say in one line how a run ended."""
+    return "; ".join(filter(None, (_conclusion_of_laws(report), said_of_unusable(report))))
+
+
+def said_of_unusable(report: Report) -> str:
+    """Say how many subjects that tests name cannot be judged; empty where all can."""
+    count = report.unusable.total()
+    return f"{count} subject{'s' * (count != 1)} cannot be judged" if count else ""
+
+
+def _conclusion_of_laws(report: Report) -> str:
     failing = sum(row.fails for row in report.rows)
     if failing:
         return f"{failing:,} promised verdict{'s' * (failing != 1)} failed"
@@ -39,7 +49,8 @@ def conclusion(report: Report) -> str:
     if chosen:
         held = f"the {'other ' if known else ''}chosen laws held"
     else:
-        held = "held" if unshown else f"everything {'else ' if known else ''}promised held"
+        other = "else " if known or report.unusable else ""
+        held = "held" if unshown else f"everything {other}promised held"
     clauses = {
         "as expected, failed": known,
         "not shown": _reasons(unshown) if unshown else "",

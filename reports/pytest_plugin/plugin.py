@@ -47,6 +47,8 @@ _LONG_OPTIONS: dict[str, dict[str, Any]] = {
 _VALUED = frozenset(
     f"--{prefix}{name}" for name in (*_OPTIONS, *_LONG_OPTIONS) for prefix in ("", "frostproof-")
 )
+#: Marks of pytest by which a test is no error where its subject cannot be judged.
+_EXCUSES = ("skip", "xfail")
 
 
 class Hooks:
@@ -223,7 +225,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if _SESSION not in session.config.stash:
         return
     known = _session(session.config)
-    unusable = [reason for item in session.items if (reason := _unusable(item))]
+    unusable = [
+        reason
+        for item in session.items
+        if (reason := _unusable(item)) and not any(map(item.get_closest_marker, _EXCUSES))
+    ]
     known.plans([law.item for item in session.items if (law := _law(item))], unusable)
     if not hasattr(session.config, "workerinput") and not session.config.getoption("collectonly"):
         known.arrives(plan=known.new_plan())

@@ -14,6 +14,7 @@ import pytest
 from ...properties.plan.checks import Check, NamedSubject, names_of_reported, plan_checks
 from ...properties.plan.run_settings import RunSettings
 from ...properties.processes.judging import Judging
+from ..formats.wording import said_of_unusable
 from ..results.guarantees import Asked
 from ..results.report import ELSEWHERE
 from ..results.report_file import make_folder
@@ -185,8 +186,7 @@ class Session:
         if plan:
             self._recorder.leaves_out("deselected", plan["deselected"])
             self._recorder.leaves_out(ELSEWHERE, plan["elsewhere"])
-            for reason, count in plan["unusable"].items():
-                self._recorder.leaves_out(reason, count)
+            self._recorder.cannot_judge(plan["unusable"])
             omitted = plan["omitted"].items()
             self._recorder.is_asked({name: Asked(omitted=tuple(laws)) for name, laws in omitted})
             self._recorder.expects(Row(**fields) for fields in plan["expected"])
@@ -203,10 +203,12 @@ class Session:
     def closing_lines(self) -> Iterator[str]:
         """Say how many laws ran, and on which problems."""
         summary = self._report.summary
+        unjudged = said_of_unusable(self._report)
         if self._report.rows:
             yield (
                 f"frostproof: ran {summary['ran']} of {summary['of']} laws, profile "
                 f"{self.settings.profile}, seed {self.settings.seed}"
+                f"{f'; {unjudged}' if unjudged else ''}"
             )
         if self._report.unwritten:
             yield f"frostproof: --report {self._report.unwritten}"

@@ -39,6 +39,7 @@ class Gathered:
         for fields in entry.get("expected", ()):
             self._expected[fields["id"]] = Row(**fields)
         self._report.left_out |= entry.get("left out", {})
+        self._report.unusable |= entry.get("unusable", {})
         for name, fields in entry.get("asked", {}).items():
             self._report.asked[name] = Asked(**{key: tuple(each) for key, each in fields.items()})
         if "verdict" in entry:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 
 from ...properties.plan.sharding import Shard, missing
 from .guarantees import Asked
@@ -48,6 +50,7 @@ def merge(reports: Sequence[Report]) -> Report:
         all(each.finished for each in reports),
         parts=ordered,
         asked=_asked(reports, rows.values()),
+        unusable=reduce(or_, (each.unusable for each in reports)),
     )
 
 

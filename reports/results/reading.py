@@ -120,6 +120,7 @@ def as_report(content: Any) -> Report:
             for name, each in content.get("asked", {}).items()
         },
         parts=[_part(part) for part in content.get("parts", ())],
+        unusable=Counter(content.get("unusable", {})),
     )
 
 

@@ -68,21 +68,25 @@ class Report:
     parts: list[Part] = field(default_factory=list)
     #: What was asked about each subject, beyond the rows.
     asked: dict[str, Asked] = field(default_factory=dict)
+    #: The number of subjects that a test names and that cannot be judged, by reason.
+    unusable: Counter[str] = field(default_factory=Counter)
     #: Whether a guarantee that was asked for by name may be left not shown.
     allow_not_shown: bool = False
 
     @property
     def exit_status(self) -> int:
         """0: everything promised held; 1: something promised failed, or was asked for by name and
-        is not shown; 2: nothing promised ran, or the run ended before all laws were judged, or its
-        report could not be written. A shard may have nothing promised to run.
+        is not shown; 2: nothing promised ran, or a subject cannot be judged, or the run ended
+        before all laws were judged, or its report could not be written. A shard may have nothing
+        promised to run.
         """
         if any(row.fails for row in self.rows):
             return 1
         if self.missed and self.finished and not self.shard and not self.allow_not_shown:
             return 1
         ran = self.judged or self.shard is not None
-        return 0 if ran and self.finished and self.unwritten is None else 2
+        complete = self.finished and self.unwritten is None and not self.unusable
+        return 0 if ran and complete else 2
 
     @property
     def standings(self) -> dict[str, Standing]:
@@ -123,6 +127,7 @@ class Report:
             **({"started": self.started} if self.started else {}),
             "finished": self.finished,
             **({"shard": self.shard} if self.shard else {}),
+            **({"unusable": dict(sorted(self.unusable.items()))} if self.unusable else {}),
             **(
                 {"asked": {name: each.to_json() for name, each in self.asked.items()}}
                 if self.asked

@@ -83,6 +83,10 @@ class Recorder:
         if count:
             self._note({"left out": {reason: count}})
 
+    def cannot_judge(self, reasons: Mapping[str, int]) -> None:
+        """Count subjects that cannot be judged, by reason."""
+        self._note({"unusable": dict(reasons)})
+
     def is_asked(self, asked: Mapping[str, Asked]) -> None:
         """Know what the run is asked about each subject, beyond the rows."""
         self._note({"asked": {name: each.to_json() for name, each in asked.items()}})

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,7 +25,7 @@ from frostproof.reports.formats.files import FILES, write_report
 from frostproof.reports.formats.html.page import page
 from frostproof.reports.formats.junit import junit
 from frostproof.reports.formats.markdown import cell, markdown
-from frostproof.reports.results.reading import schema
+from frostproof.reports.results.reading import read_report, schema
 from frostproof.reports.results.report import Part, Report
 
 #: What a subject's name, a leaf or a message may hold.
@@ -194,6 +195,25 @@ def test_a_known_failure_fails_no_run():
     assert re.search(r"^## .*, as expected$", markdown(report), re.MULTILINE)
     assert re.search(r"^- .* breaks \w+ \(as expected\): ", markdown(report), re.MULTILINE)
     assert 'failures="0" errors="0" tests="2" skipped="1"' in junit(report)
+
+
+def test_a_subject_that_cannot_be_judged_is_told_first(tmp_path):
+    """All else may hold: that is no success, and its laws are not counted."""
+    report = sample()
+    report.rows, report.left_out = report.rows[:1], Counter()
+    report.unusable = Counter({"train.py:it: no such file": 1})
+    ended = "verything else promised held; 1 subject cannot be judged"
+
+    write_report(report, tmp_path)
+
+    assert (report.exit_status, report.summary["of"]) == (2, 1)
+    told = json.loads(badge(report))
+    assert (told["message"], told["color"]) == (f"e{ended}", "lightgrey")
+    for name in ("report.md", "report.html"):
+        assert ended in (tmp_path / name).read_text()
+        assert "Cannot be judged: train.py:it: no such file" in (tmp_path / name).read_text()
+    jsonschema.validate(json.loads((tmp_path / "report.json").read_text()), schema())
+    assert read_report(tmp_path).unusable == report.unusable
 
 
 def test_a_proof_is_told_with_what_it_assumes(tmp_path):

@@ -121,7 +121,10 @@ def test_marks_of_pytest_count_for_an_unusable_subject(project):
         """
     )
 
-    project.runpytest_subprocess().assert_outcomes(skipped=1, xfailed=1)
+    result = project.runpytest_subprocess("--report=out")
+
+    result.assert_outcomes(skipped=1, xfailed=1)
+    assert "unusable" not in json.loads((project.path / "out" / "report.json").read_text())
 
 
 def test_an_unusable_subject_is_chosen_as_its_laws_are(project):
@@ -140,6 +143,15 @@ def test_an_unusable_subject_is_chosen_as_its_laws_are(project):
     others = project.runpytest_subprocess("-k", "test_own and not test_it")
 
     chosen.assert_outcomes(passed=1, errors=1, deselected=11)
-    not_run = json.loads((project.path / "out" / "report.json").read_text())["summary"]["not_run"]
-    assert not_run["train.py:sund: the module has no 'sund'; did you mean sound?"] == 1
+    reason = "train.py:sund: the module has no 'sund'; did you mean sound?"
+    report = json.loads((project.path / "out" / "report.json").read_text())
+    assert report["unusable"] == {reason: 1}
+    assert report["summary"] == {"ran": 1, "of": 11, "not_run": {"deselected": 10}}
+    chosen.stdout.fnmatch_lines(
+        ["frostproof: ran 1 of 11 laws, profile ci, seed *; 1 subject cannot be judged"]
+    )
+    for name in ("report.md", "report.html"):
+        page = (project.path / "out" / name).read_text()
+        assert "he chosen laws held; 1 subject cannot be judged" in page
+        assert "Cannot be judged: train.py:sund: the module has no " in page
     others.assert_outcomes(passed=1, deselected=12)

@@ -1,6 +1,7 @@
 """`frostproof merge`: parts in any order, any number of times, give the same report."""
 
 import json
+from collections import Counter
 
 import jsonschema
 from hypothesis import given, settings
@@ -30,6 +31,9 @@ reports = st.builds(
     optax=st.sampled_from(["0.2.6", "0.2.8", "0.2.9"]),
     left_out=st.integers(0, 2),
     seed=st.integers(0, 2),
+    unusable=st.dictionaries(st.sampled_from(["no such file", "so"]), st.integers(1, 2)).map(
+        Counter
+    ),
     started=st.sampled_from([None, "2030-01-01T00:00:00Z", "2030-01-01T00:00:07Z"]),
     finished=st.booleans(),
 )
