@@ -153,6 +153,18 @@ class OtherName(ValueError):
         )
 
 
+class UnshownState(UnmatchedPattern):
+    """A pattern names state of the model that is neither a parameter nor shown as a statistic."""
+
+    def __str__(self) -> str:
+        """Say which keyword shows such state."""
+        first = min(map(path_text, self.paths))
+        return (
+            f"`{self.pattern}` in `{self.option}` matches no parameter and no statistic, but "
+            f"`{first}`: other state of a model is judged where `model_state=` shows it"
+        )
+
+
 def select_frozen(training: Training, step: int = 1) -> Selection:
     """Return what a training's `frozen` names, in a step if it depends on the step; raises as
     `select_named` does.
@@ -204,4 +216,23 @@ def _explained(training: Training, unmatched: UnmatchedPattern) -> Exception:
     for other, path in training.other_names().items():
         if matches(other, [unmatched.pattern]):
             return OtherName(unmatched.pattern, path)
-    return unmatched
+    unshown = tuple(path for path in _other_state(training) if matches(path, [unmatched.pattern]))
+    return UnshownState(unmatched.pattern, unshown) if unshown else unmatched
+
+
+def _other_state(training: Training) -> set[Path]:
+    """Return, by the paths that the program knows, what a training carries beside parameters and
+    the optimizer's state; nothing where that cannot be looked at.
+    """
+    try:
+        trained = [*named_leaves((training.params(), training.opt_state())).values()]
+        kept = {id(leaf) for leaf in trained}
+        everything = named_leaves(training.everything())
+    except Exception:  # an object of the user's own
+        return set()
+    return {
+        path[len(root) :]
+        for path, leaf in everything.items()
+        for root in training.roots
+        if path[: len(root)] == root and id(leaf) not in kept and _holds_numbers(leaf)
+    }

@@ -1,11 +1,14 @@
 """What `frozen` may name beside parameters, and what it is told where it names nothing."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import optax
 import pytest
+from flax import nnx
 
-from frostproof import LinenTrainer
+from frostproof import LinenTrainer, NnxTrainer
 from frostproof.reference.corpus.accepted.trainers import named_statistics as statistics
 from frostproof.reference.observation.probe import probe
 from frostproof.reference.problems.batches import Batch
@@ -15,8 +18,6 @@ from frostproof.reference.subjects.training import select_frozen
 
 
 def begun(trainer: Trainer):
-    import optax
-
     batch = Batch(np.ones((2, 3), np.float32), np.ones((2, 1), np.float32))
     return trainer.begin(0, batch, optax.sgd(0.1))
 
@@ -40,6 +41,32 @@ def test_a_tied_weight_is_told_by_its_name():
     """The weight is one leaf, and the message says under which name."""
     with pytest.raises(UnusableSubject, match=r"another name of `embed/kernel`.*write `embed/ker"):
         probe(renamed(statistics.array_that_is_frozen, ("out",)))
+
+
+class Dropping(nnx.Module):
+    """A layer whose dropout counts what it draws."""
+
+    def __init__(self, features, rngs):
+        self.layer = nnx.Linear(features, 1, rngs=rngs)
+        self.drop = nnx.Dropout(0.5, rngs=rngs)
+
+
+@pytest.mark.parametrize("pattern", ["drop", "drop/rngs", "drop/rngs/count"])
+def test_state_that_is_not_shown_is_answered_by_the_keyword_that_shows_it(pattern):
+    """It is there under this name, and no typo; what the optimizer has is none of the model's."""
+
+    def create(seed, batch, optimizer):
+        model = Dropping(batch.x.shape[1], nnx.Rngs(seed))
+        return model, nnx.Optimizer(model, optimizer, wrt=nnx.Param)
+
+    trainer = NnxTrainer(create, lambda model, optimizer, batch: 0.0, frozen=(pattern,))
+    with pytest.raises(UnusableSubject, match=r"but `drop/rngs/count`: .* where `model_state=`"):
+        probe(trainer)
+    with pytest.raises(UnusableSubject, match=r"`step` in `frozen` matches no leaf: the leaves"):
+        probe(replace(trainer, frozen=("step",)))
+
+    shown = replace(trainer, model_state=lambda model: nnx.state(model, nnx.RngState))
+    assert ("drop", "rngs", "count") in select_frozen(begun(shown)).statistics
 
 
 def test_an_array_in_the_place_of_a_parameter_is_a_leaf():
