@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import flax.linen as nn
 import jax
@@ -32,9 +35,15 @@ def reason_of_statistic(subject: Any, trajectory: Trajectory, path: Path) -> Rea
     if isinstance(subject, LinenTrainer) and _trains_linen(subject, problem, path):
         text = "its BatchNorm runs in training mode, without `use_running_average=True`"
         return Reason("training mode", text, reached)
-    if isinstance(subject, NnxTrainer) and _stays_in_evaluation(subject, problem, path):
-        text = "its layer runs in training mode: the statistic stays after `model.eval()`"
-        return Reason("training mode", text, reached)
+    if isinstance(subject, NnxTrainer):
+        if _stays_in_evaluation(subject, problem, path):
+            text = "its layer runs in training mode: the statistic stays after `model.eval()`"
+            return Reason("training mode", text, reached)
+        with jax.disable_jit(), _no_training_mode():
+            stays = _stays_in_evaluation(subject, problem, path)
+        if stays:
+            text = "the step puts its layer into training mode, as by `model.train()`"
+            return Reason("training mode", text, reached)
     rated = isinstance(problem.optimizer, Optimizer) and settings_of(problem.optimizer)
     if rated and "learning_rate" in rated:
         still = run_under(subject, problem, problem.optimizer.at_rate(0.0))
@@ -92,3 +101,20 @@ def _stays_in_evaluation(subject: NnxTrainer, problem: Any, path: Path) -> bool:
 
     other = run(replace(subject, create=create), problem)
     return other.raised is None and not any(_moves(step, path) for step in other.steps)
+
+
+@contextmanager
+def _no_training_mode() -> Iterator[None]:
+    """Let no module be put into training mode, be it by `model.train()` or by its attributes."""
+    own = nnx.Module.set_attributes
+
+    def set_attributes(module: Any, *filters: Any, **attributes: Any) -> None:
+        kept = {
+            name: value
+            for name, value in attributes.items()
+            if not (name in ("deterministic", "use_running_average") and value is False)
+        }
+        own(module, *filters, **kept)
+
+    with patch.object(nnx.Module, "set_attributes", set_attributes):
+        yield

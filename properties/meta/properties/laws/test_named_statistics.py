@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import pytest
+from flax import nnx
 from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, Optimizers, verify
@@ -75,6 +76,32 @@ def shifting_what_it_had(state, batch):
     """Put away what a BatchNorm in training mode has computed."""
     after, loss = trained_norm.train_step(state, batch)
     return after.replace(batch_stats=jax.tree.map(lambda leaf: leaf + 1, state.batch_stats)), loss
+
+
+def in_training_mode(trainer):
+    """A trainer whose step begins by putting its module into training mode."""
+    step = nnx.jit(trainer.train_step)
+
+    @nnx.jit
+    def begins(model, optimizer, batch):
+        model.train()
+        return step(model, optimizer, batch)
+
+    return replace(trainer, train_step=begins)
+
+
+def shifting_in_training_mode(trainer):
+    """A trainer whose step moves the statistic beside its layer, too."""
+    step = in_training_mode(trainer).train_step
+
+    def shifts(model, optimizer, batch):
+        loss = step(model, optimizer, batch)
+        for _, module in nnx.iter_modules(model):
+            if isinstance(module, nnx.BatchNorm):
+                module.mean[...] += 1
+        return loss
+
+    return replace(trainer, train_step=shifts)
 
 
 def judge(law, subject):
@@ -155,6 +182,7 @@ IN_TRAINING = {
     "linen": "its BatchNorm runs in training mode, without `use_running_average=True`",
     "nnx": "its layer runs in training mode: the statistic stays after `model.eval()`",
 }
+PUT_THERE = "the step puts its layer into training mode, as by `model.train()`"
 BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0, too"
 
 
@@ -189,8 +217,38 @@ BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0,
             IN_TRAINING["nnx"],
         ),
         ("frozen-layer-state", scaling(counted), "scaler/seen", BY_THE_STEP),
+        (
+            "frozen-layer-state",
+            in_training_mode(nnx_models.statistics_of_a_frozen_norm),
+            "l1/layers/1/mean",
+            PUT_THERE,
+        ),
+        (
+            "frozen-value",
+            in_training_mode(statistics.statistics_move_in_training_mode),
+            "norm/mean",
+            PUT_THERE,
+        ),
+        (
+            "frozen-value",
+            shifting_in_training_mode(statistics.statistics_move_in_training_mode),
+            "norm/mean",
+            BY_THE_STEP,
+        ),
     ],
-    ids=["linen", "nnx", "own", "beside", "vanishes", "linen layer", "nnx layer", "named"],
+    ids=[
+        "linen",
+        "nnx",
+        "own",
+        "beside",
+        "vanishes",
+        "linen layer",
+        "nnx layer",
+        "named",
+        "put there in a layer",
+        "put there",
+        "put there and beside",
+    ],
 )
 def test_the_cause_is_that_of_the_statistic(law, subject, leaf, cause):
     """And never an optimizer, which has no part in it, nor an inverted mask."""
