@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def require_call(fn: Any, name: str, *calls: str) -> None:
         return
     counts = [call.count(",") + 1 for call in calls]
     if any(binds(fn, count) for count in counts):
+        if _has_another_order(signature, calls):
+            raise UnusableSubject(f"{said}, by position: {signature_of(fn)} has another order")
         return
     try:
         signature.bind(*range(counts[0]))
@@ -49,6 +52,21 @@ def require_call(fn: Any, name: str, *calls: str) -> None:
             f"{said}: {signature_of(fn)} does not take {_NUMBERS[counts[0]]} positional argument"
             f"{'s' * (counts[0] > 1)} ({error})"
         ) from None
+
+
+def _has_another_order(signature: inspect.Signature, calls: Collection[str]) -> bool:
+    """Tell whether arguments have the names of those of a call, and are not in its order."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    own = [each.name for each in signature.parameters.values() if each.kind in positional]
+    wanted = [call[call.index("(") + 1 : -1].split(", ") for call in calls]
+    return own not in wanted and sorted(own) in map(sorted, wanted)
+
+
+def unknown_argument(function: str, name: str, taken: Sequence[str]) -> str:
+    """Say what a function takes in place of an argument, the most alike first."""
+    close = " or ".join(f"`{each}`" for each in get_close_matches(name, taken, n=2))
+    hint = f" (did you mean {close}?)" if close else ""
+    return f"`{function}` has no argument `{name}`{hint}: it takes {', '.join(taken)}"
 
 
 def require_collection(name: str, value: Any) -> None:

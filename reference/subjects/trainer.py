@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from ..problems.batches import Batch
 from ..problems.training_problem import TrainingProblem
@@ -15,7 +15,12 @@ from ..pytrees.paths import Frozen, Path, matches
 from ..pytrees.phases import Phases, beginnings, has_phases
 from ..pytrees.snapshot import Leaf, snapshot
 from .capability import Capability
-from .signatures import UnusableSubject, require_call, require_collection
+from .signatures import (
+    UnusableSubject,
+    require_call,
+    require_collection,
+    unknown_argument,
+)
 from .targets import DEFAULT_PROMISE
 from .training import Training
 
@@ -71,6 +76,14 @@ class Trainer:
     kind: ClassVar[str] = "trainer"
     #: The ways to call each function, by its name; one of them has to bind.
     _calls: ClassVar[dict[str, tuple[str, ...]]]
+
+    def __new__(cls, *args: Any, **keywords: Any) -> Self:
+        """Answer a keyword that it does not take by those that it takes."""
+        taken = [each.name for each in fields(cls)]
+        for given in keywords:
+            if given not in taken:
+                raise UnusableSubject(unknown_argument(cls.__name__, given, taken))
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for name, calls in self._calls.items():

@@ -16,9 +16,9 @@ from ...properties.engine.verdict import Verdict
 from ...properties.laws.book import laws_matching
 from ...properties.plan.checks import Check
 from ...reference.pytrees.articles import a_type_of
+from ...reference.subjects.signatures import unknown_argument
 from ..formats.wording import explain
 from ..results.row import FAILING, Row
-from ..run.arguments import unknown_argument
 from ..run.scripts import without_large_arrays
 
 UNJUDGED = "the test of this law, or its process, ended before there was a verdict"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
+
+from ...reference.subjects.signatures import unknown_argument
 
 _Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
@@ -33,10 +34,3 @@ def naming_arguments(
         return called
 
     return decorate
-
-
-def unknown_argument(function: str, name: str, taken: Sequence[str]) -> str:
-    """Say what a function takes in place of an argument, the most alike first."""
-    close = get_close_matches(name, taken, n=1)
-    hint = f" (did you mean `{close[0]}`?)" if close else ""
-    return f"`{function}` has no argument `{name}`{hint}: it takes {', '.join(taken)}"

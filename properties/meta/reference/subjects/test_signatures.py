@@ -86,6 +86,22 @@ def none():
         (lambda: nnx_trainer(predict=none), "`predict` is called as predict(model, x): none()"),
         (lambda: nnx_trainer(opt_state=two), "`opt_state` is called as opt_state(optimizer): "),
         (lambda: nnx_trainer(refreeze=none), "refreeze(model, frozen) or refreeze(model, optimiz"),
+        (
+            lambda: linen(create=lambda batch, seed, optimizer: None),
+            "create(seed, batch, optimizer), by position: <lambda>(batch, seed, optimizer) has ano",
+        ),
+        (
+            lambda: nnx_trainer(train_step=lambda optimizer, model, batch: None),
+            "train_step(model, optimizer, batch), by position: <lambda>(optimizer, model, batch) h",
+        ),
+        (
+            lambda: linen(optimiser="all"),
+            "`LinenTrainer` has no argument `optimiser` (did you mean `optimizers` or `promise`?): it",
+        ),
+        (
+            lambda: nnx_trainer(freeze=("bias",)),
+            "`NnxTrainer` has no argument `freeze` (did you mean `refreeze` or `frozen`?): it tak",
+        ),
         (lambda: as_subject(LinenTrainer), "got the class LinenTrainer"),
         (
             lambda: as_subject(step),
@@ -111,6 +127,7 @@ def test_other_right_signatures():
     linen(predict=functools.partial(lambda train, state, x: x, False), params=lambda *all: all[0])
     nnx_trainer(refreeze=lambda model, optimizer, frozen: None, predict=nnx.jit(lambda m, x: m(x)))
     nnx_trainer(refreeze=lambda model, frozen: None)
+    linen(create=lambda batch, number, optimizer: None)  # whatever is meant by other names
     OptaxFreeze(lambda optimizer, mask, verbose=False: optimizer)
 
 
