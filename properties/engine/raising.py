@@ -62,8 +62,9 @@ def judged_without(raising: Collection[str]) -> str | None:
 def raises_under(subject: Any, trajectory: Trajectory) -> Reason | None:
     """Say under which optimizers a problem raises, and under which it does not.
 
-    Tried are those that the subject promises by name. Returns None where they all raise: then it
-    is not the optimizer's.
+    Tried are those that the subject promises by name. Where they all raise, it is not the
+    optimizer's: then it is said what a trainer is given that names no batches, if not even one step
+    is done, and else nothing.
     """
     from ...reference.observation.run import run  # here, since the law book is read without JAX
 
@@ -79,9 +80,23 @@ def raises_under(subject: Any, trajectory: Trajectory) -> Reason | None:
     raising = [name for name, raised in outcomes.items() if raised]
     running = [name for name, raised in outcomes.items() if not raised]
     if not running:
-        return None
+        return None if trajectory.steps else _of_batches(subject, trajectory.problem)
     text = f"it raises under {', '.join(raising)}; it runs under {', '.join(running)}"
     return Reason("raises", text)
+
+
+def _of_batches(subject: Any, problem: Any) -> Reason | None:
+    from ...reference.subjects.trainer import Trainer  # here: the law book is read without JAX
+
+    if not isinstance(subject, Trainer) or subject.batches is not None:
+        return None
+    batch = problem.batch(1)
+    x, y = (f"{leaf.dtype}{list(leaf.shape)}" for leaf in (batch.x, batch.y))
+    return Reason(
+        "raises",
+        f"it raises under each optimizer, on a batch of x {x} and y {y}: a program of other "
+        "inputs, such as whole numbers for labels, needs `batches=`",
+    )
 
 
 def _promised(subject: Any) -> tuple[str, ...]:

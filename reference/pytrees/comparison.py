@@ -48,7 +48,8 @@ class Change:
         """Return the change in words: ``0.541325 → 0.541298 (454 ulps), 3 of 32 elements``."""
         parts = [self.what] if self.what else []
         if self.element:
-            distance = f" ({self.ulps} {'ulp' if self.ulps == 1 else 'ulps'})" if self.ulps else ""
+            told = self.ulps and is_near(self.before, self.after)
+            distance = f" ({self.ulps} {'ulp' if self.ulps == 1 else 'ulps'})" if told else ""
             # Behind a change of the norm, which has an arrow too, it is said what the numbers are.
             which = "its furthest element" if self.size > 1 else "its value"
             moved = self.element + distance
@@ -285,6 +286,14 @@ def _ordered(reals: Array) -> Array:
     magnitude = (bits & (sign - 1)).astype(np.int64)
     ordered: Array = np.where(bits & sign, -magnitude, magnitude)
     return ordered
+
+
+def is_near(before: Any, after: Any) -> bool:
+    """Tell whether two numbers are at most a factor of two apart: further away, both of them say
+    more than a distance in ulps, of which there are a billion from 0 to 1 in float32.
+    """
+    a, b = complex(before), complex(after)
+    return abs(b - a) <= min(abs(a), abs(b))
 
 
 def _arrow(before: np.generic, after: np.generic) -> str:

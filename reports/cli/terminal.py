@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -113,7 +113,7 @@ class Terminal(Listener):
                 self._counterexample(first, others, scripts.get(first.id))
                 beyond = [row for row in beyond if row not in others]
         if not self.quiet:
-            self._beyond(beyond)
+            self._beyond(beyond, {row.guarantee for row in report.rows if row.promised})
             self._summary(report)
         self.console.print(self._conclusion(report))
 
@@ -199,14 +199,23 @@ class Terminal(Listener):
             f"[dim]{laws}, {examples:,} example{'s' * (examples != 1)}, {seconds:.1f} s[/]"
         )
 
-    def _beyond(self, rows: Sequence[Row]) -> None:
-        """Print for few subjects what else was refuted beyond the promise, a line each."""
+    def _beyond(self, rows: Sequence[Row], promised: Set[str]) -> None:
+        """Print for few subjects what else was refuted beyond the promise, a line each, and how it
+        is promised.
+        """
         if not rows or len(self._due) > _FEW:
             return
         self.console.print("\n[bold]refuted beyond the promise[/], which fails nothing:")
         for row in rows:
             name = f"{escape(row.subject)} :: " if len(self._due) > 1 else ""
-            self.console.print(f"  {name}{row.law}: [dim]{escape(row.reason or '')}[/]")
+            told = dict(story(row))
+            said = "; ".join(filter(None, (row.reason, told.get("because"))))
+            self.console.print(f"  {name}{row.law}: [dim]{escape(said)}[/]")
+        if others := sorted({row.guarantee for row in rows} - promised - {"advice"}):
+            wanted = " or ".join(others)
+            self.console.print(
+                f"[dim]  promise {wanted} too, by promise= or --promise, and it fails[/]"
+            )
 
     def _counterexample(self, row: Row, others: Sequence[Row], script: Path | None) -> None:
         self.console.print()

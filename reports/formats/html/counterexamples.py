@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ....properties.laws.book import BY_ID
+from ....reference.pytrees.comparison import is_near
 from ...results.row import Row
 from ..reasons import in_short
 from ..wording import problem_parts, story
@@ -117,6 +118,8 @@ def _distance(leaf: Mapping[str, Any]) -> str:
         return ""
     if ulps == 0:
         return "other bits"  # −0 and +0, or NaNs of two payloads
+    if leaf["before"] is None or not is_near(leaf["before"], leaf["after"]):
+        return ""
     return f"{ulps:,} ulp{'s' * (ulps != 1)}"
 
 

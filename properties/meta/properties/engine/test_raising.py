@@ -1,8 +1,16 @@
 """Where a subject raises under some optimizers, they are named, and the others have verdicts."""
 
-import pytest
+from dataclasses import replace
 
-from frostproof import OptaxFreeze, Optimizers
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax.training.train_state import TrainState
+from hypothesis import strategies as st
+
+from frostproof import LinenTrainer, OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.engine.raising import PATIENCE, ByOptimizer, judged_without
@@ -11,6 +19,7 @@ from frostproof.reference.corpus.accepted.wrappers.optax_features import only_wh
 from frostproof.reference.corpus.specimens.wrappers.transformations import (
     no_moments,
 )
+from frostproof.reference.problems.batches import Batch
 
 FEW = Optimizers("sgd", "momentum", "adam")
 RAISES = "see training-runs"
@@ -51,6 +60,58 @@ def test_what_always_raises_has_no_verdict():
     assert silent.outcome == "not-run"
     assert silent.reason == f"{RAISES}: the wrapper raised RuntimeError: not today"
     assert judged("training-runs", subject).counterexample.cause is None
+
+
+def classifying(seed, batch, optimizer):
+    params = {"w": jnp.ones((batch.x.shape[1], 3))}
+    return TrainState.create(apply_fn=None, params=params, tx=optimizer)
+
+
+def classify(state, batch):
+    def loss(params):
+        logits = batch.x @ params["w"]
+        return optax.softmax_cross_entropy_with_integer_labels(logits, batch.y[:, 0]).mean()
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    return state.apply_gradients(grads=grads), value
+
+
+def test_a_program_of_other_inputs_is_told_what_it_was_given():
+    """Under each optimizer it raises at its first step, on a batch that is drawn for regression."""
+    classifier = LinenTrainer(classifying, classify, frozen=(), optimizers=FEW)
+
+    cause = judged("training-runs", classifier, 3).counterexample.cause
+
+    given = "it raises under each optimizer, on a batch of x float32[2, 3] and y float32[2, 1]: "
+    assert cause.startswith(given)
+    assert cause.endswith("needs `batches=`")
+
+
+def test_a_program_that_names_its_batches_is_not_told_of_them():
+    """Nor one that has done a step: then it is no matter of the batch."""
+    own = LinenTrainer(
+        classifying,
+        classify,
+        frozen=(),
+        optimizers=FEW,
+        batches=st.just(Batch(np.ones((2, 3)), np.ones((2, 1)))),
+    )
+    later = replace(own, batches=None, train_step=twice_is_once_too_often())
+
+    for trainer in (own, later):
+        assert judged("training-runs", trainer, 20).counterexample.cause is None
+
+
+def twice_is_once_too_often():
+    """A step that trains at zero steps, and raises at one."""
+
+    def step(state, batch):
+        if state.step:
+            raise RuntimeError("trained before")
+        grads = jax.tree.map(jnp.ones_like, state.params)
+        return state.apply_gradients(grads=grads), 0.0
+
+    return step
 
 
 def test_a_promise_of_what_runs_is_enough():

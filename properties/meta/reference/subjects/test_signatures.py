@@ -96,7 +96,7 @@ def none():
         ),
         (
             lambda: linen(optimiser="all"),
-            "`LinenTrainer` has no argument `optimiser` (did you mean `optimizers` or `promise`?): it",
+            "`LinenTrainer` has no argument `optimiser` (did you mean `optimizers` or `promise`?)",
         ),
         (
             lambda: nnx_trainer(freeze=("bias",)),
