@@ -14,9 +14,15 @@ def counterexample(leaf: str = "backbone") -> dict:
     """A trainer's: two steps, of which the second accuses, and a drift over more steps."""
     moved = {"leaf": leaf, "frozen": True, "changed": 1, "of": 2, "before": 0.5, "after": 0.25}
     head = {"leaf": "head", "frozen": False, "changed": 2, "of": 2, "before": 1.0, "after": "nan"}
+    bias = {"leaf": "bias", "frozen": False, "changed": 1, "of": 1, "before": 0.0, "after": 0.5}
+    far = bias | {"ulps": 1056964608}
     steps = [
         {"step": 1, "loss": 0.5, "leaves": [{"leaf": leaf, "frozen": True, "changed": 0, "of": 2}]},
-        {"step": 2, "loss": None, "leaves": [moved | {"ulps": 8388608}, head | {"ulps": None}]},
+        {
+            "step": 2,
+            "loss": None,
+            "leaves": [moved | {"ulps": 8388608}, head | {"ulps": None}, far],
+        },
     ]
     return {
         "law": "After every step, each frozen leaf has the values it had.",

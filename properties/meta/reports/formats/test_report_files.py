@@ -119,6 +119,7 @@ def test_the_page_leads_from_a_cell_to_its_counterexample(html):
     assert "".join(html.text).count(SCRIPT) == 2
     for said in ("0.5", "→ 0.25", "8,388,608 ulps", "the same bits", "3 after step 1, 11 after"):
         assert any(said in text for text in html.text)
+    assert not any("1,056,964,608" in text for text in html.text)  # from 0 to 0.5
 
 
 def test_the_page_needs_nothing_else(html):
