@@ -34,6 +34,8 @@ _ANOTHER_FREEZE = "to change what is frozen changes how other leaves train, or l
 FOLLOWS_FROM: Mapping[str, str] = {
     "trainable-moves": "a leaf that is to train stays as it was",
     "trainable-statistics-move": "statistics of a layer that trains stay as they were",
+    "frozen-layer-state": "statistics that are frozen change: their layer computes something else "
+    "in evaluation",
     "copies-follow": "a copy does not follow its leaf as it is declared to",
     "zero-rate-is-identity": "something else than the optimizer moves leaves",
     "freeze-twice": _ANOTHER_FREEZE,
@@ -160,6 +162,8 @@ class Standing:
             return found
         if "value" in self.held:
             return f"frozen leaves keep their values, but {found}"
+        if self.in_part:  # nobody asked for all that would show it
+            return found
         return f"{found}; that frozen leaves keep their values is not shown"
 
     def to_json(self) -> dict[str, object]:

@@ -51,7 +51,9 @@ def test_what_follows_claims_only_what_was_shown(guarantee):
     for rows in ([broken], [not_run, broken]):
         assert standing(*rows).follows.endswith("that frozen leaves keep their values is not shown")
     some_of_value = standings([values, broken], left_out)["s"]
-    assert some_of_value.follows.endswith("that frozen leaves keep their values is not shown")
+    assert "frozen leaves keep their values" not in some_of_value.follows  # nobody asked for it
+    moves = row("frozen-layer-state", "inert", "refuted")
+    assert standing(values, moves).follows.endswith("computes something else in evaluation")
 
 
 def test_leaves_are_not_exactly_the_selected_ones_where_frozen_ones_move():
