@@ -15,6 +15,8 @@ from ...reference.oracles.exercise_oracle import oracle_of
 from ...reference.pytrees.comparison import NO_DISTANCE, changes, ulps
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Snapshot
+from ..laws.surrounding_state import frozen_statistics
+from .causes.leaves import moves
 
 #: A person reads no more; a report of many counterexamples stays small.
 _STEPS, _LEAVES = 8, 24
@@ -34,13 +36,21 @@ def course(call: Any) -> dict[str, Any]:
 def _step(step: Step) -> dict[str, Any]:
     before, after = step.before.params, step.after.params
     known = sorted({*before, *after}, key=lambda path: (path not in step.frozen, path))
-    named = [_leaf(step, path, *step.model_state) for path in sorted(step.frozen_statistics)]
-    leaves = [*named, *(_leaf(step, path, before, after) for path in known)][:_LEAVES]
+    statistics = [_leaf(step, path, *step.model_state) for path in sorted(_statistics(step))]
+    leaves = [*statistics, *(_leaf(step, path, before, after) for path in known)][:_LEAVES]
     return {"step": step.number, "loss": step.loss, "leaves": leaves}
 
 
+def _statistics(step: Step) -> frozenset[Path]:
+    """Return the statistics that are frozen by name, and those of frozen layers where no frozen
+    leaf moves: then they are what is told.
+    """
+    moved = any(moves(step, path) for path in step.frozen)
+    return step.frozen_statistics if moved else frozen_statistics(step)
+
+
 def _leaf(step: Step, path: Path, before: Snapshot, after: Snapshot) -> dict[str, Any]:
-    frozen = path in step.frozen or path in step.frozen_statistics
+    frozen = path in step.frozen or path in frozen_statistics(step)
     leaf = {"leaf": path_text(path), "frozen": frozen}
     found = changes(before, after, [path], "bits")
     if not found:

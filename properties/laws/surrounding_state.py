@@ -71,8 +71,8 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
     "variance move, and the frozen layer computes something else.",
 )
 def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
-    """Statistics of a frozen layer, such as running means, and those that `frozen` names keep their
-    values.
+    """Statistics of a frozen layer, such as running means, and statistics that `frozen` names, keep
+    their values.
     """
     found = False
     for step in trajectory.steps:

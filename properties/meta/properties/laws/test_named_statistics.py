@@ -10,6 +10,7 @@ from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, Optimizers, verify
 from frostproof.properties.engine.causes.finding import cause_of
+from frostproof.properties.engine.counterexample import course
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Inconclusive, Refutation
 from frostproof.properties.proofs.proving import prove
@@ -281,6 +282,32 @@ def test_a_proof_is_about_statistics_too(subject, proved):
     assert set(found.proved) == (set(NAMED) if proved else set())
     if not proved:
         assert found.unproved["frozen-value"].leaf.endswith("/mean")
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        (linen_updates.statistics_of_a_frozen_norm, ["norm/mean", "norm/var"]),
+        (replace(linen_updates.statistics_of_a_frozen_norm, frozen=("norm",)), ["norm/mean"]),
+        (scaling(dict, frozen=("scaler/mean",)), ["scaler/mean"]),
+        (scaling(counted, frozen=()), []),
+    ],
+    ids=["layer", "layer alone", "named", "nothing"],
+)
+def test_a_page_shows_frozen_statistics(subject, told):
+    """Before the leaves, with what became of them."""
+    first, *_ = course(run(subject, PROBLEM))["steps"]
+
+    names = [leaf["leaf"] for leaf in first["leaves"] if leaf["frozen"]]
+    assert names[: len(told)] == told
+
+
+def test_statistics_of_a_layer_do_not_hide_leaves_that_move():
+    """Of a frozen layer that trains, its parameters are what is told."""
+    thawed = replace(linen_updates.statistics_of_a_frozen_norm, frozen=("norm", "head"))
+    first, *_ = course(run(thawed, PROBLEM))["steps"]
+
+    assert first["leaves"][0]["leaf"] == "head/bias"
 
 
 def test_a_statistic_that_moves_fails_the_run():
