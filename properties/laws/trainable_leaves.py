@@ -138,12 +138,13 @@ def _all_but_copies(step: Step) -> Set[Path]:
     guarantee="selected",
     needs=Capability.OPTIMIZER,
     draws=training.at_rate_zero,
-    meaning="Something other than the optimizer moves parameters: a decay in the program, a cast, "
-    "or a step that is applied elsewhere.",
+    meaning="Something other than the optimizer moves parameters: a decay in the program, or a "
+    "step that is applied elsewhere.",
 )
 def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
     """Under SGD and momentum at learning rate zero, no leaf moves, from a fresh state and with
-    finite gradients, but those that train and that their layer stores normalised.
+    finite gradients. One that trains may be clipped, or projected otherwise, by the first step, and
+    normalised by its layer in each.
     """
     for step in trajectory.steps:
         if step.waits:
@@ -155,8 +156,14 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
         trajectory,
         "value",
         what="leaf",
-        leaves=lambda step: _all_but_copies(step) - (step.normalised & step.trainable),
+        leaves=_at_rest,
     )
+
+
+def _at_rest(step: Step) -> Set[Path]:
+    """Return what a step at rate zero may not move: a projection moves no leaf a second time."""
+    moving = step.trainable if step.number == 1 else step.normalised & step.trainable
+    return _all_but_copies(step) - moving
 
 
 @training_law(

@@ -14,6 +14,7 @@ from frostproof.reference.corpus.accepted.trainers.named_statistics import (
     statistics_used_as_they_are,
 )
 from frostproof.reference.corpus.specimens.trainers.hidden_names import left_out_of_what_trains
+from frostproof.reference.corpus.specimens.trainers.linen_updates import decay_by_hand
 from frostproof.reference.corpus.specimens.trainers.nnx_traps import weights_normalised_in_place
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
@@ -82,6 +83,32 @@ def test_a_layer_may_store_the_normalised_weights_of_one_that_trains(trainer):
     """`nnx.WeightNorm` and `nnx.SpectralNorm` do so at each call: it is no fault of the program."""
     judged("zero-rate-is-identity", trainer, 0.0)
     judged("trains-as-if-alone", trainer, 0.1)
+
+
+def clipping(trainer):
+    """The trainer, with the weights of its head clipped after each step, as a WGAN's critic."""
+
+    def step(state, batch):
+        state, loss = trainer.train_step(state, batch)
+        head = jax.tree.map(lambda w: jnp.clip(w, -0.01, 0.01), state.params["head"])
+        return state.replace(params={**state.params, "head": head}), loss
+
+    return replace(trainer, train_step=step)
+
+
+def test_a_projection_of_what_trains_is_no_movement():
+    """It moves a leaf once; of a frozen leaf it may not move anything."""
+    clipped = clipping(statistics_used_as_they_are)
+
+    judged("zero-rate-is-identity", clipped, 0.0)
+    with pytest.raises(Refutation, match="head/kernel: leaf changed at step 1"):
+        judged("zero-rate-is-identity", replace(clipped, frozen=("base", "head")), 0.0)
+
+
+def test_a_decay_by_hand_moves_a_leaf_again():
+    """And is no projection."""
+    with pytest.raises(Refutation, match="leaf changed at step 2"):
+        judged("zero-rate-is-identity", decay_by_hand, 0.0)
 
 
 def test_no_layer_may_store_anything_in_frozen_weights():
