@@ -36,8 +36,10 @@ def course(call: Any) -> dict[str, Any]:
 def _step(step: Step) -> dict[str, Any]:
     before, after = step.before.params, step.after.params
     known = sorted({*before, *after}, key=lambda path: (path not in step.frozen, path))
-    statistics = [_leaf(step, path, *step.model_state) for path in sorted(_statistics(step))]
-    leaves = [*statistics, *(_leaf(step, path, before, after) for path in known)][:_LEAVES]
+    leaves = [
+        *({"frozen": True} | _leaf(path, *step.model_state) for path in sorted(_statistics(step))),
+        *({"frozen": path in step.frozen} | _leaf(path, before, after) for path in known),
+    ][:_LEAVES]
     return {"step": step.number, "loss": step.loss, "leaves": leaves}
 
 
@@ -49,9 +51,8 @@ def _statistics(step: Step) -> frozenset[Path]:
     return step.frozen_statistics if moved else frozen_statistics(step)
 
 
-def _leaf(step: Step, path: Path, before: Snapshot, after: Snapshot) -> dict[str, Any]:
-    frozen = path in step.frozen or path in frozen_statistics(step)
-    leaf = {"leaf": path_text(path), "frozen": frozen}
+def _leaf(path: Path, before: Snapshot, after: Snapshot) -> dict[str, Any]:
+    leaf: dict[str, Any] = {"leaf": path_text(path)}
     found = changes(before, after, [path], "bits")
     if not found:
         return leaf | {"changed": 0, "of": after[path].array.size}

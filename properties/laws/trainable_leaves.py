@@ -152,12 +152,7 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
         given = recorder_needed(step)
         if not all(np.isfinite(leaf.astype(float)).all() for leaf in given.gradients.values()):
             raise Inconclusive("a gradient is not finite", subject=True)
-    require_kept(
-        trajectory,
-        "value",
-        what="leaf",
-        leaves=_at_rest,
-    )
+    require_kept(trajectory, "value", what="leaf", leaves=_at_rest)
 
 
 def _at_rest(step: Step) -> Set[Path]:

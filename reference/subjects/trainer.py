@@ -15,12 +15,7 @@ from ..pytrees.paths import Frozen, Path, matches
 from ..pytrees.phases import Phases, beginnings, has_phases
 from ..pytrees.snapshot import Leaf, snapshot
 from .capability import Capability
-from .signatures import (
-    UnusableSubject,
-    require_call,
-    require_collection,
-    unknown_argument,
-)
+from .signatures import UnusableSubject, require_call, require_collection, unknown_argument
 from .targets import DEFAULT_PROMISE
 from .training import Training
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -15,7 +15,7 @@ from rich.status import Status
 from ...properties.plan.checks import Check
 from ..formats.reasons import in_short, reasons_not_run, untold
 from ..formats.wording import by_cause, conclusion, story
-from ..results.guarantees import Asked, with_reasons
+from ..results.guarantees import BEYOND, Asked, with_reasons
 from ..results.report import Report
 from ..results.row import FAILING, Row
 from ..run.listener import Listener
@@ -113,7 +113,7 @@ class Terminal(Listener):
                 self._counterexample(first, others, scripts.get(first.id))
                 beyond = [row for row in beyond if row not in others]
         if not self.quiet:
-            self._beyond(beyond, {row.guarantee for row in report.rows if row.promised})
+            self._beyond(beyond)
             self._summary(report)
         self.console.print(self._conclusion(report))
 
@@ -199,7 +199,7 @@ class Terminal(Listener):
             f"[dim]{laws}, {examples:,} example{'s' * (examples != 1)}, {seconds:.1f} s[/]"
         )
 
-    def _beyond(self, rows: Sequence[Row], promised: Set[str]) -> None:
+    def _beyond(self, rows: Sequence[Row]) -> None:
         """Print for few subjects what else was refuted beyond the promise, a line each, and how it
         is promised.
         """
@@ -211,8 +211,9 @@ class Terminal(Listener):
             told = dict(story(row))
             said = "; ".join(filter(None, (row.reason, told.get("because"))))
             self.console.print(f"  {name}{row.law}: [dim]{escape(said)}[/]")
-        if others := sorted({row.guarantee for row in rows} - promised - {"advice"}):
-            wanted = " or ".join(others)
+        promisable = {row.guarantee for row in rows if row.law not in BEYOND} - {"advice"}
+        if promisable:
+            wanted = " or ".join(sorted(promisable))
             self.console.print(
                 f"[dim]  promise {wanted} too, by promise= or --promise, and it fails[/]"
             )

@@ -60,7 +60,7 @@ RAISES = "the program raises on some problems"
 NO_ANSWER = "the program raises, hangs or ends its process on some problems"
 _UNKNOWN_THERE = ", and nothing is known about its freeze there"
 #: Laws on optimizers outside a subject's promise: their verdicts say nothing about its claims.
-_BEYOND = {law.id for law in BOOK if law.beyond}
+BEYOND = {law.id for law in BOOK if law.beyond}
 _DECISIVE = {law.id for law in BOOK if law.decisive}
 _GUARANTEE_OF = {law.id: law.guarantee for law in BOOK}
 _GOOD = ("held", "proved")
@@ -191,7 +191,7 @@ def standings(rows: Iterable[Row], asked: Mapping[str, Asked] | None = None) -> 
             counts(row, _GUARANTEE_OF[row.about])
             seen = silent.setdefault(row.subject, row.law)
             row = replace(row, verdict="not-run", reason=f"see {seen}")
-        if row.guarantee != "advice" and row.law not in _BEYOND:
+        if row.guarantee != "advice" and row.law not in BEYOND:
             counts(row, row.guarantee)
     return {
         name: _standing(of_subject, (asked or {}).get(name, Asked()))

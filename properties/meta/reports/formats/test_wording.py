@@ -221,6 +221,18 @@ def test_the_terminal_shows_a_fault_once():
     assert printed.index(also) < printed.index(beyond) < printed.index(end)
 
 
+def test_no_promise_is_named_that_would_change_nothing():
+    """A law on optimizers outside of every promise fails nothing, whatever is promised."""
+    screen = io.StringIO()
+    other = replace(refuted("frozen-under-other-optimizers"), promised=False)
+
+    Terminal(Console(file=screen, width=200)).on_end(Report("ci", 0, [other]))
+
+    printed = screen.getvalue()
+    assert "frozen-under-other-optimizers: it moved\n" in printed
+    assert "by promise=" not in printed
+
+
 def test_a_problem_is_told_with_what_it_was_compared_with():
     """A law that compares two runs has a problem for each."""
     found = refuted("frozen-value")

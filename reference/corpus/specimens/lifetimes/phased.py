@@ -11,7 +11,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     BODY,
     Layers,
     creating,
-    mse,
+    stepping,
     trainer,
     where,
     within,
@@ -24,18 +24,12 @@ _in_body = within(BODY)
 def thawing_after(steps):
     """Return a step that puts the body back after each of so many steps, and trains it then."""
 
-    @jax.jit
-    def step(state, batch):
-        def of(params):
-            return mse(state.apply_fn({"params": params}, batch.x), batch.y)
+    def put_back(old, new):
+        held = old.step < steps
+        body = where(_in_body, lambda n, o: jnp.where(held, o, n), new.params, old.params)
+        return new.replace(params=body)
 
-        loss, grads = jax.value_and_grad(of)(state.params)
-        new = state.apply_gradients(grads=grads)
-        held = state.step < steps
-        body = where(_in_body, lambda n, o: jnp.where(held, o, n), new.params, state.params)
-        return new.replace(params=body), loss
-
-    return step
+    return stepping(after=put_back)
 
 
 def phased(frozen, step):
