@@ -1,6 +1,8 @@
-"""Rows and reports made by hand, for tests of what is done with reports."""
+"""Rows and reports made by hand, and a full disk, for tests of what is done with reports."""
 
+import resource
 from collections import Counter
+from contextlib import contextmanager
 
 from frostproof.reports.results.report import Report
 from frostproof.reports.results.row import Row
@@ -42,3 +44,14 @@ def written(folder, *rows, **fields):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(report(*rows, **fields).to_json())
     return folder
+
+
+@contextmanager
+def no_file_larger_than(size):
+    """Have the system refuse to write more, in the middle of a write, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

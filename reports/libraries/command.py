@@ -10,6 +10,9 @@
 Each takes globs of recipes, such as 'optax_*' or 'penzai_trainer:as_documented'.
 """
 
+# A command imports what it needs when it runs: `run` has seen by then that the current folder is
+# still there.
+
 from __future__ import annotations
 
 import argparse
@@ -18,12 +21,6 @@ from pathlib import Path
 
 from ...reference.corpus.libraries import VALIDATIONS, Validation
 from ..cli.main import Parser, run
-from .latest import print_changes
-from .own_tests import print_own_tests
-from .page import page
-from .scripts import print_scripts
-from .since import print_since
-from .table import print_table
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,17 +35,15 @@ def _parser() -> Parser:
     table = commands.add_parser("table", help="judge the recipes and print their table")
     table.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, too")
     table.set_defaults(run=_table)
-    others = {
-        "scripts": (print_scripts, "run the scripts for maintainers"),
-        "own-tests": (print_own_tests, "run the tests that the libraries ship"),
-        "since": (print_since, "find the first release with each fault"),
-    }
-    for name, (action, help) in others.items():
-        command = commands.add_parser(name, help=help)
-        command.set_defaults(run=lambda options, action=action: action(_chosen(options)))
+    scripts = commands.add_parser("scripts", help="run the scripts for maintainers")
+    scripts.set_defaults(run=_scripts)
+    own_tests = commands.add_parser("own-tests", help="run the tests that the libraries ship")
+    own_tests.set_defaults(run=_own_tests)
+    since = commands.add_parser("since", help="find the first release with each fault")
+    since.set_defaults(run=_since)
     latest = commands.add_parser("latest", help="judge the newest releases, and print what changed")
     latest.add_argument("--summary", type=Path, metavar="FILE", help="write it into a file, too")
-    latest.set_defaults(run=lambda options: print_changes(_chosen(options), options.summary))
+    latest.set_defaults(run=_latest)
     for command in commands.choices.values():
         command.add_argument("recipes", nargs="*", metavar="GLOB", help="only recipes of this name")
     return parser
@@ -72,7 +67,38 @@ def _chosen(options: argparse.Namespace) -> list[Validation]:
 
 
 def _table(options: argparse.Namespace) -> int:
+    from ..results.report_file import replace_file
+    from .page import page
+    from .table import print_table
+
     judged = print_table(_chosen(options))
     if options.html:
-        options.html.write_text(page(judged), encoding="utf-8")
+        try:
+            replace_file(options.html, page(judged))
+        except OSError as error:
+            raise ValueError(f"--html {options.html}: {error.strerror}") from None
     return 0
+
+
+def _scripts(options: argparse.Namespace) -> int:
+    from .scripts import print_scripts
+
+    return print_scripts(_chosen(options))
+
+
+def _own_tests(options: argparse.Namespace) -> int:
+    from .own_tests import print_own_tests
+
+    return print_own_tests(_chosen(options))
+
+
+def _since(options: argparse.Namespace) -> int:
+    from .since import print_since
+
+    return print_since(_chosen(options))
+
+
+def _latest(options: argparse.Namespace) -> int:
+    from .latest import print_changes
+
+    return print_changes(_chosen(options), options.summary)

@@ -13,7 +13,7 @@ from ...reference.corpus.libraries.environments import Environment
 
 
 class EnvironmentNotMade(RuntimeError):
-    """Packages cannot be installed; the message says which, and what pip said last."""
+    """It cannot be made; the message says why, or which packages and what pip said last."""
 
 
 def cache() -> Path:
@@ -26,16 +26,21 @@ def interpreter(environment: Environment) -> Path:
     """Return the Python of an environment, and make it first where it is not there.
 
     Raises:
-        EnvironmentNotMade: its packages cannot be installed.
+        EnvironmentNotMade: its folder cannot be made, or its packages cannot be installed.
     """
     folder = cache() / "environments" / f"{environment.name}-{_digest(environment)}"
     python = folder / "bin" / "python"
     complete = folder / "complete"
     if complete.exists():
         return python
-    venv.create(folder, with_pip=True, clear=True)
-    if environment.shares:
-        _share_packages(folder)
+    try:
+        venv.create(folder, with_pip=True, clear=True)
+        if environment.shares:
+            _share_packages(folder)
+    except OSError as error:
+        raise EnvironmentNotMade(f"cannot make {folder}: {error.strerror}") from None
+    except subprocess.CalledProcessError:
+        raise EnvironmentNotMade(f"cannot make {folder}: pip cannot be installed there") from None
     command = [str(python), "-m", "pip", "install", "--quiet", *environment.packages]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:

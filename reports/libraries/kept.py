@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from contextlib import suppress
 from functools import cache as once
 from importlib.metadata import version
@@ -31,7 +32,10 @@ def kept_or_judged(validation: Validation) -> Report:
     with suppress(UnreadableReport):  # none, or not written to its end
         return read_report(folder / "report.json")
     report = judge(validation)
-    write_report(report, folder)
+    try:
+        write_report(report, folder)
+    except OSError as error:
+        print(f"not kept: {error.filename}: {error.strerror}", file=sys.stderr)
     return report
 
 

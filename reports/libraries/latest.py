@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from ...reference.corpus.libraries import VALIDATIONS, Validation
+from ..results.report_file import replace_file
 from .environments import EnvironmentNotMade
 from .judging import NotJudged
 from .kept import kept_or_judged
@@ -93,6 +94,9 @@ def print_changes(chosen: Sequence[Validation], summary: Path | None = None) -> 
 
     Returns:
         1 if something differs or cannot be judged, else 0.
+
+    Raises:
+        ValueError: where the file cannot be written; all is printed by then.
     """
     table = rows_of(TABLE.read_text(encoding="utf-8"))
     said = []
@@ -103,7 +107,10 @@ def print_changes(chosen: Sequence[Validation], summary: Path | None = None) -> 
     if summary:
         differ = [line for line in said if line not in same]
         lines = ["# Libraries, at their newest releases", "", *differ, *same]
-        summary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        try:
+            replace_file(summary, "\n".join(lines) + "\n")
+        except OSError as error:
+            raise ValueError(f"--summary {summary}: {error.strerror}") from None
     return 0 if len(same) == len(said) else 1
 
 

@@ -6,6 +6,9 @@ The nightly workflow runs these commands, and so can anybody:
     python -m frostproof.reports.nightly conclude NIGHT --history FOLDER
 """
 
+# A step imports what it needs when it runs: `run` has seen by then that the current folder is still
+# there.
+
 from __future__ import annotations
 
 import argparse
@@ -16,11 +19,6 @@ from pathlib import Path
 
 from ...reference.subjects.targets import REFERENCES
 from ..cli.main import UNJUDGED, Parser, run
-from ..comparison.baseline import read_baseline
-from ..formats.files import write_report
-from ..results.report_file import replace_file
-from .night import Night, read_night, remember
-from .text import alarms, headline, issue, summary
 
 #: The matrix of nightly.yml: the oldest and the newest Python, with releases of JAX, Flax and Optax
 #: that `.ci/environment` installs.
@@ -89,6 +87,11 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _conclude(options: argparse.Namespace) -> int:
+    from ..comparison.baseline import read_baseline
+    from .night import read_night, remember
+    from .text import alarms, headline
+    from .writing import write_night
+
     wanted = options.expect or [f"{cell}/{part}" for cell, part in product(CELLS, PARTS)]
     expected: dict[str, list[str]] = {}
     for each in wanted:
@@ -98,7 +101,7 @@ def _conclude(options: argparse.Namespace) -> int:
         expected.setdefault(cell, []).append(part)
     night = read_night(options.night, options.history, expected, read_baseline(options.baseline))
     try:
-        _write(night, options.night)
+        write_night(night, options.night)
         remember(night, options.history)
     except OSError as error:
         raise ValueError(f"{error.filename}: {error.strerror}") from None
@@ -107,13 +110,3 @@ def _conclude(options: argparse.Namespace) -> int:
         for line in alarms(cell):
             print(f"{cell.name}: {line}")
     return night.exit_status
-
-
-def _write(night: Night, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    if night.report is not None:
-        write_report(night.report, folder)
-    replace_file(folder / "summary.md", summary(night))
-    (folder / "issue.md").unlink(missing_ok=True)
-    if night.news:
-        replace_file(folder / "issue.md", issue(night))

@@ -23,13 +23,15 @@ def make_folder(folder: Path) -> None:
 def replace_file(path: Path, text: str) -> None:
     """Write a text to a file, which holds the old text or the new one at any moment.
 
-    Raises `OSError`, and leaves the old file then.
+    Raises `OSError` with the name of the file, and leaves the old file then.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         # What a subject wrote may hold half a surrogate pair, which has no bytes.
         beside.write_bytes(text.encode(errors="backslashreplace"))
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):  # a full disk names none, and `beside` is not what is known
+            error.filename = str(path)
         beside.unlink(missing_ok=True)
         raise

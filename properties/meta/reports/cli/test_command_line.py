@@ -221,12 +221,22 @@ def test_a_closed_output_is_no_failure():
 
 
 @pytest.mark.parametrize(
-    "words", [f"verify {LINEN}", "replay report", f"prove {LINEN}", "laws", "diff a b --frozen c"]
+    "command",
+    [
+        f"frostproof verify {LINEN}",
+        "frostproof replay report",
+        f"frostproof prove {LINEN}",
+        "frostproof laws",
+        "frostproof diff a b --frozen c",
+        "python -m frostproof.reports.nightly judge night here linen",
+        "python -m frostproof.reports.nightly conclude night --history history",
+        "python -m frostproof.reports.libraries",
+        "python -m frostproof.reports.libraries latest",
+    ],
 )
-def test_a_folder_that_was_removed_is_told_in_a_line(tmp_path, words):
+def test_a_folder_that_was_removed_is_told_in_a_line(tmp_path, command):
     """A shell may stand in it still, and Hypothesis asks for it as it is imported."""
-    command = f"cd {tmp_path} && rmdir {tmp_path} && "
-    command += f"{Path(sys.executable).parent / 'frostproof'} {words}"
+    command = f"cd {tmp_path} && rmdir {tmp_path} && {Path(sys.executable).parent}/{command}"
 
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
 

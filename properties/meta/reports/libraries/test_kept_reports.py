@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from frostproof.properties.meta.prepared import no_file_larger_than
 from frostproof.reference.corpus.libraries import Validation
+from frostproof.reference.corpus.libraries.environments import Environment
 from frostproof.reports.libraries import kept
+from frostproof.reports.libraries.environments import EnvironmentNotMade, interpreter
 from frostproof.reports.libraries.left_in_files import report_of
 
 RECIPE = Validation("optax_freezing:recipe", "a recipe", "optax")
@@ -47,3 +50,25 @@ def test_a_report_that_cannot_be_read_is_judged_anew(tmp_path, judged):
     file.write_text("{")
 
     assert [row.verdict for row in kept.kept_or_judged(RECIPE).rows] == ["held", "held"]
+
+
+def test_a_report_that_cannot_be_kept_is_told_all_the_same(tmp_path, judged, capsys):
+    """A full disk costs the next run its time, and this one nothing."""
+    judged.append(left_in_files(tmp_path, 0.0))
+
+    with no_file_larger_than(100):
+        report = kept.kept_or_judged(RECIPE)
+
+    assert [row.verdict for row in report.rows] == ["held", "held"]
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"not kept: {tmp_path / 'cache'}")
+    assert printed.endswith("report.json: File too large\n")
+
+
+def test_an_environment_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+    """As one is for which pip finds no package: the other recipes are judged."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    (tmp_path / "file").touch()
+
+    with pytest.raises(EnvironmentNotMade, match=r"^cannot make .*: Not a directory"):
+        interpreter(Environment("none", (), shares=False))

@@ -2,8 +2,13 @@
 
 import re
 
+import pytest
+
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.meta.prepared import no_file_larger_than
 from frostproof.reference.corpus.libraries import VALIDATIONS
+from frostproof.reports.libraries import latest, table
+from frostproof.reports.libraries.command import main
 from frostproof.reports.libraries.page import page
 from frostproof.reports.results.report import Report
 from frostproof.reports.results.row import Row
@@ -40,3 +45,19 @@ def test_what_a_library_says_is_escaped():
 
 def test_the_page_needs_no_network():
     assert not re.findall(r"(?:src|href)=\"(?!#)", PAGE)
+
+
+@pytest.mark.parametrize("words", ["table --html", "latest --summary"])
+def test_a_full_disk_is_told_in_a_line(words, tmp_path, monkeypatch, capsys):
+    """What was judged is printed; the page, or the summary, has no room."""
+    for module in (table, latest):
+        monkeypatch.setattr(module, "kept_or_judged", lambda recipe: report_of(recipe, None))
+    monkeypatch.setattr(latest, "newest", lambda library: "7.0")
+    file = tmp_path / "written"
+
+    with no_file_larger_than(10):
+        assert main([*words.split(), str(file), GOOD.target]) == 2
+
+    printed = capsys.readouterr()
+    assert "quax" in printed.out
+    assert printed.err == f"frostproof: {words.split()[1]} {file}: File too large\n"

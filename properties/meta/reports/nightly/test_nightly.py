@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from frostproof.properties.meta.prepared import row, written
+from frostproof.properties.meta.prepared import no_file_larger_than, row, written
 from frostproof.reports.cli.main import main as frostproof
 from frostproof.reports.nightly import command
 from frostproof.reports.nightly.command import main
@@ -201,6 +201,17 @@ def test_what_cannot_be_done_ends_with_2(nights, arguments, expected, tmp_path, 
     printed = capsys.readouterr()
     assert (status, printed.err.count("\n")) == (2, 1)
     assert expected in printed.err
+
+
+def test_a_full_disk_is_told_in_a_line(nights, capsys):
+    """With the file that it has no room for; nothing of the last night is lost."""
+    before = (nights.history / CELLS[0] / "report.json").read_text()
+    with no_file_larger_than(100):
+        assert nights.conclude() == 2
+
+    file = nights.folder / "report.json"
+    assert capsys.readouterr().err == f"frostproof: {file}: File too large\n"
+    assert (nights.history / CELLS[0] / "report.json").read_text() == before
 
 
 RARELY = """

@@ -1,14 +1,13 @@
 """A report on disk while its run goes on: valid at every moment, exact, and whole after a fault."""
 
 import json
-import resource
-from contextlib import contextmanager
 
 import jsonschema
 import pytest
 
 from frostproof.properties.engine.verdict import Verdict
 from frostproof.properties.laws.book import BOOK
+from frostproof.properties.meta.prepared import no_file_larger_than
 from frostproof.properties.plan.checks import Check, NamedSubject
 from frostproof.reports.cli.main import main
 from frostproof.reports.formats.files import FILES
@@ -31,17 +30,6 @@ def on_disk(folder):
     content = json.loads((folder / "report.json").read_text())
     jsonschema.validate(content, schema())
     return content
-
-
-@contextmanager
-def no_file_larger_than(size):
-    """Have the system refuse to write more, in the middle of a write, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_every_row_is_on_disk_as_soon_as_it_is_there(tmp_path):
