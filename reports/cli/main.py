@@ -180,7 +180,7 @@ def _parser() -> Parser:
         help="show what changed between two runs",
         description="Show what changed between two runs. Exit status: 0 nothing promised "
         "regressed; 1 a promised law that was judged and did not fail before now fails, or is not "
-        "judged; 2 a file cannot be read.",
+        "judged, or one more subject cannot be judged; 2 a file cannot be read.",
     )
     compare.set_defaults(run=_compare)
     compare.add_argument("old", type=Path, metavar="OLD", help="a report.json or its folder")

@@ -86,8 +86,18 @@ class Comparison:
 
     @property
     def exit_status(self) -> int:
-        """1 where a change raises an alarm, else 0."""
-        return 1 if self.alarms else 0
+        """1 where a change raises an alarm, or one more subject cannot be judged, else 0."""
+        return 1 if self.alarms or self.unusable else 0
+
+    @property
+    def unusable(self) -> list[str]:
+        """Why more subjects cannot be judged than before; their laws are in no row."""
+        return sorted(self.after.unusable - self.before.unusable)
+
+    @property
+    def still_unusable(self) -> list[str]:
+        """Why the subjects cannot be judged that could not be before."""
+        return sorted(self.after.unusable.keys() - self.unusable)
 
     @property
     def alarms(self) -> list[Change]:

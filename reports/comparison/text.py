@@ -47,7 +47,8 @@ def print_compared(before: Path, after: Path, baseline: Path | None, markdown: P
         markdown: where to write the comparison as Markdown too.
 
     Returns:
-        The exit status: 1 where a promised law regressed or is lost, else 0.
+        The exit status: 1 where a promised law regressed or is lost, or one more subject cannot be
+        judged, else 0.
 
     Raises:
         ValueError: for a file that cannot be read or written.
@@ -64,12 +65,20 @@ def print_compared(before: Path, after: Path, baseline: Path | None, markdown: P
 
 
 def conclusion(comparison: Comparison) -> str:
-    """Say in one line whether a promised law regressed, or else what did without an alarm."""
+    """Say in one line how many more subjects cannot be judged, and whether a promised law
+    regressed, or else what did without an alarm.
+    """
+    count = len(comparison.unusable)
+    unusable = f"{count} more subject{'s' * (count != 1)} cannot be judged" if count else ""
+    return "; ".join(filter(None, (unusable, _conclusion_of_laws(comparison))))
+
+
+def _conclusion_of_laws(comparison: Comparison) -> str:
     if comparison.alarms:
         return f"promised laws: {_counted(comparison.alarms)}"
     quiet = [change for change in comparison.changes if change.kind in ALARMING]
     if not quiet:
-        return "nothing promised regressed"
+        return f"{'no promised law' if comparison.unusable else 'nothing promised'} regressed"
     known = [change for change in quiet if change.excused]
     beyond = [change for change in quiet if not change.excused]
     parts = [f"no promised law regressed{' that is not known' if known else ''}"]
@@ -107,6 +116,10 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the changes, the most urgent first."""
     for line in facts(comparison):
         console.print(f"[dim]{escape(line)}[/]")
+    for heading, reasons in _unusable(comparison):
+        console.print(f"\n[bold red]{heading}[/]")
+        for reason in reasons:
+            console.print(f"  {escape(reason)}")
     for kind, changes, more in _sections(comparison):
         console.print(f"\n[{_STYLES[kind]}]{KINDS[kind]}[/]")
         for change in changes:
@@ -117,15 +130,17 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             console.print(f"  … and {more} more")
     for line in of_baseline(comparison):
         console.print(f"\n[yellow]{escape(line)}[/]")
-    style = "bold red" if comparison.alarms else "bold green"
+    style = "bold red" if comparison.exit_status else "bold green"
     console.print(f"\n[{style}]{escape(conclusion(comparison))}[/]")
 
 
 def comparison_markdown(comparison: Comparison, title: str = "What changed") -> str:
     """Return the same as Markdown."""
-    sign = "❌" if comparison.alarms else "✅"
+    sign = "❌" if comparison.exit_status else "✅"
     lines = [f"# {cell(title)}", "", f"{sign} {cell(conclusion(comparison))}", ""]
     lines += [f"- {cell(line)}" for line in facts(comparison)]
+    for heading, reasons in _unusable(comparison):
+        lines += ["", f"## {heading.capitalize()}", "", *(f"- {cell(each)}" for each in reasons)]
     for kind, changes, more in _sections(comparison):
         lines += ["", f"## {KINDS[kind].capitalize()}", ""]
         lines += ["| law on subject | verdict | |", "|---|---|---|"]
@@ -162,6 +177,14 @@ def of_baseline(comparison: Comparison) -> list[str]:
 
 def _entry(known: Known) -> str:
     return f"{known.id} ({known.reason})"
+
+
+def _unusable(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
+    """Yield why subjects cannot be judged, under a heading: those that could be before first."""
+    if comparison.unusable:
+        yield "cannot be judged", comparison.unusable
+    if comparison.still_unusable:
+        yield "still cannot be judged", comparison.still_unusable
 
 
 def _sections(comparison: Comparison) -> Iterator[tuple[Kind, list[Change], int]]:

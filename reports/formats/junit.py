@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from xml.etree import ElementTree as Xml
 
 from ..results.report import Report
@@ -19,12 +19,15 @@ _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 def junit(report: Report) -> str:
     """Return one suite per subject; law and subject are properties of each case.
 
-    A law that is refuted beyond the promise is skipped, with the reason: it fails nothing.
+    A law that is refuted beyond the promise is skipped, with the reason: it fails nothing. What
+    cannot be judged is a suite of its own, with an error per reason.
     """
-    root = Xml.Element("testsuites", {"name": "frostproof"} | _counts(report.rows))
+    root = Xml.Element("testsuites", {"name": "frostproof"} | _counts(report.rows, report.unusable))
     by_subject: dict[str, list[Row]] = {}
     for row in report.rows:
         by_subject.setdefault(row.subject, []).append(row)
+    if report.unusable:
+        _unusable(root, report)
     common = {"profile": report.profile, "seed": str(report.seed)} | report.versions
     for subject, rows in by_subject.items():
         suite = Xml.SubElement(root, "testsuite", {"name": _text(subject)} | _counts(rows))
@@ -37,10 +40,18 @@ def junit(report: Report) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(root, "unicode") + "\n"
 
 
-def _counts(rows: Sequence[Row]) -> dict[str, str]:
+def _unusable(root: Xml.Element, report: Report) -> None:
+    counts = _counts([], report.unusable)
+    suite = Xml.SubElement(root, "testsuite", {"name": "cannot be judged"} | counts)
+    for reason in report.unusable:
+        case = Xml.SubElement(suite, "testcase", classname="cannot be judged", name=_text(reason))
+        Xml.SubElement(case, "error", message=_text(reason), type="unusable")
+
+
+def _counts(rows: Sequence[Row], unusable: Collection[str] = ()) -> dict[str, str]:
     outcomes = Counter(_outcome(row) for row in rows)
-    counts = {"failures": outcomes["failure"], "errors": outcomes["error"]}
-    counts |= {"tests": len(rows), "skipped": outcomes["skipped"]}
+    counts = {"failures": outcomes["failure"], "errors": outcomes["error"] + len(unusable)}
+    counts |= {"tests": len(rows) + len(unusable), "skipped": outcomes["skipped"]}
     return {name: str(count) for name, count in counts.items()} | {
         "time": f"{sum(row.seconds for row in rows):.3f}"
     }

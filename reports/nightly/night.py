@@ -47,6 +47,26 @@ class Cell:
         return [each for each in failing if each.promised and not each.excused and not each.alarms]
 
     @property
+    def unusable(self) -> list[str]:
+        """Why subjects cannot be judged that could be in the last night."""
+        return self.comparison.unusable if self.comparison else []
+
+    @property
+    def still_unusable(self) -> list[str]:
+        """Why the subjects cannot be judged that could not be in the last night."""
+        return self.comparison.still_unusable if self.comparison else []
+
+    @property
+    def news(self) -> bool:
+        """Whether something failed that did not fail in the last night."""
+        return bool(self.regressed or self.failures or self.unusable)
+
+    @property
+    def still_red(self) -> bool:
+        """Whether something fails as it did in the last night."""
+        return bool(self.still_failing or self.still_unusable)
+
+    @property
     def complete(self) -> bool:
         """Whether the next night can be compared with this one."""
         return self.report is not None and not self.failures
@@ -61,12 +81,12 @@ class Night:
     @property
     def news(self) -> bool:
         """Whether the night needs an issue: it has a failure that the last night did not have."""
-        return any(cell.regressed or cell.failures for cell in self.cells)
+        return any(cell.news for cell in self.cells)
 
     @property
     def exit_status(self) -> int:
         """0 where every promised law holds or is excused and everything ran, else 1."""
-        return 1 if self.news or any(cell.still_failing for cell in self.cells) else 0
+        return 1 if self.news or any(cell.still_red for cell in self.cells) else 0
 
     @property
     def report(self) -> Report | None:

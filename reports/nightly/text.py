@@ -28,13 +28,16 @@ def headline(night: Night) -> str:
     """Say how the night went, in a line that serves as the title of an issue."""
     regressed = [cell.name for cell in night.cells if cell.regressed]
     incomplete = [cell.name for cell in night.cells if cell.failures]
-    failing = [cell.name for cell in night.cells if cell.still_failing]
+    unusable = [cell.name for cell in night.cells if cell.unusable]
+    count = len(_unusable(night))
+    failing = [cell.name for cell in night.cells if cell.still_red]
     said = [
         f"{what} in {', '.join(cells)}"
         for what, cells in (
             (f"{len(_changes(night))} promised laws regressed", regressed),
             ("not all ran", incomplete),
-            ("known to fail since earlier nights", [] if regressed or incomplete else failing),
+            (f"{count} more subject{'s' * (count != 1)} cannot be judged", unusable),
+            ("known to fail since earlier nights", [] if night.news else failing),
         )
         if cells
     ]
@@ -42,8 +45,12 @@ def headline(night: Night) -> str:
 
 
 def alarms(cell: Cell) -> list[str]:
-    """Return a line per alarm of a cell: parts that did not run, laws that fail or are lost."""
+    """Return a line per alarm of a cell: parts that did not run, subjects that cannot be judged,
+    laws that fail or are lost.
+    """
     lines = _failures(cell)
+    lines += [f"cannot be judged: {reason}" for reason in cell.unusable]
+    lines += [f"still cannot be judged: {reason}" for reason in cell.still_unusable]
     lines += [f"{change.id}: {change.verdicts}" for change in cell.regressed]
     return lines + [f"{change.id}: still {change.verdicts}" for change in cell.still_failing]
 
@@ -52,7 +59,7 @@ def issue(night: Night) -> str:
     """Return the text of an issue, as Markdown, the title in its first line."""
     lines = [f"# {headline(night)}", ""]
     for cell in night.cells:
-        if cell.failures or cell.regressed:
+        if cell.news:
             lines.append(f"- **{cell.name}**")
             lines += [f"  - {escaped(line)}" for line in _of_cell(cell)]
     told = list(_told(night))
@@ -76,11 +83,23 @@ def _failures(cell: Cell) -> list[str]:
 
 
 def _told(night: Night) -> Iterator[str]:
-    """Yield each regression once, with all the cells in which it was seen."""
+    """Yield each subject that cannot be judged, and each regression, once: with all the cells in
+    which it was seen.
+    """
+    for reason, cells in sorted(_unusable(night).items()):
+        yield f"- {escaped(reason)}: cannot be judged in {', '.join(cells)}"
     for (id, verdicts), found in sorted(_changes(night).items()):
         why = next(iter(found.values()))
         reason = "; ".join(remarks(why))[:400]
         yield f"- {escaped(id)}: {verdicts} in {', '.join(found)}: {escaped(reason)}"
+
+
+def _unusable(night: Night) -> dict[str, list[str]]:
+    cells: dict[str, list[str]] = defaultdict(list)
+    for cell in night.cells:
+        for reason in cell.unusable:
+            cells[reason].append(cell.name)
+    return cells
 
 
 def _changes(night: Night) -> dict[tuple[str, str], dict[str, Change]]:

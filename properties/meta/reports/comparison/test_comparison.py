@@ -1,5 +1,6 @@
 """`frostproof compare`: every change is named; known ones pass until their last day."""
 
+from collections import Counter
 from datetime import date
 
 import pytest
@@ -141,6 +142,28 @@ def test_what_regressed_without_an_alarm_is_counted(tmp_path):
         "no promised law regressed that is not known; known: 1 regressed (frozen-value); "
         "beyond the promise: 1 regressed (frozen-norm)"
     )
+
+
+def test_a_subject_that_cannot_be_judged_any_more_is_an_alarm(tmp_path, capsys):
+    """Its laws are in no report; as long as that stays so, it is named and fails nothing."""
+    usable = written(tmp_path / "usable", ("frozen-value",))
+    reasons = {"train.py:it: no such | file": 1}
+    unusable = written(tmp_path / "unusable", ("frozen-value",), unusable=Counter(reasons))
+    markdown = tmp_path / "changes.md"
+
+    assert main(["compare", str(usable), str(unusable), "--markdown", str(markdown)]) == 1
+    printed, text = capsys.readouterr().out, markdown.read_text()
+    assert "\ncannot be judged\n  train.py:it: no such | file\n" in printed
+    assert "\n## Cannot be judged\n\n- train.py:it: no such \\| file\n" in text
+    for each in (printed, text):
+        assert "1 more subject cannot be judged; no promised law regressed" in each
+    assert "❌" in text
+
+    assert main(["compare", str(unusable), str(unusable)]) == 0
+    printed = capsys.readouterr().out
+    assert "\nstill cannot be judged\n  train.py:it: no such | file\n" in printed
+    assert main(["compare", str(unusable), str(usable)]) == 0
+    assert "no such" not in capsys.readouterr().out
 
 
 def test_a_run_that_broke_off_says_so():

@@ -215,6 +215,11 @@ def test_a_subject_that_cannot_be_judged_is_told_first(tmp_path):
         assert "Cannot be judged: train.py:it: no such file" in (tmp_path / name).read_text()
     jsonschema.validate(json.loads((tmp_path / "report.json").read_text()), schema())
     assert read_report(tmp_path).unusable == report.unusable
+    root = Xml.parse(tmp_path / "junit.xml").getroot()
+    assert {name: root.get(name) for name in ("tests", "errors")} == {"tests": "2", "errors": "1"}
+    first = root.find("testsuite")
+    assert (first.get("name"), first.get("errors")) == ("cannot be judged", "1")
+    assert first.find("testcase/error").get("message") == "train.py:it: no such file"
 
 
 def test_a_proof_is_told_with_what_it_assumes(tmp_path):

@@ -1,6 +1,7 @@
 """The alarm is tested: whatever goes wrong in a night ends it with 1 and is named in an issue."""
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -96,6 +97,26 @@ def test_what_goes_wrong_is_an_alarm_that_names_it(nights, rows, fields, named, 
     assert cell in title
     assert named in text
     assert f"❌ {cell}" in (nights.folder / "summary.md").read_text()
+
+
+def test_a_subject_that_cannot_be_judged_is_an_alarm_until_it_can(nights, capsys):
+    """An issue is written in the first night; the second is red without one."""
+    reason = "train.py:it: no such file"
+    for cell in CELLS:
+        nights.replace(cell, *GOOD, unusable=Counter({reason: 1}))
+
+    assert nights.conclude() == 1
+    title, _, text = nights.issue.partition("\n")
+    assert title.endswith(f"tonight: 1 more subject cannot be judged in {', '.join(CELLS)}")
+    assert text.count(f"- {reason}: cannot be judged in {', '.join(CELLS)}") == 1
+    assert (
+        f"- ❌ {CELLS[0]}: cannot be judged: {reason}" in (nights.folder / "summary.md").read_text()
+    )
+    assert f"{CELLS[0]}: cannot be judged: {reason}" in capsys.readouterr().out
+
+    assert nights.conclude() == 1
+    assert not (nights.folder / "issue.md").exists()
+    assert f"{CELLS[0]}: still cannot be judged: {reason}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("left", [None, "", '{"schema": 1, "verdicts": [', "{}"])
