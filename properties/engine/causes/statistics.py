@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 from unittest.mock import patch
 
@@ -43,6 +44,11 @@ def reason_of_statistic(subject: Any, trajectory: Trajectory, path: Path) -> Rea
             stays = _stays_in_evaluation(subject, problem, path)
         if stays:
             text = "the step puts its layer into training mode, as by `model.train()`"
+            return Reason("training mode", text, reached)
+        with jax.disable_jit(), _batch_norms_in_evaluation() as ways:
+            stays = _stays_in_evaluation(subject, problem, path)
+        if stays and ways:
+            text = ways.pop() if len(ways) == 1 else "the step runs its BatchNorm in training mode"
             return Reason("training mode", text, reached)
     rated = isinstance(problem.optimizer, Optimizer) and settings_of(problem.optimizer)
     if rated and "learning_rate" in rated:
@@ -118,3 +124,38 @@ def _no_training_mode() -> Iterator[None]:
 
     with patch.object(nnx.Module, "set_attributes", set_attributes):
         yield
+
+
+@contextmanager
+def _batch_norms_in_evaluation() -> Iterator[set[str]]:
+    """Let each BatchNorm use the statistics that it has; give in words how it was not to."""
+    own, own_view = nnx.BatchNorm.__call__, nnx.BatchNorm.set_view
+    ways = set[str]()
+    views = list[Any]()
+
+    @wraps(own)
+    def evaluate(layer: Any, x: Any, use_running_average: Any = None, **kwargs: Any) -> Any:
+        asked = layer.use_running_average if use_running_average is None else use_running_average
+        if asked or asked is None:  # without an answer the layer raises
+            return own(layer, x, use_running_average, **kwargs)
+        if use_running_average is not None:
+            ways.add(
+                "the step calls its BatchNorm in training mode, with `use_running_average=False`"
+            )
+        elif views:  # any: modules are made anew where a gradient is taken
+            ways.add("the step runs a view of its layer in training mode, as `nnx.view` makes one")
+        else:
+            ways.add("the step runs its BatchNorm in training mode")
+        return own(layer, x, True, **kwargs)
+
+    @wraps(own_view)  # `nnx.view` asks for its arguments
+    def set_view(layer: Any, *args: Any, **kwargs: Any) -> None:
+        own_view(layer, *args, **kwargs)
+        if layer.use_running_average is False:
+            views.append(layer)
+
+    with (
+        patch.object(nnx.BatchNorm, "__call__", evaluate),
+        patch.object(nnx.BatchNorm, "set_view", set_view),
+    ):
+        yield ways

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 from flax.training.train_state import TrainState
 
-from frostproof import LinenTrainer, Optimizers, verify
+from frostproof import LinenTrainer, NnxTrainer, Optimizers, verify
 from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.engine.counterexample import course
 from frostproof.properties.laws.book import BY_ID
@@ -89,6 +89,57 @@ def in_training_mode(trainer):
         return step(model, optimizer, batch)
 
     return replace(trainer, train_step=begins)
+
+
+class Normed(nnx.Module):
+    """A head behind a BatchNorm."""
+
+    def __init__(self, features, rngs):
+        self.norm = nnx.BatchNorm(features, rngs=rngs)
+        self.head = nnx.Linear(features, 1, rngs=rngs)
+
+    def __call__(self, x, train=None):
+        return self.head(self.norm(x, use_running_average=None if train is None else not train))
+
+
+def predicting(predict):
+    """A trainer of such a head in evaluation mode, whose step predicts by `predict`."""
+
+    def create(seed, batch, optimizer):
+        model = Normed(batch.x.shape[1], nnx.Rngs(seed))
+        model.eval()
+        return model, nnx.Optimizer(model, optimizer, wrt=nnx.Param)
+
+    @nnx.jit
+    def step(model, optimizer, batch):
+        def loss(model):
+            return jnp.mean((predict(model, batch.x) - batch.y) ** 2)
+
+        value, grads = nnx.value_and_grad(loss)(model)
+        optimizer.update(model, grads)
+        return value
+
+    return NnxTrainer(create, step, frozen=("norm/mean",), optimizers=Optimizers("sgd"))
+
+
+def assigning(model, x):
+    model.norm.use_running_average = False
+    return model(x)
+
+
+def adding(model, x):
+    model.norm.mean[...] += 1
+    return model(x, train=True)
+
+
+def viewing(trainer):
+    """A trainer whose step trains a view of its module."""
+
+    @nnx.jit
+    def views(model, optimizer, batch):
+        return trainer.train_step(nnx.view(model, use_running_average=False), optimizer, batch)
+
+    return replace(trainer, train_step=views)
 
 
 def shifting_in_training_mode(trainer):
@@ -184,6 +235,9 @@ IN_TRAINING = {
     "nnx": "its layer runs in training mode: the statistic stays after `model.eval()`",
 }
 PUT_THERE = "the step puts its layer into training mode, as by `model.train()`"
+CALLED = "the step calls its BatchNorm in training mode, with `use_running_average=False`"
+VIEWED = "the step runs a view of its layer in training mode, as `nnx.view` makes one"
+SOMEHOW = "the step runs its BatchNorm in training mode"
 BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0, too"
 
 
@@ -236,6 +290,16 @@ BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0,
             "norm/mean",
             BY_THE_STEP,
         ),
+        ("frozen-value", predicting(lambda model, x: model(x, train=True)), "norm/mean", CALLED),
+        (
+            "frozen-value",
+            predicting(lambda model, x: nnx.view(model, use_running_average=False)(x)),
+            "norm/mean",
+            VIEWED,
+        ),
+        ("frozen-value", viewing(predicting(lambda model, x: model(x))), "norm/mean", VIEWED),
+        ("frozen-value", predicting(assigning), "norm/mean", SOMEHOW),
+        ("frozen-value", predicting(adding), "norm/mean", BY_THE_STEP),
     ],
     ids=[
         "linen",
@@ -249,6 +313,11 @@ BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0,
         "put there in a layer",
         "put there",
         "put there and beside",
+        "called",
+        "viewed",
+        "a view trains",
+        "assigned",
+        "called and beside",
     ],
 )
 def test_the_cause_is_that_of_the_statistic(law, subject, leaf, cause):
