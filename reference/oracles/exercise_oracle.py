@@ -60,15 +60,23 @@ class ExerciseOracle:
     @cached_property
     def unfrozen_move(self) -> float:
         """How far a step without a freeze would move the frozen kernel at most, in ulps."""
+        kernel_gradient, _ = self.unfrozen_gradients
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ulps = np.abs(self.problem.learning_rate * kernel_gradient / self.weights.kernel)
+        return float(np.nanmax(ulps / (2 * UNIT)))
+
+    @property
+    def unfrozen_gradients(self) -> tuple[np.ndarray, np.ndarray]:
+        """d loss / d kernel and d loss / d bias of the first layer, as float64 has them: without a
+        bound, since JAX may see a sum that is almost zero on the other side of the relu.
+        """
         weights = self.weights
         x, y = (array.astype(np.float64) for array in self.problem.batch())
         before_relu = x @ weights.kernel + weights.bias
         prediction = np.maximum(before_relu, 0) @ weights.head_kernel + weights.head_bias
         slope = 2 / prediction.size * (prediction - y.reshape(prediction.shape))
-        gradient = x.T @ (slope @ weights.head_kernel.T * (before_relu > 0))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ulps = np.abs(self.problem.learning_rate * gradient / weights.kernel) / (2 * UNIT)
-        return float(np.nanmax(ulps))
+        hidden_slope = slope @ weights.head_kernel.T * (before_relu > 0)
+        return x.T @ hidden_slope, hidden_slope.sum(0)
 
     def _forward(self) -> tuple[Bounded, Bounded]:
         """Return the hidden layer's output (N, hidden) and the residual (N, out).

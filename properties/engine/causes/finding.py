@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from ....reference.observation.exercise_run import Call
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import Optimizer
 from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.paths import path_text
+from ....reference.subjects.exercise import Exercise
 from ....reference.subjects.protocols import TrainerSource
 from ...laws.law import Law, Refutation, SubjectRaised
 from ..raising import raises_under
+from .exchanged_layers import exchanged_layers
 from .inversion import inversion
 from .movement import all_frozen, all_moved, moved_leaves, reasons_to_move
 from .reason import Reason, extent
@@ -32,6 +35,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
     Where the subject raised, say under which optimizers it does. Returns None for laws about
     something else, and where nothing is known.
     """
+    if isinstance(calls[0], Call) and isinstance(subject, Exercise):
+        return exchanged_layers(law, subject, calls[0])
     if not isinstance(calls[0], Trajectory):
         return None
     trajectory: Trajectory = calls[0]
