@@ -198,6 +198,14 @@ def test_a_file_says_what_it_is_for(path):
     assert path.name in TABLES or text.count("\n") <= LONG
 
 
+def test_a_file_of_tests_is_not_longer_either():
+    """What they draw from and share counts, too."""
+    files = (ROOT / "properties" / "meta").rglob("*.py")
+    lengths = {path.name: path.read_text(encoding="utf-8").count("\n") for path in files}
+
+    assert {name: length for name, length in lengths.items() if length > LONG} == {}
+
+
 def test_the_law_book_is_read_without_jax():
     """The command line and the pytest plugin list laws in every run, JAX or no JAX."""
     import subprocess

@@ -19,10 +19,8 @@ from rich.console import Console
 from frostproof import Exercise, OptaxFreeze, Optimizers, verify
 from frostproof.properties.laws.book import BOOK
 from frostproof.properties.meta.measurements.fuzz.drawing import Drawing
-from frostproof.properties.meta.measurements.fuzz.drawn_trainers import (
-    drawn_linen_trainer,
-    drawn_nnx_trainer,
-)
+from frostproof.properties.meta.measurements.fuzz.drawn_linen_trainers import drawn_linen_trainer
+from frostproof.properties.meta.measurements.fuzz.drawn_nnx_trainers import drawn_nnx_trainer
 from frostproof.properties.meta.measurements.fuzz.odd_keywords import (
     ANSWERS,
     OPTIMIZERS,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from frostproof import LinenTrainer, OptaxFreeze, verify
 from frostproof.properties.meta.measurements.fuzz.drawn_contracts import judge_contract
-from frostproof.properties.meta.measurements.fuzz.drawn_trainers import State
+from frostproof.properties.meta.measurements.fuzz.drawn_linen_trainers import State
 from frostproof.reference.subjects.signatures import UnusableSubject
 
 #: Each ended in an exception once; beside them some that never did, from all kinds.
