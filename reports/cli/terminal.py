@@ -34,6 +34,8 @@ _FEW = 3
 _NAMED = 3
 #: Reasons why laws did not run that are shown.
 _REASONS = 4
+#: Seconds in which a log hears nothing, before it hears how far the run has come.
+_PATIENCE = 30.0
 
 
 class Terminal(Listener):
@@ -48,12 +50,15 @@ class Terminal(Listener):
         show_script: bool = False,
     ):
         self.console = console or Console(highlight=False, soft_wrap=True, emoji=False)
+        #: Where a log hears how far the run has come: what reads the verdicts reads nothing of it.
+        self._errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self.verbose = verbose
         self.quiet = quiet
         self.show_script = show_script
         self._subject: str | None = None
         self._status: Status | None = None
-        self._began = monotonic()
+        self._began = self._spoke = monotonic()
+        self._patience = _PATIENCE
         self._due: Counter[str] = Counter()
         self._rows: defaultdict[str, list[Row]] = defaultdict(list)
         self._report: Report | None = None
@@ -75,17 +80,23 @@ class Terminal(Listener):
             )
 
     def on_progress(self, item: Check, examples: int) -> None:
-        """Show on a live terminal what is judged now, and how long all may still take."""
-        if self.quiet or not self.console.is_terminal:
+        """Show what is judged now, and how long all may still take: at any time on a live terminal,
+        and in a log now and then.
+        """
+        if self.quiet:
+            return
+        done, due = sum(map(len, self._rows.values())), self._due.total()
+        progress = (
+            f"{done} of {due} laws{self._remaining(done, due)}: "
+            f"{escape(item.subject_name)} {escape(item.law.id)}, {examples} examples"
+        )
+        if not self.console.is_terminal:
+            self._log(progress)
             return
         if self._status is None:
             self._status = self.console.status("")
             self._status.start()
-        done, due = sum(map(len, self._rows.values())), self._due.total()
-        self._status.update(
-            f"{done} of {due} laws{self._remaining(done, due)}: "
-            f"{escape(item.subject_name)} {escape(item.law.id)}, {examples} examples"
-        )
+        self._status.update(progress)
 
     def on_row(self, row: Row) -> None:
         """Print a verdict, or the line of a subject whose last verdict this is."""
@@ -95,11 +106,15 @@ class Terminal(Listener):
         self._rows[row.subject].append(row)
         if self.verbose:
             self._verdict(row)
-        elif not self.quiet:
-            if len(self._rows[row.subject]) == self._due[row.subject]:
-                self._line(row.subject)
-            elif self._is_news(row):
-                self._news(row)
+        elif self.quiet:
+            return
+        elif len(self._rows[row.subject]) == self._due[row.subject]:
+            self._line(row.subject)
+        elif self._is_news(row):
+            self._news(row)
+        else:
+            return
+        self._spoke = monotonic()
 
     def on_end(self, report: Report, scripts: Mapping[str, Path] = {}) -> None:
         """Print each promised failure, how much ran, and the conclusion.
@@ -116,6 +131,16 @@ class Terminal(Listener):
             self._beyond(beyond)
             self._summary(report)
         self.console.print(self._conclusion(report))
+
+    def _log(self, progress: str) -> None:
+        """Print progress where nothing was printed for long: twice as long each time, so that a
+        night has a dozen lines.
+        """
+        if monotonic() - self._spoke < self._patience:
+            return
+        self._spoke = monotonic()
+        self._patience *= 2
+        self._errors.print(f"[dim]{progress}[/]")
 
     def _is_news(self, row: Row) -> bool:
         """Tell whether the line of a subject is not waited for: a log shows no progress otherwise.

@@ -1,0 +1,77 @@
+"""How far a run has come: a log hears of it now and then, and beside the verdicts."""
+
+from io import StringIO
+from types import SimpleNamespace
+from unittest import mock
+
+import pytest
+from rich.console import Console
+
+from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.meta.reports.formats.report_samples import row_of
+from frostproof.reports.cli.terminal import Terminal
+from frostproof.reports.results.report import Report
+
+ROWS = [row_of("train.py:step", law, "held") for law in range(20, 28)]
+CHECK = SimpleNamespace(subject_name="train.py:step", law=BY_ID["frozen-value"])
+
+
+@pytest.fixture
+def clock():
+    with mock.patch("frostproof.reports.cli.terminal.monotonic", return_value=0.0) as clock:
+        yield clock
+
+
+def run_of(seconds, clock, received=(), terminal=False, **options):
+    """Let a run take so many seconds, and return what it prints below its first line.
+
+    Some rows are `received`, by the second in which their verdict comes.
+    """
+    screen = StringIO()
+    told = Terminal(
+        Console(file=screen, width=200, soft_wrap=True, force_terminal=terminal), **options
+    )
+    told.on_start(Report("ci", 0, ROWS))
+    screen.truncate(0)
+    screen.seek(0)
+    for second in range(seconds):
+        clock.return_value = float(second)
+        if second in received:
+            told.on_row(received[second])
+        told.on_progress(CHECK, second)
+    return screen.getvalue()
+
+
+def test_a_log_of_a_long_run_hears_how_far_it_is(clock, capsys):
+    """On standard error: a program that reads the verdicts finds nothing else among them."""
+    printed = run_of(40, clock, {second: ROWS[second] for second in (1, 2, 3)})
+
+    assert printed == ""
+    line = "3 of 8 laws, about 50 s left: train.py:step frozen-value, 30 examples\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(30, 0), (31, 1), (600, 4), (3600, 6)])
+def test_lines_are_few(clock, capsys, seconds, lines):
+    """A short run has none, and one of an hour a handful."""
+    run_of(seconds, clock)
+
+    assert len(capsys.readouterr().err.splitlines()) == lines
+
+
+@pytest.mark.parametrize(
+    "options", [{"quiet": True}, {"terminal": True}], ids=["quiet", "on a terminal"]
+)
+def test_nothing_is_logged_where_nobody_waits_for_it(clock, capsys, options):
+    """Failures alone are asked for, or progress is seen as it goes on."""
+    run_of(600, clock, **options)
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_verdict_that_is_printed_is_a_sign_of_life(clock, capsys):
+    """Where each verdict has its line, a log hears nothing more."""
+    received = {20 * place + 1: row for place, row in enumerate(ROWS)}
+
+    assert run_of(160, clock, received, verbose=True).count("held") == len(ROWS)
+    assert capsys.readouterr().err == ""
