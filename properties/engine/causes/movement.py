@@ -14,6 +14,7 @@ from ....reference.problems.wrapper_problem import TreeProblem
 from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.paths import Path, named_leaves
 from .leaves import is_finite, is_unasked, moves
+from .nnx_selection import reaching
 from .reason import Reason
 from .reruns import ordinary_runs, run_under, settings_of, with_settings
 
@@ -58,7 +59,7 @@ def reasons_to_move(
         )
     if step.given is not None:
         yield _by_its_gradient(subject, trajectory, step, step.given, path)
-    elif hint := _hint(subject, problem, step, path):
+    elif hint := _mending(subject, problem, step, path):
         text = "no rule seems to catch the leaf"
         yield Reason("missed", text, all_moved(trajectory), hint)
 
@@ -127,7 +128,7 @@ def _by_its_gradient(
         return Reason("not the optimizer", text, alone)
     if np.any(gradient != 0):
         text = "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
-        hint = _hint(subject, trajectory.problem, step, path)
+        hint = _mending(subject, trajectory.problem, step, path)
         return Reason("missed", text, _all_pulled(trajectory), hint)
     if step.number > 1 and np.any(_earlier_gradient(trajectory, path)):
         text = "the optimizer moves the leaf by earlier gradients: the gradient is zero by now"
@@ -169,26 +170,10 @@ def _taken_for_a_schedule(step: Step) -> str | None:
     return None
 
 
-def _hint(subject: Any, problem: Any, step: Step, path: Path) -> str:
-    """Say where an NNX variable can be left out, and how its path is spelt where a rule looks at
-    it, if no freeze seems to catch any leaf.
-    """
-    if step.before.params[path].kind is None or len(moved_leaves(step)) < len(step.frozen):
-        return ""
-    from flax import nnx  # here: a program of Linen does without
-
-    off = "" if nnx.set_graph_mode.current_value() else ", which is off here"
-    keys, names = "".join(f"[{name!r}]" for name in path), "".join(f".{name}" for name in path)
-    spelt = (
-        f"a rule on paths meets {keys}.value in gradients of `nnx.grad`, {keys} in updates of "
-        f"`nnx.Optimizer`, and {names}.value in `jax.grad` and without graph mode{off}"
-    )
-    begun = subject.begin(problem.seed, problem.batch(1), problem.optimizer.transformation)
-    if not isinstance(getattr(begun, "optimizer", None), nnx.Optimizer):
-        return spelt
+def _mending(subject: Any, problem: Any, step: Step, path: Path) -> str:
+    """Say how to reach a leaf, if no freeze seems to catch any."""
     return (
-        "`nnx.Optimizer` trains what its `wrt=` selects, and a filter there, such as "
-        f"`nnx.All(nnx.Param, nnx.Not(nnx.PathContains(…)))`, leaves layers out; {spelt}"
+        "" if len(moved_leaves(step)) < len(step.frozen) else reaching(subject, problem, step, path)
     )
 
 

@@ -1,0 +1,81 @@
+"""What is said of an NNX module of which no freeze catches a leaf: paths only to who asks them."""
+
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+from frostproof import NnxTrainer
+from frostproof.properties.engine.causes.finding import cause_of
+from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.law import Refutation
+from frostproof.reference.corpus.specimens.recipes import nnx_training_recipe as recipe
+from frostproof.reference.corpus.specimens.trainers import nnx_traps
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+
+MISSED = (
+    "the optimizer gets the gradient of the leaf: the freeze misses the leaf; both frozen leaves "
+    "move"
+)
+FILTER = "; `wrt=` of `nnx.Optimizer` selects the leaf"
+PATHS = (
+    "; a rule on paths meets ['l1']['bias'].value in gradients of `nnx.grad`, ['l1']['bias'] in "
+    "updates of `nnx.Optimizer`, .l1.bias.value in `jax.grad` or without graph mode"
+)
+
+
+class ByHand(nnx.Pytree):
+    """An optimizer of the program's own."""
+
+    def __init__(self, inner):
+        """Keep what does the work."""
+        self.inner = inner
+
+    def update(self, model, grads):
+        """Apply the gradients."""
+        self.inner.update(model, grads)
+
+
+def create(seed, batch, optimizer):
+    model = recipe.TwoLayer(batch.x.shape[1], rngs=nnx.Rngs(seed))
+    return model, nnx.Optimizer(model, optimizer, wrt=nnx.Param)
+
+
+def create_by_hand(seed, batch, optimizer):
+    model, made = create(seed, batch, optimizer)
+    return model, ByHand(made)
+
+
+@nnx.jit
+def train_step(model, optimizer, batch):
+    value, grads = nnx.value_and_grad(lambda m: jnp.mean((m(batch.x) - batch.y) ** 2))(model)
+    optimizer.update(model, grads)
+    return value
+
+
+NO_L3 = recipe.all_but("l3")
+
+
+@pytest.mark.parametrize(
+    ("subject", "hint"),
+    [
+        (NnxTrainer(create, train_step, frozen=("l1",)), FILTER),
+        (NnxTrainer(create_by_hand, train_step, frozen=("l1",)), ""),
+        (nnx_traps.rule_of_a_printed_path, PATHS),
+        (NnxTrainer(create_by_hand, recipe.stepping(), frozen=("l1",)), PATHS),
+        (
+            NnxTrainer(recipe.creating(wrt=NO_L3), recipe.stepping(wrt=NO_L3), frozen=("l1",)),
+            FILTER,
+        ),
+    ],
+    ids=["no rule", "by hand", "rule", "rule by hand", "a filter that misses"],
+)
+def test_paths_are_told_where_a_rule_on_them_may_miss(subject, hint):
+    """The file of the recipe has rules on paths; a filter of `nnx.Optimizer` comes before them."""
+    trajectory = run(subject, TrainingProblem(0, optimizer("sgd"), 2, 3, 0))
+    refuted = Refutation("it moved", assertion="False", leaf="l1/bias")
+
+    cause = cause_of(BY_ID["frozen-value"], subject, [trajectory], refuted)
+
+    assert cause.text == MISSED + hint
