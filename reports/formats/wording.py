@@ -114,8 +114,15 @@ def story(row: Row) -> list[tuple[str, str]]:
     equation = row.counterexample["facts"].get("equation")
     by = [("by", equation)] if equation else []
     seen = ("seen", row.reason or "")
-    name = f"{row.about}, in place of {row.law}: " if row.about != row.law else ""
-    return [("law", f"{name}{row.counterexample['law']}"), seen, *because, *by, *usually, *problems]
+    silent = f"{_silent(row)}; {row.about}: " if row.about != row.law else ""
+    stated = ("law", f"{silent}{row.counterexample['law']}")
+    return [stated, seen, *because, *by, *usually, *problems]
+
+
+def _silent(row: Row) -> str:
+    """Say of a law that a subject without an answer was to be judged by that it is not refuted."""
+    did = "raised" if row.raises else "gave no answer"
+    return f"the program {did}, so {row.law} could not be judged"
 
 
 def _continued(sentence: str) -> str:

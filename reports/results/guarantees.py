@@ -236,7 +236,7 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         unasked=tuple(unasked),
         in_part=bool(asked.omitted),
         refuted=refuted,
-        raises=all(map(_raises, (row for row in weakest if row.verdict == "error"))),
+        raises=all(row.raises for row in weakest if row.verdict == "error"),
         faults=tuple(kind for row in weakest if (kind := _kind_of_fault(row))),
         norms_stay=all(map(_keeps_norms, (row for row in weakest if row.verdict == "refuted"))),
     )
@@ -245,11 +245,6 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
 def _keeps_norms(row: Row) -> bool:
     facts = (row.counterexample or {}).get("facts", {})
     return facts.get("norms_kept") is True
-
-
-def _raises(row: Row) -> bool:
-    facts = (row.counterexample or {}).get("facts", {})
-    return str(facts.get("raised")).startswith("raised ")
 
 
 def _kind_of_fault(row: Row) -> str | None:

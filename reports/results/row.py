@@ -76,6 +76,12 @@ class Row:
         return next((law for law in REPORTING if said == BY_ID[law].statement), self.law)
 
     @property
+    def raises(self) -> bool:
+        """Whether what was seen in place of an answer is an exception."""
+        facts = (self.counterexample or {}).get("facts", {})
+        return str(facts.get("raised")).startswith("raised ")
+
+    @property
     def words(self) -> str:
         """The verdict in words; a bad one that fails nothing says why."""
         return f"{self.verdict}, {self.excuse}" if self.excuse else self.verdict

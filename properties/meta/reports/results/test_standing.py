@@ -98,22 +98,25 @@ def test_a_subject_that_gives_no_answer():
 
 
 @pytest.mark.parametrize(
+    ("raised", "did"), [("raised KeyError: 'x'", "raised"), ("answered 7", "gave no answer")]
+)
+@pytest.mark.parametrize(
     ("law", "guarantee", "not_shown"),
     [("frozen-value", "value", ["value"]), ("compiles-once", "advice", [])],
 )
 def test_a_law_that_is_judged_alone_breaks_what_the_law_about_answers_breaks(
-    law, guarantee, not_shown
+    law, guarantee, not_shown, raised, did
 ):
-    """A run of the whole book says the same of the exception, and the block names the law."""
-    found = refuted("training-runs", message="it died")
+    """A run of the whole book says the same, and the block says that the law is not refuted."""
+    found = refuted("training-runs", message="it died", raised=raised)
     silent = replace(found, law=law, guarantee=guarantee, verdict="error")
     same = replace(silent, law="frozen-norm", guarantee="norm")
     alone = standings([silent], {"s": Asked(omitted=("training-runs",))})["s"]
 
     assert (alone.broken, [*alone.not_shown]) == (("computes",), not_shown)
-    assert alone.follows.startswith("the program raises, hangs or ends")
+    assert alone.follows.startswith("the program raises")
     assert dict(story(silent))["law"].startswith(
-        f"training-runs, in place of {law}: Every problem is trained"
+        f"the program {did}, so {law} could not be judged; training-runs: Every problem is"
     )
     # What is not shown refers to the law that heads the block.
     assert standing(silent, same).not_shown == dict.fromkeys([*not_shown, "norm"], f"see {law}")
