@@ -135,7 +135,7 @@ def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
     """Return rows together that tell of one fault of a subject: of the same change of a leaf, or of
     the same kind of cause in the same leaf or in the same leaves.
 
-    The first of each group is one whose cause was found, if there is one.
+    The first of each group is the most telling one.
     """
     groups: list[list[Row]] = []
     known: dict[object, list[Row]] = {}
@@ -153,7 +153,14 @@ def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
             known = {key: group if each is other else each for key, each in known.items()}
         group.append(row)
         known |= dict.fromkeys(keys, group)
-    return [sorted(group, key=lambda row: not cause_of(row)) for group in groups]
+    return [sorted(group, key=telling) for group in groups]
+
+
+def telling(row: Row) -> tuple[bool, bool]:
+    """Return a key by which the most telling of some rows come first: those whose cause was found,
+    and among them those about a norm last, since it hides which element moved.
+    """
+    return not cause_of(row), row.guarantee == "norm" and row.about == row.law
 
 
 def _silence(row: Row) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from ...results.report import Report
 from ...results.row import FAILING, Row
 from ..disagreement import disagreements
 from ..reasons import reasons_not_run, told_reasons
-from ..wording import by_cause, cause_of, conclusion
+from ..wording import by_cause, conclusion, telling
 from .counterexamples import show_verdict
 from .environment import environment
 from .kills import kill_matrices
@@ -46,7 +46,7 @@ def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
     order = rank_of_guarantees()
     bad = sorted(
         (row for row in report.rows if row.verdict in FAILING),
-        key=lambda row: (not row.fails, not cause_of(row), order.get(row.guarantee, len(order))),
+        key=lambda row: (not row.fails, *telling(row), order.get(row.guarantee, len(order))),
     )
     firsts = {row.id: first for first, *others in by_cause(bad) for row in others}
     places = {row.id: f"#{place_of(row.id)}" for row in bad}

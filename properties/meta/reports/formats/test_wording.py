@@ -10,6 +10,8 @@ from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.meta.reports.formats.verdict_samples import refuted, row, standing
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reports.cli.terminal import Terminal
+from frostproof.reports.formats.html.matrix import place_of
+from frostproof.reports.formats.html.page import page
 from frostproof.reports.formats.wording import by_cause, problem_text, story
 from frostproof.reports.results.report import Report
 
@@ -112,6 +114,33 @@ def test_laws_of_one_fault_are_told_together():
     together = ["frozen-norm", "frozen-value", "zero-rate-is-identity"]
     assert [sorted(found[0]), *found[1:]] == [together, *([each.law] for each in rows[3:])]
     assert found[0][-1] == "zero-rate-is-identity"
+
+
+def test_a_law_of_norms_heads_no_fault_that_another_law_shows():
+    """A norm hides which element moved. That of an exception is as good as any: it comes first."""
+    norm = replace(refuted("frozen-norm", cause="decay"), guarantee="norm")
+    value = refuted("frozen-value", cause="decay")
+    unexplained = refuted("frozen-bits", step=6, before=1.0, after=0.5)
+    norm.counterexample["facts"] |= unexplained.counterexample["facts"]
+    silent = {"law": BY_ID["training-runs"].statement, "message": "", "problems": [], "facts": {}}
+
+    assert by_cause([norm, value]) == [[value, norm]]
+    assert by_cause([norm]) == [[norm]]
+    assert by_cause([unexplained, norm]) == [[norm, unexplained]]  # its cause says more
+    raised = [replace(each, counterexample=silent) for each in (norm, value)]
+    assert by_cause(raised) == [raised]
+
+
+def test_the_page_refers_to_a_fault_that_it_has_told():
+    """Below it, whichever guarantee comes first."""
+    norm = replace(refuted("frozen-norm", cause="decay"), guarantee="norm")
+
+    value = refuted("frozen-value", cause="decay")
+
+    shown = page(Report("", 0, [norm, value]))
+
+    first, second = (shown.index(f'<article id="{place_of(each.id)}"') for each in (value, norm))
+    assert first < second
 
 
 @pytest.mark.parametrize(
