@@ -14,6 +14,7 @@ import numpy as np
 from ...reference.problems.batches import pack
 from ...reference.subjects.naming import root_of
 from ...reference.subjects.targets import resolved
+from .imports import with_imports_anew
 
 
 def import_subject(target: str) -> list[str]:
@@ -81,7 +82,7 @@ def move_arrays_out(source: str, keep: Callable[[str], str | None]) -> str:
         name = keep(found[1])
         return found[0] if name is None else _STORED.format(name)
 
-    return re.sub(_pattern(_PACKED, "[A-Za-z0-9+/=]*"), moved, source)
+    return with_imports_anew(re.sub(_pattern(_PACKED, "[A-Za-z0-9+/=]*"), moved, source))
 
 
 def move_arrays_in(source: str, find: Callable[[str], str | None]) -> str:
@@ -91,7 +92,7 @@ def move_arrays_in(source: str, find: Callable[[str], str | None]) -> str:
         packed = find(found[1])
         return found[0] if packed is None else _PACKED.format(packed)
 
-    return re.sub(_pattern(_STORED, "[0-9a-f]+[.]bin"), moved, source)
+    return with_imports_anew(re.sub(_pattern(_STORED, "[0-9a-f]+[.]bin"), moved, source))
 
 
 def _pattern(template: str, content: str) -> str:

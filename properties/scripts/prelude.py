@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from ..laws.law import Law, Refutation, SubjectRaised
+from .imports import imports_of_literals, is_idle_import
 
 
 def complete(law: Law, prelude: str, lines: Iterable[str]) -> str:
     """Return a script: the law, imports that literals need, a prelude, and the lines."""
-    imports = "import base64\nimport pathlib\nimport sys\nimport zlib\n"
-    return "\n".join((f'"""{law.id}: {law.statement}"""', "", imports, prelude, "", *lines, ""))
+    body = "\n".join((prelude, "", *lines, ""))
+    return f'"""{law.id}: {law.statement}"""\n\n{imports_of_literals(body)}\n{body}'
 
 
 def assertion_lines(refutation: Refutation) -> list[str]:
@@ -25,7 +26,8 @@ def assertion_lines(refutation: Refutation) -> list[str]:
 
 
 def paste(module: ModuleType, lines: Iterable[str]) -> str:
-    """Return a module's source without its docstring, and without functions that are not used.
+    """Return a module's source without its docstring, and without functions and imports that are
+    not used.
 
     Args:
         module: its functions may use each other.
@@ -34,16 +36,25 @@ def paste(module: ModuleType, lines: Iterable[str]) -> str:
     source = inspect.getsource(module).splitlines()
     _, *statements = ast.parse("\n".join(source)).body
     functions = {each.name: each for each in statements if isinstance(each, ast.FunctionDef)}
-    used, found = set[str](), functions.keys() & set(re.findall(r"\w+", "\n".join(lines)))
+    values = [each for each in statements if not isinstance(each, ast.FunctionDef)]
+    used = set(re.findall(r"\w+", "\n".join(lines))).union(*map(_names, values))
+    found = functions.keys() & used
     while found:
-        used |= found
-        nodes = [node for name in found for node in ast.walk(functions[name])]
-        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        names = set[str]().union(*(_names(functions[name]) for name in found))
         found = (functions.keys() & names) - used
+        used |= names
     pasted: list[str] = []
     end = 1  # a module's docstring is one line
     for statement in statements:
         start, end = end, statement.end_lineno or 0
-        if not isinstance(statement, ast.FunctionDef) or statement.name in used:
+        if isinstance(statement, ast.FunctionDef):
+            idle = statement.name not in used
+        else:
+            idle = is_idle_import(statement, used)
+        if not idle:
             pasted += source[start:end]
     return "\n".join(pasted).strip()
+
+
+def _names(statement: ast.stmt) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
