@@ -155,6 +155,9 @@ def expected_loss(step: Step, declared: Any) -> tuple[float, float]:
         refute(
             "`train_step` returned a loss that is not one number",
             assertion=f"not np.isnan(losses[0][{step.number - 1}])",
+            leaf="loss",
+            step=step.number,
+            observed=None,
         )
     if step.noisy:
         raise Inconclusive(

@@ -39,6 +39,14 @@ class Capability(StrEnum):
         return Requirement.on(self) | other
 
 
+def _asked_for(lacking: Capability, capabilities: Collection[Capability]) -> Capability:
+    """Return what is asked for in the place of a capability: where no loss is declared, laws of any
+    loss and those of the mean squared error ask for it in the same words.
+    """
+    no_loss = lacking is Capability.MSE and Capability.LOSS not in capabilities
+    return Capability.LOSS if no_loss else lacking
+
+
 @dataclass(frozen=True)
 class Requirement:
     """The requirement of a law: all capabilities of at least one alternative.
@@ -65,7 +73,10 @@ class Requirement:
 
     def missing(self, capabilities: Collection[Capability]) -> str | None:
         """Say what a subject with these capabilities lacks; None where it lacks nothing."""
-        gaps = [[c for c in each if c not in capabilities] for each in self.alternatives]
+        gaps = [
+            [_asked_for(c, capabilities) for c in each if c not in capabilities]
+            for each in self.alternatives
+        ]
         if not all(gaps):
             return None
         # No keyword makes a wrapper of a trainer: what can be given is told, where there is such.
@@ -98,7 +109,9 @@ POSSIBLE: Mapping[str, frozenset[Capability]] = {
 #: How a trainer gets a capability that it lacks.
 _REMEDIES: Mapping[Capability, str] = {
     Capability.PREDICT: "`predict=` (a function of the state, or the module, and x)",
-    Capability.LOSS: "`loss=` ('mse', or a NumPy function of prediction and targets)",
+    Capability.LOSS: (
+        "`loss=` ('mse', or for some laws a NumPy function of prediction and targets)"
+    ),
     Capability.MSE: "`loss='mse'`",
     Capability.WITH_PARAMS: "`with_params=` (a function that puts other parameters in place)",
     Capability.OPT_STATE: "`opt_state=` (a function that returns the optimizer's state)",

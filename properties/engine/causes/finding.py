@@ -42,6 +42,12 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
     trajectory: Trajectory = calls[0]
     if isinstance(found, SubjectRaised):
         return raises_under(subject, trajectory)
+    if found.facts.get("leaf") == "loss" and found.facts.get("observed", 0) is None:
+        return Reason(
+            "no loss",
+            "it returns None, metrics or several numbers in the place of the loss: without `loss=` "
+            "the freeze is judged all the same",
+        )
     if isinstance(subject, TrainerSource):  # a reference makes one for each network
         subject = subject.trainer_for(trajectory.problem)
     if (statistic := statistic_of(trajectory, found.facts.get("leaf"))) is not None:

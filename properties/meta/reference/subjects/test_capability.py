@@ -12,3 +12,13 @@ def test_what_no_keyword_gives_is_not_asked_for():
     assert lacking == "needs `refreeze=` (a function that freezes other leaves from now on)"
     assert needs.missing({Capability.WRAPPER}) is None
     assert (Capability.TREE & Capability.WRAPPER).missing(()) == "needs tree and wrapper"
+
+
+def test_a_loss_is_asked_for_in_the_same_words_by_all_laws():
+    """Until there is one: then the laws of the mean squared error name it."""
+    of_any = (Capability.LOSS & Capability.PREDICT).missing({Capability.TRAINER})
+    of_mse = Capability.MSE & Capability.PREDICT
+
+    assert of_any == of_mse.missing({Capability.TRAINER})
+    assert of_any.startswith("needs `loss=` ('mse', or for some laws a NumPy function of")
+    assert of_mse.missing({Capability.PREDICT, Capability.LOSS}) == "needs `loss='mse'`"

@@ -178,7 +178,7 @@ def test_what_is_lacking_is_named_by_its_keyword():
     keyword = {law: [word for word in KEYWORDS if word in text] for law, text in reasons[0].items()}
     assert keyword == {
         "loss-is-mse": ["`loss=`", "`predict=`"],
-        "loss-row-order": ["`loss='mse'`", "`predict=`"],
+        "loss-row-order": ["`loss=`", "`predict=`"],
         "lifecycle": ["`refreeze=`"],
         "frozen-layer-state": ["`model_state=`"],
     }
