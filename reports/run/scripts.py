@@ -22,9 +22,11 @@ def folder_of_scripts(report: Path | None, project: Path = Path()) -> Path:
 def without_large_arrays(row: Row) -> Row:
     """Return a row to be printed: its large arrays lie in files, where these can be written."""
     try:
-        return with_arrays_in_files(row, DEFAULT)
+        shortened = with_arrays_in_files(row, DEFAULT)
+        _keep_out_of_git(DEFAULT)
     except OSError:
         return row
+    return shortened
 
 
 def write_scripts(rows: Iterable[Row], folder: Path) -> dict[str, Path]:
@@ -46,12 +48,22 @@ def update_script(row: Row, folder: Path) -> Path | None:
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _keep_out_of_git(folder)
         reproduce = with_arrays_in_files(row, folder).reproduce or ""
         text = f"{_heading(row)}\n{reproduce}"
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError:
         return None
     return path
+
+
+def _keep_out_of_git(folder: Path) -> None:
+    """Have git ignore a folder that nobody asked for, unless its user decided otherwise."""
+    ignored = folder.parent / ".gitignore"
+    if folder.parts[-2:] == DEFAULT.parts and folder.exists() and not ignored.exists():
+        ignored.write_text(
+            "# Written by frostproof: scripts of failures, made anew by each run.\n*\n"
+        )
 
 
 def _heading(row: Row) -> str:

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from frostproof.properties.meta.reports.formats.report_samples import SCRIPT, row_of
-from frostproof.reports.run.scripts import write_scripts
+from frostproof.reference.problems.batches import pack
+from frostproof.reports.run.scripts import folder_of_scripts, without_large_arrays, write_scripts
 
 FAILED = row_of("here/train.py:step", 21, "refuted", reproduce=SCRIPT)
 
@@ -28,6 +30,34 @@ def test_a_failure_has_a_script(folder):
     assert heading.startswith(f"# Written by frostproof for '{FAILED.id}'")
     assert rest == SCRIPT
     assert list(folder.iterdir()) == [path]
+
+
+def test_a_folder_that_nobody_named_is_ignored_by_git(tmp_path):
+    """What its user writes there stays; a folder that was named is the user's own."""
+    own = folder_of_scripts(None, tmp_path)
+    write_scripts([FAILED], own)
+    ignored = own.parent / ".gitignore"
+
+    assert ignored.read_text().splitlines()[-1] == "*"
+    ignored.write_text("!scripts\n")
+    write_scripts([FAILED], own)
+    assert ignored.read_text() == "!scripts\n"
+
+    write_scripts([FAILED], folder_of_scripts(tmp_path / "report"))
+    assert [*tmp_path.rglob(".gitignore")] == [ignored]
+
+
+def test_arrays_of_a_failure_that_is_printed_are_ignored_as_well(tmp_path, monkeypatch):
+    """Where no array is large, there is no folder."""
+    monkeypatch.chdir(tmp_path)
+    array = f'zlib.decompress(base64.b64decode("{pack(np.random.default_rng(0).bytes(2000))}"))'
+
+    without_large_arrays(replace(FAILED, counterexample={"problems": []}))
+    assert not (tmp_path / ".frostproof").exists()
+    printed = replace(FAILED, counterexample={"problems": []}, reproduce=array)
+    assert "pathlib" in without_large_arrays(printed).reproduce
+
+    assert (tmp_path / ".frostproof" / ".gitignore").exists()
 
 
 @pytest.mark.parametrize("verdict", ["held", "proved"])
