@@ -13,8 +13,9 @@ from rich.markup import escape
 from rich.status import Status
 
 from ...properties.plan.checks import Check
+from ..formats.faults import by_cause
 from ..formats.reasons import in_short, reasons_not_run, untold
-from ..formats.wording import by_cause, conclusion, story
+from ..formats.wording import conclusion, story
 from ..results.guarantees import BEYOND, Asked, with_reasons
 from ..results.report import Report
 from ..results.row import FAILING, Row
@@ -249,10 +250,10 @@ class Terminal(Listener):
         for keyword, text in story(row):
             self.console.print(f"[bold]{keyword:8}[/]{escape(text)}")
         if others:
-            laws = ", ".join(
-                f"{each.law}{'' if each.promised else ' (beyond the promise)'}" for each in others
-            )
-            self.console.print(f"[bold]{'also':8}[/]by the same fault: {laws}")
+            promised = ", ".join(each.law for each in others if each.promised)
+            beyond = ", ".join(each.law for each in others if not each.promised)
+            laws = filter(None, (promised, beyond and f"beyond the promise {beyond}"))
+            self.console.print(f"[bold]{'also':8}[/]by the same fault: {'; '.join(laws)}")
         if script is not None:
             self.console.print(f"[bold]{'script':8}[/]{escape(str(script))}")
         if self.show_script and row.reproduce:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ...properties.engine.causes.reason import INVERTED
 from ...properties.laws.book import BY_ID
 from ...properties.laws.law import REPORTING
 from ...reference.optimizers.optimizer import read_optimizer
@@ -129,74 +128,6 @@ def _continued(sentence: str) -> str:
     """Return a sentence as it goes on behind a word; a name such as BatchNorm stays as it is."""
     word, space, rest = sentence.partition(" ")
     return f"{word if any(map(str.isupper, word[1:])) else word.lower()}{space}{rest}"
-
-
-def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
-    """Return rows together that tell of one fault of a subject: of the same change of a leaf, or of
-    the same kind of cause in the same leaf or in the same leaves.
-
-    The first of each group is the most telling one.
-    """
-    groups: list[list[Row]] = []
-    known: dict[object, list[Row]] = {}
-    for row in rows:
-        told = (_change(row), _silence(row), *_faults(row))
-        keys = [(row.subject, *each) for each in told if each]
-        found = {id(known[key]) for key in keys if key in known}
-        alike = [each for each in groups if id(each) in found]
-        group = alike[0] if alike else []
-        if not alike:
-            groups.append(group)
-        for other in alike[1:]:  # two groups that this row shows to be of one fault
-            group += other
-            groups = [each for each in groups if each is not other]
-            known = {key: group if each is other else each for key, each in known.items()}
-        group.append(row)
-        known |= dict.fromkeys(keys, group)
-    return [sorted(group, key=telling) for group in groups]
-
-
-def telling(row: Row) -> tuple[bool, bool]:
-    """Return a key by which the most telling of some rows come first: those whose cause was found,
-    and among them those about a norm last, since it hides which element moved.
-    """
-    return not cause_of(row), row.guarantee == "norm" and row.about == row.law
-
-
-def _silence(row: Row) -> tuple[Any, ...]:
-    """Return what a subject did in place of an answer, where the law of the row is not the one that
-    reports it; else nothing.
-    """
-    if row.counterexample is None or row.about == row.law:
-        return ()
-    return row.about, row.counterexample["message"]
-
-
-def _faults(row: Row) -> list[tuple[Any, ...]]:
-    """Return what tells the fault of a row from others: its kind with the leaf, and with all leaves
-    that it reaches. In a report that knows no kinds, the words have to be the same.
-    """
-    found = row.counterexample or {}
-    if (fault := found.get("fault")) is None:
-        return [cause_of(row)]
-    if fault["kind"] == INVERTED:  # one mask, by whatever leaf of whatever tree a law shows it
-        return [(fault["kind"],)]
-    reached = tuple(fault["leaves"])
-    return [(fault["kind"], found["facts"].get("leaf")), (fault["kind"], reached)]
-
-
-def cause_of(row: Row) -> tuple[Any, ...]:
-    """Return a leaf with the cause that was found for it and the equation; empty without both."""
-    found = row.counterexample or {}
-    facts = found.get("facts", {})
-    cause, equation = found.get("cause"), facts.get("equation")
-    return (facts.get("leaf"), cause, equation) if cause or equation else ()
-
-
-def _change(row: Row) -> tuple[Any, ...]:
-    facts = (row.counterexample or {}).get("facts", {})
-    changed = tuple(facts.get(name) for name in ("leaf", "step", "before", "after"))
-    return () if None in changed else changed
 
 
 def explain(row: Row, script: Path | None = None) -> str:

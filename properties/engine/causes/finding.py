@@ -20,7 +20,7 @@ from ..raising import raises_under
 from .exchanged_layers import exchanged_layers
 from .inversion import inversion
 from .movement import all_frozen, all_moved, moved_leaves, reasons_to_move
-from .reason import Reason, extent
+from .reason import ADDED_ZERO, Reason, extent
 from .reruns import run_under, settings_of
 from .statistics import reason_of_statistic, statistic_of
 from .stillness import reasons_to_stay
@@ -120,7 +120,7 @@ def _only_bits(trajectory: Trajectory) -> Reason | None:
     if not lost:
         return None
     text = "something is added, even if zero: −0.0 + 0.0 is +0.0, a subnormal becomes 0"
-    return Reason("added zero", text, frozenset(lost))
+    return Reason(ADDED_ZERO, text, frozenset(lost))
 
 
 def _loses_bits(before: np.ndarray, after: np.ndarray) -> bool:

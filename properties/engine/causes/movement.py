@@ -129,7 +129,8 @@ def _by_its_gradient(
     if np.any(gradient != 0):
         text = "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
         hint = _mending(subject, trajectory.problem, step, path)
-        return Reason("missed", text, _all_pulled(trajectory), hint)
+        pulled = _all_pulled(trajectory)
+        return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
     if step.number > 1 and np.any(_earlier_gradient(trajectory, path)):
         text = "the optimizer moves the leaf by earlier gradients: the gradient is zero by now"
         return Reason("earlier gradients", text, alone)
@@ -148,6 +149,15 @@ def _all_pulled(trajectory: Trajectory) -> frozenset[Path]:
         for path in moved_leaves(step)
         if step.given and np.any(step.given.gradients.get(path, 0) != 0)
     )
+
+
+def _are_whole(trajectory: Trajectory, leaves: frozenset[Path]) -> bool:
+    """Tell whether these leaves are all that a program is to freeze. What a wrapper is to freeze is
+    drawn: a single leaf may be the only one of its kind that a mask misses.
+    """
+    frozen = all_frozen(trajectory)
+    drawn = isinstance(trajectory.problem, TreeProblem)
+    return leaves == frozen and (len(frozen) > 1 or not drawn)
 
 
 def _becomes_nan_of_nan(step: Step, path: Path) -> bool:

@@ -12,6 +12,8 @@ from ....reference.pytrees.paths import Path, path_text
 INVERTED = "inverted"
 #: The same where two parts train in turns: to begin with the wrong one looks alike.
 SWAPPED = "inverted or in swapped turns"
+#: The kind of what keeps values and changes bits: the sum with zero of −0.0, or of a subnormal.
+ADDED_ZERO = "added zero"
 #: The kinds of faults in which no leaf moves at all.
 NOTHING_MOVES = (
     "no change",
@@ -34,13 +36,16 @@ class Reason:
     leaves: frozenset[Path] = frozenset()
     #: What helps to mend it: it is told after all that is certain.
     hint: str = ""
+    #: Whether these are all leaves that the program is to freeze.
+    whole: bool = False
 
     @property
     def fault(self) -> dict[str, Any] | None:
         """What tells the fault from others, as JSON can hold it."""
         if not self.leaves:
             return None
-        return {"kind": self.kind, "leaves": [path_text(path) for path in sorted(self.leaves)]}
+        fault = {"kind": self.kind, "leaves": [path_text(path) for path in sorted(self.leaves)]}
+        return fault | ({"whole": True} if self.whole else {})
 
 
 def extent(reached: Collection[Path], leaves: Collection[Path], sort: str, verb: str) -> str | None:

@@ -16,8 +16,9 @@ from ....properties.laws.book import BY_ID
 from ...results.report import Report
 from ...results.row import FAILING, Row
 from ..disagreement import disagreements
+from ..faults import by_cause, telling
 from ..reasons import reasons_not_run, told_reasons
-from ..wording import by_cause, conclusion, telling
+from ..wording import conclusion
 from .counterexamples import show_verdict
 from .environment import environment
 from .kills import kill_matrices

@@ -136,6 +136,14 @@ def test_the_leaves_that_move_are_told_apart(wrap, extent):
     cause = cause_of(BY_ID["frozen-value"], subject, [trajectory], found)
 
     assert cause.text.endswith(extent)
+    assert cause.fault.get("whole", False) is (wrap is untouched)
+
+
+def test_a_wrapper_that_misses_a_single_leaf_may_freeze_others():
+    """Problems draw what it is to freeze: the next one may name leaves that it does not miss."""
+    problem = TreeProblem("two leaves", ("backbone",), optimizer("sgd"), 1, 0)
+
+    assert "whole" not in found_by(OptaxFreeze(untouched), problem).fault
 
 
 def found_by(subject, problem, law="frozen-under-overflow"):

@@ -28,7 +28,7 @@ from frostproof.reference.correct.trainers import linen_techniques, nnx_techniqu
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.wrapper_problem import TreeProblem
-from frostproof.reports.formats.wording import by_cause
+from frostproof.reports.formats.faults import by_cause
 
 TOLD = "the mask is inverted: all frozen leaves move, and no trainable one does"
 INVERSION = (TOLD, "inverted")

@@ -79,3 +79,4 @@ def test_paths_are_told_where_a_rule_on_them_may_miss(subject, hint):
     cause = cause_of(BY_ID["frozen-value"], subject, [trajectory], refuted)
 
     assert cause.text == MISSED + hint
+    assert cause.fault["whole"]

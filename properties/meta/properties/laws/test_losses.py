@@ -2,7 +2,8 @@
 
 from frostproof import verify
 from frostproof.reference.corpus.specimens.trainers.trainer_losses import reporting
-from frostproof.reports.formats.wording import by_cause, story
+from frostproof.reports.formats.faults import by_cause
+from frostproof.reports.formats.wording import story
 
 LAWS = ["loss-is-mse", "loss-before-step", "loss-row-order", "loss-repeated-rows"]
 

@@ -10,9 +10,10 @@ from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.meta.reports.formats.verdict_samples import refuted, row, standing
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reports.cli.terminal import Terminal
+from frostproof.reports.formats.faults import by_cause
 from frostproof.reports.formats.html.matrix import place_of
 from frostproof.reports.formats.html.page import page
-from frostproof.reports.formats.wording import by_cause, problem_text, story
+from frostproof.reports.formats.wording import problem_text, story
 from frostproof.reports.results.report import Report
 
 
@@ -240,7 +241,7 @@ def test_the_terminal_shows_a_fault_once():
 
     printed = screen.getvalue()
     assert printed.count("because") == 1  # the line of one has no room for the word
-    also = "also    by the same fault: frozen-value, frozen-bits (beyond the promise)\n"
+    also = "also    by the same fault: frozen-value; beyond the promise frozen-bits\n"
     beyond = (
         "refuted beyond the promise, which fails nothing:\n"
         "  frozen-special-weights: it moved; a sum\n"
@@ -268,3 +269,40 @@ def test_a_problem_is_told_with_what_it_was_compared_with():
     found.counterexample["problems"] = [{"seed": 3}, {"seed": 4}]
 
     assert story(found)[-2:] == [("for", "seed=3"), ("versus", "seed=4")]
+
+
+THAWED = [
+    "frozen-gradients-do-not-leak",
+    "frozen-optimizer-state",
+    "frozen-copies",
+    "frozen-under-coupled-overflow",
+]
+
+
+def not_alone(of):
+    """A refuted law of isolation, under an optimizer."""
+    found = refuted("trains-as-if-alone", str(of))
+    found.counterexample["problems"] = [{"optimizer": of.record()}]
+    return found
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_follows_where_all_frozen_leaves_train_is_told_with_them(whole):
+    """Where the freeze misses some of them, or what fails has a cause of its own, it is not."""
+    missed = refuted("frozen-value", "a", "it", fault=("missed", ["a", "b"]))
+    missed.counterexample["fault"] |= {"whole": whole}
+    sgd = optimizer("sgd")
+    coupled = optimizer("clip_by_global_norm", sgd, max_norm=1.0)
+    added = refuted("frozen-special-weights", "b", "a zero", fault=("added zero", ["b"]))
+    follows = [*(refuted(law, law, equation=law) for law in THAWED), not_alone(coupled), added]
+    others = [
+        not_alone(sgd),
+        refuted("frozen-layer-state", "mean"),
+        refuted("frozen-copies", "average", "another cause"),
+    ]
+
+    groups = by_cause([missed, *follows, *others])
+
+    alone = others if whole else [*follows, *others]
+    assert [group[0] for group in groups] == [missed, *alone]
+    assert sorted(len(group) for group in groups)[-1] == (1 + len(follows) if whole else 1)
