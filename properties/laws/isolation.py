@@ -60,9 +60,11 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
         for step, expected, bound in replay(optimizer, steps, paths & group):
             for path in sorted(paths & group):
                 alone[path].append(_Moved(step, path, expected[path], bound[path]))
-    for path, moves in alone.items():
-        if path in trajectory.steps[0].normalised:
-            continue  # the update is added to what the layer made of it
+    # The update of a normalised leaf is added to what its layer made of it.
+    if paths and paths <= trajectory.steps[0].normalised:
+        raise Inconclusive("its layer normalises each leaf that trains", subject=True)
+    for path in sorted(paths - trajectory.steps[0].normalised):
+        moves = alone[path]
         if not _has_rate_of_its_own(moves):
             for move in moves:
                 close = (move.after, move.expected, move.bound)

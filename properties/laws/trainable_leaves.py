@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from ...reference.numerics.intervals import Interval
+from ...reference.numerics.rounding import gamma
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
@@ -143,8 +145,8 @@ def _all_but_copies(step: Step) -> Set[Path]:
 )
 def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
     """Under SGD and momentum at learning rate zero, no leaf moves, from a fresh state and with
-    finite gradients. One that trains may be clipped, or projected otherwise, by the first step, and
-    normalised by its layer in each.
+    finite gradients. One that trains may move once, as a clip or another projection moves it, and
+    may be normalised by its layer in each step.
     """
     for step in trajectory.steps:
         if step.waits:
@@ -152,13 +154,48 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
         given = recorder_needed(step)
         if not all(np.isfinite(leaf.astype(float)).all() for leaf in given.gradients.values()):
             raise Inconclusive("a gradient is not finite", subject=True)
-    require_kept(trajectory, "value", what="leaf", leaves=_at_rest)
+    again = _moving_again(trajectory)
+
+    def at_rest(step: Step) -> Set[Path]:
+        return (_all_but_copies(step) - step.trainable) | again[step.number]
+
+    require_kept(trajectory, "value", what="leaf", leaves=at_rest)
 
 
-def _at_rest(step: Step) -> Set[Path]:
-    """Return what a step at rate zero may not move: a projection moves no leaf a second time."""
-    moving = step.trainable if step.number == 1 else step.normalised & step.trainable
-    return _all_but_copies(step) - moving
+def _moving_again(trajectory: Trajectory) -> dict[int, set[Path]]:
+    """Return by step the trainable leaves that move, and have moved before: no projection moves a
+    leaf a second time, but for rounding.
+    """
+    again: dict[int, set[Path]] = {}
+    projected: set[Path] = set()
+    for step in trajectory.steps:
+        candidates = (_all_but_copies(step) & step.trainable) - step.normalised
+        moving = {path for path in candidates if _moves_beyond_rounding(step, path)}
+        again[step.number] = moving & projected
+        projected |= moving
+    return again
+
+
+def _moves_beyond_rounding(step: Step, path: Path) -> bool:
+    """Tell whether a step moves a leaf further than rounding makes of a projection done twice.
+
+    The largest number of terms that a projection may sum up is that of all weights that train, for
+    their common norm. A norm of n terms is off by gamma(n) / 2 and half a unit, relatively; two of
+    them, two divisions and two products make gamma(n + 6). After a mean is subtracted, that is
+    relative to the largest weight.
+    """
+    if not moved(step.before.params, step.after.params, path):
+        return False
+    before, after = (snapshot.params.get(path) for snapshot in (step.before, step.after))
+    if before is None or after is None or before.array.shape != after.array.shape:
+        return True
+    if before.array.dtype != after.array.dtype or before.array.dtype.kind in "biuc":
+        return True
+    terms = sum(step.before.params[each].array.size for each in step.trainable)
+    old, new = (leaf.array.astype(np.float64) for leaf in (before, after))
+    bound = gamma(terms + 6, float(ml_dtypes.finfo(before.array.dtype).eps) / 2)
+    with np.errstate(invalid="ignore"):  # an infinity that becomes another number has moved
+        return not bool((np.abs(new - old) <= bound * np.abs(old).max(initial=0)).all())
 
 
 @training_law(

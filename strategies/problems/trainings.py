@@ -33,6 +33,8 @@ _LENGTHS = (*(1, 2, 3, 4) * 4, 8)
 #: How long those are that most laws share: a leak may come late. With a few long ones they take
 #: twice as many steps, which no law needs to take alone.
 _SHARED_LENGTHS = (*(1, 2, 3, 4) * 8, *(8,) * 4, *(16,) * 3, 64)
+#: Those under a rate of zero: a projection may move a leaf once.
+_LENGTHS_AT_RATE_ZERO = (*(2, 3, 4) * 5, 8)
 #: The longest run, and that of a reference, whose optimizer runs operation by operation.
 _LONGEST, _LONGEST_OF_REFERENCES = 64, 16
 _seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
@@ -373,9 +375,9 @@ def at_extreme_rates(subject: Any) -> Problems:
 
 
 def at_rate_zero(subject: Any) -> Problems:
-    """Draw one problem under SGD or momentum at rate zero, which must not move anything."""
+    """Draw one problem under SGD or momentum at rate zero, which must not move anything twice."""
     still = named("sgd", "momentum", "nesterov", learning_rates=(0.0,))
-    return st.tuples(problems(subject, still))
+    return st.tuples(problems(subject, still, steps=_steps(subject, _LENGTHS_AT_RATE_ZERO)))
 
 
 def varied(**changes: Any) -> Draws:

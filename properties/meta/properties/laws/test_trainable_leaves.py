@@ -8,7 +8,7 @@ import pytest
 
 from frostproof import verify
 from frostproof.properties.laws.book import BY_ID
-from frostproof.properties.laws.law import Refutation
+from frostproof.properties.laws.law import Inconclusive, Refutation
 from frostproof.reference.corpus.accepted.trainers import nnx_modules
 from frostproof.reference.corpus.accepted.trainers.named_statistics import (
     statistics_used_as_they_are,
@@ -72,10 +72,15 @@ def test_without_a_loss_no_statistic_is_called_left_behind():
     assert row.verdict == "held"
 
 
-def judged(law, trainer, rate):
-    """Three steps under SGD, by one law."""
+def three_steps(trainer, rate):
+    """Under SGD."""
     sgd = optimizer("sgd", learning_rate=rate)
-    BY_ID[law].check(run(trainer, TrainingProblem(0, sgd, 2, 3, 0, actions=("step",) * 3)))
+    return run(trainer, TrainingProblem(0, sgd, 2, 3, 0, actions=("step",) * 3))
+
+
+def judged(law, trainer, rate):
+    """Three steps, by one law."""
+    BY_ID[law].check(three_steps(trainer, rate))
 
 
 @pytest.mark.parametrize("trainer", [nnx_modules.weight_norm, nnx_modules.spectral_norm])
@@ -85,24 +90,51 @@ def test_a_layer_may_store_the_normalised_weights_of_one_that_trains(trainer):
     judged("trains-as-if-alone", trainer, 0.1)
 
 
-def clipping(trainer):
-    """The trainer, with the weights of its head clipped after each step, as a WGAN's critic."""
+def test_where_all_that_trains_is_normalised_nothing_trains_alone():
+    """The law does not hold: it has nothing to judge."""
+    trajectory = three_steps(statistics_used_as_they_are, 0.1)
+    for step in trajectory.steps:
+        step.normalised = step.trainable
+
+    with pytest.raises(Inconclusive, match="its layer normalises each leaf that trains"):
+        BY_ID["trains-as-if-alone"].check(trajectory)
+
+
+def projecting(trainer, project):
+    """The trainer, with the weights of its head projected after each step."""
 
     def step(state, batch):
         state, loss = trainer.train_step(state, batch)
-        head = jax.tree.map(lambda w: jnp.clip(w, -0.01, 0.01), state.params["head"])
+        head = project(state.params["head"], state.step)
         return state.replace(params={**state.params, "head": head}), loss
 
     return replace(trainer, train_step=step)
 
 
-def test_a_projection_of_what_trains_is_no_movement():
-    """It moves a leaf once; of a frozen leaf it may not move anything."""
-    clipped = clipping(statistics_used_as_they_are)
+def clipped(head, step):
+    """As a WGAN's critic is."""
+    return jax.tree.map(lambda w: jnp.clip(w, -0.01, 0.01), head)
 
-    judged("zero-rate-is-identity", clipped, 0.0)
-    with pytest.raises(Refutation, match="head/kernel: leaf changed at step 1"):
-        judged("zero-rate-is-identity", replace(clipped, frozen=("base", "head")), 0.0)
+
+def clipped_at_times(head, step):
+    """Every second step."""
+    return jax.lax.cond(step % 2 == 0, lambda w: clipped(w, step), lambda w: w, head)
+
+
+def of_norm_one(head, step):
+    """All of them together, in each step: the norm of the next one is 1 but for rounding."""
+    norm = jnp.sqrt(sum(jnp.sum(w**2) for w in jax.tree.leaves(head)))
+    return jax.tree.map(lambda w: w / norm, head)
+
+
+@pytest.mark.parametrize("project", [clipped, clipped_at_times, of_norm_one])
+def test_a_projection_of_what_trains_is_no_movement(project):
+    """It moves a leaf once; of a frozen leaf it may not move anything."""
+    trainer = projecting(statistics_used_as_they_are, project)
+
+    judged("zero-rate-is-identity", trainer, 0.0)
+    with pytest.raises(Refutation, match=r"head/kernel: leaf changed at step [12]:"):
+        judged("zero-rate-is-identity", replace(trainer, frozen=("base", "head")), 0.0)
 
 
 def test_a_decay_by_hand_moves_a_leaf_again():

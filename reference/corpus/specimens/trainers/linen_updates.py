@@ -198,7 +198,11 @@ def head_scaled_by_a_thousandth():
     return trainer(step=stepping(after=shrink), optimizers=SGD)
 
 
-@specimen(law="zero-rate-is-identity", seen="weight decay by hand, without the learning rate")
+@specimen(
+    law="zero-rate-is-identity",
+    seen="weight decay by hand, without the learning rate",
+    needs=Needs("a second step tells a decay from a projection", steps=2),
+)
 def decay_by_hand():
     """All kernels but the body's are decayed after the step, whatever the rate."""
 

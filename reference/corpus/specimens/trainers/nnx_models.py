@@ -235,7 +235,11 @@ def type_changed_by_the_step():
     return filtering(step=then(retype), optimizers=SGD)
 
 
-@specimen(law="zero-rate-is-identity", seen="weight decay by hand, without the learning rate")
+@specimen(
+    law="zero-rate-is-identity",
+    seen="weight decay by hand, without the learning rate",
+    needs=Needs("a second step tells a decay from a projection", steps=2),
+)
 def decay_by_hand():
     """The kernel of `l2` is decayed after the step, whatever the rate."""
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 
 from frostproof import OptaxFreeze, Optimizers
-from frostproof.reference.corpus.register import specimen
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.wrapper_recipe import (
     gradients_zeroed,
     labelled,
@@ -144,7 +144,12 @@ def decay_added_by_the_wrapper(optimizer, mask):
     return partitioned(optax.chain(decay, optimizer), mask)
 
 
-@specimen(law="zero-rate-is-identity", kind="optax", seen="decoupled decay without a rate")
+@specimen(
+    law="zero-rate-is-identity",
+    kind="optax",
+    seen="decoupled decay without a rate",
+    needs=Needs("a second step tells a decay from a projection", steps=2),
+)
 def decay_after_the_rate(optimizer, mask):
     """Decay is added after the learning rate, and shrinks trainable leaves at rate zero."""
 
