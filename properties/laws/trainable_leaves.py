@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from ...reference.numerics.intervals import Interval
-from ...reference.numerics.rounding import gamma
+from ...reference.numerics.rounding import FLUSHED, gamma
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
@@ -140,13 +140,12 @@ def _all_but_copies(step: Step) -> Set[Path]:
     guarantee="selected",
     needs=Capability.OPTIMIZER,
     draws=training.at_rate_zero,
-    meaning="Something other than the optimizer moves parameters: a decay in the program, or a "
-    "step that is applied elsewhere.",
+    meaning="The program itself decays the weights, whatever the rate; or something other than the "
+    "optimizer moves frozen leaves.",
 )
 def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
-    """Under SGD and momentum at learning rate zero, no leaf moves, from a fresh state and with
-    finite gradients. One that trains may move once, as a clip or another projection moves it, and
-    may be normalised by its layer in each step.
+    """Under SGD and momentum at learning rate zero, from a fresh state and with finite gradients,
+    no frozen leaf moves, and none that trains is multiplied by a number in step after step.
     """
     for step in trajectory.steps:
         if step.waits:
@@ -154,48 +153,52 @@ def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
         given = recorder_needed(step)
         if not all(np.isfinite(leaf.astype(float)).all() for leaf in given.gradients.values()):
             raise Inconclusive("a gradient is not finite", subject=True)
-    again = _moving_again(trajectory)
+    decaying = _decaying_again(trajectory)
 
     def at_rest(step: Step) -> Set[Path]:
-        return (_all_but_copies(step) - step.trainable) | again[step.number]
+        return (_all_but_copies(step) - step.trainable) | decaying[step.number]
 
     require_kept(trajectory, "value", what="leaf", leaves=at_rest)
 
 
-def _moving_again(trajectory: Trajectory) -> dict[int, set[Path]]:
-    """Return by step the trainable leaves that move, and have moved before: no projection moves a
-    leaf a second time, but for rounding.
+def _decaying_again(trajectory: Trajectory) -> dict[int, set[Path]]:
+    """Return by step the trainable leaves that decay, and did so before.
+
+    Much else may move them at rate zero: clipping and other projections, noise, pruning, the first
+    of the two steps of SAM, or a layer that normalises them. Of those only a projection onto a norm
+    multiplies all weights by one number, and it does so once.
     """
     again: dict[int, set[Path]] = {}
-    projected: set[Path] = set()
+    before: set[Path] = set()
     for step in trajectory.steps:
         candidates = (_all_but_copies(step) & step.trainable) - step.normalised
-        moving = {path for path in candidates if _moves_beyond_rounding(step, path)}
-        again[step.number] = moving & projected
-        projected |= moving
+        decaying = {path for path in candidates if _decays(step, path)}
+        again[step.number] = decaying & before
+        before |= decaying
     return again
 
 
-def _moves_beyond_rounding(step: Step, path: Path) -> bool:
-    """Tell whether a step moves a leaf further than rounding makes of a projection done twice.
+def _decays(step: Step, path: Path) -> bool:
+    """Tell whether a step multiplies a leaf of several weights by a number, but for rounding, that
+    is further from one than rounding makes of a projection onto a norm that is done twice.
 
-    The largest number of terms that a projection may sum up is that of all weights that train, for
-    their common norm. A norm of n terms is off by gamma(n) / 2 and half a unit, relatively; two of
-    them, two divisions and two products make gamma(n + 6). After a mean is subtracted, that is
-    relative to the largest weight.
+    Of a norm of n terms, at most all weights that train, gamma(n) / 2 and half a unit are rounded;
+    two norms, two divisions and two products make gamma(n + 6). A product and a subtraction may
+    round each weight, twice where the number is found from another one.
     """
-    if not moved(step.before.params, step.after.params, path):
+    leaves = [snapshot.params.get(path) for snapshot in (step.before, step.after)]
+    if any(leaf is None or leaf.array.dtype.kind in "biuc" for leaf in leaves):
         return False
-    before, after = (snapshot.params.get(path) for snapshot in (step.before, step.after))
-    if before is None or after is None or before.array.shape != after.array.shape:
-        return True
-    if before.array.dtype != after.array.dtype or before.array.dtype.kind in "biuc":
-        return True
+    old, new = (leaf.array.astype(np.float64) for leaf in leaves if leaf is not None)
+    if old.shape != new.shape or np.count_nonzero(old) < 2 or not np.isfinite(old).all():
+        return False
+    largest = np.unravel_index(np.argmax(np.abs(old)), old.shape)
+    factor = new[largest] / old[largest]
+    unit = float(ml_dtypes.finfo(step.before.params[path].array.dtype).eps) / 2
     terms = sum(step.before.params[each].array.size for each in step.trainable)
-    old, new = (leaf.array.astype(np.float64) for leaf in (before, after))
-    bound = gamma(terms + 6, float(ml_dtypes.finfo(before.array.dtype).eps) / 2)
-    with np.errstate(invalid="ignore"):  # an infinity that becomes another number has moved
-        return not bool((np.abs(new - old) <= bound * np.abs(old).max(initial=0)).all())
+    bound = gamma(4, unit) * max(1.0, factor) * np.abs(old) + FLUSHED
+    close = np.abs(new - factor * old) <= bound
+    return bool(close.all()) and factor > 0 and abs(factor - 1) > gamma(terms + 6, unit)
 
 
 @training_law(

@@ -100,12 +100,12 @@ def test_where_all_that_trains_is_normalised_nothing_trains_alone():
         BY_ID["trains-as-if-alone"].check(trajectory)
 
 
-def projecting(trainer, project):
-    """The trainer, with the weights of its head projected after each step."""
+def moving(trainer, move):
+    """The trainer, with the weights of its head moved after each step."""
 
     def step(state, batch):
         state, loss = trainer.train_step(state, batch)
-        head = project(state.params["head"], state.step)
+        head = move(state.params["head"], state.step)
         return state.replace(params={**state.params, "head": head}), loss
 
     return replace(trainer, train_step=step)
@@ -127,20 +127,43 @@ def of_norm_one(head, step):
     return jax.tree.map(lambda w: w / norm, head)
 
 
-@pytest.mark.parametrize("project", [clipped, clipped_at_times, of_norm_one])
-def test_a_projection_of_what_trains_is_no_movement(project):
-    """It moves a leaf once; of a frozen leaf it may not move anything."""
-    trainer = projecting(statistics_used_as_they_are, project)
+def noisy(head, step):
+    """As in Langevin dynamics."""
+    key = jax.random.key(step)
+    return jax.tree.map(lambda w: w + 0.01 * jax.random.normal(key, w.shape), head)
+
+
+def pruned(head, step):
+    """One weight more in each step."""
+    kernel = head["kernel"]
+    rank = jnp.argsort(jnp.argsort(jnp.abs(kernel), axis=0), axis=0)
+    return {**head, "kernel": jnp.where(rank < step, 0.0, kernel)}
+
+
+@pytest.mark.parametrize("move", [clipped, clipped_at_times, of_norm_one, noisy, pruned])
+def test_a_program_may_move_what_trains(move):
+    """At rate zero, too; of a frozen leaf it may not move anything."""
+    trainer = moving(statistics_used_as_they_are, move)
 
     judged("zero-rate-is-identity", trainer, 0.0)
-    with pytest.raises(Refutation, match=r"head/kernel: leaf changed at step [12]:"):
+    with pytest.raises(Refutation, match=r"head/(bias|kernel): leaf changed at step [12]:"):
         judged("zero-rate-is-identity", replace(trainer, frozen=("base", "head")), 0.0)
 
 
 def test_a_decay_by_hand_moves_a_leaf_again():
-    """And is no projection."""
+    """By one factor, which is no projection."""
     with pytest.raises(Refutation, match="leaf changed at step 2"):
         judged("zero-rate-is-identity", decay_by_hand, 0.0)
+
+
+def test_a_decay_that_is_scheduled_is_one():
+    """Its factor is another one in each step."""
+    halved = moving(
+        statistics_used_as_they_are,
+        lambda head, step: jax.tree.map(lambda w: w - 0.01 / (1 + step) * w, head),
+    )
+    with pytest.raises(Refutation, match="head/kernel: leaf changed at step 2"):
+        judged("zero-rate-is-identity", halved, 0.0)
 
 
 def test_no_layer_may_store_anything_in_frozen_weights():
