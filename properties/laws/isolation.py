@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -97,8 +96,8 @@ def _rests(step: Step) -> bool:
 def _has_rate_of_its_own(moves: list[_Moved]) -> bool:
     """Tell whether all updates of a leaf are multiplied behind the optimizer by the same number.
 
-    A layer may have a rate of its own. A whole multiple is an update that is applied several times,
-    and of one step nobody can tell what its factor depends on.
+    A layer may have a rate of its own, a head often one ten times as large. Two and three times an
+    update is one that is applied again, and of one step nobody can tell what its factor depends on.
     """
     with np.errstate(all="ignore"):
         if all((np.abs(m.after - m.expected) <= m.bound).all() for m in moves):
@@ -111,7 +110,8 @@ def _has_rate_of_its_own(moves: list[_Moved]) -> bool:
             least = max(least, np.minimum(*ends).max(initial=-np.inf))
             most = min(most, np.maximum(*ends).min(initial=np.inf))
         factor = (least + most) / 2
-        if not 0 < least <= most < np.inf or math.floor(most) >= max(2, math.ceil(least)):
+        applied_again = any(least <= times <= most for times in (2, 3))
+        if applied_again or not 0 < least <= most < np.inf:
             return False
         off = (abs(m.after - m.before - factor * (m.expected - m.before)) for m in moves)
         bounds = ((1 + factor) * m.bound for m in moves)

@@ -88,3 +88,19 @@ def test_a_leaf_that_a_label_leaves_out_is_told_from_other_names(after, told):
 
     assert verdict.outcome == "not-run"
     assert verdict.reason == f"the optimizer never gets a trainable leaf: {told}"
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(10.0, "held"), (0.5, "held"), (2.0, "refuted")])
+def test_a_layer_may_have_a_rate_of_its_own(times, outcome):
+    """Twice the update is one that is applied again."""
+
+    def scaled(old, new):
+        kernel = old.params["head"]["kernel"]
+        kernel = kernel + times * (new.params["head"]["kernel"] - kernel)
+        return new.replace(params=new.params | {"head": new.params["head"] | {"kernel": kernel}})
+
+    few = Optimizers("sgd", rates=(0.1,))
+    own = replace(multi_transform, train_step=stepping(after=scaled), optimizers=few)
+    verdict = judge(BY_ID["trains-as-if-alone"], own, EFFORT, CallCache(), str(times))
+
+    assert verdict.outcome == outcome
