@@ -56,8 +56,8 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
                 _refute_state(trajectory, step, path, after[path], kind, "zeros", zeros)
     if unknown is not None:
         reason = (
-            f"{_shown(unknown)} in the optimizer's state has the shape of a frozen leaf, and no "
-            "parameter's name: nobody can tell whose it is"
+            f"{_shown(unknown)} in the optimizer's state has no parameter's name, and the shape of "
+            "a frozen leaf or of several leaves in a row: nobody can tell whose it is"
         )
         raise Inconclusive(reason, subject=True)
 
@@ -228,15 +228,19 @@ def owners_of(
 ) -> tuple[list[tuple[Path, Path]], frozenset[Path]]:
     """Pair each leaf of an optimizer's state with the parameter that it belongs to.
 
-    An optimizer may be given the leaves under names of its own, such as the places of a tuple: then
-    a name is that of the parameter whose numbers it was given.
+    An optimizer may be given the leaves under names of its own, such as the places of a tuple, or
+    without the name of their layer: then a name is that of the parameter whose numbers it was
+    given.
 
-    Returns the pairs, and the leaves that have the shape of a frozen parameter and no known name.
+    Returns the pairs, and the leaves that have no known name, and the shape of a frozen parameter
+    or of several parameters in a row, as `optax.flatten` makes it.
     """
-    pairs = belonging(state, step.before.params)
-    known = {path for path, _ in pairs}
-    shapes = {step.before.params[path].array.shape for path in step.frozen}
     aliases = _aliases(step)
+    pairs = [
+        (path, aliases.get(owner, owner)) for path, owner in belonging(state, step.before.params)
+    ]
+    known = {path for path, _ in pairs}
+    shapes = {step.before.params[path].array.shape for path in step.frozen} | _shapes_in_a_row(step)
     strangers = set()
     for path, leaf in state.items():
         if path in known or _RECORDER & set(path) or not is_float(leaf.array.dtype):
@@ -269,10 +273,22 @@ def _aliases(step: Step) -> dict[Path, Path]:
             if leaf.array.shape == array.shape and leaf.array.dtype == array.dtype
         ]
         same = [p for p in of_shape if same_bits(step.before.params[p].array, array)]
-        candidates = same or (of_shape if len(of_shape) == 1 else [])
+        if name in same:
+            continue  # its own name
+        alone = of_shape if len(of_shape) == 1 and name not in step.before.params else []
+        candidates = same or alone
         if candidates and len({path in step.frozen for path in candidates}) == 1:
             aliases[name] = candidates[0]
     return aliases
+
+
+def _shapes_in_a_row(step: Step) -> set[tuple[int, ...]]:
+    """Return the shapes of what the optimizer was given that holds more numbers than train."""
+    if step.given is None:
+        return set()
+    training = sum(step.before.params[path].array.size for path in step.trainable)
+    given = step.given.gradients.values()
+    return {array.shape for array in given if array.ndim == 1 and array.size > training}
 
 
 def _refute_state(

@@ -61,9 +61,9 @@ def run_trainer(
         return live()
     trajectory = live(_SIGHTINGS.setdefault(trainer, Sighting()))
     unseen = _undifferentiated(trajectory, _SIGHTINGS[trainer].found)
-    if unseen:
+    if unseen and not any(step.goes_by_other_names for step in trajectory.steps):
         trajectory = live()
-        trajectory.unseen = unseen
+    trajectory.unseen = unseen
     return trajectory
 
 

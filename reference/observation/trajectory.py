@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..optimizers.recorded import Recorded, merged, recordings
-from ..pytrees.comparison import same_value
+from ..pytrees.comparison import same_bits, same_value
 from ..pytrees.dtypes import is_inexact
 from ..pytrees.following import Copy
 from ..pytrees.paths import Path
@@ -78,6 +78,19 @@ class Step:
         if any(calls != 1 for _, calls in self.recordings) or not self.recordings:
             return None
         return {path: g for each, _ in self.recordings for path, g in each.gradients.items()}
+
+    @cached_property
+    def goes_by_other_names(self) -> bool:
+        """Whether the optimizer is given a leaf that trains under the name of a frozen one: it may
+        be made for a part of the parameters, and name them from there.
+        """
+        given = self.given.params if self.given else {}
+        params = {path: leaf.array for path, leaf in self.before.params.items()}
+        return any(
+            not same_bits(given[path], params[path])
+            and any(same_bits(given[path], params[each]) for each in self.trainable)
+            for path in self.frozen & given.keys() & params.keys()
+        )
 
     @property
     def model_state(self) -> tuple[Snapshot, Snapshot]:

@@ -46,6 +46,39 @@ head_in_a_list = accepted(
 )
 
 
+def _create_adapter(seed, batch, optimizer):
+    features = batch.x.shape[1]
+    base, adapter = jax.random.normal(jax.random.key(seed), (2, features, 1))
+    params = {"kernel": base, "adapter": {"kernel": adapter / 10}}
+    return _State(params, optimizer.init(params["adapter"]), optimizer)
+
+
+@jax.jit
+def _step_adapter(state, batch):
+    """Train the adapter alone, whose leaf is named as the frozen one, from its own layer on."""
+
+    def loss(adapter):
+        prediction = batch.x @ (state.params["kernel"] + adapter["kernel"])
+        return jnp.mean((prediction - batch.y) ** 2)
+
+    adapter = state.params["adapter"]
+    value, grads = jax.value_and_grad(loss)(adapter)
+    updates, opt_state = state.tx.update(grads, state.opt_state, adapter)
+    adapter = optax.apply_updates(adapter, updates)
+    return state.replace(params={**state.params, "adapter": adapter}, opt_state=opt_state), value
+
+
+adapter_named_as_what_is_frozen = accepted(
+    LinenTrainer(
+        _create_adapter,
+        _step_adapter,
+        frozen=("kernel",),
+        optimizers=_FEW,
+        promise=(*_INERT, "isolated"),
+    )
+)
+
+
 class _Sowing(nnx.Module):
     """A model that leaves what it computed behind, as variables that it had not at first."""
 

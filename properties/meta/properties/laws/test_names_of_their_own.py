@@ -1,0 +1,80 @@
+"""Optimizers that know leaves by other names than the parameters have."""
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+from flax.training.train_state import TrainState
+
+from frostproof import LinenTrainer, Optimizers
+from frostproof.properties.engine.call_cache import CallCache
+from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.laws.book import BY_ID
+from frostproof.reference.corpus.accepted.trainers.names_of_their_own import (
+    adapter_named_as_what_is_frozen,
+)
+
+EFFORT = Effort(max_examples=3, seed=0, shrinking=0)
+
+
+@pytest.mark.parametrize(
+    ("law", "outcome", "reason"),
+    [
+        ("frozen-optimizer-state", "held", None),
+        ("frozen-gradients-do-not-leak", "not-run", "adapter/kernel trains by a gradient that "),
+        ("trains-as-if-alone", "not-run", "the optimizer gets the leaves under other names"),
+    ],
+)
+def test_what_an_adapter_is_given_is_not_taken_for_the_frozen_leaf(law, outcome, reason):
+    """Its optimizer calls its leaf `kernel`, which is the name of the frozen one."""
+    verdict = judge(BY_ID[law], adapter_named_as_what_is_frozen, EFFORT, CallCache(), "adapter")
+
+    assert verdict.outcome == outcome, verdict.counterexample
+    assert (verdict.reason or "").startswith(reason or "")
+
+
+def apply(variables, x):
+    params = variables["params"]
+    return jnp.tanh(x @ params["base"]) @ params["head"]
+
+
+@jax.jit
+def restoring_step(state, batch):
+    """Train all of a flat optimizer, and put the base back."""
+
+    def loss(params):
+        return jnp.mean((apply({"params": params}, batch.x) - batch.y) ** 2)
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    new = state.apply_gradients(grads=grads)
+    return new.replace(params={**new.params, "base": state.params["base"]}), value
+
+
+def flat_trainer(wrap):
+    """One whose optimizer `wrap` makes."""
+
+    def create(seed, batch, optimizer):
+        keys = jax.random.split(jax.random.key(seed))
+        base = jax.random.normal(keys[0], (batch.x.shape[1], 4))
+        params = {"base": base, "head": jax.random.normal(keys[1], (4, 1))}
+        return TrainState.create(apply_fn=apply, params=params, tx=wrap(optimizer))
+
+    few = Optimizers("momentum", rates=(0.1,))
+    return LinenTrainer(create, restoring_step, frozen=("base",), optimizers=few)
+
+
+def test_of_state_in_a_row_nobody_can_tell_whose_it_is():
+    """It held, with the momentum of frozen leaves in it."""
+    law, parts = BY_ID["frozen-optimizer-state"], {"base": "frozen", "head": "train"}
+    whole = flat_trainer(optax.flatten)
+    inside = flat_trainer(
+        lambda optimizer: optax.partition(
+            {"train": optax.flatten(optimizer), "frozen": optax.set_to_zero()}, parts
+        )
+    )
+
+    verdict = judge(law, whole, EFFORT, CallCache(), "whole")
+
+    assert verdict.outcome == "not-run"
+    assert "the shape of a frozen leaf or of several leaves in a row" in verdict.reason
+    assert judge(law, inside, EFFORT, CallCache(), "inside").outcome == "held"
