@@ -59,6 +59,10 @@ def judged_without(raising: Collection[str]) -> str | None:
     return f"not judged under {', '.join(names)}, where each example raised: see training-runs"
 
 
+#: What no batch is to blame for.
+_ELSEWHERE = (OSError, ImportError, MemoryError, RecursionError)
+
+
 def raises_under(subject: Any, trajectory: Trajectory) -> Reason | None:
     """Say under which optimizers a problem raises, and under which it does not.
 
@@ -80,17 +84,19 @@ def raises_under(subject: Any, trajectory: Trajectory) -> Reason | None:
     raising = [name for name, raised in outcomes.items() if raised]
     running = [name for name, raised in outcomes.items() if not raised]
     if not running:
-        return None if trajectory.steps else _of_batches(subject, trajectory.problem)
+        return _of_batches(subject, trajectory)
     text = f"it raises under {', '.join(raising)}; it runs under {', '.join(running)}"
     return Reason("raises", text)
 
 
-def _of_batches(subject: Any, problem: Any) -> Reason | None:
+def _of_batches(subject: Any, trajectory: Trajectory) -> Reason | None:
     from ...reference.subjects.trainer import Trainer  # here: the law book is read without JAX
 
-    if not isinstance(subject, Trainer) or subject.batches is not None:
+    if trajectory.steps or not isinstance(subject, Trainer) or subject.batches is not None:
         return None
-    batch = problem.batch(1)
+    if not isinstance(trajectory.raised, Exception) or isinstance(trajectory.raised, _ELSEWHERE):
+        return None
+    batch = trajectory.problem.batch(1)
     x, y = (f"{leaf.dtype}{list(leaf.shape)}" for leaf in (batch.x, batch.y))
     return Reason(
         "raises",

@@ -218,7 +218,7 @@ def matches(path: Path, frozen: Frozen) -> bool:
     Raises `TypeError` for a ``frozen`` that is neither a predicate nor a collection of patterns.
     """
     if callable(frozen) and not isinstance(frozen, type):
-        return bool(frozen(path))
+        return _chosen_by(frozen, path)
     return any(_covers(pattern, path) for pattern in _patterns(frozen))
 
 
@@ -236,7 +236,7 @@ def select(paths: Iterable[Path], frozen: Frozen) -> frozenset[Path]:
     """
     paths = tuple(paths)
     if callable(frozen) and not isinstance(frozen, type):
-        chosen = frozenset(path for path in paths if frozen(path))
+        chosen = frozenset(path for path in paths if _chosen_by(frozen, path))
         if not chosen:
             # Such as `lambda path: path == "l1/kernel"`, which compares a tuple with a string.
             name = getattr(frozen, "__name__", type(frozen).__name__)
@@ -250,6 +250,23 @@ def select(paths: Iterable[Path], frozen: Frozen) -> frozenset[Path]:
             raise UnmatchedPattern(text, paths)
         selected.update(covered)
     return frozenset(selected)
+
+
+def _chosen_by(predicate: Callable[[Path], Any], path: Path) -> bool:
+    """Ask a predicate of the user's about a path."""
+    try:
+        answer = predicate(path)
+    except Exception as error:
+        raise UnusableFrozen(
+            f"`frozen` raises {type(error).__name__} for the path {path!r} ({error}): it is called "
+            "with tuples of names"
+        ) from error
+    if isinstance(answer, tuple):  # any would be taken for True
+        raise UnusableFrozen(
+            f"`frozen` returns {answer!r} for the path {path!r}, expected True or False; the "
+            "argument of a function of the step is called `step`"
+        )
+    return bool(answer)
 
 
 def _patterns(frozen: Frozen) -> Collection[Pattern]:

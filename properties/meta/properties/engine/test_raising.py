@@ -102,6 +102,18 @@ def test_a_program_that_names_its_batches_is_not_told_of_them():
         assert judged("training-runs", trainer, 20).counterexample.cause is None
 
 
+@pytest.mark.parametrize("error", [SystemExit, FileNotFoundError, RecursionError])
+def test_what_no_batch_is_to_blame_for_is_not_told_of_batches(error):
+    """Other inputs would end alike."""
+
+    def step(state, batch):
+        raise error("weights.npz")
+
+    trainer = LinenTrainer(classifying, step, frozen=(), optimizers=FEW)
+
+    assert judged("training-runs", trainer, 3).counterexample.cause is None
+
+
 def twice_is_once_too_often():
     """A step that trains at zero steps, and raises at one."""
 

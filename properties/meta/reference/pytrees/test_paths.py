@@ -1,6 +1,7 @@
 """Paths: one spelling for every representation of a leaf, and prefixes compared by segment."""
 
 import pickle
+import re
 from collections import OrderedDict
 from typing import Any
 
@@ -255,3 +256,12 @@ def test_only_the_value_of_a_variable_is_dropped():
 
     assert normalise((l1, kernel, value)) == ("l1", "kernel")
     assert normalise((l1, kernel, DictKey("value"))) == ("l1", "kernel", "value")
+
+
+def test_a_predicate_that_cannot_be_asked_says_so():
+    """A path is a tuple; and a function of the step that calls it otherwise covers every path."""
+    with pytest.raises(TypeError, match=r"raises AttributeError for the path \('base', 'bias'\)"):
+        select([("base", "bias")], lambda path: path.startswith("base"))
+    with pytest.raises(TypeError, match=r"returns \('base',\) for .* expected True or False"):
+        matches(("base", "bias"), lambda steps: ("base",))
+    assert select([("a",), ("b",)], lambda path: re.match("a", path[0])) == {("a",)}
