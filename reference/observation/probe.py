@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
+from ..optimizers.catalogue import CATALOGUE
 from ..optimizers.declared import Optimizers
 from ..optimizers.optimizer import UnusableDraw, as_optimizer, optimizer
 from ..optimizers.recording import calls, recording
@@ -233,12 +234,25 @@ def _require_optimizers(optimizers: Any) -> None:
     if isinstance(optimizers, st.SearchStrategy):
         _simplest("optimizers", optimizers.map(as_optimizer))
         return
-    picks = callable(optimizers) and not isinstance(optimizers, type)  # as our references do
-    if not (picks or isinstance(optimizers, Optimizers) or optimizers in ("common", "all")):
+    if not (
+        _picks(optimizers) or isinstance(optimizers, Optimizers) or optimizers in ("common", "all")
+    ):
         raise UnusableSubject(
             "`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, "
             f"got {optimizers!r}"
         )
+
+
+def _picks(optimizers: Any) -> bool:
+    """Tell whether `optimizers=` picks rows of the catalogue by their facts, as references do, and
+    is no factory, such as `optax.sgd`.
+    """
+    if not callable(optimizers) or isinstance(optimizers, type):
+        return False
+    try:
+        return isinstance(optimizers(CATALOGUE["sgd"].facts), bool)
+    except Exception:  # whatever a function makes of facts
+        return False
 
 
 def _simplest(keyword: str, strategy: st.SearchStrategy[Any]) -> Any:

@@ -21,6 +21,7 @@ from ..pytrees.dtypes import is_float, is_inexact
 from ..pytrees.following import copied_params, find_copies
 from ..pytrees.paths import Path, named_leaves, normalise, path_text
 from ..pytrees.phases import has_phases
+from ..pytrees.twins import originals
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training, copy_arrays, select_frozen
 from ..subjects.user_errors import let_through
@@ -134,9 +135,11 @@ class _Life:
         self.optimizer = problem.optimizer
         trajectory.at_work = "`create`"
         self.training = self._begun()
+        trajectory.at_work = "looking at what `create` returned"
         self.chosen, self.frozen_statistics = select_frozen(self.training)
         trajectory.chosen = self.frozen = self.chosen
-        trajectory.at_work, trajectory.initial = "`initial`", trainer.beginning
+        trajectory.at_work = "`initial`"
+        trajectory.initial = trainer.beginning
         if problem.weights != "initialised":
             trajectory.at_work = "`with_params`"
             reweigh(self.training, problem, self.chosen)
@@ -320,14 +323,25 @@ def _as_number(reported: Any) -> float | None:
 
 
 def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path]) -> None:
-    """Put the weights that the problem asks for in place of the initialised ones."""
+    """Put the weights that the problem asks for in place of the initialised ones; copies of others
+    stay copies.
+    """
+    params = copy_arrays(training.params())
+    arrays = {path: np.asarray(leaf) for path, leaf in named_leaves(params).items()}
+    sources = {
+        path: source
+        for path, source in originals(arrays).items()
+        if (path in frozen) == (source in frozen)
+    }
 
     def weigh(key_path: Any, leaf: Any) -> Any:
         path = normalise(key_path)
         if not hasattr(leaf, "dtype") or not is_float(np.dtype(leaf.dtype)):
             return leaf
-        drawn = problem.reweighted(path_text(path), np.asarray(leaf), path in frozen)
+        drawn = problem.reweighted(
+            path_text(sources.get(path, path)), np.asarray(leaf), path in frozen
+        )
         placed = getattr(leaf, "committed", False)  # where the program put it, or JAX by default
         return jax.device_put(drawn, leaf.sharding) if placed else jax.numpy.asarray(drawn)
 
-    training.set_params(jax.tree_util.tree_map_with_path(weigh, copy_arrays(training.params())))
+    training.set_params(jax.tree_util.tree_map_with_path(weigh, params))

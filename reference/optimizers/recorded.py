@@ -36,9 +36,11 @@ def without_recorder(path: Path) -> Path:
 def recordings(state: Snapshot) -> list[Recorded]:
     """Return what each recording optimizer last saw, from a snapshot of any state that holds them.
 
-    There are several where a program makes a state for each group of its leaves.
+    There are several where a program makes a state for each group of its leaves. One that
+    `jax.vmap` or `jax.pmap` calls is left out: its state holds that of several in each array.
     """
-    return [_recording(state, path) for path in state if "frostproof_count" in path]
+    counts = (path for path in state if "frostproof_count" in path)
+    return [_recording(state, path) for path in counts if state[path].array.ndim == 0]
 
 
 def _recording(state: Snapshot, count: Path) -> Recorded:

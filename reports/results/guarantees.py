@@ -37,6 +37,7 @@ FOLLOWS_FROM: Mapping[str, str] = {
     "frozen-layer-state": "statistics that are frozen change: their layer computes something else "
     "in evaluation",
     "copies-follow": "a copy does not follow its leaf as it is declared to",
+    "trains-as-if-alone": "other leaves do not train as the optimizer trains them alone",
     "zero-rate-is-identity": "something else than the optimizer moves leaves",
     "freeze-twice": _ANOTHER_FREEZE,
     "unfreeze-resumes": _ANOTHER_FREEZE,

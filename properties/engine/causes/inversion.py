@@ -40,6 +40,8 @@ def inversion(
     """
     if law.guarantee in _OF_ANY_CHOICE or any(map(_trains_some, calls)):
         return None
+    if _is_at_rate_zero(calls[0].problem.optimizer):
+        return None  # nothing trains, whatever the mask is
     runs = _ordinary(subject, calls[0].problem)
     if not _are_inverted(runs):
         return None
@@ -56,6 +58,10 @@ def inversion(
     if isinstance(subject, OptaxFreeze):  # in a mask of Optax's own it means the opposite
         text += "; True in it means frozen"
     return Reason(SWAPPED if swaps else INVERTED, text, frozenset(runs[0].first.params))
+
+
+def _is_at_rate_zero(optimizer: Any) -> bool:
+    return optimizer == optimizer.at_rate(0.0) != optimizer.at_rate(1.0)
 
 
 def _trains_some(trajectory: Trajectory) -> bool:

@@ -81,6 +81,7 @@ def _raising(_):
         ({"batches": st.just({0: np.ones(1), "a": np.ones(1)})}, "whose leaves JAX cannot list"),
         ({"optimizers": st.integers()}, "`optimizers` drew an int, expected an Optax optimizer"),
         ({"optimizers": st.none().map(_raising)}, "`optimizers` is a strategy that raises Value"),
+        ({"optimizers": optax.sgd}, "`optimizers` must be 'common', 'all', Optimizers(…) or a"),
         ({"optimizers": "some"}, "`optimizers` must be 'common', 'all', Optimizers(…) or a"),
     ],
 )

@@ -319,6 +319,21 @@ def test_leaves_that_stay_by_themselves_are_not_taken_for_masked():
     assert "inverted" not in told
 
 
+def test_what_moves_all_that_is_frozen_at_rate_zero_is_no_inverted_mask():
+    """Nothing trains there, whatever the mask is."""
+
+    def shifted(old, new):
+        body = jax.tree.map(lambda leaf: leaf + 0.01, new.params["body"])
+        return new.replace(params={**new.params, "body": body})
+
+    subject = trainer(step=stepping(after=shifted), **SGD)
+
+    told, kind = cause("zero-rate-is-identity", subject)
+
+    assert kind != "inverted"
+    assert "inverted" not in told
+
+
 @pytest.mark.parametrize(
     ("law", "wrap"),
     [

@@ -163,3 +163,65 @@ node_of_a_type_of_its_own = accepted(
         _create(_scaled, _body_frozen), stepping(_through_scaled), frozen=("body",), optimizers=FEW
     )
 )
+
+
+# Fast and slow weights in one tree, alike at the beginning: all that is frozen stays alike.
+
+
+def _create_lookahead(seed, batch, optimizer):
+    params = layers(jax.random.key(seed), batch.x.shape[1])
+    both = optax.LookaheadParams.init_synced({"body": params[0], "head": params[1]})
+    tx = optax.lookahead(_body_frozen(optimizer), sync_period=2, slow_step_size=0.5)
+    return State(both, tx.init(both), tx)
+
+
+@jax.jit
+def _step_lookahead(state, batch):
+    def loss(params):
+        prediction = through_layers([params["body"], params["head"]], batch.x)
+        return jnp.mean((prediction - batch.y) ** 2)
+
+    value, grads = jax.value_and_grad(loss)(state.params.fast)
+    updates, opt_state = state.tx.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    return state.replace(params=params, opt_state=opt_state), value
+
+
+lookahead_over_all = accepted(
+    LinenTrainer(
+        _create_lookahead, _step_lookahead, frozen=lambda path: "body" in path, optimizers=FEW
+    )
+)
+
+
+# Three members of an ensemble, each with an optimizer's state of its own.
+
+
+def _create_ensemble(seed, batch, optimizer):
+    def member(key):
+        params = layers(key, batch.x.shape[1])
+        return {"body": params[0], "head": params[1]}
+
+    params = jax.vmap(member)(jax.random.split(jax.random.key(seed), 3))
+    tx = _body_frozen(optimizer)
+    return State(params, jax.vmap(tx.init)(params), tx)
+
+
+@jax.jit
+def _step_ensemble(state, batch):
+    def loss(params):
+        prediction = through_layers([params["body"], params["head"]], batch.x)
+        return jnp.mean((prediction - batch.y) ** 2)
+
+    def train(params, opt_state):
+        value, grads = jax.value_and_grad(loss)(params)
+        updates, opt_state = state.tx.update(grads, opt_state, params)
+        return optax.apply_updates(params, updates), opt_state, value
+
+    params, opt_state, values = jax.vmap(train)(state.params, state.opt_state)
+    return state.replace(params=params, opt_state=opt_state), values.mean()
+
+
+ensemble = accepted(
+    LinenTrainer(_create_ensemble, _step_ensemble, frozen=("body",), optimizers=FEW)
+)

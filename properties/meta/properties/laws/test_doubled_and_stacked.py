@@ -1,0 +1,38 @@
+"""Parameters that are there twice, and states that are stacked: no fault of a program."""
+
+from dataclasses import replace
+
+import pytest
+
+from frostproof import verify
+from frostproof.reference.corpus.accepted.trainers.linen_steps import multi_transform
+from frostproof.reference.corpus.accepted.trainers.plain_trees import ensemble, lookahead_over_all
+
+
+@pytest.mark.parametrize("trainer", [ensemble, lookahead_over_all], ids=["ensemble", "lookahead"])
+def test_no_frozen_leaf_of_them_moves(trainer):
+    """With other weights, too: fast and slow ones are drawn alike."""
+    report = verify(trainer, laws=["frozen-value"], max_examples=12, seed=1)
+
+    assert report.rows[0].verdict in ("held", "proved"), report.rows[0]
+
+
+def test_of_a_stack_of_optimizers_it_is_said_that_nothing_was_recorded():
+    """Each array holds the state of three."""
+    (row,) = verify(ensemble, laws=["trains-as-if-alone"], max_examples=4, seed=1).rows
+
+    assert row.verdict == "not-run"
+    assert "once, outside `jax.vmap`" in row.reason
+
+
+def _raising():
+    raise OSError("no such file")
+
+
+def test_a_keyword_that_raises_is_named():
+    """And not `create`, which ran before it."""
+    trainer = replace(multi_transform, initial=_raising)
+    (row,) = verify(trainer, laws=["training-runs"], max_examples=4, seed=1).rows
+
+    assert row.verdict == "error"
+    assert row.reason.startswith("`initial` raised OSError")
