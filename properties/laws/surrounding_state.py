@@ -246,8 +246,11 @@ def owners_of(
         if path in known or _RECORDER & set(path) or not is_float(leaf.array.dtype):
             continue
         endings = (path[start:] for start in range(len(path)))
-        if any(ending in step.before.params for ending in endings):
-            continue  # of another shape: it is made of a leaf, and no leaf's own
+        owner = next((ending for ending in endings if ending in step.before.params), None)
+        if owner is not None:
+            if leaf.array.ndim:  # of another shape, such as Adafactor's factors: rows, columns
+                pairs.append((path, aliases.get(owner, owner)))
+            continue
         endings = (path[start:] for start in range(len(path)))
         owner = next((aliases[ending] for ending in endings if ending in aliases), None)
         if owner is not None and step.before.params[owner].array.shape == leaf.array.shape:

@@ -1,5 +1,7 @@
 """Optimizers that know leaves by other names than the parameters have."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -78,3 +80,22 @@ def test_of_state_in_a_row_nobody_can_tell_whose_it_is():
     assert verdict.outcome == "not-run"
     assert "the shape of a frozen leaf or of several leaves in a row" in verdict.reason
     assert judge(law, inside, EFFORT, CallCache(), "inside").outcome == "held"
+
+
+def test_factors_of_a_frozen_leafs_moment_are_its_state():
+    """Adafactor keeps a row and a column of what it squares, under the name of the leaf."""
+    law, parts = BY_ID["frozen-optimizer-state"], {"base": "frozen", "head": "train"}
+    factored = optax.adafactor(0.1, min_dim_size_to_factor=1)
+    of_all = replace(flat_trainer(lambda _: factored), optimizers="common")
+    apart = flat_trainer(
+        lambda _: optax.partition({"train": factored, "frozen": optax.set_to_zero()}, parts)
+    )
+
+    verdict = judge(law, of_all, EFFORT, CallCache(), "of all")
+
+    assert verdict.outcome == "refuted"
+    assert "v_row/base: optimizer state of a frozen leaf is" in verdict.counterexample.message
+    assert (
+        judge(law, replace(apart, optimizers="common"), EFFORT, CallCache(), "apart").outcome
+        == "held"
+    )
