@@ -235,7 +235,7 @@ def owners_of(
     Returns the pairs, and the leaves that have no known name, and the shape of a frozen parameter
     or of several parameters in a row, as `optax.flatten` makes it.
     """
-    aliases = _aliases(step)
+    aliases = step.aliases
     pairs = [
         (path, aliases.get(owner, owner)) for path, owner in belonging(state, step.before.params)
     ]
@@ -245,44 +245,18 @@ def owners_of(
     for path, leaf in state.items():
         if path in known or _RECORDER & set(path) or not is_float(leaf.array.dtype):
             continue
-        endings = (path[start:] for start in range(len(path)))
+        endings = [path[start:] for start in range(len(path))]
         owner = next((ending for ending in endings if ending in step.before.params), None)
         if owner is not None:
             if leaf.array.ndim:  # of another shape, such as Adafactor's factors: rows, columns
                 pairs.append((path, aliases.get(owner, owner)))
             continue
-        endings = (path[start:] for start in range(len(path)))
         owner = next((aliases[ending] for ending in endings if ending in aliases), None)
         if owner is not None and step.before.params[owner].array.shape == leaf.array.shape:
             pairs.append((path, owner))
         elif owner is None and leaf.array.ndim and leaf.array.shape in shapes:
             strangers.add(path)
     return pairs, frozenset(strangers)
-
-
-def _aliases(step: Step) -> dict[Path, Path]:
-    """Return the parameters by the names under which the optimizer was given them: those of the
-    same bits, or else the only one of its shape.
-
-    Several parameters of the same bits may be meant where all of them are frozen, or none is.
-    """
-    if step.given is None:
-        return {}
-    aliases = {}
-    for name, array in step.given.params.items():
-        of_shape = [
-            path
-            for path, leaf in step.before.params.items()
-            if leaf.array.shape == array.shape and leaf.array.dtype == array.dtype
-        ]
-        same = [p for p in of_shape if same_bits(step.before.params[p].array, array)]
-        if name in same:
-            continue  # its own name
-        alone = of_shape if len(of_shape) == 1 and name not in step.before.params else []
-        candidates = same or alone
-        if candidates and len({path in step.frozen for path in candidates}) == 1:
-            aliases[name] = candidates[0]
-    return aliases
 
 
 def _shapes_in_a_row(step: Step) -> set[tuple[int, ...]]:

@@ -143,7 +143,7 @@ def _all_but_copies(step: Step) -> Set[Path]:
     meaning="The program itself decays the weights, whatever the rate; or something other than the "
     "optimizer moves frozen leaves.",
 )
-def rate_zero_moves_nothing(trajectory: Trajectory) -> None:
+def rate_zero_keeps_and_does_not_decay(trajectory: Trajectory) -> None:
     """Under SGD and momentum at learning rate zero, from a fresh state and with finite gradients,
     no frozen leaf moves, and none that trains is multiplied by a number in step after step.
     """
@@ -271,7 +271,7 @@ def _require_inside(
 LAWS = (
     trainable_leaves_move,
     names_are_told_apart,
-    rate_zero_moves_nothing,
+    rate_zero_keeps_and_does_not_decay,
     gradient_zero_moves_nothing,
     trainable_leaves_follow_the_oracle,
 )

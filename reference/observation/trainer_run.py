@@ -21,6 +21,7 @@ from ..pytrees.dtypes import is_float, is_inexact
 from ..pytrees.following import copied_params, find_copies
 from ..pytrees.paths import Path, named_leaves, normalise, path_text
 from ..pytrees.phases import has_phases
+from ..pytrees.snapshot import snapshot
 from ..pytrees.twins import originals
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training, copy_arrays, select_frozen
@@ -327,11 +328,9 @@ def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path
     stay copies.
     """
     params = copy_arrays(training.params())
-    arrays = {path: np.asarray(leaf) for path, leaf in named_leaves(params).items()}
+    copied = originals({path: leaf.array for path, leaf in snapshot(params).items()})
     sources = {
-        path: source
-        for path, source in originals(arrays).items()
-        if (path in frozen) == (source in frozen)
+        path: source for path, source in copied.items() if (path in frozen) == (source in frozen)
     }
 
     def weigh(key_path: Any, leaf: Any) -> Any:

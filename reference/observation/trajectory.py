@@ -80,16 +80,36 @@ class Step:
         return {path: g for each, _ in self.recordings for path, g in each.gradients.items()}
 
     @cached_property
+    def aliases(self) -> dict[Path, Path]:
+        """The parameters by the names under which the optimizer was given them, where it knows them
+        by others: those of the same bits, or else the only one of its shape.
+
+        Several parameters of the same bits may be meant where all of them are frozen, or none is.
+        """
+        params = {path: leaf.array for path, leaf in self.before.params.items()}
+        found = {}
+        for name, array in (self.given.params if self.given else {}).items():
+            of_shape = [
+                path
+                for path, leaf in params.items()
+                if leaf.shape == array.shape and leaf.dtype == array.dtype
+            ]
+            same = [path for path in of_shape if same_bits(params[path], array)]
+            if name in same:
+                continue  # its own name
+            alone = of_shape if len(of_shape) == 1 and name not in params else []
+            candidates = same or alone
+            if candidates and len({path in self.frozen for path in candidates}) == 1:
+                found[name] = candidates[0]
+        return found
+
+    @property
     def goes_by_other_names(self) -> bool:
         """Whether the optimizer is given a leaf that trains under the name of a frozen one: it may
         be made for a part of the parameters, and name them from there.
         """
-        given = self.given.params if self.given else {}
-        params = {path: leaf.array for path, leaf in self.before.params.items()}
         return any(
-            not same_bits(given[path], params[path])
-            and any(same_bits(given[path], params[each]) for each in self.trainable)
-            for path in self.frozen & given.keys() & params.keys()
+            name in self.frozen and owner not in self.frozen for name, owner in self.aliases.items()
         )
 
     @property

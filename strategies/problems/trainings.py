@@ -33,7 +33,7 @@ _LENGTHS = (*(1, 2, 3, 4) * 4, 8)
 #: How long those are that most laws share: a leak may come late. With a few long ones they take
 #: twice as many steps, which no law needs to take alone.
 _SHARED_LENGTHS = (*(1, 2, 3, 4) * 8, *(8,) * 4, *(16,) * 3, 64)
-#: Those under a rate of zero: a projection may move a leaf once.
+#: Those under a rate of zero: one step does not tell a decay from a projection.
 _LENGTHS_AT_RATE_ZERO = (*(2, 3, 4) * 5, 8)
 #: The longest run, and that of a reference, whose optimizer runs operation by operation.
 _LONGEST, _LONGEST_OF_REFERENCES = 64, 16
@@ -375,7 +375,7 @@ def at_extreme_rates(subject: Any) -> Problems:
 
 
 def at_rate_zero(subject: Any) -> Problems:
-    """Draw one problem under SGD or momentum at rate zero, which must not move anything twice."""
+    """Draw one problem under SGD or momentum at rate zero, of two steps or more."""
     still = named("sgd", "momentum", "nesterov", learning_rates=(0.0,))
     return st.tuples(problems(subject, still, steps=_steps(subject, _LENGTHS_AT_RATE_ZERO)))
 

@@ -7,6 +7,14 @@ import pytest
 from frostproof import verify
 from frostproof.reference.corpus.accepted.trainers.linen_steps import multi_transform
 from frostproof.reference.corpus.accepted.trainers.plain_trees import ensemble, lookahead_over_all
+from frostproof.reference.observation.trainer_run import reweigh
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.pytrees.comparison import same_bits
+from frostproof.reference.pytrees.snapshot import snapshot
+
+SGD = optimizer("sgd", learning_rate=0.1)
+PATHS = (("fast", "body", "0"), ("slow", "body", "0"))
 
 
 @pytest.mark.parametrize("trainer", [ensemble, lookahead_over_all], ids=["ensemble", "lookahead"])
@@ -36,3 +44,18 @@ def test_a_keyword_that_raises_is_named():
 
     assert row.verdict == "error"
     assert row.reason.startswith("`initial` raised OSError")
+
+
+def drawn(frozen):
+    """The fast and the slow weights of a first layer, drawn anew where these leaves are frozen."""
+    problem = TrainingProblem(0, SGD, 2, 3, 7, weights="redrawn")
+    training = lookahead_over_all.begin(0, problem.batch(1), SGD.transformation)
+    reweigh(training, problem, frozenset(path for path in PATHS if frozen(path)))
+    leaves = snapshot(training.params())
+    return [leaves[path].array for path in PATHS]
+
+
+def test_a_teacher_is_not_drawn_like_its_student():
+    """Only what is frozen alike is: between equals nothing would be left to learn."""
+    assert same_bits(*drawn(lambda path: True))
+    assert not same_bits(*drawn(lambda path: "slow" in path))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import pytest
+from flax import nnx
 
 from frostproof import verify
 from frostproof.properties.laws.book import BY_ID
@@ -88,6 +89,24 @@ def test_a_layer_may_store_the_normalised_weights_of_one_that_trains(trainer):
     """`nnx.WeightNorm` and `nnx.SpectralNorm` do so at each call: it is no fault of the program."""
     judged("zero-rate-is-identity", trainer, 0.0)
     judged("trains-as-if-alone", trainer, 0.1)
+
+
+class WideHead(nnx.Module):
+    """A frozen layer, and one of which the largest singular value is found little by little."""
+
+    def __init__(self, inputs, *, rngs):
+        self.l1 = nnx.Linear(inputs, 8, rngs=rngs)
+        self.l2 = nnx.SpectralNorm(nnx.Linear(8, 8, rngs=rngs), rngs=rngs)
+
+    def __call__(self, x):
+        return self.l2(nnx.tanh(self.l1(x)), update_stats=True)
+
+
+def test_a_layer_may_divide_its_weights_by_another_number_in_each_step():
+    """That is no decay: the power iteration of `nnx.SpectralNorm` takes several steps."""
+    trainer = replace(nnx_modules.spectral_norm, create=nnx_modules.create_with(WideHead))
+
+    judged("zero-rate-is-identity", trainer, 0.0)
 
 
 def test_where_all_that_trains_is_normalised_nothing_trains_alone():
