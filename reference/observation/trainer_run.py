@@ -335,7 +335,8 @@ def reweigh(training: Training, problem: TrainingProblem, frozen: frozenset[Path
 
     def weigh(key_path: Any, leaf: Any) -> Any:
         path = normalise(key_path)
-        if not hasattr(leaf, "dtype") or not is_float(np.dtype(leaf.dtype)):
+        dtype = getattr(leaf, "dtype", None)
+        if not isinstance(dtype, np.dtype) or not is_float(dtype):  # a key of JAX has another
             return leaf
         drawn = problem.reweighted(
             path_text(sources.get(path, path)), np.asarray(leaf), path in frozen

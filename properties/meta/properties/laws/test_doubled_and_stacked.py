@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jax
 import pytest
 
 from frostproof import verify
@@ -59,3 +60,22 @@ def test_a_teacher_is_not_drawn_like_its_student():
     """Only what is frozen alike is: between equals nothing would be left to learn."""
     assert same_bits(*drawn(lambda path: True))
     assert not same_bits(*drawn(lambda path: "slow" in path))
+
+
+def test_weights_beside_a_key_are_drawn_anew():
+    """A key of JAX is no number, and stays."""
+
+    def create(seed, batch, optimizer):
+        state = multi_transform.create(seed, batch, optimizer)
+        return state.replace(params={**state.params, "noise": jax.random.key(seed)})
+
+    problem = TrainingProblem(0, SGD, 2, 3, 7, weights="redrawn")
+    training = replace(multi_transform, create=create).begin(
+        0, problem.batch(1), SGD.transformation
+    )
+    before = snapshot(training.params())
+    reweigh(training, problem, frozenset())
+    after = snapshot(training.params())
+
+    moved = {path for path in before if not same_bits(before[path].array, after[path].array)}
+    assert moved == before.keys() - {("noise",)}
