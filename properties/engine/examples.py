@@ -45,10 +45,15 @@ def examine(
         if tally.failed_at is None:
             tally.leave_aside(reason, problems[0])
     except Refutation as found:
+        found.facts |= {"problems": problems, "calls": calls}
+        if excuse := law.excuse(subject, found):
+            if tally.failed_at is None:
+                tally.untold = Inconclusive(excuse, subject=True)
+                tally.leave_aside(tally.untold, problems[0])
+            return
         if tally.failed_at is None:
             tally.failed_at = own_time()
             tally.judged += 1
-        found.facts |= {"problems": problems, "calls": calls}
         # Hypothesis would tell it from the same failure that was not seen in another program first.
         found.__context__ = None
         tally.failures[problems] = found
@@ -91,7 +96,7 @@ def calls_of(
 
 def _predicts(subject: Any) -> bool:
     # Here: a law book is read without JAX.
-    from ...reference.observation.probe import capabilities_of
+    from ...reference.trials.probe import capabilities_of
 
     return Capability.PREDICT in capabilities_of(subject)
 

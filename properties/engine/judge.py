@@ -65,7 +65,7 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
     Laws that draw from the same strategy with the same seed see the same problems in the same
     order, so that `memory` lets them share the calls.
     """
-    from ...reference.observation.probe import tried_first  # here: a law book is read without JAX
+    from ...reference.trials.probe import tried_first  # here: a law book is read without JAX
 
     started = monotonic()
     memory.turn_to(subject)
@@ -355,7 +355,8 @@ def _refutation_of(
 
 def _confirmed(law: Law, subject: Any, tally: Tally) -> Refutation | None:
     """Return what never happened although it should have; what never mattered gets a label."""
-    never, idle, tally.untold = confirmed(law, subject, tally.never)
+    never, idle, untold = confirmed(law, subject, tally.never)
+    tally.untold = untold or tally.untold
     tally.labels.update({f"never mattered: {name}": count for name, count in idle.items()})
     return never
 

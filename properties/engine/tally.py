@@ -40,7 +40,7 @@ class Tally:
     #: For laws that are judged over the run.
     happened: set[str] = field(default_factory=set)
     never: dict[str, list[Refutation]] = field(default_factory=dict)
-    #: Why nothing tells whether something that never happened should have.
+    #: Why nothing tells whether what was seen, or never happened, is a fault.
     untold: Inconclusive | None = None
 
     @property

@@ -115,8 +115,8 @@ def _stays_frozen(subject: Any, failure: Refutation) -> bool:
     The units behind it may have died while it was frozen; then it has no gradient.
     """
     # Here, since the law book is read without JAX.
-    from ...reference.observation.relevance import matters
     from ...reference.observation.run import run
+    from ...reference.trials.relevance import matters
 
     *_, problem = failure.facts["problems"]
     path = failure.facts["path"]

@@ -29,8 +29,8 @@ def _is_left_behind(subject: Any, failure: Refutation) -> bool:
     meant to stay.
     """
     # Here: a law book is read without JAX.
-    from ...reference.observation.relevance import is_used
     from ...reference.observation.run import run
+    from ...reference.trials.relevance import is_used
 
     (trajectory, *_), path = failure.facts["calls"], failure.facts["path"]
     problem = trajectory.problem

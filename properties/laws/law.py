@@ -70,6 +70,9 @@ class Law:
     #: the refutation, tells whether an event that never happened should have, and raises
     #: `Inconclusive` where nothing tells.
     confirm: Callable[[Any, Any], bool] | None = None
+    #: Given the subject and a refutation, says why a correct program may look like that, or None:
+    #: for what is seen by another look at the subject only, which no other example has to pay for.
+    excuse: Callable[[Any, Any], str | None] = lambda subject, found: None
 
     @property
     def over_the_run(self) -> bool:

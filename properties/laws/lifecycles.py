@@ -115,8 +115,9 @@ def restored_states_equal_saved_ones(plain: Trajectory, restored: Trajectory) ->
         _refute_structure(restored.raised, len(restored.steps))
     if isinstance(restored.raised, CheckpointRaised):
         cause = restored.raised.__cause__ or restored.raised
-        message = f"{restored.raised} {ending(cause)}, after step {len(restored.steps)}"
-        raise SubjectRaised(message, assertion=assertion_of(cause))
+        ended = ending(cause)
+        message = f"{restored.raised} {ended}, after step {len(restored.steps)}"
+        raise SubjectRaised(message, assertion=assertion_of(cause), raised=ended)
     require_runs(plain, restored)
     *_, last, resumed = restored.steps
     for path in sorted(last.after.params.keys() | resumed.before.params.keys()):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from ...reference.numerics.intervals import Interval
-from ...reference.numerics.rounding import FLUSHED, gamma
+from ...reference.observation.decay import decays, decays_for_good, moves_otherwise
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
@@ -20,7 +19,6 @@ from ...strategies.problems import trainings as training
 from .law import Inconclusive, Refutation, label, observe, refute
 from .requirements.training_law import (
     gradients_needed,
-    moved,
     recorder_needed,
     require_kept,
     training_law,
@@ -28,9 +26,7 @@ from .requirements.training_law import (
 
 
 def _is_still(optimizer: Any) -> bool:
-    """Keep optimizers that move a leaf at once, and only by its gradient: a decay would hide that
-    the gradient is missing. Keep unknown ones, too.
-    """
+    """Keep optimizers that move a leaf at once, and only by its gradient, and unknown ones."""
     facts = optimizer.facts
     return isinstance(optimizer, ForeignOptimizer | OwnOptimizer) or not (
         facts.moves_on_zero_gradient or facts.waits
@@ -38,19 +34,20 @@ def _is_still(optimizer: Any) -> bool:
 
 
 def should_have_moved(subject: Any, failure: Refutation) -> bool:
-    """Tell whether a leaf that never moved should have moved.
+    """Tell whether a leaf that never trained should have trained.
 
     Raises `Inconclusive` where nothing tells.
     """
-    from ...reference.observation.relevance import matters  # here: the book is read without JAX
+    from ...reference.trials.relevance import matters  # here: the book is read without JAX
 
     (trajectory,), path = failure.facts["calls"], failure.facts["path"]
     should = matters(subject, trajectory, path)
     if should is None:
         raise Inconclusive(
-            f"{path_text(path)} never moved, and nothing tells whether it should: the optimizer "
-            "sees no gradient of it, and what the loss is with other values in its place is not "
-            "known; give `with_params=`, and let `train_step` return the loss",
+            f"{path_text(path)} {failure.facts['how']}, and nothing tells whether it should train: "
+            "what the loss is with other values in its place is not known, or a penalty on the "
+            "weights may change it; give `with_params=` and `predict=`, and let `train_step` "
+            "return the loss",
             subject=True,
         )
     return should
@@ -64,12 +61,13 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
     varies=training.kept_under(_is_still),
     confirm=should_have_moved,
     meaning="The freeze catches too much: a prefix that also matches another layer, an inverted "
-    "mask, swapped arguments, or an optimizer that never sees the leaf, such as an array that was "
-    "put in the place of an NNX variable.",
+    "mask, swapped arguments, a `stop_gradient` behind the leaf, or an optimizer that never sees "
+    "it, such as an array that was put in the place of an NNX variable.",
 )
 def trainable_leaves_move(trajectory: Trajectory) -> None:
-    """Over the whole run, each trainable leaf that matters moves at least once. A leaf matters if
-    its gradient is not negligible, or if a perturbation of it changes the loss.
+    """Over the whole run, each trainable leaf that matters moves at least once, and not by a decay
+    alone. A leaf matters if its gradient is not negligible, or if a perturbation of it changes the
+    loss, and the prediction where a penalty on the weights may change the loss.
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
     if not trainable:
@@ -116,16 +114,20 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
     name = path_text(path)
     steps = trajectory.steps
     trained = [step for step in steps if path in step.trainable]
-    if any(moved(step.before.params, step.after.params, path) for step in trained):
+    if any(moves_otherwise(step, path) for step in trained):
         observe(f"{trajectory.structure}{name}", None)
         return
     count = f"{len(steps)} step{'s' * (len(steps) != 1)}"
+    decaying = [step.number - 1 for step in trained if decays(step, path)]
+    how = "only decays" if decaying else "never moved"
+    first, last = (decaying[0], decaying[0]) if decaying else (0, len(steps) - 1)
+    pair = f"before[0][{first}][{name!r}], after[0][{last}][{name!r}]"
     failure = Refutation(
-        f"{name}: trainable leaf never moved, as here in {count} under "
-        f"{trajectory.problem.optimizer}",
-        assertion=f"not same_value(before[0][0][{name!r}], after[0][{len(steps) - 1}][{name!r}])",
+        f"{name}: trainable leaf {how}, as here in {count} under {trajectory.problem.optimizer}",
+        assertion=f"not {'decays' if decaying else 'same_value'}({pair})",
         leaf=name,
         path=path,
+        how=how,
         optimizer=str(trajectory.problem.optimizer),
     )
     observe(f"{trajectory.structure}{name}", failure)
@@ -172,33 +174,10 @@ def _decaying_again(trajectory: Trajectory) -> dict[int, set[Path]]:
     before: set[Path] = set()
     for step in trajectory.steps:
         candidates = (_all_but_copies(step) & step.trainable) - step.normalised
-        decaying = {path for path in candidates if _decays(step, path)}
+        decaying = {path for path in candidates if decays_for_good(step, path)}
         again[step.number] = decaying & before
         before |= decaying
     return again
-
-
-def _decays(step: Step, path: Path) -> bool:
-    """Tell whether a step multiplies a leaf of several weights by a number, but for rounding, that
-    is further from one than rounding makes of a projection onto a norm that is done twice.
-
-    Of a norm of n terms, at most all weights that train, gamma(n) / 2 and half a unit are rounded;
-    two norms, two divisions and two products make gamma(n + 6). A product and a subtraction may
-    round each weight, twice where the number is found from another one.
-    """
-    leaves = [snapshot.params.get(path) for snapshot in (step.before, step.after)]
-    if any(leaf is None or leaf.array.dtype.kind in "biuc" for leaf in leaves):
-        return False
-    old, new = (leaf.array.astype(np.float64) for leaf in leaves if leaf is not None)
-    if old.shape != new.shape or np.count_nonzero(old) < 2 or not np.isfinite(old).all():
-        return False
-    largest = np.unravel_index(np.argmax(np.abs(old)), old.shape)
-    factor = new[largest] / old[largest]
-    unit = float(ml_dtypes.finfo(step.before.params[path].array.dtype).eps) / 2
-    terms = sum(step.before.params[each].array.size for each in step.trainable)
-    bound = gamma(4, unit) * max(1.0, factor) * np.abs(old) + FLUSHED
-    close = np.abs(new - factor * old) <= bound
-    return bool(close.all()) and factor > 0 and abs(factor - 1) > gamma(terms + 6, unit)
 
 
 @training_law(

@@ -35,12 +35,12 @@ _PROGRESS = 0.5
 def prepare() -> None:
     """Import what all subjects share, once for all processes that are forked after that."""
     from ...reference.observation import gradient_hooks, run, update_hooks
-    from ...reference.observation import probe as probing
+    from ...reference.trials import probe
 
     # Before a target binds the functions that are observed.
     update_hooks.install()
     gradient_hooks.install()
-    del probing, run
+    del probe, run
     search_seldom()
 
 
@@ -118,8 +118,8 @@ class _Loaded:
 
     def capabilities(self, request: dict[str, Any]) -> frozenset[Capability]:
         """Return what a subject can do, found out by trial; raises `UnusableTarget`."""
-        from ...reference.observation.probe import capabilities_of
         from ...reference.subjects.signatures import UnusableSubject
+        from ...reference.trials.probe import capabilities_of
 
         try:
             return capabilities_of(self.subject(request))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from ...reference.correct.trainers.reference_trainer import ReferenceTrainer
-from ...reference.observation.probe import probe, simplest_batches
 from ...reference.optimizers.catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
 from ...reference.optimizers.declared import Optimizers
 from ...reference.optimizers.optimizer import OWN, Optimizer, optimizer
@@ -21,6 +20,7 @@ from ...reference.subjects.linen_trainer import LinenTrainer
 from ...reference.subjects.nnx_trainer import NnxTrainer
 from ...reference.subjects.optax_wrapper import OptaxFreeze
 from ...reference.subjects.signatures import UnusableSubject
+from ...reference.trials.probe import probe, simplest_batches
 from .claims import Proof, Proofs, settle_claims
 from .explanation import Explanation
 from .marks import ANY_OPTIMIZER, has_rate

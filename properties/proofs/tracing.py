@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import numpy as np
 import optax
-from flax import nnx
 
 from ...reference.observation.gradient_hooks import (
     Disturbance,
@@ -111,7 +110,7 @@ def trace_trainer(
         training: Any = _attempt(trainer.begin, seed, batch, handed)
         if not training.carries_all():
             raise NotTraced("it trains with an object that NNX cannot look into")
-        states.append(_take(training))
+        states.append(training.split())
     (other, _), (state, graph) = states
     # By paths: functions and optimizers inside are other objects each time.
     first, second = (_attempt(jax.tree.leaves_with_path, each) for each in (state, other))
@@ -120,10 +119,7 @@ def trace_trainer(
     initial = [_common(a, b) for (_, a), (_, b) in zip(first, second, strict=True)]
 
     def put(state: Any) -> Any:
-        if isinstance(trainer, NnxTrainer):
-            training.model, training.optimizer = nnx.merge(graph, state)
-        else:
-            training.set_everything(state)
+        training.merge(state, graph)
         return training
 
     if has_phases(trainer.frozen):
@@ -136,7 +132,7 @@ def trace_trainer(
         shapes = {path: np.shape(leaf) for path, leaf in leaves.items()}
         with disturbing_gradients(Disturbance("marked", shapes, frozen, sighting, mark_taken)):
             training.step(batch)
-        after, grown = _take(training)
+        after, grown = training.split()
         if grown != graph:
             raise NotTraced("a step changes the structure of the model or its optimizer")
         return after
@@ -159,14 +155,6 @@ def trace_trainer(
         return replace(program, differentiated=frozenset(sighting.found))
     finally:
         _put_whole(training, kept)
-
-
-def _take(training: Any) -> tuple[Any, Any]:
-    """Return what a training carries as a pytree of arrays, and what else it takes to go on."""
-    if hasattr(training, "model"):
-        graph, state = nnx.split((training.model, training.optimizer))
-        return state, graph
-    return training.everything(), None
 
 
 def _take_whole(training: Any) -> Any:

@@ -193,6 +193,20 @@ def same_value(a: Any, b: Any) -> bool:
     return same_form(a, b) and np.array_equal(flushed(a), flushed(b), equal_nan=True)
 
 
+def decays(old: Any, new: Any) -> bool:
+    """Tell whether a leaf is multiplied by a number, which needs no gradient: each weight may be
+    rounded four times, and moves by more than that.
+    """
+    if not same_form(old, new):
+        return False
+    limits, first, second = ml_dtypes.finfo(old.dtype), flushed(old), flushed(new)
+    largest = np.argmax(abs(first))
+    factor = second.flat[largest] / first.flat[largest]
+    bound = 2 * limits.eps * max(1.0, factor) * abs(first) + limits.tiny
+    proportional = bool((abs(second - factor * first) <= bound).all())
+    return proportional and factor > 0 and abs(factor - 1) > 4 * limits.eps
+
+
 def same_copy(copy: Any, leaf: Any, updates: int) -> bool:
     """Tell whether a copy has the values of a leaf, in the copy's dtype; one of 32 bits or more may
     be off by four roundings in each update.

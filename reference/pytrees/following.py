@@ -73,6 +73,8 @@ def read_copies(copies: Any) -> tuple[Following, ...]:
     return tuple(_read(pattern, value) for pattern, value in copies.items())
 
 
+#: How the engine's optimizer calls what it records, beside the state of that which it wraps.
+_RECORDED = "frostproof_"
 _FORM = (
     "such as copies={'target': 'params'} for an exact copy, or {'average': ('params', 0.01)} for "
     "one that goes a hundredth of the way in each step"
@@ -102,7 +104,7 @@ def _arguments(function: Any) -> Iterable[str]:
 def find_copies(
     declared: Iterable[Following], leaves: Collection[Path], roots: Iterable[Path]
 ) -> tuple[Copy, ...]:
-    """Return the copies in a state.
+    """Return the copies in a state, of which none is in what the engine's optimizer records.
 
     Args:
         declared: what `copies=` says.
@@ -113,7 +115,8 @@ def find_copies(
         UnmatchedPattern: for a pattern that covers no leaf.
         UnusableCopies: for a copy of a leaf that does not exist.
     """
-    return tuple(copy for each in declared for copy in _copies(each, leaves, tuple(roots)))
+    own = [path for path in leaves if not any(name.startswith(_RECORDED) for name in path)]
+    return tuple(copy for each in declared for copy in _copies(each, own, tuple(roots)))
 
 
 def _copies(each: Following, leaves: Collection[Path], roots: tuple[Path, ...]) -> Iterator[Copy]:

@@ -173,6 +173,12 @@ class _LinenTraining:
     def restore(self, saved: Any) -> None:
         self.state = copy_arrays(saved)
 
+    def split(self) -> tuple[Any, Any]:
+        return self.state, None
+
+    def merge(self, state: Any, rest: Any) -> None:
+        self.state = state
+
     def carries_all(self) -> bool:
         return True
 

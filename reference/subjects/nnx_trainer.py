@@ -270,6 +270,14 @@ class _NnxTraining:
         else:  # a refreeze has rebuilt the optimizer: other filters, a state of another structure
             self.model, self.optimizer = nnx.merge(graph, copy_arrays(state))
 
+    def split(self) -> tuple[Any, Any]:
+        graph, state = nnx.split((self.model, self.optimizer))
+        return state, graph
+
+    def merge(self, state: Any, rest: Any) -> None:
+        # Into new objects: variables that are there already take no tracers.
+        self.model, self.optimizer = nnx.merge(rest, state)
+
     def carries_all(self) -> bool:
         return isinstance(self.optimizer, nnx.Pytree)
 

@@ -97,6 +97,14 @@ class Training(Protocol):
         """Go back to a saved copy."""
 
     @abstractmethod
+    def split(self) -> tuple[Any, Any]:
+        """Return everything as a pytree that JAX can trace, and what else it takes to go on."""
+
+    @abstractmethod
+    def merge(self, state: Any, rest: Any) -> None:
+        """Go on with what was split, of which the state may be traced."""
+
+    @abstractmethod
     def carries_all(self) -> bool:
         """Tell whether `everything` is all, and no object of the user's holds further state."""
 

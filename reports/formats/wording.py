@@ -108,7 +108,7 @@ def story(row: Row) -> list[tuple[str, str]]:
     # away from it.
     law = BY_ID.get(row.law)
     about_it = law is not None and law.statement == row.counterexample["law"]
-    guessed = about_it and not cause and row.law not in REPORTING
+    guessed = about_it and not cause and row.verdict != "error" and row.law not in REPORTING
     usually = [("usually", _continued(law.meaning))] if law and guessed else []
     equation = row.counterexample["facts"].get("equation")
     by = [("by", equation)] if equation else []

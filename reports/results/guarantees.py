@@ -32,7 +32,7 @@ _AND_NORMS_STAY = ", and a check of their norms misses it"
 _ANOTHER_FREEZE = "to change what is frozen changes how other leaves train, or leaves themselves"
 #: What follows from some laws in particular, where that of their guarantee would lead astray.
 FOLLOWS_FROM: Mapping[str, str] = {
-    "trainable-moves": "a leaf that is to train stays as it was",
+    "trainable-moves": "a leaf that is to train does not",
     "trainable-statistics-move": "statistics of a layer that trains stay as they were",
     "frozen-layer-state": "statistics that are frozen change: their layer computes something else "
     "in evaluation",

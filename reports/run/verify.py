@@ -188,10 +188,10 @@ def known_subject(judge: Judging, subject: Any, kind: str | None) -> NamedSubjec
 
 def object_subject(value: Any, kind: str | None = None) -> NamedSubject:
     """Return an object of this process as a subject, named by the module that holds it."""
-    from ...reference.observation.probe import capabilities_of
     from ...reference.subjects.loading import as_subject
     from ...reference.subjects.naming import target_of
     from ...reference.subjects.targets import canonical
+    from ...reference.trials.probe import capabilities_of
 
     found = as_subject(value, kind)
     with compiled_programs_kept():

@@ -135,7 +135,7 @@ def lived(subject: Any) -> Problems:
     saved, unfrozen and restored in this order. The optimizer changes where the parameters of one
     training can be put into another.
     """
-    from ...reference.observation.probe import (
+    from ...reference.trials.probe import (
         capabilities_of,  # here: a law book is read without JAX
     )
 

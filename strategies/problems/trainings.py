@@ -71,7 +71,7 @@ def problems(
 
 def _steps(subject: Any, lengths: tuple[int, ...]) -> st.SearchStrategy[int]:
     """Draw the number of steps of a run: those that a trainer names by `steps=`, or a multiple."""
-    from ...reference.observation.probe import probe  # here: the law book is read without JAX
+    from ...reference.trials.probe import probe  # here: the law book is read without JAX
 
     own = getattr(subject, "steps", None)
     if own is not None:
@@ -87,7 +87,7 @@ def claimed(subject: Any) -> st.SearchStrategy[Any]:
 
     A program that ignores the optimizer it is handed gets an `OwnOptimizer`.
     """
-    from ...reference.observation.probe import (
+    from ...reference.trials.probe import (
         capabilities_of,  # here: a law book is read without JAX
     )
 
@@ -102,7 +102,7 @@ def subject_problems(
     fields: dict[str, Any],
 ) -> st.SearchStrategy[TrainingProblem]:
     """Draw one problem for a trainer."""
-    from ...reference.observation.probe import probe
+    from ...reference.trials.probe import probe
 
     found = probe(subject)
     fields = dict(fields)
@@ -283,7 +283,7 @@ def kept_under(keeps: Callable[[Any], bool]) -> Varies:
 @functools.lru_cache(maxsize=32)
 def _kept(subject: Any, keeps: Callable[[Any], bool]) -> tuple[Optimizer, ...]:
     """Return the promised optimizers of the common set that are kept; none of others' own."""
-    from ...reference.observation.probe import capabilities_of  # as above
+    from ...reference.trials.probe import capabilities_of  # as above
 
     asked = subject.optimizers
     if are_its_own(asked) or Capability.OPTIMIZER not in capabilities_of(subject):

@@ -40,8 +40,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
     if not isinstance(calls[0], Trajectory):
         return None
     trajectory: Trajectory = calls[0]
-    if isinstance(found, SubjectRaised):
-        return raises_under(subject, trajectory)
+    if isinstance(found, SubjectRaised):  # a step, or what is done with the training beside it
+        return raises_under(subject, trajectory) if trajectory.raised is not None else None
     if found.facts.get("leaf") == "loss" and found.facts.get("observed", 0) is None:
         return Reason(
             "no loss",

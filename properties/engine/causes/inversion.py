@@ -81,8 +81,8 @@ def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
     an adapter of low rank, have no gradient, and stay in a program without any mask.
     """
     # Here: a law book is read without JAX.
-    from ....reference.observation.probe import capabilities_of
     from ....reference.observation.run import run
+    from ....reference.trials.probe import capabilities_of
 
     if isinstance(subject, OptaxFreeze):
         return [run(subject, _HALF_FROZEN)]

@@ -1,4 +1,4 @@
-"""Why a trainable leaf never moved: what its run shows, in words."""
+"""Why a trainable leaf never moved, or only decays: what its run shows, in words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ....reference.observation.decay import decays
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.recorded import Recorded
 from ....reference.pytrees.comparison import changes, same_value
@@ -23,14 +24,15 @@ _OF_ALL = ("no change", "no move")
 
 
 def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterator[Reason]:
-    """Yield why a leaf did not move in a run of a trainer or a wrapper, the surest first, and how
-    many of the trainable leaves stay with it.
+    """Yield why a leaf did not train in a run of a trainer or a wrapper, the surest first, and how
+    many of the trainable leaves do not with it.
     """
     steps = [step for step in trajectory.steps if path in step.trainable]
     if not steps:
         return
     staying = _staying(steps)
-    told = extent(staying, steps[0].trainable, "trainable", "stay")
+    decaying = any(moves(step, each) for step in steps for each in staying)
+    told = extent(staying, steps[0].trainable, "trainable", "only decay" if decaying else "stay")
     for reason in _reasons(subject, trajectory, steps, path, staying):
         parts = [reason.text] if reason.kind in _OF_ALL else [reason.text, told]
         yield Reason(reason.kind, "; ".join(filter(None, parts)), reason.leaves)
@@ -50,6 +52,14 @@ def _reasons(
             "puts the array in the place of the variable, `layer.kernel[...] = array` into it",
             frozenset(each for each in staying if _is_bare(trajectory, each)),
         )
+    if decayed := frozenset(each for each in staying if any(moves(step, each) for step in steps)):
+        yield Reason(
+            "decay alone",
+            "a decay or a penalty on the weights alone moves it: no other gradient reaches it, as "
+            "behind `jax.lax.stop_gradient`, or a mask keeps it from the optimizer",
+            decayed,
+        )
+        return
     if _is_untouched(trajectory):
         if _moves_uncompiled(subject, trajectory.problem, path):
             yield Reason(
@@ -125,9 +135,11 @@ def _selections(
 
 
 def _staying(steps: Sequence[Step]) -> frozenset[Path]:
-    """Return the leaves that are trainable in the first step, and move in none."""
+    """Return the leaves that are trainable in the first step, and at most decay in any."""
     return frozenset(
-        path for path in steps[0].trainable if not any(moves(step, path) for step in steps)
+        path
+        for path in steps[0].trainable
+        if not any(moves(step, path) and not decays(step, path) for step in steps)
     )
 
 

@@ -23,6 +23,7 @@ ORDER = (
     "reference.problems",
     "reference.subjects",
     "reference.observation",
+    "reference.trials",
     "reference.oracles",
     "reference.correct",
     "reference.corpus",

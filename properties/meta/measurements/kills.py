@@ -17,9 +17,9 @@ from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Law, Refutation
 from frostproof.properties.plan.checks import NamedSubject, plan_checks
 from frostproof.reference.corpus.register import specimen_at, specimens
-from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.problems.wrapper_problem import leaf_paths
 from frostproof.reference.subjects.loading import as_subject
+from frostproof.reference.trials.probe import capabilities_of
 from frostproof.strategies.values import pool
 
 #: Runs of which the first that refutes counts, for a law that is judged when a run is over.

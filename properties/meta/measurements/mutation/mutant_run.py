@@ -61,8 +61,8 @@ def refuting(judged: tuple[Judged, ...]) -> Iterator[str]:
     from frostproof.properties.engine.call_cache import CallCache
     from frostproof.properties.engine.judge import Effort, judge
     from frostproof.properties.plan.checks import NamedSubject, plan_checks
-    from frostproof.reference.observation.probe import capabilities_of
     from frostproof.reference.subjects.loading import load
+    from frostproof.reference.trials.probe import capabilities_of
 
     effort = Effort(EXAMPLES, seed=0, shrinking=0)
     for each in judged:

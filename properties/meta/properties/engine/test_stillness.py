@@ -109,6 +109,24 @@ def test_where_nothing_is_frozen_an_inverted_mask_catches_all():
     assert "or it is inverted" in told(trainer, "bias").text
 
 
+def test_a_decay_alone_is_told_from_a_gradient():
+    """A penalty gives the optimizer a gradient of a leaf that nothing else pulls."""
+    penalty = stepping(lambda gradients: jax.tree.map(jnp.zeros_like, gradients), after=decayed)
+
+    reason = told(LinenTrainer(creating(MODEL), penalty, frozen=BODY), "kernel")
+
+    assert reason.kind == "decay alone"
+    assert "a decay or a penalty on the weights alone moves it" in reason.text
+    assert reason.text.endswith("; both trainable leaves only decay")
+    assert reason.fault["leaves"] == ["layers_2/kernel"]  # the bias is zero, and stays so
+
+
+def decayed(old, new):
+    """The head shrinks, past the optimizer."""
+    head = jax.tree.map(lambda w: 0.9 * w, new.params["layers_2"])
+    return new.replace(params=new.params | {"layers_2": head})
+
+
 def same_state(state, batch):
     """Compute the loss, and hand back what came."""
     return state, jnp.mean(batch.y**2)

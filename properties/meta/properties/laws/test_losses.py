@@ -1,6 +1,21 @@
-"""An answer without a number in the place of the loss is one fault, whichever law meets it."""
+"""A loss that is no number is one fault, whichever law meets it, and one of noise is none."""
 
-from frostproof import verify
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from frostproof import NnxTrainer, Optimizers, verify
+from frostproof.reference.corpus.accepted.trainers import nnx_steps
+from frostproof.reference.corpus.accepted.trainers.linen_layers import dropout_by_the_step
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    predict,
+    stepping,
+    trainer,
+)
 from frostproof.reference.corpus.specimens.trainers.trainer_losses import reporting
 from frostproof.reports.formats.faults import by_cause
 from frostproof.reports.formats.wording import story
@@ -19,3 +34,78 @@ def test_metrics_in_the_place_of_the_loss_are_told_once():
     told = dict(story(group[0]))
     assert told["because"].startswith("it returns None, metrics or several numbers in the place of")
     assert "usually" not in told
+
+
+@pytest.fixture
+def plain():
+    """A trainer whose loss is that of `predict`, declared as such."""
+    return trainer(predict=predict, loss="mse", optimizers=Optimizers("sgd"))
+
+
+def judged(subject, laws=LAWS):
+    return {(row.verdict, row.reason) for row in verify(subject, laws=laws, max_examples=20).rows}
+
+
+NOISE = ("not-run", "`train_step` uses batch statistics or noise, which `predict` does not")
+
+
+def noisy(tree):
+    return jax.tree.map(lambda leaf: leaf + jax.random.normal(jax.random.key(0), leaf.shape), tree)
+
+
+def test_noise_by_the_number_of_the_step_is_no_wrong_loss(plain):
+    """No key in the state shows it: the step as JAX traces it does, of NNX as well."""
+    assert judged(dropout_by_the_step) == {NOISE}
+
+    @nnx.jit
+    def step(model, optimizer, batch):
+        def loss(model):
+            key = jax.random.key(optimizer.step[...])
+            return jnp.mean((model(batch.x) + jax.random.normal(key, batch.y.shape) - batch.y) ** 2)
+
+        value, grads = nnx.value_and_grad(loss, argnums=nnx.DiffState(0, nnx_steps.rest))(model)
+        optimizer.update(model, grads)
+        return value
+
+    noise = NnxTrainer(
+        nnx_steps.create_with(),
+        step,
+        frozen=("l1",),
+        predict=nnx.jit(lambda model, x: model(x)),
+        loss="mse",
+        optimizers=Optimizers("sgd"),
+    )
+    assert judged(noise) == {NOISE}
+
+
+def test_noise_beside_the_loss_excuses_no_wrong_one(plain):
+    """Such as in the gradients, or in what the program does afterwards."""
+    beside = stepping(gradients=noisy, report=lambda loss, *_: 2 * loss)
+
+    assert {verdict for verdict, _ in judged(plain)} == {"held"}
+    assert {verdict for verdict, _ in judged(replace(plain, train_step=beside), LAWS[:2])} == {
+        "refuted"
+    }
+
+
+def test_noise_excuses_no_missing_loss():
+    """Metrics are no number, whatever they are of."""
+    noise = dropout_by_the_step
+
+    def step(state, batch):
+        state, loss = noise.train_step(state, batch)
+        return state, {"loss": loss}
+
+    assert {verdict for verdict, _ in judged(replace(noise, train_step=step))} == {"refuted"}
+
+
+def test_a_step_that_cannot_be_traced_is_judged_as_it_is(plain):
+    """NumPy's random numbers are seen by nobody, and a wrong loss is one."""
+
+    def step(state, batch):
+        np.asarray(state.step).item()
+        state, loss = plain.train_step(state, batch)
+        return state, 2 * float(loss)
+
+    found = judged(replace(plain, train_step=step), LAWS[:2])
+    assert {verdict for verdict, _ in found} == {"refuted"}

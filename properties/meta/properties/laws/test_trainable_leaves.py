@@ -1,9 +1,10 @@
-"""What is said of a trainable leaf that never moves, or that its layer moves, too."""
+"""What is said of a trainable leaf that never moves, only decays, or that its layer moves, too."""
 
 from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 
@@ -11,15 +12,27 @@ from frostproof import verify
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Inconclusive, Refutation
 from frostproof.reference.corpus.accepted.trainers import nnx_modules
+from frostproof.reference.corpus.accepted.trainers.linen_layers import (
+    unused_layer_under_a_penalty,
+    unused_layer_under_adamw,
+)
 from frostproof.reference.corpus.accepted.trainers.named_statistics import (
     statistics_used_as_they_are,
 )
 from frostproof.reference.corpus.specimens.trainers.hidden_names import left_out_of_what_trains
+from frostproof.reference.corpus.specimens.trainers.linen_models import (
+    gradient_stopped_under_a_decay,
+    gradient_stopped_under_a_penalty,
+)
 from frostproof.reference.corpus.specimens.trainers.linen_updates import decay_by_hand
 from frostproof.reference.corpus.specimens.trainers.nnx_traps import weights_normalised_in_place
+from frostproof.reference.observation.decay import decays
 from frostproof.reference.observation.run import run
+from frostproof.reference.observation.trajectory import Step
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.pytrees.snapshot import snapshot
+from frostproof.reference.subjects.moment import Moment
 
 
 def standing_of(trainer):
@@ -58,6 +71,55 @@ def test_a_number_in_the_place_of_a_loss_tells_nothing():
 
     assert verdict == "not-run"
     assert "nothing tells whether it should" in reason
+
+
+@pytest.mark.parametrize(
+    "faulty", [gradient_stopped_under_a_decay, gradient_stopped_under_a_penalty]
+)
+def test_a_decay_is_no_training(faulty):
+    """What the model predicts tells that the layer is used; without, nobody can tell."""
+    verdict, reason = standing_of(faulty)
+    assert verdict == "refuted"
+    assert reason.startswith("stem/bias: trainable leaf never moved")
+
+    verdict, reason = standing_of(replace(faulty, predict=None))
+    assert verdict == "not-run"
+    assert "a penalty on the weights may change it; give `with_params=` and `predict=`" in reason
+
+
+@pytest.mark.parametrize("correct", [unused_layer_under_adamw, unused_layer_under_a_penalty])
+def test_a_layer_that_nothing_uses_may_decay(correct):
+    """A penalty changes the loss by it, and no prediction."""
+    assert standing_of(correct) == ("held", None)
+
+
+def step_of(old, new):
+    """One in which a leaf becomes another one."""
+
+    def moment(array):
+        return Moment(snapshot({"w": np.asarray(array, np.float32)}))
+
+    return Step(moment(old), moment(new), frozenset(), 1)
+
+
+def test_a_decay_is_told_from_what_rounding_makes():
+    """Each weight moves by more than four roundings, and all of them by one factor."""
+    old = np.array([0.3, -1.7, 2.9], np.float32)
+
+    assert decays(step_of(old, old * np.float32(1 - 1e-6)), ("w",))
+    assert decays(step_of(old, old - np.float32(0.01) * old), ("w",))
+    assert decays(step_of(old, 2 * old), ("w",))
+    for new in (
+        old,
+        old * np.float32(1 - 2e-7),  # a training in the last place may do as much
+        old * np.float32([0.9, 0.9, 0.90001]),
+        -old,
+        old - np.float32(0.1),
+        np.full(3, np.nan, np.float32),
+    ):
+        assert not decays(step_of(old, new), ("w",))
+    assert not decays(step_of(old[:1], old[:1] / 2), ("w",))  # a gradient may do so, too
+    assert not decays(step_of([0, 0, 1], [0, 0, 0.5]), ("w",))
 
 
 def test_without_a_loss_no_statistic_is_called_left_behind():

@@ -10,9 +10,9 @@ from frostproof.properties.laws.book import EXERCISE_LAWS
 from frostproof.properties.meta.reference.corpus.tasting import tasted
 from frostproof.properties.plan.checks import NamedSubject, plan_checks
 from frostproof.reference.corpus.register import EXERCISES, accepted_programs
-from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.optimizers.catalogue import COMMON
 from frostproof.reference.subjects.loading import load
+from frostproof.reference.trials.probe import capabilities_of
 from frostproof.strategies.optimizers import named, wrapped
 from frostproof.strategies.values import EDGES
 

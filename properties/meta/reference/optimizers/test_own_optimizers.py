@@ -13,10 +13,10 @@ from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.plan.checks import NamedSubject, plan_checks
 from frostproof.reference.corpus.accepted.trainers import linen_steps as trainers_linen
 from frostproof.reference.corpus.specimens.trainers.foreign_models import decay_of_zeroed_gradients
-from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.optimizers.recorded import recorded
 from frostproof.reference.optimizers.recording import recording
 from frostproof.reference.pytrees.snapshot import snapshot
+from frostproof.reference.trials.probe import capabilities_of
 
 EFFORT = Effort(max_examples=3, seed=0, shrinking=0)
 

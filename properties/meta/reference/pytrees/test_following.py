@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from frostproof.reference.corpus.accepted.lifetimes import following_copies as programs
-from frostproof.reference.observation.probe import probe
 from frostproof.reference.observation.trainer_run import run_trainer
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.pytrees.following import copied_params, find_copies, read_copies
 from frostproof.reference.subjects.signatures import UnusableSubject
+from frostproof.reference.trials.probe import probe
 
 PROBLEM = TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 2, 3, 0)
 
@@ -36,6 +36,7 @@ def test_what_says_nothing_is_refused(copies, message):
     ("copies", "message"),
     [
         ({"tarhet": "params"}, r"(?s)tarhet.*target"),
+        ({"nowhere": "params"}, r"`nowhere` .* matches no leaf: the leaves are (?!.*frostproof_)"),
         ({"target": "params/head"}, "target/base follows params/head/base, which the state does"),
     ],
 )

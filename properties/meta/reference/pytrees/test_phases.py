@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from frostproof.reference.corpus.accepted.lifetimes.in_phases import gradual_unfreezing
-from frostproof.reference.observation.probe import probe
 from frostproof.reference.observation.trainer_run import run_trainer
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.pytrees.phases import LONGEST, at_step, beginnings, has_phases
 from frostproof.reference.subjects.signatures import UnusableSubject
+from frostproof.reference.trials.probe import probe
 
 
 def test_a_function_of_the_step_is_told_by_the_name_of_its_argument():

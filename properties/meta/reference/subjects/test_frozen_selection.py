@@ -10,11 +10,11 @@ from flax import nnx
 
 from frostproof import LinenTrainer, NnxTrainer
 from frostproof.reference.corpus.accepted.trainers import named_statistics as statistics
-from frostproof.reference.observation.probe import probe
 from frostproof.reference.problems.batches import Batch
 from frostproof.reference.subjects.signatures import UnusableSubject
 from frostproof.reference.subjects.trainer import Trainer
 from frostproof.reference.subjects.training import select_frozen
+from frostproof.reference.trials.probe import probe
 
 
 def begun(trainer: Trainer):

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from frostproof.reference.observation.probe import capabilities_of
 from frostproof.reference.subjects.loading import as_subject, load
 from frostproof.reference.subjects.signatures import UnusableSubject
 from frostproof.reference.subjects.targets import UnusableTarget
+from frostproof.reference.trials.probe import capabilities_of
 from frostproof.reports.cli.main import main
 
 GOOD = "def fn(seed, x, y, lr):\n    return [0.0, 0.0, 0.0]\n"

@@ -234,7 +234,7 @@ def test_the_report_says_so():
 @pytest.mark.parametrize(
     ("laws", "told"),
     [
-        (["trainable-moves"], "a leaf that is to train stays as it was"),
+        (["trainable-moves"], "a leaf that is to train does not"),
         (["exact-selection", "trainable-moves"], "the frozen leaves are not those"),
         (["freezing-spares-the-rest"], "to change what is frozen changes how"),
         (["restored-equals-saved"], "a training that goes on from a checkpoint is another one"),

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from flax.training.train_state import TrainState
 from hypothesis import strategies as st
 
@@ -100,6 +101,71 @@ dropout = accepted(
         predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
         loss="mse",
         optimizers=FEW,
+    )
+)
+
+
+@jax.jit
+def _step_dropping_by_count(state, batch):
+    def loss(params):
+        key = jax.random.fold_in(jax.random.key(0), state.step)
+        y = state.apply_fn({"params": params}, batch.x, train=True, rngs={"dropout": key})
+        return mse(y, batch.y)
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    return state.apply_gradients(grads=grads), value
+
+
+# No key is found in its state: it is made of the number of the step.
+dropout_by_the_step = accepted(
+    LinenTrainer(
+        create_for(Dropping()),
+        _step_dropping_by_count,
+        frozen=("body",),
+        predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
+        loss="mse",
+        optimizers=FEW,
+    )
+)
+
+
+# A layer that is never used, and that a decay moves.
+
+
+class _Spare(nn.Module):
+    """Two layers that predict, and a second head, which waits for another task."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Dense(4, name="body")(x))
+        nn.Dense(2, name="spare")(x)
+        return nn.Dense(1, name="head")(x)
+
+
+_OWN = partitioned(optax.adamw(0.01, weight_decay=0.01))
+unused_layer_under_adamw = accepted(
+    LinenTrainer(create_for(_Spare(), lambda optimizer: _OWN), step, frozen=("body",))
+)
+
+
+@jax.jit
+def _penalised(state, batch):
+    def loss(params):
+        penalty = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
+        return mse(state.apply_fn({"params": params}, batch.x), batch.y) + 0.01 * penalty
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    return state.apply_gradients(grads=grads), value
+
+
+@jax.jit
+def _predict(state, x):
+    return state.apply_fn({"params": state.params}, x)
+
+
+unused_layer_under_a_penalty = accepted(
+    LinenTrainer(
+        create_for(_Spare()), _penalised, frozen=("body",), predict=_predict, optimizers=FEW
     )
 )
 

@@ -13,7 +13,9 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     creating,
     keys,
     masking,
+    mse,
     partitioned,
+    predict,
     stepping,
     trainer,
     where,
@@ -207,6 +209,31 @@ class StoppedInside(nn.Module):
 def gradient_stopped_on_the_way():
     """`stop_gradient` on an activation freezes what lies before the frozen layer, too."""
     return trainer(model=StoppedInside(), optimizers=SGD)
+
+
+@specimen(law="trainable-moves", seen="made up: the same, where AdamW decays what gets no gradient")
+def gradient_stopped_under_a_decay():
+    """The program's own AdamW decays the layer before the frozen one, and nothing trains it."""
+    own = optax.adamw(0.01, weight_decay=0.01)
+    return trainer(
+        create=creating(StoppedInside(), lambda _: partitioned(own, in_body)), predict=predict
+    )
+
+
+@specimen(law="trainable-moves", seen="made up: the same, where a penalty gives it a gradient")
+def gradient_stopped_under_a_penalty():
+    """The loss has a penalty on the weights, so that the layer shrinks, and nothing trains it."""
+
+    @jax.jit
+    def step(state, batch):
+        def of(params):
+            penalty = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
+            return mse(state.apply_fn({"params": params}, batch.x), batch.y) + 0.01 * penalty
+
+        loss, grads = jax.value_and_grad(of)(state.params)
+        return state.apply_gradients(grads=grads), loss
+
+    return trainer(model=StoppedInside(), step=step, predict=predict, optimizers=SGD)
 
 
 # A mask that is made of something else than paths.

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
+from ..observation.trainer_run import reweigh
 from ..optimizers.catalogue import CATALOGUE
 from ..optimizers.declared import Optimizers
 from ..optimizers.optimizer import UnusableDraw, as_optimizer, optimizer
@@ -34,7 +35,12 @@ from ..subjects.signatures import UnusableSubject, signature_of
 from ..subjects.trainer import Trainer
 from ..subjects.training import OtherName, Training, select_frozen, select_named
 from ..subjects.user_errors import error_text, let_through, own_line
-from .trainer_run import reweigh
+from .declared_functions import (
+    prediction_of,
+    require_loss,
+    require_refreezing,
+    require_views,
+)
 
 #: An optimizer that moves nothing: a leaf that moves all the same never took the new weights.
 _STILL = optimizer("sgd", learning_rate=0.0)
@@ -61,8 +67,9 @@ def probe(trainer: Any) -> Probe:
 
     Raises:
         UnusableSubject: for a pattern in `frozen` that matches no leaf, where nothing is said of
-            what is frozen, for `batches` or `optimizers` from which nothing can be drawn, and for
-            answers of another form than the contract's.
+            what is frozen, for `batches` or `optimizers` from which nothing can be drawn, for
+            functions beside the training that raise, and for answers of another form than the
+            contract's.
     """
     if hasattr(trainer, "optimizers"):
         _require_optimizers(trainer.optimizers)
@@ -79,6 +86,7 @@ def probe(trainer: Any) -> Probe:
     before = calls()
     try:
         training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
+        require_views(trainer, training)
         chosen, _ = select_frozen(training)
         for frozen in trainer.phases.values():
             _require_apart(training, select_named(training, frozen).params)
@@ -97,11 +105,16 @@ def probe(trainer: Any) -> Probe:
             found.add(Capability.MODEL_STATE)
         batch = problem.batch(1)
         if trainer.predict is not None and hasattr(batch, "x"):
-            outputs = tuple(np.shape(training.predict(batch.x))[1:])
+            prediction = prediction_of(trainer, training, batch)
+            outputs = tuple(np.shape(prediction)[1:])
             found.add(Capability.PREDICT)
+            require_loss(trainer, prediction, replace(problem, outputs=outputs).batch(1))
         problem = replace(problem, outputs=outputs)
         if trainer.with_params is not None or _takes_params(training, problem, chosen):
             found.add(Capability.WITH_PARAMS)
+        require_refreezing(trainer, training, chosen)
+    except UnusableSubject:
+        raise
     except BaseException as error:
         let_through(error)
     if calls() == before and _ignores(trainer, problem):

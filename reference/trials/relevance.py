@@ -1,4 +1,4 @@
-"""Tells whether a leaf that did not move should have moved."""
+"""Tells whether a leaf that did not train, or that a decay alone moved, should have trained."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..observation.compilations import forget_programs
+from ..observation.decay import decays, moves_otherwise
+from ..observation.trainer_run import reweigh, run_trainer
+from ..observation.trajectory import Step, Trajectory
 from ..optimizers.recording import recording
 from ..problems.training_problem import TrainingProblem
 from ..problems.wrapper_problem import TreeProblem
-from ..pytrees.comparison import same_value
 from ..pytrees.paths import Path, named_leaves, normalise
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training
-from .compilations import forget_programs
-from .trainer_run import reweigh, run_trainer
-from .trajectory import Trajectory
 
-#: Steps after which a leaf has moved if it ever does, also behind `MultiSteps` or a warm-up.
+#: Steps after which a leaf has trained if it ever does, also behind `MultiSteps` or a warm-up.
 _PATIENCE = 40
 #: A gradient, or a relative change of the loss, that exceeds rounding.
 _TELLING = 1e-3
 
 
 def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool | None:
-    """Tell whether a leaf that did not move in a trajectory of this subject should have moved.
+    """Tell whether a leaf that did not train in a trajectory of this subject should have trained.
 
     None where nobody can tell.
     """
@@ -45,7 +45,7 @@ def is_used(subject: Any, trajectory: Trajectory, path: Path) -> bool:
     assert isinstance(subject, TrainerSource), "only trainers have statistics"
     trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
     plain, changed = (_loss_with_statistic(trainer, problem, path, by) for by in (0.0, 0.5))
-    return plain is None or _differs(plain, changed) or _is_placeholder(trainer, problem)
+    return plain is None or _differs(plain, changed) or _is_placeholder(trainer, problem, "loss")
 
 
 def _loss_with_statistic(
@@ -103,14 +103,30 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
             return False
         if longer.shared and not _stays(_run(trainer, asked, shared=False), path):
             return False
-    trained = (step for step in trajectory.steps if path not in step.frozen)
-    given = [step.given.gradients.get(path) for step in trained if step.given]
-    if any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given):
+    steps = [step for step in trajectory.steps if path not in step.frozen]
+    given = [step.given.gradients.get(path) for step in steps if step.given]
+    told = any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given)
+    if told and not any(decays(step, path) for step in steps):
         return True
-    plain, perturbed = (_first_loss(trainer, problem, {path}, by) for by in (0.0, 0.5))
+    plain, perturbed = (_first_step(trainer, problem, {path}, by) for by in (0.0, 0.5))
     if plain is None or perturbed is None:
         return None
-    return _differs(plain, perturbed) or (None if _is_placeholder(trainer, problem) else False)
+    if not _differs(plain.loss, perturbed.loss):
+        return None if _is_placeholder(trainer, problem, "loss") else False
+    if not _may_be_penalised(perturbed, path):
+        return True
+    if plain.prediction is None or perturbed.prediction is None:
+        return None
+    alone = _differs(plain.prediction, perturbed.prediction)
+    return alone or (None if _is_placeholder(trainer, problem, "prediction") else False)
+
+
+def _may_be_penalised(step: Step, path: Path) -> bool:
+    """Tell whether the loss may depend on a leaf by a penalty alone, which it has whether the model
+    uses the leaf or not: its gradient multiplies the leaf by a number.
+    """
+    gradient = step.given.gradients.get(path) if step.given else None
+    return decays(step, path) and (gradient is None or bool(np.any(gradient != 0)))
 
 
 @functools.lru_cache(maxsize=4)  # all leaves that did not move are looked at in the same runs
@@ -120,31 +136,33 @@ def _run(trainer: Trainer, problem: TrainingProblem, *, shared: bool) -> Traject
 
 
 def _stays(longer: Trajectory, path: Path) -> bool:
-    """Tell whether a leaf has its values still at the end of a run; not if it ended before."""
+    """Tell whether no step of a run moved a leaf but by a decay; not if the run ended before."""
     if not longer.steps or longer.raised is not None:
         return False
-    # Its values: JAX gives a weakly typed leaf a type of its own in the first update.
-    return same_value(longer.first.params[path].array, longer.last.params[path].array)
+    return not any(moves_otherwise(step, path) for step in longer.steps)
 
 
-def _differs(plain: float, perturbed: float | None) -> bool:
-    """Tell whether a loss is another one, also where it is not known."""
-    return perturbed is None or abs(plain - perturbed) > _TELLING * abs(plain)
+def _differs(plain: Any, perturbed: Any) -> bool:
+    """Tell whether numbers are others, also where they are not known."""
+    if perturbed is None:
+        return True
+    return bool(np.abs(plain - perturbed).max() > _TELLING * np.abs(plain).max())
 
 
-def _is_placeholder(trainer: Trainer, problem: TrainingProblem) -> bool:
-    """Tell whether the loss stays the same whatever all leaves are, as a 0.0 in its place does: of
-    no leaf it tells whether it matters.
+def _is_placeholder(trainer: Trainer, problem: TrainingProblem, answer: str) -> bool:
+    """Tell whether a loss or a prediction stays the same whatever all leaves are, as a 0.0 in the
+    place of a loss does: of no leaf it tells whether it matters.
     """
-    plain, perturbed = (_first_loss(trainer, problem, None, by) for by in (0.0, 0.5))
-    return plain is not None and not _differs(plain, perturbed)
+    plain, perturbed = (_first_step(trainer, problem, None, by) for by in (0.0, 0.5))
+    others = None if perturbed is None else getattr(perturbed, answer)
+    return plain is not None and not _differs(getattr(plain, answer), others)
 
 
-def _first_loss(
+def _first_step(
     trainer: Trainer, problem: TrainingProblem, paths: Container[Path] | None, by: float
-) -> float | None:
-    """Return the loss of the first step after some leaves, by default all, were scaled and shifted;
-    None where it is not known.
+) -> Step | None:
+    """Return the first step of a new training after some leaves, by default all, were scaled and
+    shifted, with its loss and the numbers of its prediction; None where its loss is not known.
     """
 
     def shift(key_path: Any, leaf: Any) -> Any:
@@ -153,7 +171,8 @@ def _first_loss(
 
     try:
         optimizer = recording(problem.optimizer.transformation)
-        training = trainer.begin(problem.seed, problem.batch(1), optimizer)
+        batch = problem.batch(1)
+        training = trainer.begin(problem.seed, batch, optimizer)
         if problem.weights != "initialised":
             reweigh(training, problem, frozenset())
         try:
@@ -164,6 +183,16 @@ def _first_loss(
                     _shift_in_place(training, leaf, by)
         if "unfreeze" in problem.actions:
             training.refreeze(())
-        return float(np.asarray(training.step(problem.batch(1))))
+        before, prediction = training.moment(), _prediction(training, batch)
+        loss = float(np.asarray(training.step(batch)))
+        return Step(before, training.moment(), frozenset(), 1, loss=loss, prediction=prediction)
     except Exception:  # no loss, or no way to put parameters in place: nothing is known
         return None
+
+
+def _prediction(training: Training, batch: Any) -> np.ndarray | None:
+    """Return all numbers of a prediction; None where there is none."""
+    if training.trainer.predict is None:
+        return None
+    predicted = jax.tree.leaves(training.predict(batch.x))
+    return np.concatenate([np.ravel(leaf).astype(float) for leaf in predicted])

@@ -1,0 +1,85 @@
+"""A function that a trainer declares beside its training, and that raises, is named at once."""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from frostproof import Optimizers, verify
+from frostproof.reference.corpus.accepted.lifetimes.own_checkpoints import state_as_msgpack
+from frostproof.reference.corpus.accepted.trainers.nnx_steps import create_with
+from frostproof.reference.corpus.accepted.trainers.nnx_steps import stepping as nnx_stepping
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import predict, trainer
+from frostproof.reference.subjects.capability import Capability
+from frostproof.reference.subjects.nnx_trainer import NnxTrainer
+from frostproof.reference.subjects.signatures import UnusableSubject
+from frostproof.reference.trials.probe import probe
+from frostproof.reports.formats.wording import story
+
+CORRECT = trainer(predict=predict, loss="mse", optimizers=Optimizers("sgd"))
+
+
+def raises(*_):
+    raise KeyError("backbone")
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("params", ""),
+        ("opt_state", ""),
+        ("model_state", ""),
+        ("predict", r" and float32\[2, 3\]"),
+        ("loss", ""),
+        ("refreeze", r" and \('body/bias', 'body/kernel'\)"),
+    ],
+)
+def test_one_that_raises_is_named_with_what_it_was_given(name, given):
+    """Laws that need it were not run before, as if it had not been given, and all else held."""
+    on = r"float64\[2, 1\] and float32\[2, 1\]" if name == "loss" else "what `create` returned"
+
+    with pytest.raises(
+        UnusableSubject,
+        match=rf"^`{name}` raised KeyError: 'backbone', on {on}{given}: mend it, or leave it out$",
+    ):
+        probe(replace(CORRECT, **{name: raises}))
+
+
+def test_one_of_a_module_is_named_too():
+    """It is given the module, and the optimizer beside it."""
+    module = NnxTrainer(create_with(), nnx_stepping(), frozen=("l1",), predict=raises)
+
+    with pytest.raises(UnusableSubject, match=r"^`predict` raised KeyError"):
+        probe(module)
+
+
+def test_one_that_answers_is_used():
+    """Freezing anew what is frozen leaves nothing behind, and a loss of one's own is no number."""
+    asked = []
+
+    def refreeze(state, frozen):
+        asked.append(frozen)
+        return state
+
+    found = probe(
+        replace(CORRECT, refreeze=refreeze, loss=lambda answer, y: np.mean((answer - y) ** 2))
+    )
+
+    assert asked == [("body/bias", "body/kernel")]
+    assert {Capability.PREDICT, Capability.WITH_PARAMS} <= found.capabilities
+
+
+def test_what_raises_later_is_told_without_a_guess():
+    """That it does under some optimizers is no cause, where the step itself never raises."""
+
+    def save(state, folder):
+        raise OSError(28, os.strerror(28))
+
+    faulty = replace(state_as_msgpack, save=save)
+    (row,) = verify(faulty, laws=["restored-equals-saved"], max_examples=2, seed=0).rows
+
+    assert row.verdict == "error"
+    assert row.raises
+    assert row.reason.startswith("`save` raised OSError: [Errno 28]")
+    assert {"because", "usually"}.isdisjoint(keyword for keyword, _ in story(row))

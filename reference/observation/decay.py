@@ -1,0 +1,63 @@
+"""Tells a leaf that trains from one that a decay moves: that is only multiplied by a number."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+
+from ..numerics.rounding import FLUSHED, gamma
+from ..pytrees.comparison import changes
+from ..pytrees.paths import Path
+from .trajectory import Step
+
+
+def moves_otherwise(step: Step, path: Path) -> bool:
+    """Tell whether a step changes a leaf's value otherwise than by a decay, or adds or removes it.
+
+    A decay moves a leaf whose gradient is missing, too: one behind `jax.lax.stop_gradient`.
+    """
+    moved = bool(changes(step.before.params, step.after.params, [path], "value"))
+    return moved and not decays(step, path)
+
+
+def decays(step: Step, path: Path) -> bool:
+    """Tell whether a step multiplies a leaf of several weights by a number that is so far from one
+    that each weight is seen to move.
+    """
+    factor = decay_factor(step, path)
+    return factor != 1.0 and abs(factor - 1.0) > gamma(8, _unit(step, path))
+
+
+def decays_for_good(step: Step, path: Path) -> bool:
+    """Tell whether a step multiplies a leaf of several weights by a number that is further from one
+    than rounding makes of a projection onto a norm that is done twice.
+
+    Of a norm of n terms, at most all weights that train, gamma(n) / 2 and half a unit are rounded;
+    two norms, two divisions and two products make gamma(n + 6).
+    """
+    factor = decay_factor(step, path)
+    terms = sum(step.before.params[each].array.size for each in step.trainable)
+    return factor != 1.0 and abs(factor - 1.0) > gamma(terms + 6, _unit(step, path))
+
+
+def decay_factor(step: Step, path: Path) -> float:
+    """Return the positive number by which a step multiplies a leaf of several weights, but for
+    rounding; 1 where it does something else.
+
+    A product and a subtraction may round each weight, twice where the number is found from another
+    one.
+    """
+    leaves = [snapshot.params.get(path) for snapshot in (step.before, step.after)]
+    if any(leaf is None or leaf.array.dtype.kind in "biuc" for leaf in leaves):
+        return 1.0
+    old, new = (leaf.array.astype(np.float64) for leaf in leaves if leaf is not None)
+    if old.shape != new.shape or np.count_nonzero(old) < 2 or not np.isfinite(old).all():
+        return 1.0
+    largest = np.unravel_index(np.argmax(np.abs(old)), old.shape)
+    factor = float(new[largest] / old[largest])
+    bound = gamma(4, _unit(step, path)) * max(1.0, factor) * np.abs(old) + FLUSHED
+    return factor if factor > 0 and bool((np.abs(new - factor * old) <= bound).all()) else 1.0
+
+
+def _unit(step: Step, path: Path) -> float:
+    return float(ml_dtypes.finfo(step.before.params[path].array.dtype).eps) / 2
