@@ -80,10 +80,11 @@ def test_a_decay_is_no_training(faulty):
     """What the model predicts tells that the layer is used; without, nobody can tell."""
     verdict, reason = standing_of(faulty)
     assert verdict == "refuted"
-    assert reason.startswith("stem/bias: trainable leaf never moved")
+    assert reason.startswith("stem/kernel: trainable leaf only decays, as here in 1 step under")
 
     verdict, reason = standing_of(replace(faulty, predict=None))
     assert verdict == "not-run"
+    assert reason.startswith("stem/kernel only decays, and nothing tells whether it should train")
     assert "a penalty on the weights may change it; give `with_params=` and `predict=`" in reason
 
 

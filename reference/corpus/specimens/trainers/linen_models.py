@@ -197,10 +197,12 @@ def frozen_by_value():
 class StoppedInside(nn.Module):
     """Three layers; the gradient stops behind the one in the middle, which is to be frozen."""
 
+    use_bias: bool = True
+
     @nn.compact
     def __call__(self, x):
         """Predict one column."""
-        x = nn.relu(nn.Dense(4, name="stem")(x))
+        x = nn.relu(nn.Dense(4, use_bias=self.use_bias, name="stem")(x))
         x = jax.lax.stop_gradient(nn.relu(nn.Dense(4, name="body")(x)))
         return nn.Dense(1, name="head")(x)
 
@@ -211,12 +213,16 @@ def gradient_stopped_on_the_way():
     return trainer(model=StoppedInside(), optimizers=SGD)
 
 
+#: A bias of zero would stay as it is, and tell of the fault.
+_WITHOUT_BIAS = StoppedInside(use_bias=False)
+
+
 @specimen(law="trainable-moves", seen="made up: the same, where AdamW decays what gets no gradient")
 def gradient_stopped_under_a_decay():
     """The program's own AdamW decays the layer before the frozen one, and nothing trains it."""
     own = optax.adamw(0.01, weight_decay=0.01)
     return trainer(
-        create=creating(StoppedInside(), lambda _: partitioned(own, in_body)), predict=predict
+        create=creating(_WITHOUT_BIAS, lambda _: partitioned(own, in_body)), predict=predict
     )
 
 
@@ -233,7 +239,7 @@ def gradient_stopped_under_a_penalty():
         loss, grads = jax.value_and_grad(of)(state.params)
         return state.apply_gradients(grads=grads), loss
 
-    return trainer(model=StoppedInside(), step=step, predict=predict, optimizers=SGD)
+    return trainer(model=_WITHOUT_BIAS, step=step, predict=predict, optimizers=SGD)
 
 
 # A mask that is made of something else than paths.
