@@ -109,3 +109,12 @@ def test_a_step_that_cannot_be_traced_is_judged_as_it_is(plain):
 
     found = judged(replace(plain, train_step=step), LAWS[:2])
     assert {verdict for verdict, _ in found} == {"refuted"}
+
+
+def test_noise_excuses_no_loss_that_raises():
+    """It raises on more rows than a trainer is tried on."""
+    own = replace(dropout_by_the_step, loss=lambda answer, y: {2: 0.0}[len(y)])
+
+    ((verdict, reason),) = judged(own, LAWS[:1])
+    assert verdict == "error"
+    assert reason.startswith("`loss` of prediction and targets raised KeyError: ")
