@@ -45,9 +45,8 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
     if should is None:
         raise Inconclusive(
             f"{path_text(path)} {failure.facts['how']}, and nothing tells whether it should train: "
-            "what the loss is with other values in its place is not known, or a penalty on the "
-            "weights may change it; give `with_params=` and `predict=`, and let `train_step` "
-            "return the loss",
+            "what the loss is with other values in its place is not known; give `with_params=`, "
+            "and let `train_step` return the loss",
             subject=True,
         )
     return should
@@ -67,7 +66,7 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
 def trainable_leaves_move(trajectory: Trajectory) -> None:
     """Over the whole run, each trainable leaf that matters moves at least once, and not by a decay
     alone. A leaf matters if its gradient is not negligible, or if a perturbation of it changes the
-    loss, and the prediction where a penalty on the weights may change the loss.
+    loss, other than by a penalty on the weights.
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
     if not trainable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,7 +45,7 @@ def is_used(subject: Any, trajectory: Trajectory, path: Path) -> bool:
     assert isinstance(subject, TrainerSource), "only trainers have statistics"
     trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
     plain, changed = (_loss_with_statistic(trainer, problem, path, by) for by in (0.0, 0.5))
-    return plain is None or _differs(plain, changed) or _is_placeholder(trainer, problem, "loss")
+    return plain is None or _differs(plain, changed) or _is_placeholder(trainer, problem)
 
 
 def _loss_with_statistic(
@@ -112,13 +112,11 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     if plain is None or perturbed is None:
         return None
     if not _differs(plain.loss, perturbed.loss):
-        return None if _is_placeholder(trainer, problem, "loss") else False
+        return None if _is_placeholder(trainer, problem) else False
     if not _may_be_penalised(perturbed, path):
         return True
-    if plain.prediction is None or perturbed.prediction is None:
-        return None
-    alone = _differs(plain.prediction, perturbed.prediction)
-    return alone or (None if _is_placeholder(trainer, problem, "prediction") else False)
+    others = [_first_step(trainer, problem, {path}, by, batch=2) for by in (0.0, 0.5)]
+    return None if None in others else _changes_otherwise((plain, perturbed), others)
 
 
 def _may_be_penalised(step: Step, path: Path) -> bool:
@@ -127,6 +125,16 @@ def _may_be_penalised(step: Step, path: Path) -> bool:
     """
     gradient = step.given.gradients.get(path) if step.given else None
     return decays(step, path) and (gradient is None or bool(np.any(gradient != 0)))
+
+
+def _changes_otherwise(steps: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Tell whether values of a leaf change the loss of one batch otherwise than that of another, as
+    no penalty does.
+    """
+    losses = [step.loss for step in (*steps, *others)]
+    plain, perturbed, other_plain, other_perturbed = losses
+    change, other_change = perturbed - plain, other_perturbed - other_plain
+    return abs(change - other_change) > _TELLING * max(map(abs, losses))
 
 
 @functools.lru_cache(maxsize=4)  # all leaves that did not move are looked at in the same runs
@@ -142,27 +150,30 @@ def _stays(longer: Trajectory, path: Path) -> bool:
     return not any(moves_otherwise(step, path) for step in longer.steps)
 
 
-def _differs(plain: Any, perturbed: Any) -> bool:
-    """Tell whether numbers are others, also where they are not known."""
-    if perturbed is None:
+def _differs(plain: float | None, perturbed: float | None) -> bool:
+    """Tell whether a loss is another one, also where it is not known."""
+    if plain is None or perturbed is None:
         return True
-    return bool(np.abs(plain - perturbed).max() > _TELLING * np.abs(plain).max())
+    return abs(plain - perturbed) > _TELLING * abs(plain)
 
 
-def _is_placeholder(trainer: Trainer, problem: TrainingProblem, answer: str) -> bool:
-    """Tell whether a loss or a prediction stays the same whatever all leaves are, as a 0.0 in the
-    place of a loss does: of no leaf it tells whether it matters.
+def _is_placeholder(trainer: Trainer, problem: TrainingProblem) -> bool:
+    """Tell whether the loss stays the same whatever all leaves are, as a 0.0 in its place does: of
+    no leaf it tells whether it matters.
     """
     plain, perturbed = (_first_step(trainer, problem, None, by) for by in (0.0, 0.5))
-    others = None if perturbed is None else getattr(perturbed, answer)
-    return plain is not None and not _differs(getattr(plain, answer), others)
+    return plain is not None and not _differs(plain.loss, perturbed and perturbed.loss)
 
 
 def _first_step(
-    trainer: Trainer, problem: TrainingProblem, paths: Container[Path] | None, by: float
+    trainer: Trainer,
+    problem: TrainingProblem,
+    paths: Container[Path] | None,
+    by: float,
+    batch: int = 1,
 ) -> Step | None:
-    """Return the first step of a new training after some leaves, by default all, were scaled and
-    shifted, with its loss and the numbers of its prediction; None where its loss is not known.
+    """Return the first step of a new training, on the batch of this number, after some leaves, by
+    default all, were scaled and shifted; None where its loss is not known.
     """
 
     def shift(key_path: Any, leaf: Any) -> Any:
@@ -171,8 +182,7 @@ def _first_step(
 
     try:
         optimizer = recording(problem.optimizer.transformation)
-        batch = problem.batch(1)
-        training = trainer.begin(problem.seed, batch, optimizer)
+        training = trainer.begin(problem.seed, problem.batch(1), optimizer)
         if problem.weights != "initialised":
             reweigh(training, problem, frozenset())
         try:
@@ -183,16 +193,8 @@ def _first_step(
                     _shift_in_place(training, leaf, by)
         if "unfreeze" in problem.actions:
             training.refreeze(())
-        before, prediction = training.moment(), _prediction(training, batch)
-        loss = float(np.asarray(training.step(batch)))
-        return Step(before, training.moment(), frozenset(), 1, loss=loss, prediction=prediction)
+        before = training.moment()
+        loss = float(np.asarray(training.step(problem.batch(batch))))
+        return Step(before, training.moment(), frozenset(), 1, loss=loss)
     except Exception:  # no loss, or no way to put parameters in place: nothing is known
         return None
-
-
-def _prediction(training: Training, batch: Any) -> np.ndarray | None:
-    """Return all numbers of a prediction; None where there is none."""
-    if training.trainer.predict is None:
-        return None
-    predicted = jax.tree.leaves(training.predict(batch.x))
-    return np.concatenate([np.ravel(leaf).astype(float) for leaf in predicted])

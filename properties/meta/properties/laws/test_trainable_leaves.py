@@ -77,20 +77,27 @@ def test_a_number_in_the_place_of_a_loss_tells_nothing():
     "faulty", [gradient_stopped_under_a_decay, gradient_stopped_under_a_penalty]
 )
 def test_a_decay_is_no_training(faulty):
-    """What the model predicts tells that the layer is used; without, nobody can tell."""
+    """That the model uses the layer is seen by its loss, of which a penalty may be a part."""
     verdict, reason = standing_of(faulty)
+
     assert verdict == "refuted"
     assert reason.startswith("stem/kernel: trainable leaf only decays, as here in 1 step under")
 
-    verdict, reason = standing_of(replace(faulty, predict=None))
+
+def test_of_a_leaf_that_decays_the_loss_tells():
+    """A number in its place tells nothing."""
+    faulty = gradient_stopped_under_a_decay
+    verdict, reason = standing_of(
+        replace(faulty, train_step=lambda *given: (faulty.train_step(*given)[0], 0.0))
+    )
+
     assert verdict == "not-run"
     assert reason.startswith("stem/kernel only decays, and nothing tells whether it should train")
-    assert "a penalty on the weights may change it; give `with_params=` and `predict=`" in reason
 
 
 @pytest.mark.parametrize("correct", [unused_layer_under_adamw, unused_layer_under_a_penalty])
 def test_a_layer_that_nothing_uses_may_decay(correct):
-    """A penalty changes the loss by it, and no prediction."""
+    """A penalty changes the loss of each batch alike by it."""
     assert standing_of(correct) == ("held", None)
 
 

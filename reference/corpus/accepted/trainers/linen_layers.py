@@ -158,15 +158,8 @@ def _penalised(state, batch):
     return state.apply_gradients(grads=grads), value
 
 
-@jax.jit
-def _predict(state, x):
-    return state.apply_fn({"params": state.params}, x)
-
-
 unused_layer_under_a_penalty = accepted(
-    LinenTrainer(
-        create_for(_Spare()), _penalised, frozen=("body",), predict=_predict, optimizers=FEW
-    )
+    LinenTrainer(create_for(_Spare()), _penalised, frozen=("body",), optimizers=FEW)
 )
 
 

@@ -15,7 +15,6 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     masking,
     mse,
     partitioned,
-    predict,
     stepping,
     trainer,
     where,
@@ -221,9 +220,7 @@ _WITHOUT_BIAS = StoppedInside(use_bias=False)
 def gradient_stopped_under_a_decay():
     """The program's own AdamW decays the layer before the frozen one, and nothing trains it."""
     own = optax.adamw(0.01, weight_decay=0.01)
-    return trainer(
-        create=creating(_WITHOUT_BIAS, lambda _: partitioned(own, in_body)), predict=predict
-    )
+    return trainer(create=creating(_WITHOUT_BIAS, lambda _: partitioned(own, in_body)))
 
 
 @specimen(law="trainable-moves", seen="made up: the same, where a penalty gives it a gradient")
@@ -239,7 +236,7 @@ def gradient_stopped_under_a_penalty():
         loss, grads = jax.value_and_grad(of)(state.params)
         return state.apply_gradients(grads=grads), loss
 
-    return trainer(model=_WITHOUT_BIAS, step=step, predict=predict, optimizers=SGD)
+    return trainer(model=_WITHOUT_BIAS, step=step, optimizers=SGD)
 
 
 # A mask that is made of something else than paths.
