@@ -20,21 +20,23 @@ from .requirements.endings import ending
 from .requirements.training_law import moved, training_law
 
 _WRONG = (
-    "A sum instead of a mean, a factor, a broadcast of (N, 1) against (N,), missing rows, or the "
-    "loss of a prediction that `predict` does not return."
+    "A sum instead of a mean, a factor, a broadcast of (N, 1) against (N,), missing rows; or "
+    "`predict=` or `loss=` declares another prediction, or another loss, than that of the step."
 )
 
-_NOISE = "`train_step` uses batch statistics or noise, which `predict` does not"
+_NOISE = (
+    "batch statistics or random numbers, such as those of Dropout, change the loss in training: no "
+    "prediction tells what it has to be, and the freeze is judged without it"
+)
 
 
 def _noise_in_the_loss(subject: Any, found: Refutation) -> str | None:
     """Excuse a loss that depends on random numbers which no key in the state shows."""
-    from ...reference.trials.noise import loss_draws  # here: the book is read without JAX
+    from ...reference.trials.noise import is_loss_noisy  # here: the book is read without JAX
 
-    is_none = found.facts.get("observed", found) is None
-    if isinstance(found, SubjectRaised) or is_none:
+    if "bound" not in found.facts:  # it is no number, or `loss=` raised
         return None
-    return _NOISE if loss_draws(subject, found.facts["problems"][0]) else None
+    return _NOISE if is_loss_noisy(subject, found.facts["problems"][0]) else None
 
 
 @training_law(
@@ -59,7 +61,7 @@ def loss_is_the_declared_one(trajectory: Trajectory) -> None:
     draws=training.under(lambda promised: named("sgd", learning_rates=(1.0, 10.0, 100.0))),
     evidence={"the step moves a leaf": 0.5},
     excuse=_noise_in_the_loss,
-    meaning="The loss is evaluated again after the update.",
+    meaning="Where `loss-is-mse` holds, the loss is evaluated again after the update.",
 )
 def loss_is_that_before_the_step(trajectory: Trajectory) -> None:
     """The reported loss equals the declared loss of the prediction before the step, also where the

@@ -35,10 +35,11 @@ _RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
     "memory, and after an unfreeze its moments are out of date.",
 )
 def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
-    """Optimizer state that belongs to a frozen leaf does not exist, or stays zero from a fresh
-    start. Counters and schedules belong to no leaf.
+    """Optimizer state that belongs to a frozen leaf does not exist, stays zero from a fresh start,
+    or stays as it is where the leaf trained before. Counters and schedules belong to no leaf.
     """
     unknown: Path | None = None
+    trained: frozenset[Path] = frozenset()
     for step in trajectory.steps:
         before, after = step.before.opt_state, step.after.opt_state
         if before is None or after is None:
@@ -48,12 +49,19 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
         owners, strangers = owners_of(after, step)
         unknown = unknown or min(strangers, default=None)
         for path, owner in owners:
-            if owner not in step.frozen or path not in before or before[path].array.any():
+            if owner not in step.frozen or path not in before:
                 continue
-            if after[path].array.any():
-                zeros = f"not states[0][{step.number - 1}].get({_shown(path)!r}, np.zeros(1)).any()"
-                kind = "optimizer state"
+            index, name, kind = step.number - 1, _shown(path), "optimizer state"
+            if owner in trained:
+                if not same_value(before[path].array, after[path].array):
+                    pair = f"states[0][{index - 1}].get({name!r}), states[0][{index}].get({name!r})"
+                    kept = f"{_largest(before[path]):.6g} as before"
+                    kept_as_it_is = f"same_value({pair})"
+                    _refute_state(trajectory, step, path, after[path], kind, kept, kept_as_it_is)
+            elif after[path].array.any() and not before[path].array.any():
+                zeros = f"not states[0][{index}].get({name!r}, np.zeros(1)).any()"
                 _refute_state(trajectory, step, path, after[path], kind, "zeros", zeros)
+        trained |= step.trainable
     if unknown is not None:
         reason = (
             f"{_shown(unknown)} in the optimizer's state has no parameter's name, and the shape of "
@@ -277,8 +285,7 @@ def _refute_state(
     expected: str,
     assertion: str,
 ) -> None:
-    name, optimizer = _shown(path), trajectory.problem.optimizer
-    seen = float(leaf.array.astype(float).ravel()[np.abs(leaf.array.astype(float)).argmax()])
+    name, optimizer, seen = _shown(path), trajectory.problem.optimizer, _largest(leaf)
     refute(
         f"{name}: {what} of a frozen leaf is {seen:.6g} after step {step.number}, expected "
         f"{expected}, under {optimizer}",
@@ -288,6 +295,12 @@ def _refute_state(
         observed=seen,
         optimizer=str(optimizer),
     )
+
+
+def _largest(leaf: Leaf) -> float:
+    """Return the element of the largest magnitude."""
+    elements = leaf.array.astype(float).ravel()
+    return float(elements[np.abs(elements).argmax()])
 
 
 def _shown(path: Path) -> str:

@@ -23,8 +23,12 @@ def moves_otherwise(step: Step, path: Path) -> bool:
 def decays(step: Step, path: Path) -> bool:
     """Tell whether a step multiplies a leaf of several weights by a number that is so far from one
     that each weight is seen to move.
+
+    Not where rounding hides more than the last digits, as in bfloat16: a gradient may be in them.
     """
-    factor = decay_factor(step, path)
+    leaf, factor = step.before.params.get(path), decay_factor(step, path)
+    if leaf is None or leaf.array.dtype.itemsize < 4:
+        return False
     return factor != 1.0 and abs(factor - 1.0) > gamma(8, _unit(step, path))
 
 
@@ -45,7 +49,8 @@ def decay_factor(step: Step, path: Path) -> float:
     rounding; 1 where it does something else.
 
     A product and a subtraction may round each weight, twice where the number is found from another
-    one.
+    one. Where all weights move by one number they may be multiplied or not: those of a bias that
+    begins with a constant are equal, and equal gradients leave them so.
     """
     leaves = [snapshot.params.get(path) for snapshot in (step.before, step.after)]
     if any(leaf is None or leaf.array.dtype.kind in "biuc" for leaf in leaves):
@@ -56,7 +61,10 @@ def decay_factor(step: Step, path: Path) -> float:
     largest = np.unravel_index(np.argmax(np.abs(old)), old.shape)
     factor = float(new[largest] / old[largest])
     bound = gamma(4, _unit(step, path)) * max(1.0, factor) * np.abs(old) + FLUSHED
-    return factor if factor > 0 and bool((np.abs(new - factor * old) <= bound).all()) else 1.0
+    moved = new - old
+    shifted = bool((np.abs(moved - moved.mean()) <= 2 * bound).all())
+    multiplied = factor > 0 and bool((np.abs(new - factor * old) <= bound).all())
+    return factor if multiplied and not shifted else 1.0
 
 
 def _unit(step: Step, path: Path) -> float:

@@ -55,7 +55,9 @@ class UnmatchedPattern(ValueError):
         prefixes = {path_text(path[:n]) for path in self.paths for n in range(1, len(path) + 1)}
         # First of all the same name in another place, such as `params/l1` for `l1`.
         deeper = sorted((p for p in prefixes if p.endswith(f"/{self.pattern}")), key=len)
-        close = deeper or get_close_matches(self.pattern, sorted(prefixes), n=1)
+        # Or without a root that the leaves do not have, such as `l1` for `params/l1`.
+        shorter = [inner for inner in [self.pattern.partition("/")[2]] if inner in prefixes]
+        close = deeper or shorter or get_close_matches(self.pattern, sorted(prefixes), n=1)
         hint = f" (did you mean `{close[0]}`?)" if close else ""
         more = f", … and {len(leaves) - _LISTED} more" if len(leaves) > _LISTED else ""
         listed = (

@@ -57,7 +57,7 @@ def require_refreezing(trainer: Trainer, training: Training, frozen: frozenset[P
 
     Raises `UnusableSubject` for a `refreeze` that raises.
     """
-    if trainer.refreeze is not None:
+    if trainer.refreeze is not None and frozen:  # a program may refuse to freeze nothing
         names = tuple(sorted(map(path_text, frozen)))
         _tried("refreeze", f"on {_CREATED} and {names}", lambda: training.refreeze(names))
 

@@ -85,7 +85,8 @@ def probe(trainer: Any) -> Probe:
     problem = TrainingProblem(0, _STILL, 2, 3, 0, batches=simplest_batches(trainer))
     before = calls()
     try:
-        training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
+        promised = _promised(trainer)
+        training = trainer.begin(0, problem.batch(1), recording(promised.transformation))
         require_views(trainer, training)
         chosen, _ = select_frozen(training)
         for frozen in trainer.phases.values():
@@ -106,11 +107,12 @@ def probe(trainer: Any) -> Probe:
         batch = problem.batch(1)
         if trainer.predict is not None and hasattr(batch, "x"):
             prediction = prediction_of(trainer, training, batch)
-            outputs = tuple(np.shape(prediction)[1:])
             found.add(Capability.PREDICT)
+            if jax.tree_util.all_leaves([prediction]):  # and no pytree of several
+                outputs = tuple(np.shape(prediction)[1:])
             require_loss(trainer, prediction, replace(problem, outputs=outputs).batch(1))
         problem = replace(problem, outputs=outputs)
-        if trainer.with_params is not None or _takes_params(training, problem, chosen):
+        if trainer.with_params is not None or _takes_params(trainer, problem, chosen):
             found.add(Capability.WITH_PARAMS)
         require_refreezing(trainer, training, chosen)
     except UnusableSubject:
@@ -188,11 +190,12 @@ def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
     return calls() == before
 
 
-def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:
+def _takes_params(trainer: Trainer, problem: TrainingProblem, chosen: Any) -> bool:
     """Tell whether parameters that are put in place from outside stay there.
 
     They do not where a program restores its weights from a second copy.
     """
+    training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
     if training.trainer.params is not None:  # found by the user's own function: not put by ours
         return False
     if not hasattr(training, "model") and not hasattr(training.state, "replace"):  # type: ignore[attr-defined]
@@ -254,6 +257,16 @@ def _require_optimizers(optimizers: Any) -> None:
             "`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, "
             f"got {optimizers!r}"
         )
+
+
+def _promised(trainer: Trainer) -> Any:
+    """Return an optimizer that a trainer promises: its functions may know the state of no other."""
+    own = trainer.optimizers
+    if isinstance(own, st.SearchStrategy):
+        return _simplest("optimizers", own.map(as_optimizer))
+    rows = [CATALOGUE[name] for name in own.names] if isinstance(own, Optimizers) else []
+    plain = [row.name for row in rows if not row.wraps and not row.facts.picky]
+    return optimizer(plain[0]) if plain else _STILL
 
 
 def _picks(optimizers: Any) -> bool:

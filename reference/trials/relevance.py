@@ -95,6 +95,7 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     # before it matters then; the statistics of a single row cancel it.
     thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
     actions = (*thawed, *("step",) * _PATIENCE)
+    seen = [step for step in trajectory.steps if path not in step.frozen]
     # A wrapper may hold back for longer: `mechanize` learns its scale from 1e-6 up.
     for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
         asked = replace(problem, optimizer=optimizer, actions=actions)
@@ -103,38 +104,40 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
             return False
         if longer.shared and not _stays(_run(trainer, asked, shared=False), path):
             return False
-    steps = [step for step in trajectory.steps if path not in step.frozen]
-    given = [step.given.gradients.get(path) for step in steps if step.given]
-    told = any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given)
-    if told and not any(decays(step, path) for step in steps):
+        seen += longer.steps
+    decaying = any(decays(step, path) for step in seen)
+    if not decaying and _has_been_given_more(seen, path):
         return True
-    plain, perturbed = (_first_step(trainer, problem, {path}, by) for by in (0.0, 0.5))
+    plain, perturbed = (_first_loss(trainer, problem, {path}, by) for by in (0.0, 0.5))
     if plain is None or perturbed is None:
         return None
-    if not _differs(plain.loss, perturbed.loss):
+    if not _differs(plain, perturbed):
         return None if _is_placeholder(trainer, problem) else False
-    if not _may_be_penalised(perturbed, path):
-        return True
-    others = [_first_step(trainer, problem, {path}, by, batch=2) for by in (0.0, 0.5)]
-    return None if None in others else _changes_otherwise((plain, perturbed), others)
+    return _matters_to_the_model(trainer, problem, path, perturbed - plain)
 
 
-def _may_be_penalised(step: Step, path: Path) -> bool:
-    """Tell whether the loss may depend on a leaf by a penalty alone, which it has whether the model
-    uses the leaf or not: its gradient multiplies the leaf by a number.
+def _has_been_given_more(steps: Sequence[Step], path: Path) -> bool:
+    """Tell whether the optimizer was given a gradient of a leaf that is more than rounding."""
+    given = [step.given.gradients.get(path) for step in steps if step.given]
+    return any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given)
+
+
+def _matters_to_the_model(
+    trainer: Trainer, problem: TrainingProblem, path: Path, change: float
+) -> bool | None:
+    """Tell whether other values of a leaf change the loss of a second batch otherwise than they
+    changed that of the first: a penalty on the weights changes all alike.
+
+    None where no second batch is drawn, or its loss is not known.
     """
-    gradient = step.given.gradients.get(path) if step.given else None
-    return decays(step, path) and (gradient is None or bool(np.any(gradient != 0)))
-
-
-def _changes_otherwise(steps: Sequence[Any], others: Sequence[Any]) -> bool:
-    """Tell whether values of a leaf change the loss of one batch otherwise than that of another, as
-    no penalty does.
-    """
-    losses = [step.loss for step in (*steps, *others)]
-    plain, perturbed, other_plain, other_perturbed = losses
-    change, other_change = perturbed - plain, other_perturbed - other_plain
-    return abs(change - other_change) > _TELLING * max(map(abs, losses))
+    leaves, others = (jax.tree.leaves(problem.batch(number)) for number in (1, 2))
+    if all(np.array_equal(one, other) for one, other in zip(leaves, others, strict=True)):
+        return None
+    plain, perturbed = (_first_loss(trainer, problem, {path}, by, batch=2) for by in (0.0, 0.5))
+    if plain is None or perturbed is None:
+        return None
+    largest = max(abs(change), abs(plain), abs(perturbed))
+    return abs(perturbed - plain - change) > _TELLING * largest
 
 
 @functools.lru_cache(maxsize=4)  # all leaves that did not move are looked at in the same runs
@@ -150,30 +153,28 @@ def _stays(longer: Trajectory, path: Path) -> bool:
     return not any(moves_otherwise(step, path) for step in longer.steps)
 
 
-def _differs(plain: float | None, perturbed: float | None) -> bool:
+def _differs(plain: float, perturbed: float | None) -> bool:
     """Tell whether a loss is another one, also where it is not known."""
-    if plain is None or perturbed is None:
-        return True
-    return abs(plain - perturbed) > _TELLING * abs(plain)
+    return perturbed is None or abs(plain - perturbed) > _TELLING * abs(plain)
 
 
 def _is_placeholder(trainer: Trainer, problem: TrainingProblem) -> bool:
     """Tell whether the loss stays the same whatever all leaves are, as a 0.0 in its place does: of
     no leaf it tells whether it matters.
     """
-    plain, perturbed = (_first_step(trainer, problem, None, by) for by in (0.0, 0.5))
-    return plain is not None and not _differs(plain.loss, perturbed and perturbed.loss)
+    plain, perturbed = (_first_loss(trainer, problem, None, by) for by in (0.0, 0.5))
+    return plain is not None and not _differs(plain, perturbed)
 
 
-def _first_step(
+def _first_loss(
     trainer: Trainer,
     problem: TrainingProblem,
     paths: Container[Path] | None,
     by: float,
     batch: int = 1,
-) -> Step | None:
-    """Return the first step of a new training, on the batch of this number, after some leaves, by
-    default all, were scaled and shifted; None where its loss is not known.
+) -> float | None:
+    """Return the loss of the first step of a new training, on the batch of this number, after some
+    leaves, by default all, were scaled and shifted; None where it is not known.
     """
 
     def shift(key_path: Any, leaf: Any) -> Any:
@@ -193,8 +194,6 @@ def _first_step(
                     _shift_in_place(training, leaf, by)
         if "unfreeze" in problem.actions:
             training.refreeze(())
-        before = training.moment()
-        loss = float(np.asarray(training.step(problem.batch(batch))))
-        return Step(before, training.moment(), frozenset(), 1, loss=loss)
+        return float(np.asarray(training.step(problem.batch(batch))))
     except Exception:  # no loss, or no way to put parameters in place: nothing is known
         return None

@@ -38,9 +38,10 @@ def _conclusion_of_laws(report: Report) -> str:
         return "the run ended before all laws were judged"
     chosen = any(each.omitted for each in report.asked.values())
     if not report.judged:
-        others = any(row.verdict != "not-run" for row in report.rows)
-        about = ": no chosen law is about what is promised" if chosen and others else ""
-        return f"nothing promised could run{about}"
+        others = [row.guarantee for row in report.rows if row.verdict != "not-run"]
+        about = ", ".join(dict.fromkeys(others))
+        beyond = f": the chosen laws are about {about}, which is not promised" if others else ""
+        return f"nothing promised could run{beyond if chosen else ''}"
     if report.missed and not report.allow_not_shown:
         return f"not shown, although asked for: {_reasons(report.missed)}"
     unshown = _promised_and_not_shown(report)

@@ -58,6 +58,9 @@ def extent(reached: Collection[Path], leaves: Collection[Path], sort: str, verb:
     if len(found) == len(known):
         return f"{_all(found)} {sort} leaves {verb}"
     counted = f"{len(found)} of {len(known)} {sort} leaves {verb}{'s' * (len(found) == 1)}"
+    others = [path for path in known if path not in found]
+    if len(others) == 1 < len(found):
+        counted += f", all but {path_text(others[0])}"
     return _alike(found, known, sort, verb) or counted
 
 

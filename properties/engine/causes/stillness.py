@@ -32,7 +32,7 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
         return
     staying = _staying(steps)
     decaying = any(moves(step, each) for step in steps for each in staying)
-    told = extent(staying, steps[0].trainable, "trainable", "only decay" if decaying else "stay")
+    told = extent(staying, steps[0].trainable, "trainable", "at most decay" if decaying else "stay")
     for reason in _reasons(subject, trajectory, steps, path, staying):
         parts = [reason.text] if reason.kind in _OF_ALL else [reason.text, told]
         yield Reason(reason.kind, "; ".join(filter(None, parts)), reason.leaves)
@@ -55,8 +55,8 @@ def _reasons(
     if decayed := frozenset(each for each in staying if any(moves(step, each) for step in steps)):
         yield Reason(
             "decay alone",
-            "a decay or a penalty on the weights alone moves it: no other gradient reaches it, as "
-            "behind `jax.lax.stop_gradient`, or a mask keeps it from the optimizer",
+            "nothing but a decay or a penalty on the weights moves it: no other gradient reaches "
+            "it, as behind `jax.lax.stop_gradient`, or a mask keeps it from the optimizer",
             decayed,
         )
         return
@@ -89,7 +89,8 @@ def _reasons(
     elif path not in pulled:
         yield Reason(
             "gradient of zero",
-            "its gradient is zero by the time that the optimizer gets it",
+            "its gradient is zero by the time that the optimizer gets it, as behind "
+            "`jax.lax.stop_gradient`, or where a mask is multiplied with it",
             staying & known - pulled,
         )
     else:

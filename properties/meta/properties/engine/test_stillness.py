@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from frostproof import LinenTrainer
-from frostproof.properties.engine.causes.reason import NOTHING_MOVES
+from frostproof.properties.engine.causes.reason import NOTHING_MOVES, extent
 from frostproof.properties.engine.causes.stillness import reasons_to_stay
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     Layers,
@@ -116,8 +116,8 @@ def test_a_decay_alone_is_told_from_a_gradient():
     reason = told(LinenTrainer(creating(MODEL), penalty, frozen=BODY), "kernel")
 
     assert reason.kind == "decay alone"
-    assert "a decay or a penalty on the weights alone moves it" in reason.text
-    assert reason.text.endswith("; both trainable leaves only decay")
+    assert "nothing but a decay or a penalty on the weights moves it" in reason.text
+    assert reason.text.endswith("; both trainable leaves at most decay")
     assert reason.fault["leaves"] == ["layers_2/kernel"]  # the bias is zero, and stays so
 
 
@@ -125,6 +125,15 @@ def decayed(old, new):
     """The head shrinks, past the optimizer."""
     head = jax.tree.map(lambda w: 0.9 * w, new.params["layers_2"])
     return new.replace(params=new.params | {"layers_2": head})
+
+
+def test_the_leaf_that_does_not_stay_is_named():
+    """Where it is the only one, as the second matrix of an adapter whose first one is cut off."""
+    known = {(layer, name) for layer in ("down", "up") for name in ("bias", "kernel")}
+
+    said = extent(known - {("up", "kernel")}, known, "trainable", "stay")
+
+    assert said == "3 of 4 trainable leaves stay, all but up/kernel"
 
 
 def same_state(state, batch):

@@ -46,7 +46,13 @@ def judged(subject, laws=LAWS):
     return {(row.verdict, row.reason) for row in verify(subject, laws=laws, max_examples=20).rows}
 
 
-NOISE = ("not-run", "`train_step` uses batch statistics or noise, which `predict` does not")
+NOISE = (
+    "not-run",
+    (
+        "batch statistics or random numbers, such as those of Dropout, change the loss in "
+        "training: no prediction tells what it has to be, and the freeze is judged without it"
+    ),
+)
 
 
 def noisy(tree):
@@ -54,7 +60,7 @@ def noisy(tree):
 
 
 def test_noise_by_the_number_of_the_step_is_no_wrong_loss(plain):
-    """No key in the state shows it: the step as JAX traces it does, of NNX as well."""
+    """No key in the state shows it: other random numbers do, of NNX as well."""
     assert judged(dropout_by_the_step) == {NOISE}
 
     @nnx.jit
@@ -99,13 +105,47 @@ def test_noise_excuses_no_missing_loss():
     assert {verdict for verdict, _ in judged(replace(noise, train_step=step))} == {"refuted"}
 
 
-def test_a_step_that_cannot_be_traced_is_judged_as_it_is(plain):
-    """NumPy's random numbers are seen by nobody, and a wrong loss is one."""
+def test_a_step_that_cannot_be_traced_draws_all_the_same():
+    """It returns a number of Python; and the last loss is kept outside, where no tracer may go."""
+    kept = []
 
     def step(state, batch):
-        np.asarray(state.step).item()
+        state, loss = dropout_by_the_step.train_step(state, batch)
+        kept.append(float(loss))
+        return state, kept[-1]
+
+    assert judged(replace(dropout_by_the_step, train_step=step)) == {NOISE}
+
+
+@pytest.mark.parametrize("draw", [jax.random.gamma, jax.random.beta])
+def test_all_that_draws_is_noise(draw, plain):
+    """As the weights of mixup are drawn."""
+
+    @jax.jit
+    def step(state, batch):
+        shape = () if draw is jax.random.gamma else (0.4,)
+        weight = draw(jax.random.key(state.step), 0.4, *shape)
+        mixed = batch._replace(x=weight * batch.x)
+        return plain.train_step(state, mixed)
+
+    assert judged(replace(plain, train_step=step), LAWS[:1]) == {NOISE}
+
+
+def test_noise_of_an_update_excuses_no_loss_after_it(plain):
+    """At rate zero it does not reach a loss of the new weights."""
+    late = stepping(gradients=noisy, report=lambda loss, of, old, new: of(new))
+
+    found = judged(replace(plain, train_step=late), LAWS[1:2])
+    assert {verdict for verdict, _ in found} == {"refuted"}
+
+
+def test_noise_excuses_no_loss_that_is_off_by_more(plain):
+    """Such as one that is multiplied by zero."""
+
+    @jax.jit
+    def step(state, batch):
         state, loss = plain.train_step(state, batch)
-        return state, 2 * float(loss)
+        return state, 2 * loss + 0 * jax.random.normal(jax.random.key(state.step))
 
     found = judged(replace(plain, train_step=step), LAWS[:2])
     assert {verdict for verdict, _ in found} == {"refuted"}
@@ -113,7 +153,11 @@ def test_a_step_that_cannot_be_traced_is_judged_as_it_is(plain):
 
 def test_noise_excuses_no_loss_that_raises():
     """It raises on more rows than a trainer is tried on."""
-    own = replace(dropout_by_the_step, loss=lambda answer, y: {2: 0.0}[len(y)])
+
+    def loss(answer, y):
+        return {2: np.mean((answer - y) ** 2)}[len(y)]
+
+    own = replace(dropout_by_the_step, loss=loss)
 
     ((verdict, reason),) = judged(own, LAWS[:1])
     assert verdict == "error"

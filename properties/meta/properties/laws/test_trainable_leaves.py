@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 
-from frostproof import verify
+from frostproof import Optimizers, verify
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Inconclusive, Refutation
 from frostproof.reference.corpus.accepted.trainers import nnx_modules
@@ -19,6 +22,7 @@ from frostproof.reference.corpus.accepted.trainers.linen_layers import (
 from frostproof.reference.corpus.accepted.trainers.named_statistics import (
     statistics_used_as_they_are,
 )
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import trainer
 from frostproof.reference.corpus.specimens.trainers.hidden_names import left_out_of_what_trains
 from frostproof.reference.corpus.specimens.trainers.linen_models import (
     gradient_stopped_under_a_decay,
@@ -31,7 +35,7 @@ from frostproof.reference.observation.run import run
 from frostproof.reference.observation.trajectory import Step
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
-from frostproof.reference.pytrees.snapshot import snapshot
+from frostproof.reference.pytrees.snapshot import Snapshot, snapshot
 from frostproof.reference.subjects.moment import Moment
 
 
@@ -95,10 +99,60 @@ def test_of_a_leaf_that_decays_the_loss_tells():
     assert reason.startswith("stem/kernel only decays, and nothing tells whether it should train")
 
 
-@pytest.mark.parametrize("correct", [unused_layer_under_adamw, unused_layer_under_a_penalty])
+def behind(make):
+    """The program with a penalty, and its own wrapper around the optimizer that it is handed."""
+    correct = unused_layer_under_a_penalty
+
+    def create(seed, batch, optimizer):
+        return correct.create(seed, batch, make(optimizer))
+
+    return replace(correct, create=create)
+
+
+@pytest.mark.parametrize(
+    "correct",
+    [
+        unused_layer_under_adamw,
+        unused_layer_under_a_penalty,
+        behind(lambda optimizer: optax.MultiSteps(optimizer, 4).gradient_transformation()),
+        behind(lambda optimizer: optax.chain(optax.clip(0.03), optimizer)),
+        behind(lambda optimizer: optax.chain(optimizer, optax.scale(1e-3))),
+    ],
+)
 def test_a_layer_that_nothing_uses_may_decay(correct):
-    """A penalty changes the loss of each batch alike by it."""
+    """A penalty changes the loss of each batch alike by it, also where it waits, is cut or is
+    small.
+    """
     assert standing_of(correct) == ("held", None)
+
+
+def test_a_bias_of_equal_numbers_may_train_by_equal_gradients():
+    """As that of an ensemble whose mean is trained: to be shifted is to be multiplied then."""
+
+    class Members(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.relu(nn.Dense(4, name="body")(x))
+            members = nn.Dense(3, bias_init=nn.initializers.constant(0.1), name="members")(x)
+            return jnp.mean(members, axis=1, keepdims=True)
+
+    ensemble = trainer(model=Members(), optimizers=Optimizers("sgd", rates=(0.1,)))
+
+    assert standing_of(replace(ensemble, with_params=stays)) == ("held", None)
+
+
+def stays(state, params):
+    """The weights are those of `create`, whatever is drawn."""
+    return state
+
+
+def test_what_bfloat16_rounds_may_hide_a_gradient():
+    step = step_of([0.3, -1.7, 2.9], [0.2, -1.1, 1.9])
+    leaf = step.before.params[("w",)]
+    half = replace(leaf, array=leaf.array.astype(ml_dtypes.bfloat16))
+    step.before = Moment(Snapshot({("w",): half}, ""))
+
+    assert not decays(step, ("w",))
 
 
 def step_of(old, new):
@@ -127,6 +181,8 @@ def test_a_decay_is_told_from_what_rounding_makes():
     ):
         assert not decays(step_of(old, new), ("w",))
     assert not decays(step_of(old[:1], old[:1] / 2), ("w",))  # a gradient may do so, too
+    assert not decays(step_of([0.1, 0.1], [0.09, 0.09]), ("w",))  # as here, where both are equal
+    assert not decays(step_of([0.1, 0.1000001], [0.09, 0.0900001]), ("w",))
     assert not decays(step_of([0, 0, 1], [0, 0, 0.5]), ("w",))
 
 

@@ -3,8 +3,11 @@
 import os
 from dataclasses import replace
 
+import jax
 import numpy as np
+import optax
 import pytest
+from hypothesis import strategies as st
 
 from frostproof import Optimizers, verify
 from frostproof.reference.corpus.accepted.lifetimes.own_checkpoints import state_as_msgpack
@@ -83,3 +86,43 @@ def test_what_raises_later_is_told_without_a_guess():
     assert row.raises
     assert row.reason.startswith("`save` raised OSError: [Errno 28]")
     assert {"because", "usually"}.isdisjoint(keyword for keyword, _ in story(row))
+
+
+def test_one_may_know_the_optimizers_that_are_promised():
+    """They are given a state of one of them, as in every law."""
+
+    def moments(state):
+        (found,) = [
+            each for each in jax.tree.leaves(state.opt_state, is_leaf=_is_adam) if _is_adam(each)
+        ]
+        return found.mu
+
+    for promised in (Optimizers("adam"), st.just(optax.adam(0.1))):
+        known = replace(CORRECT, opt_state=moments, optimizers=promised)
+        assert Capability.OPT_STATE in probe(known).capabilities
+    with pytest.raises(UnusableSubject, match=r"^`opt_state` raised ValueError: not enough values"):
+        probe(replace(CORRECT, opt_state=moments))
+
+
+def _is_adam(state):
+    return isinstance(state, optax.ScaleByAdamState)
+
+
+def test_a_program_may_refuse_to_freeze_nothing():
+    def refreeze(state, frozen):
+        if not frozen:
+            raise ValueError("nothing to freeze")
+        return state
+
+    probe(replace(CORRECT, frozen=(), refreeze=refreeze))
+
+
+def test_a_prediction_may_be_of_several_arrays():
+    """They have no shape in common, and `loss` is tried on all."""
+    pairs = replace(
+        CORRECT,
+        predict=lambda state, x: (x, predict(state, x)),
+        loss=lambda answer, y: np.mean((answer[1] - y) ** 2),
+    )
+
+    assert {Capability.PREDICT, Capability.WITH_PARAMS} <= probe(pairs).capabilities

@@ -110,7 +110,7 @@ def test_of_several_subjects_each_has_its_own_seconds():
         (
             [replace(row("frozen-value", "held"), promised=False)],
             Asked(("isolated",), ("trains-as-if-alone",)),
-            "nothing promised could run: no chosen law is about what is promised",
+            "nothing promised could run: the chosen laws are about value, which is not promised",
         ),
         (
             [row("frozen-value", "held"), row("frozen-norm", "refuted", expected="issue 12")],

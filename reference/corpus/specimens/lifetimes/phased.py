@@ -86,3 +86,26 @@ def momentum_of_its_last_turn():
         frozen=lambda step: ("l2",) if step % 2 else ("l1",),
         optimizers=Optimizers("momentum", rates=(0.1,)),
     )
+
+
+@specimen(
+    law="frozen-optimizer-state",
+    seen="a freeze half way, for which the gradients are set to zero, under a momentum",
+    needs=Needs("a step after the freeze", steps=2),
+)
+def momentum_that_fades_while_frozen():
+    """From the second step on the body is put back, and its momentum goes on without gradients."""
+
+    def put_back(old, new):
+        held = old.step >= 1
+        body = where(_in_body, lambda n, o: jnp.where(held, o, n), new.params, old.params)
+        return new.replace(params=body)
+
+    return trainer(
+        lambda step: () if step == 1 else BODY,
+        Layers(),
+        creating(Layers()),
+        stepping(after=put_back),
+        optimizers=Optimizers("momentum"),
+        promise=("selected", "value", "inert"),
+    )
