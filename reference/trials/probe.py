@@ -112,7 +112,9 @@ def probe(trainer: Any) -> Probe:
                 outputs = tuple(np.shape(prediction)[1:])
             require_loss(trainer, prediction, replace(problem, outputs=outputs).batch(1))
         problem = replace(problem, outputs=outputs)
-        if trainer.with_params is not None or _takes_params(trainer, problem, chosen):
+        # Most promise the one that moves nothing: to begin anew would compile as much again.
+        still = training if promised is _STILL else _begun_still(trainer, problem)
+        if trainer.with_params is not None or _takes_params(still, problem, chosen):
             found.add(Capability.WITH_PARAMS)
         require_refreezing(trainer, training, chosen)
     except UnusableSubject:
@@ -190,12 +192,15 @@ def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
     return calls() == before
 
 
-def _takes_params(trainer: Trainer, problem: TrainingProblem, chosen: Any) -> bool:
+def _begun_still(trainer: Trainer, problem: TrainingProblem) -> Training:
+    return trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
+
+
+def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:
     """Tell whether parameters that are put in place from outside stay there.
 
     They do not where a program restores its weights from a second copy.
     """
-    training = trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
     if training.trainer.params is not None:  # found by the user's own function: not put by ours
         return False
     if not hasattr(training, "model") and not hasattr(training.state, "replace"):  # type: ignore[attr-defined]
@@ -266,7 +271,7 @@ def _promised(trainer: Trainer) -> Any:
         return _simplest("optimizers", own.map(as_optimizer))
     rows = [CATALOGUE[name] for name in own.names] if isinstance(own, Optimizers) else []
     plain = [row.name for row in rows if not row.wraps and not row.facts.picky]
-    return optimizer(plain[0]) if plain else _STILL
+    return optimizer(plain[0]) if plain and "sgd" not in plain else _STILL
 
 
 def _picks(optimizers: Any) -> bool:

@@ -19,6 +19,7 @@ from frostproof.reference.corpus.accepted.trainers.linen_layers import (
     unused_layer_under_a_penalty,
     unused_layer_under_adamw,
 )
+from frostproof.reference.corpus.accepted.trainers.linen_steps import one_leaf_that_is_frozen
 from frostproof.reference.corpus.accepted.trainers.named_statistics import (
     statistics_used_as_they_are,
 )
@@ -86,6 +87,12 @@ def test_a_decay_is_no_training(faulty):
 
     assert verdict == "refuted"
     assert reason.startswith("stem/kernel: trainable leaf only decays, as here in 1 step under")
+
+
+def test_where_all_leaves_are_frozen_none_has_to_train():
+    """That is what the program is for, and no fault of what is drawn."""
+    reason = "nothing is left to train: all leaves are frozen"
+    assert standing_of(one_leaf_that_is_frozen) == ("not-run", reason)
 
 
 def test_of_a_leaf_that_decays_the_loss_tells():
