@@ -70,7 +70,7 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
     if not trainable:
-        raise Inconclusive("nothing is left to train: all leaves are frozen", subject=True)
+        raise Inconclusive("nothing is left to train: all leaves are frozen")
     for path in sorted(trainable):
         _observe_move(trajectory, path)
 

@@ -89,10 +89,12 @@ def test_a_decay_is_no_training(faulty):
     assert reason.startswith("stem/kernel: trainable leaf only decays, as here in 1 step under")
 
 
-def test_where_all_leaves_are_frozen_none_has_to_train():
-    """That is what the program is for, and no fault of what is drawn."""
-    reason = "nothing is left to train: all leaves are frozen"
-    assert standing_of(one_leaf_that_is_frozen) == ("not-run", reason)
+def test_where_all_leaves_are_frozen_training_is_not_shown():
+    """A pattern may cover all by mistake: who promises that the others train is told so."""
+    verdict, reason = standing_of(one_leaf_that_is_frozen)
+
+    assert verdict == "vacuous"
+    assert reason.endswith("inconclusive: nothing is left to train: all leaves are frozen")
 
 
 def test_of_a_leaf_that_decays_the_loss_tells():

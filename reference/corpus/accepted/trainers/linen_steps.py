@@ -284,6 +284,7 @@ one_leaf_that_is_frozen = accepted(
         _step,
         frozen=("kernel",),
         optimizers=FEW,
+        promise=("value",),  # no leaf is left that could train
     )
 )
 
