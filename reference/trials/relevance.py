@@ -95,7 +95,7 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     # before it matters then; the statistics of a single row cancel it.
     thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
     actions = (*thawed, *("step",) * _PATIENCE)
-    seen = [step for step in trajectory.steps if path not in step.frozen]
+    runs = [trajectory]
     # A wrapper may hold back for longer: `mechanize` learns its scale from 1e-6 up.
     for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
         asked = replace(problem, optimizer=optimizer, actions=actions)
@@ -104,7 +104,8 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
             return False
         if longer.shared and not _stays(_run(trainer, asked, shared=False), path):
             return False
-        seen += longer.steps
+        runs.append(longer)
+    seen = [step for run in runs for step in run.steps if path not in step.frozen]
     decaying = any(decays(step, path) for step in seen)
     if not decaying and _has_been_given_more(seen, path):
         return True
@@ -113,6 +114,8 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
         return None
     if not _differs(plain, perturbed):
         return None if _is_placeholder(trainer, problem) else False
+    if _is_always_given_one_batch(problem):  # then a penalty is not told from the rest of the loss
+        return None if decaying else True
     return _matters_to_the_model(trainer, problem, path, perturbed - plain)
 
 
@@ -122,17 +125,19 @@ def _has_been_given_more(steps: Sequence[Step], path: Path) -> bool:
     return any(leaf is not None and np.abs(leaf.astype(float)).max() > _TELLING for leaf in given)
 
 
+def _is_always_given_one_batch(problem: TrainingProblem) -> bool:
+    leaves, others = (jax.tree.leaves(problem.batch(number)) for number in (1, 2))
+    return all(np.array_equal(one, other) for one, other in zip(leaves, others, strict=True))
+
+
 def _matters_to_the_model(
     trainer: Trainer, problem: TrainingProblem, path: Path, change: float
 ) -> bool | None:
     """Tell whether other values of a leaf change the loss of a second batch otherwise than they
     changed that of the first: a penalty on the weights changes all alike.
 
-    None where no second batch is drawn, or its loss is not known.
+    None where its loss is not known.
     """
-    leaves, others = (jax.tree.leaves(problem.batch(number)) for number in (1, 2))
-    if all(np.array_equal(one, other) for one, other in zip(leaves, others, strict=True)):
-        return None
     plain, perturbed = (_first_loss(trainer, problem, {path}, by, batch=2) for by in (0.0, 0.5))
     if plain is None or perturbed is None:
         return None

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from hypothesis import strategies as st
 
 from frostproof import Optimizers, verify
 from frostproof.properties.laws.book import BY_ID
@@ -23,9 +24,14 @@ from frostproof.reference.corpus.accepted.trainers.linen_steps import one_leaf_t
 from frostproof.reference.corpus.accepted.trainers.named_statistics import (
     statistics_used_as_they_are,
 )
-from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import trainer
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    creating,
+    stepping,
+    trainer,
+)
 from frostproof.reference.corpus.specimens.trainers.hidden_names import left_out_of_what_trains
 from frostproof.reference.corpus.specimens.trainers.linen_models import (
+    gradient_stopped_on_the_way,
     gradient_stopped_under_a_decay,
     gradient_stopped_under_a_penalty,
 )
@@ -35,6 +41,7 @@ from frostproof.reference.observation.decay import decays
 from frostproof.reference.observation.run import run
 from frostproof.reference.observation.trajectory import Step
 from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.batches import Batch
 from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.pytrees.snapshot import Snapshot, snapshot
 from frostproof.reference.subjects.moment import Moment
@@ -68,14 +75,66 @@ def test_a_leaf_of_which_nothing_tells_is_not_called_trained():
     assert "give `with_params=`" in reason
 
 
-def test_a_number_in_the_place_of_a_loss_tells_nothing():
+@pytest.mark.parametrize(
+    ("faulty", "leaf"),
+    [
+        (left_out_of_what_trains, "head/kernel never moved"),
+        (gradient_stopped_under_a_decay, "stem/kernel only decays"),
+    ],
+)
+def test_a_number_in_the_place_of_a_loss_tells_nothing(faulty, leaf):
     """No leaf changes it: a step that trains nothing was held, since no leaf seemed to matter."""
-    faulty = replace(left_out_of_what_trains, train_step=lambda state, batch: (state, 0.0))
 
-    verdict, reason = standing_of(faulty)
+    def step(state, batch):
+        return faulty.train_step(state, batch)[0], 0.0
+
+    verdict, reason = standing_of(replace(faulty, train_step=step))
 
     assert verdict == "not-run"
-    assert "nothing tells whether it should" in reason
+    assert reason.startswith(f"{leaf}, and nothing tells whether it should")
+
+
+@pytest.mark.parametrize(
+    ("faulty", "verdict"),
+    [(gradient_stopped_on_the_way, "refuted"), (gradient_stopped_under_a_penalty, "not-run")],
+)
+def test_a_program_may_always_be_given_one_batch(faulty, verdict):
+    """Then nothing tells a penalty from the rest of the loss, and no penalty moves the other."""
+    batch = Batch(np.linspace(-1, 2, 6, dtype=np.float32).reshape(2, 3), np.ones((2, 1), "f"))
+
+    assert standing_of(replace(faulty, batches=st.just(batch)))[0] == verdict
+
+
+class Adapted(nn.Module):
+    """A layer, and an adapter whose second matrix begins with zeros."""
+
+    @nn.compact
+    def __call__(self, x):
+        down = nn.Dense(2, use_bias=False, name="down")(x)
+        up = nn.Dense(1, use_bias=False, kernel_init=nn.initializers.zeros, name="up")
+        return nn.Dense(1, name="body")(x) + up(down)
+
+
+def test_gradients_of_a_leaf_while_it_is_frozen_do_not_count():
+    """The first matrix has none in the only step in which it may train: nobody can tell more."""
+
+    def put_back(old, new):
+        def held(path, leaf, before):
+            name = path[0].key
+            return before if name == "body" else jnp.where(old.step > 0, before, leaf)
+
+        params = jax.tree_util.tree_map_with_path(held, new.params, old.params)
+        return new.replace(params=params | {"up": new.params["up"]})
+
+    adapter = trainer(
+        lambda step: ("body",) if step == 1 else ("body", "down"),
+        create=creating(Adapted()),
+        step=stepping(after=put_back),
+        with_params=stays,
+        optimizers=Optimizers("sgd"),
+    )
+
+    assert standing_of(adapter)[0] == "not-run"
 
 
 @pytest.mark.parametrize(
@@ -95,17 +154,6 @@ def test_where_all_leaves_are_frozen_training_is_not_shown():
 
     assert verdict == "vacuous"
     assert reason.endswith("inconclusive: nothing is left to train: all leaves are frozen")
-
-
-def test_of_a_leaf_that_decays_the_loss_tells():
-    """A number in its place tells nothing."""
-    faulty = gradient_stopped_under_a_decay
-    verdict, reason = standing_of(
-        replace(faulty, train_step=lambda *given: (faulty.train_step(*given)[0], 0.0))
-    )
-
-    assert verdict == "not-run"
-    assert reason.startswith("stem/kernel only decays, and nothing tells whether it should train")
 
 
 def behind(make):
