@@ -52,13 +52,12 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
             if owner not in step.frozen or path not in before:
                 continue
             index, name, kind = step.number - 1, _shown(path), "optimizer state"
-            if owner in trained:
-                if not same_value(before[path].array, after[path].array):
-                    pair = f"states[0][{index - 1}].get({name!r}), states[0][{index}].get({name!r})"
-                    kept = f"{_largest(before[path]):.6g} as before"
-                    kept_as_it_is = f"same_value({pair})"
-                    _refute_state(trajectory, step, path, after[path], kind, kept, kept_as_it_is)
-            elif after[path].array.any() and not before[path].array.any():
+            if owner in trained and not same_value(before[path].array, after[path].array):
+                expected = f"{_largest(before[path]):.6g} as before"
+                pair = f"states[0][{index - 1}].get({name!r}), states[0][{index}].get({name!r})"
+                same = f"same_value({pair})"
+                _refute_state(trajectory, step, path, after[path], kind, expected, same)
+            if after[path].array.any() and not before[path].array.any():
                 zeros = f"not states[0][{index}].get({name!r}, np.zeros(1)).any()"
                 _refute_state(trajectory, step, path, after[path], kind, "zeros", zeros)
         trained |= step.trainable

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...reference.numerics.intervals import Interval
-from ...reference.observation.decay import decays, decays_for_good, moves_otherwise
+from ...reference.observation.decay import decays, decays_beyond_projection, moves_otherwise
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
@@ -173,7 +173,7 @@ def _decaying_again(trajectory: Trajectory) -> dict[int, set[Path]]:
     before: set[Path] = set()
     for step in trajectory.steps:
         candidates = (_all_but_copies(step) & step.trainable) - step.normalised
-        decaying = {path for path in candidates if decays_for_good(step, path)}
+        decaying = {path for path in candidates if decays_beyond_projection(step, path)}
         again[step.number] = decaying & before
         before |= decaying
     return again

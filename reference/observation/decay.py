@@ -32,7 +32,7 @@ def decays(step: Step, path: Path) -> bool:
     return factor != 1.0 and abs(factor - 1.0) > gamma(8, _unit(step, path))
 
 
-def decays_for_good(step: Step, path: Path) -> bool:
+def decays_beyond_projection(step: Step, path: Path) -> bool:
     """Tell whether a step multiplies a leaf of several weights by a number that is further from one
     than rounding makes of a projection onto a norm that is done twice.
 

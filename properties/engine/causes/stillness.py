@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ....reference.observation.decay import decays
+from ....reference.observation.decay import moves_otherwise
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.recorded import Recorded
 from ....reference.pytrees.comparison import changes, same_value
@@ -31,9 +31,9 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
     if not steps:
         return
     staying = _staying(steps)
-    decaying = any(moves(step, each) for step in steps for each in staying)
+    decaying = frozenset(each for each in staying if any(moves(step, each) for step in steps))
     told = extent(staying, steps[0].trainable, "trainable", "at most decay" if decaying else "stay")
-    for reason in _reasons(subject, trajectory, steps, path, staying):
+    for reason in _reasons(subject, trajectory, steps, path, staying, decaying):
         parts = [reason.text] if reason.kind in _OF_ALL else [reason.text, told]
         yield Reason(reason.kind, "; ".join(filter(None, parts)), reason.leaves)
 
@@ -44,6 +44,7 @@ def _reasons(
     steps: Sequence[Step],
     path: Path,
     staying: frozenset[Path],
+    decaying: frozenset[Path],
 ) -> Iterator[Reason]:
     if _is_bare(trajectory, path):
         yield Reason(
@@ -52,12 +53,12 @@ def _reasons(
             "puts the array in the place of the variable, `layer.kernel[...] = array` into it",
             frozenset(each for each in staying if _is_bare(trajectory, each)),
         )
-    if decayed := frozenset(each for each in staying if any(moves(step, each) for step in steps)):
+    if decaying:
         yield Reason(
             "decay alone",
             "nothing but a decay or a penalty on the weights moves it: no other gradient reaches "
             "it, as behind `jax.lax.stop_gradient`, or a mask keeps it from the optimizer",
-            decayed,
+            decaying,
         )
         return
     if _is_untouched(trajectory):
@@ -140,7 +141,7 @@ def _staying(steps: Sequence[Step]) -> frozenset[Path]:
     return frozenset(
         path
         for path in steps[0].trainable
-        if not any(moves(step, path) and not decays(step, path) for step in steps)
+        if not any(moves_otherwise(step, path) for step in steps)
     )
 
 

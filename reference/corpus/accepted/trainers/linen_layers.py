@@ -82,51 +82,34 @@ class Keyed(TrainState):
     key: Any = None
 
 
-@jax.jit
-def _step_dropping(state, batch):
-    def loss(params):
-        key = jax.random.fold_in(state.key, state.step)
-        y = state.apply_fn({"params": params}, batch.x, train=True, rngs={"dropout": key})
-        return mse(y, batch.y)
+def _dropping(key_of, **created):
+    """Return a trainer whose step drops by the key of a state, which its `predict` does not."""
 
-    value, grads = jax.value_and_grad(loss)(state.params)
-    return state.apply_gradients(grads=grads), value
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            key = jax.random.fold_in(key_of(state), state.step)
+            y = state.apply_fn({"params": params}, batch.x, train=True, rngs={"dropout": key})
+            return mse(y, batch.y)
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=grads), value
+
+    return LinenTrainer(
+        create_for(Dropping(), **created),
+        step,
+        frozen=("body",),
+        predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
+        loss="mse",
+        optimizers=FEW,
+    )
 
 
 dropout = accepted(
-    LinenTrainer(
-        create_for(Dropping(), state=Keyed, key=lambda seed, params: jax.random.key(seed)),
-        _step_dropping,
-        frozen=("body",),
-        predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
-        loss="mse",
-        optimizers=FEW,
-    )
+    _dropping(lambda state: state.key, state=Keyed, key=lambda seed, params: jax.random.key(seed))
 )
-
-
-@jax.jit
-def _step_dropping_by_count(state, batch):
-    def loss(params):
-        key = jax.random.fold_in(jax.random.key(0), state.step)
-        y = state.apply_fn({"params": params}, batch.x, train=True, rngs={"dropout": key})
-        return mse(y, batch.y)
-
-    value, grads = jax.value_and_grad(loss)(state.params)
-    return state.apply_gradients(grads=grads), value
-
-
 # No key is found in its state: it is made of the number of the step.
-dropout_by_the_step = accepted(
-    LinenTrainer(
-        create_for(Dropping()),
-        _step_dropping_by_count,
-        frozen=("body",),
-        predict=jax.jit(lambda state, x: state.apply_fn({"params": state.params}, x)),
-        loss="mse",
-        optimizers=FEW,
-    )
-)
+dropout_by_the_step = accepted(_dropping(lambda state: jax.random.key(0)))
 
 
 # A layer that is never used, and that a decay moves.
@@ -149,7 +132,9 @@ unused_layer_under_adamw = accepted(
 
 
 @jax.jit
-def _penalised(state, batch):
+def penalised_step(state, batch):
+    """Take a step down a loss with a penalty on all weights."""
+
     def loss(params):
         penalty = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
         return mse(state.apply_fn({"params": params}, batch.x), batch.y) + 0.01 * penalty
@@ -159,7 +144,7 @@ def _penalised(state, batch):
 
 
 unused_layer_under_a_penalty = accepted(
-    LinenTrainer(create_for(_Spare()), _penalised, frozen=("body",), optimizers=FEW)
+    LinenTrainer(create_for(_Spare()), penalised_step, frozen=("body",), optimizers=FEW)
 )
 
 

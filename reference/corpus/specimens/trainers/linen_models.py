@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import optax
 
 from frostproof import Optimizers
+from frostproof.reference.corpus.accepted.trainers.linen_layers import penalised_step
 from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     BODY,
@@ -13,7 +14,6 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     creating,
     keys,
     masking,
-    mse,
     partitioned,
     stepping,
     trainer,
@@ -226,17 +226,7 @@ def gradient_stopped_under_a_decay():
 @specimen(law="trainable-moves", seen="made up: the same, where a penalty gives it a gradient")
 def gradient_stopped_under_a_penalty():
     """The loss has a penalty on the weights, so that the layer shrinks, and nothing trains it."""
-
-    @jax.jit
-    def step(state, batch):
-        def of(params):
-            penalty = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
-            return mse(state.apply_fn({"params": params}, batch.x), batch.y) + 0.01 * penalty
-
-        loss, grads = jax.value_and_grad(of)(state.params)
-        return state.apply_gradients(grads=grads), loss
-
-    return trainer(model=_WITHOUT_BIAS, step=step, optimizers=SGD)
+    return trainer(model=_WITHOUT_BIAS, step=penalised_step, optimizers=SGD)
 
 
 # A mask that is made of something else than paths.
