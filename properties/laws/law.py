@@ -168,7 +168,7 @@ def observe(name: str, failure: Refutation | None) -> None:
         failure: None where it happened, else how to refute the law if it never happens in the run.
     """
     seen = _observations.get({})
-    if seen.get(name, failure) is not None:
+    if name not in seen or seen[name] is not None:
         seen[name] = failure
 
 

@@ -33,7 +33,7 @@ def is_loss_noisy(subject: TrainerSource, problem: TrainingProblem) -> bool:
     """
     trainer = subject.trainer_for(problem)
     if trainer not in _NOISY:
-        still = replace(problem, optimizer=problem.optimizer.at_rate(0.0), weights="initialised")
+        still = replace(problem, optimizer=problem.optimizer.at_rate(0.0), numbers="ordinary")
         _NOISY[trainer] = any(_changes(trainer, replace(still, seed=n)) for n in range(_SEEDS))
     return _NOISY[trainer]
 

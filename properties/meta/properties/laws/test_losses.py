@@ -17,6 +17,9 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     trainer,
 )
 from frostproof.reference.corpus.specimens.trainers.trainer_losses import reporting
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.trials.noise import is_loss_noisy
 from frostproof.reports.formats.faults import by_cause
 from frostproof.reports.formats.wording import story
 
@@ -162,3 +165,19 @@ def test_noise_excuses_no_loss_that_raises():
     ((verdict, reason),) = judged(own, LAWS[:1])
     assert verdict == "error"
     assert reason.startswith("`loss` of prediction and targets raised KeyError: ")
+
+
+def test_noise_is_looked_for_where_it_shows(plain):
+    """A relu may be dead in a first training, and a batch that is drawn may overflow."""
+    noisy_program = dropout_by_the_step
+
+    def create(seed, batch, optimizer):
+        state = noisy_program.create(seed, batch, optimizer)
+        body = state.params["body"] | {"bias": jnp.full(4, 0.0 if seed else -1e6)}
+        return state.replace(params=state.params | {"body": body})
+
+    problem = TrainingProblem(0, optimizer("sgd"), 2, 3, 0)
+
+    assert not is_loss_noisy(plain, problem)
+    assert is_loss_noisy(replace(noisy_program, create=create), problem)
+    assert is_loss_noisy(replace(noisy_program), replace(problem, numbers="overflowing"))

@@ -209,7 +209,7 @@ def test_names_that_begin_alike_are_told_apart() -> None:
     ("pattern", "hint"),
     [
         ("Dense_O", " (did you mean `Dense_0`?)"),
-        ("params/Dense_0", " (did you mean `Dense_0`?)"),
+        ("variables_of_all/Dense_0", " (did you mean `Dense_0`?)"),
         (("params", "Dense_0"), " (did you mean `Dense_0`?)"),
         ("Dense_0.kernel", " (did you mean `Dense_0/kernel`?)"),
         ("encoder", ""),

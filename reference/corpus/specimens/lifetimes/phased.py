@@ -11,6 +11,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     BODY,
     Layers,
     creating,
+    mse,
     stepping,
     trainer,
     where,
@@ -96,16 +97,23 @@ def momentum_of_its_last_turn():
 def momentum_that_fades_while_frozen():
     """From the second step on the body is put back, and its momentum goes on without gradients."""
 
-    def put_back(old, new):
-        held = old.step >= 1
-        body = where(_in_body, lambda n, o: jnp.where(held, o, n), new.params, old.params)
-        return new.replace(params=body)
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            return mse(state.apply_fn({"params": params}, batch.x), batch.y)
+
+        held = state.step >= 1
+        value, grads = jax.value_and_grad(loss)(state.params)
+        grads = where(_in_body, lambda g: jnp.where(held, 0, g), grads)
+        new = state.apply_gradients(grads=grads)
+        body = where(_in_body, lambda n, o: jnp.where(held, o, n), new.params, state.params)
+        return new.replace(params=body), value
 
     return trainer(
         lambda step: () if step == 1 else BODY,
         Layers(),
         creating(Layers()),
-        stepping(after=put_back),
+        step,
         optimizers=Optimizers("momentum"),
         promise=("selected", "value", "inert"),
     )
