@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from ...reference.numerics.intervals import Interval
-from ...reference.observation.decay import decays, decays_beyond_projection, moves_otherwise
+from ...reference.observation.decay import (
+    decays,
+    decays_beyond_projection,
+    hardly_moves,
+    moves_otherwise,
+)
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
@@ -117,19 +122,28 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
         observe(f"{trajectory.structure}{name}", None)
         return
     count = f"{len(steps)} step{'s' * (len(steps) != 1)}"
-    decaying = [step.number - 1 for step in trained if decays(step, path)]
-    how = "only decays" if decaying else "never moved"
-    first, last = (decaying[0], decaying[0]) if decaying else (0, len(steps) - 1)
+    how, test, first, last = _how_it_stays(trained, path, len(steps))
     pair = f"before[0][{first}][{name!r}], after[0][{last}][{name!r}]"
     failure = Refutation(
         f"{name}: trainable leaf {how}, as here in {count} under {trajectory.problem.optimizer}",
-        assertion=f"not {'decays' if decaying else 'same_value'}({pair})",
+        assertion=f"not {test}({pair})",
         leaf=name,
         path=path,
         how=how,
         optimizer=str(trajectory.problem.optimizer),
     )
     observe(f"{trajectory.structure}{name}", failure)
+
+
+def _how_it_stays(trained: Sequence[Step], path: Path, steps: int) -> tuple[str, str, int, int]:
+    """Return in words what a leaf does that does not train, the name of what tells it in a script,
+    and the positions of the first and the last step between which it is told.
+    """
+    for tells, how in ((decays, "only decays"), (hardly_moves, "hardly moves")):
+        for step in trained:
+            if tells(step, path):
+                return how, tells.__name__, step.number - 1, step.number - 1
+    return "never moved", "same_value", 0, steps - 1
 
 
 def _all_but_copies(step: Step) -> Set[Path]:

@@ -207,6 +207,16 @@ def decays(old: Any, new: Any) -> bool:
     return proportional and factor > 0 and abs(factor - 1) > 4 * limits.eps
 
 
+def hardly_moves(old: Any, new: Any) -> bool:
+    """Tell whether each weight of a leaf moves by at most eight roundings, as it does where a small
+    decay alone moves it.
+    """
+    if not same_form(old, new):
+        return False
+    limits, first, second = ml_dtypes.finfo(old.dtype), flushed(old), flushed(new)
+    return bool((abs(second - first) <= 4 * limits.eps * abs(first) + limits.tiny).all())
+
+
 def same_copy(copy: Any, leaf: Any, updates: int) -> bool:
     """Tell whether a copy has the values of a leaf, in the copy's dtype; one of 32 bits or more may
     be off by four roundings in each update.

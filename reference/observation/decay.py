@@ -8,16 +8,34 @@ import numpy as np
 from ..numerics.rounding import FLUSHED, gamma
 from ..pytrees.comparison import changes
 from ..pytrees.paths import Path
+from ..pytrees.snapshot import Leaf
 from .trajectory import Step
+
+#: Roundings of a weight that hide by how much it is multiplied: twice what `decay_factor` allows.
+_HIDDEN = 8
 
 
 def moves_otherwise(step: Step, path: Path) -> bool:
-    """Tell whether a step changes a leaf's value otherwise than by a decay, or adds or removes it.
+    """Tell whether a step changes a leaf's value by more than rounding, and otherwise than by a
+    decay; or adds or removes it.
 
     A decay moves a leaf whose gradient is missing, too: one behind `jax.lax.stop_gradient`.
     """
-    moved = bool(changes(step.before.params, step.after.params, [path], "value"))
-    return moved and not decays(step, path)
+    return _moves(step, path) and not decays(step, path) and not hardly_moves(step, path)
+
+
+def hardly_moves(step: Step, path: Path) -> bool:
+    """Tell whether a step moves a leaf, and each weight by so little that rounding would hide
+    whether it is a decay: `optax.adamw(1e-3)` takes 1e-7 of each weight.
+
+    Not where rounding hides more than the last digits, as in bfloat16.
+    """
+    leaves = [snapshot.params.get(path) for snapshot in (step.before, step.after)]
+    if not _moves(step, path) or any(leaf is None or _is_coarse(leaf) for leaf in leaves):
+        return False
+    old, new = (leaf.array.astype(np.float64) for leaf in leaves if leaf is not None)
+    bound = gamma(_HIDDEN, _unit(step, path)) * np.abs(old) + FLUSHED
+    return old.shape == new.shape and bool((np.abs(new - old) <= bound).all())
 
 
 def decays(step: Step, path: Path) -> bool:
@@ -27,9 +45,9 @@ def decays(step: Step, path: Path) -> bool:
     Not where rounding hides more than the last digits, as in bfloat16: a gradient may be in them.
     """
     leaf, factor = step.before.params.get(path), decay_factor(step, path)
-    if leaf is None or leaf.array.dtype.itemsize < 4:
+    if leaf is None or _is_coarse(leaf):
         return False
-    return factor != 1.0 and abs(factor - 1.0) > gamma(8, _unit(step, path))
+    return factor != 1.0 and abs(factor - 1.0) > gamma(_HIDDEN, _unit(step, path))
 
 
 def decays_beyond_projection(step: Step, path: Path) -> bool:
@@ -65,6 +83,15 @@ def decay_factor(step: Step, path: Path) -> float:
     shifted = bool((np.abs(moved - moved.mean()) <= 2 * bound).all())
     multiplied = factor > 0 and bool((np.abs(new - factor * old) <= bound).all())
     return factor if multiplied and not shifted else 1.0
+
+
+def _moves(step: Step, path: Path) -> bool:
+    return bool(changes(step.before.params, step.after.params, [path], "value"))
+
+
+def _is_coarse(leaf: Leaf) -> bool:
+    """Tell whether the numbers of a leaf are no floats, or have fewer than 32 bits."""
+    return leaf.array.dtype.kind in "biuc" or leaf.array.dtype.itemsize < 4
 
 
 def _unit(step: Step, path: Path) -> float:

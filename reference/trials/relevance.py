@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,15 @@ import jax
 import numpy as np
 
 from ..observation.compilations import forget_programs
-from ..observation.decay import decays, moves_otherwise
+from ..observation.decay import decays, hardly_moves, moves_otherwise
 from ..observation.trainer_run import reweigh, run_trainer
 from ..observation.trajectory import Step, Trajectory
+from ..observation.wrapper_run import run_wrapper
 from ..optimizers.recording import recording
 from ..problems.training_problem import TrainingProblem
 from ..problems.wrapper_problem import TreeProblem
 from ..pytrees.paths import Path, named_leaves, normalise
+from ..subjects.optax_wrapper import OptaxFreeze
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training
@@ -26,6 +28,11 @@ from ..subjects.training import Training
 _PATIENCE = 40
 #: A gradient, or a relative change of the loss, that exceeds rounding.
 _TELLING = 1e-3
+#: Scales of a leaf at which training shows where rounding hides it at its own. A decay multiplies
+#: small and large weights by the same number. The gradient of a leaf that is used once is as large
+#: as before, and moves more of small weights than their last digits; where it shrinks with them, as
+#: that of tied weights does, it grows with large ones.
+_SCALES = (2.0**-40, 2.0**10)
 
 
 def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool | None:
@@ -35,7 +42,7 @@ def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool | None:
     """
     problem = trajectory.problem
     if isinstance(problem, TreeProblem):
-        return _has_a_gradient(problem, path)
+        return _moves_unwrapped(problem, path)
     assert isinstance(subject, TrainerSource), "only wrappers and trainers have leaves"
     return _would_move(subject.trainer_for(problem), trajectory, path)
 
@@ -59,14 +66,15 @@ def _loss_with_statistic(
         training = trainer.begin(
             problem.seed, problem.batch(1), recording(problem.optimizer.transformation)
         )
-        _shift_in_place(training, named_leaves(training.model_state())[path], by)
+        statistic = named_leaves(training.model_state())[path]
+        _change_in_place(training, statistic, lambda leaf: leaf * (1 + by) + by)
         return float(np.asarray(training.step(problem.batch(1))))
     except Exception:  # whatever goes wrong: nothing is known
         return None
 
 
-def _shift_in_place(training: Training, array: Any, by: float) -> None:
-    """Scale and shift an array wherever it is in all that a training carries from step to step.
+def _change_in_place(training: Training, array: Any, change: Callable[[Any], Any]) -> None:
+    """Change an array wherever it is in all that a training carries from step to step.
 
     Raises `LookupError` where it is not found once.
     """
@@ -74,14 +82,21 @@ def _shift_in_place(training: Training, array: Any, by: float) -> None:
     if [leaf is array for leaf in jax.tree.leaves(everything)].count(True) != 1:
         raise LookupError("the array is none of the leaves, or several")
     training.set_everything(
-        jax.tree.map(lambda leaf: leaf * (1 + by) + by if leaf is array else leaf, everything)
+        jax.tree.map(lambda leaf: change(leaf) if leaf is array else leaf, everything)
     )
 
 
-def _has_a_gradient(problem: TreeProblem, path: Path) -> bool:
-    """Tell whether the drawn gradients of a leaf are large enough to move it."""
-    drawn = [named_leaves(problem.gradient(step + 1))[path] for step in range(problem.steps)]
-    return problem.gradients == "ordinary" and any(leaf.any() for leaf in drawn)
+def _moves_unwrapped(problem: TreeProblem, path: Path) -> bool:
+    """Tell whether the drawn gradients move a leaf by the optimizer alone, otherwise than by a
+    decay: at a rate of 1e-30 rounding hides them.
+    """
+    alone = run_wrapper(_UNWRAPPED, problem)
+    return problem.gradients == "ordinary" and any(
+        moves_otherwise(step, path) for step in alone.steps
+    )
+
+
+_UNWRAPPED = OptaxFreeze(lambda optimizer, mask: optimizer)
 
 
 def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | None:
@@ -106,9 +121,20 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
             return False
         runs.append(longer)
     seen = [step for run in runs for step in run.steps if path not in step.frozen]
-    decaying = any(decays(step, path) for step in seen)
+    decaying = any(decays(step, path) or hardly_moves(step, path) for step in seen)
     if not decaying and _has_been_given_more(seen, path):
-        return True
+        should: bool | None = True
+    else:
+        should = _does_the_loss_depend_on(trainer, problem, path, decaying=decaying)
+    return should and not _trains_at_another_scale(trainer, problem, path)
+
+
+def _does_the_loss_depend_on(
+    trainer: Trainer, problem: TrainingProblem, path: Path, *, decaying: bool
+) -> bool | None:
+    """Tell whether other values of a leaf change the loss, other than by a penalty on the weights
+    if it decays; None where nobody can tell.
+    """
     plain, perturbed = (_first_loss(trainer, problem, {path}, by) for by in (0.0, 0.5))
     if plain is None or perturbed is None:
         return None
@@ -171,6 +197,27 @@ def _is_placeholder(trainer: Trainer, problem: TrainingProblem) -> bool:
     return plain is not None and not _differs(plain, perturbed)
 
 
+def _trains_at_another_scale(trainer: Trainer, problem: TrainingProblem, path: Path) -> bool:
+    """Tell whether a leaf is seen to move on and on, otherwise than by a decay, if it is much
+    smaller or larger. What puts back its old values, or makes it NaN, moves it once.
+    """
+    try:
+        return any(sum(_moves_from(trainer, problem, path, scale)) > 1 for scale in _SCALES)
+    except Exception:  # no other values can be put in its place: nothing is seen
+        return False
+
+
+def _moves_from(
+    trainer: Trainer, problem: TrainingProblem, path: Path, scale: float
+) -> Iterator[bool]:
+    """Yield step by step whether a leaf that was scaled moves otherwise than by a decay."""
+    training = _begin(trainer, problem, {path}, lambda leaf: leaf * scale)
+    for number in range(1, _PATIENCE + 1):
+        before = training.moment()
+        training.step(problem.batch(number))
+        yield moves_otherwise(Step(before, training.moment(), frozenset(), number), path)
+
+
 def _first_loss(
     trainer: Trainer,
     problem: TrainingProblem,
@@ -181,24 +228,38 @@ def _first_loss(
     """Return the loss of the first step of a new training, on the batch of this number, after some
     leaves, by default all, were scaled and shifted; None where it is not known.
     """
-
-    def shift(key_path: Any, leaf: Any) -> Any:
-        asked = paths is None or normalise(key_path) in paths
-        return leaf * (1 + by) + by if asked else leaf
-
     try:
-        optimizer = recording(problem.optimizer.transformation)
-        training = trainer.begin(problem.seed, problem.batch(1), optimizer)
-        if problem.weights != "initialised":
-            reweigh(training, problem, frozenset())
-        try:
-            training.set_params(jax.tree_util.tree_map_with_path(shift, training.params()))
-        except Exception:  # the program keeps parameters in a place that it alone knows
-            for path, leaf in named_leaves(training.params()).items():
-                if paths is None or path in paths:
-                    _shift_in_place(training, leaf, by)
-        if "unfreeze" in problem.actions:
-            training.refreeze(())
+        training = _begin(trainer, problem, paths, lambda leaf: leaf * (1 + by) + by)
         return float(np.asarray(training.step(problem.batch(batch))))
     except Exception:  # no loss, or no way to put parameters in place: nothing is known
         return None
+
+
+def _begin(
+    trainer: Trainer,
+    problem: TrainingProblem,
+    paths: Container[Path] | None,
+    change: Callable[[Any], Any],
+) -> Training:
+    """Return a new training in which some leaves, by default all, were changed.
+
+    Raises:
+        Exception: where the program raises, or other values cannot be put in the place of a leaf.
+    """
+
+    def changed(key_path: Any, leaf: Any) -> Any:
+        return change(leaf) if paths is None or normalise(key_path) in paths else leaf
+
+    optimizer = recording(problem.optimizer.transformation)
+    training = trainer.begin(problem.seed, problem.batch(1), optimizer)
+    if problem.weights != "initialised":
+        reweigh(training, problem, frozenset())
+    try:
+        training.set_params(jax.tree_util.tree_map_with_path(changed, training.params()))
+    except Exception:  # the program keeps parameters in a place that it alone knows
+        for path, leaf in named_leaves(training.params()).items():
+            if paths is None or path in paths:
+                _change_in_place(training, leaf, change)
+    if "unfreeze" in problem.actions:
+        training.refreeze(())
+    return training

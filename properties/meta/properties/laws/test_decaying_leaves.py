@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
@@ -17,14 +18,20 @@ from frostproof.reference.corpus.accepted.trainers.linen_layers import (
     unused_layer_under_adamw,
 )
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    Layers,
+    creating,
+    partitioned,
     trainer,
+    within,
 )
 from frostproof.reference.corpus.specimens.trainers.linen_models import (
     gradient_stopped_on_the_way,
     gradient_stopped_under_a_decay,
     gradient_stopped_under_a_penalty,
+    gradient_stopped_under_a_small_decay,
 )
-from frostproof.reference.observation.decay import decays
+from frostproof.reference.correct.wrappers import freeze_after_optimizer
+from frostproof.reference.observation.decay import decays, hardly_moves
 from frostproof.reference.observation.trajectory import Step
 from frostproof.reference.problems.batches import Batch
 from frostproof.reference.pytrees.snapshot import Snapshot, snapshot
@@ -51,6 +58,72 @@ def test_a_decay_is_no_training(faulty):
 
     assert verdict == "refuted"
     assert reason.startswith("stem/kernel: trainable leaf only decays, as here in 1 step under")
+
+
+def test_a_decay_that_rounding_hides_is_no_training():
+    """AdamW at 1e-3 takes 1e-7 of each weight, which is one digit in the last place or two."""
+    verdict, reason = standing_of(gradient_stopped_under_a_small_decay)
+
+    assert verdict == "refuted"
+    assert reason.startswith("stem/kernel: trainable leaf hardly moves, as here in 1 step")
+
+
+class Tied(nn.Module):
+    """An autoencoder in front of a head: the gradient of its weights grows with them."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Dense(3, name="body")(x)
+        weights = self.param("tied", nn.initializers.normal(), (3, 4))
+        return nn.Dense(1, use_bias=False, name="head")(x @ weights @ weights.T)
+
+
+@pytest.mark.parametrize(
+    ("own", "model"),
+    [
+        (optax.sgd(1e-10), Layers()),
+        (optax.sgd(1e-10), Tied()),
+        (optax.adamw(1e-10, weight_decay=1.0), Tied()),
+        (optax.MultiSteps(optax.sgd(1e-10), 4).gradient_transformation(), Layers()),
+        (optax.sgd(optax.linear_schedule(0.0, 1e-3, 10**8)), Layers()),
+    ],
+    ids=["sgd", "tied weights", "adamw", "MultiSteps", "warm-up"],
+)
+def test_a_rate_that_rounding_hides_trains(own, model):
+    """Weights that are smaller, or larger, show what their last digits hide."""
+    create = creating(model, lambda _: partitioned(own, within(("body",))))
+
+    assert standing_of(trainer(create=create)) == ("held", None)
+
+
+def test_weights_that_cannot_be_replaced_may_train_at_a_small_rate():
+    """Nothing shows then whether it is a decay."""
+
+    faulty = gradient_stopped_under_a_small_decay
+
+    def create(seed, batch, optimizer):
+        return (faulty.create(seed, batch, optimizer),)
+
+    def train_step(states, batch):
+        state, loss = faulty.train_step(*states, batch)
+        return (state,), loss
+
+    def params(states):
+        return jax.tree.map(jnp.copy, states[0].params)
+
+    unknown = replace(faulty, create=create, train_step=train_step, params=params)
+
+    verdict, reason = standing_of(unknown)
+
+    assert verdict == "not-run"
+    assert reason.startswith("stem/kernel hardly moves, and nothing tells whether it should train")
+
+
+def test_a_wrapper_trains_at_any_rate():
+    optimizers = Optimizers("sgd", rates=(1e-30,))
+    trained = replace(freeze_after_optimizer, optimizers=optimizers)
+
+    assert standing_of(trained)[0] == "held"
 
 
 def behind(make):
@@ -122,7 +195,7 @@ def test_a_decay_is_told_from_what_rounding_makes():
     assert decays(step_of(old, 2 * old), ("w",))
     for new in (
         old,
-        old * np.float32(1 - 2e-7),  # a training in the last place may do as much
+        old * np.float32(1 - 2e-7),  # which `hardly_moves` tells
         old * np.float32([0.9, 0.9, 0.90001]),
         -old,
         old - np.float32(0.1),
@@ -133,3 +206,12 @@ def test_a_decay_is_told_from_what_rounding_makes():
     assert not decays(step_of([0.1, 0.1], [0.09, 0.09]), ("w",))  # as here, where both are equal
     assert not decays(step_of([0.1, 0.1000001], [0.09, 0.0900001]), ("w",))
     assert not decays(step_of([0, 0, 1], [0, 0, 0.5]), ("w",))
+
+
+def test_what_moves_by_a_few_roundings_hardly_moves():
+    old = np.array([0.3, -1.7, 0.0], np.float32)
+
+    for factor in (1 - 2e-7, [1 - 4e-7, 1 + 2e-7, 1]):
+        assert hardly_moves(step_of(old, old * np.float32(factor)), ("w",))
+    for new in (old, old * np.float32(1 - 1e-6), old + np.float32([0, 0, 1e-9])):
+        assert not hardly_moves(step_of(old, new), ("w",))

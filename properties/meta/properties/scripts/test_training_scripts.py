@@ -126,13 +126,14 @@ def test_the_script_of_a_trainer(law, tmp_path, run):
     assert run(script) == ""
 
 
-def test_the_script_of_a_leaf_that_only_decays(tmp_path, run):
+@pytest.mark.parametrize(("rate", "how"), [("0.1", "only decays"), ("1e-7", "hardly moves")])
+def test_the_script_of_a_leaf_that_only_decays(rate, how, tmp_path, run):
     """It asks whether the leaf is multiplied by a number, and not whether it moves."""
     source = TRAINER.replace("nn.Dense(1)", "nn.Dense(1, use_bias=False)")
-    penalty = "grads = jax.tree.map(lambda p: 0.1 * p, state.params)"
+    penalty = f"grads = jax.tree.map(lambda p: {rate} * p, state.params)"
     script = refuted(write(tmp_path, source, penalty), "trainable-moves")
 
-    assert "layers_2/kernel: trainable leaf only decays, as here in 1 step" in run(script)
+    assert f"layers_2/kernel: trainable leaf {how}, as here in 1 step" in run(script)
 
     write(tmp_path, source)
     assert run(script) == ""

@@ -223,6 +223,13 @@ def gradient_stopped_under_a_decay():
     return trainer(create=creating(_WITHOUT_BIAS, lambda _: partitioned(own, in_body)))
 
 
+@specimen(law="trainable-moves", seen="made up: the same at AdamW's default decay of 1e-4")
+def gradient_stopped_under_a_small_decay():
+    """The program's own AdamW takes 1e-7 of each weight of a layer which nothing trains."""
+    own = optax.adamw(1e-3)
+    return trainer(create=creating(_WITHOUT_BIAS, lambda _: partitioned(own, in_body)))
+
+
 @specimen(law="trainable-moves", seen="made up: the same, where a penalty gives it a gradient")
 def gradient_stopped_under_a_penalty():
     """The loss has a penalty on the weights, so that the layer shrinks, and nothing trains it."""

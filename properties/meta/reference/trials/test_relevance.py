@@ -1,0 +1,43 @@
+"""Whether a leaf that did not train should have trained."""
+
+import jax.numpy as jnp
+
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    Layers,
+    creating,
+    keys,
+    stepping,
+    trainer,
+    where,
+)
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.trials.relevance import matters
+
+HEAD = ("head", "kernel")
+
+
+def put_back(old, new):
+    """Give the kernel of the head the weights that the program knows."""
+    params = where(lambda path: keys(path) == HEAD, known_weights, new.params)
+    return new.replace(params=params)
+
+
+def known_weights(leaf):
+    return jnp.full_like(leaf, 0.5)
+
+
+def test_a_leaf_that_is_put_back_does_not_train():
+    """Weights of another size are put back, too: that moves them once."""
+    begin = creating(Layers())
+
+    def create(seed, batch, optimizer):
+        state = begin(seed, batch, optimizer)
+        return put_back(state, state)
+
+    faulty = trainer((), create=create, step=stepping(after=put_back))
+    sgd = optimizer("sgd", learning_rate=0.1)
+    trajectory = run(faulty, TrainingProblem(0, sgd, 2, 3, 0, actions=("step",) * 3))
+
+    assert matters(faulty, trajectory, HEAD)
