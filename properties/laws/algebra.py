@@ -135,7 +135,7 @@ def _stays_frozen(subject: Any, failure: Refutation) -> bool:
     if moves_again(first):  # most do; whether it matters takes as long as four more
         return False
     known = matters(subject, failure.facts["calls"][-1], path)
-    return bool(known) and not any(map(moves_again, others))
+    return known is True and not any(map(moves_again, others))
 
 
 #: Half of all single units are dead from the start: one in a million is so in so many runs.

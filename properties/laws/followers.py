@@ -30,7 +30,7 @@ def _is_left_behind(subject: Any, failure: Refutation) -> bool:
     """
     # Here: a law book is read without JAX.
     from ...reference.observation.run import run
-    from ...reference.trials.relevance import is_used
+    from ...reference.trials.statistics_use import is_used
 
     (trajectory, *_), path = failure.facts["calls"], failure.facts["path"]
     problem = trajectory.problem

@@ -9,6 +9,7 @@ import numpy as np
 from ...reference.numerics.rounding import UNIT
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.problems.row_order import another_order
+from ...reference.pytrees.comparison import changes
 from ...reference.subjects.capability import Capability
 from ...reference.subjects.user_errors import let_through
 from ...strategies.optimizers import named
@@ -24,19 +25,30 @@ _WRONG = (
     "`predict=` or `loss=` declares another prediction, or another loss, than that of the step."
 )
 
-_NOISE = (
-    "batch statistics or random numbers, such as those of Dropout, change the loss in training: no "
-    "prediction tells what it has to be, and the freeze is judged without it"
+_NOISE, _STATISTICS = (
+    f"{cause} change the loss in training: no prediction tells what it has to be, and the freeze "
+    "is judged without it"
+    for cause in ("random numbers, such as those of Dropout,", "batch statistics")
 )
 
 
 def _noise_in_the_loss(subject: Any, found: Refutation) -> str | None:
-    """Excuse a loss that depends on random numbers which no key in the state shows."""
-    from ...reference.trials.noise import is_loss_noisy  # here: the book is read without JAX
+    """Excuse a loss that depends on random numbers, or on the batch as a norm in training does."""
+    # Here, since the book is read without JAX.
+    from ...reference.trials.noise import is_loss_noisy
+    from ...reference.trials.statistics_use import is_any_unused
 
     if "bound" not in found.facts:  # it is no number, or `loss=` raised
         return None
-    return _NOISE if is_loss_noisy(subject, found.facts["problems"][0]) else None
+    trajectory, number = found.facts["calls"][0], found.facts.get("step", 1)
+    step = trajectory.steps[number - 1]
+    old, new = step.model_state
+    if changes(old, new, old.keys(), "value") or is_any_unused(subject, trajectory, sorted(old)):
+        return _STATISTICS
+    size = abs(found.facts.get("expected", step.loss))
+    relative = found.facts["bound"] / size if size else 0.0
+    noisy = is_loss_noisy(subject, trajectory.problem, number, relative)
+    return _NOISE if noisy or (noisy is None and step.noisy) else None
 
 
 @training_law(
@@ -67,28 +79,34 @@ def loss_is_that_before_the_step(trajectory: Trajectory) -> None:
     """The reported loss equals the declared loss of the prediction before the step, also where the
     step changes the prediction by more than rounding.
     """
-    step = trajectory.steps[0]
-    params = step.before.params, step.after.params
-    label("the step moves a leaf", any(moved(*params, path) for path in step.trainable))
-    _require_loss(trajectory)
+    label("the step moves a leaf", any(map(_moves_a_leaf, _require_loss(trajectory))))
 
 
-def _require_loss(trajectory: Trajectory) -> None:
-    """Require the loss of each step before which there is a prediction.
+def _moves_a_leaf(step: Step) -> bool:
+    return any(moved(step.before.params, step.after.params, path) for path in step.trainable)
 
-    A loss of the user's own in the first step alone: trained weights may predict so surely that
-    what it rounds is of the size of the loss, such as a cross-entropy of 1e-6 of logits of 10.
+
+def _require_loss(trajectory: Trajectory) -> list[Step]:
+    """Require the loss of each step before which there is a prediction; return those steps.
+
+    A loss of the user's own until the weights move, in the first step unless the rate begins at
+    zero: trained weights may predict so surely that what it rounds is of the size of the loss, such
+    as a cross-entropy of 1e-6 of logits of 10.
     """
+    judged = []
     for step in trajectory.steps:
-        later = trajectory.declared_loss == "mse" and step.prediction is not None
+        untrained = not any(map(_moves_a_leaf, trajectory.steps[: step.number - 1]))
+        later = step.prediction is not None and (trajectory.declared_loss == "mse" or untrained)
         if step.number == 1 or later:
             try:
                 value, bound = expected_loss(step, trajectory.declared_loss)
             except Inconclusive:
                 if step.number == 1:
                     raise
-                return  # the weights of this step and of those after it are out of bounds
+                break  # the weights of this step and of those after it are out of bounds
             _require_declared(step, value, bound)
+            judged.append(step)
+    return judged
 
 
 def _require_declared(step: Step, value: float, bound: float) -> None:
@@ -178,8 +196,6 @@ def expected_loss(step: Step, declared: Any) -> tuple[float, float]:
             step=step.number,
             observed=None,
         )
-    if step.noisy:
-        raise Inconclusive(_NOISE, subject=True)
     if step.prediction is None or step.half_precision:
         raise Inconclusive("predictions in half precision have no known bound", subject=True)
     if not all(np.isfinite(leaf).all() for leaf in _leaves(step.sensitivity)) and all(

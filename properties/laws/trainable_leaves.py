@@ -12,6 +12,7 @@ from ...reference.observation.decay import (
     decays,
     decays_beyond_projection,
     hardly_moves,
+    is_given_a_decay,
     moves_otherwise,
 )
 from ...reference.observation.trajectory import Step, Trajectory
@@ -47,11 +48,10 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
 
     (trajectory,), path = failure.facts["calls"], failure.facts["path"]
     should = matters(subject, trajectory, path)
-    if should is None:
+    if isinstance(should, str):
         raise Inconclusive(
             f"{path_text(path)} {failure.facts['how']}, and nothing tells whether it should train: "
-            "what the loss is with other values in its place is not known; give `with_params=`, "
-            "and let `train_step` return the loss",
+            f"{should}",
             subject=True,
         )
     return should
@@ -122,11 +122,10 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
         observe(f"{trajectory.structure}{name}", None)
         return
     count = f"{len(steps)} step{'s' * (len(steps) != 1)}"
-    how, test, first, last = _how_it_stays(trained, path, len(steps))
-    pair = f"before[0][{first}][{name!r}], after[0][{last}][{name!r}]"
+    how, assertion = _how_it_stays(trained, path, len(steps))
     failure = Refutation(
         f"{name}: trainable leaf {how}, as here in {count} under {trajectory.problem.optimizer}",
-        assertion=f"not {test}({pair})",
+        assertion=assertion,
         leaf=name,
         path=path,
         how=how,
@@ -135,19 +134,35 @@ def _observe_move(trajectory: Trajectory, path: Path) -> None:
     observe(f"{trajectory.structure}{name}", failure)
 
 
-def _how_it_stays(trained: Sequence[Step], path: Path, steps: int) -> tuple[str, str, int, int]:
-    """Return in words what a leaf does that does not train, the name of what tells it in a script,
-    and the positions of the first and the last step between which it is told.
-    """
-    for tells, how in ((decays, "only decays"), (hardly_moves, "hardly moves")):
-        for step in trained:
-            if tells(step, path):
-                return how, tells.__name__, step.number - 1, step.number - 1
-    return "never moved", "same_value", 0, steps - 1
+def _how_it_stays(trained: Sequence[Step], path: Path, steps: int) -> tuple[str, str]:
+    """Return in words what a leaf does that does not train, and the assertion about it."""
+    name = path_text(path)
+    for step in trained:
+        number = step.number - 1
+        old, new = f"before[0][{number}][{name!r}]", f"after[0][{number}][{name!r}]"
+        if decays(step, path):
+            return "only decays", f"not decays({old}, {new})"
+        if hardly_moves(step, path):
+            return "hardly moves", f"not hardly_moves({old}, {new})"
+        if is_given_a_decay(step, path):
+            return "only decays", f"not decays({old}, {old} + given[{number}][{name!r}])"
+    return "never moved", f"not same_value(before[0][0][{name!r}], after[0][{steps - 1}][{name!r}])"
 
 
 def _all_but_copies(step: Step) -> Set[Path]:
     return step.before.params.keys() - step.copies
+
+
+def _projection(subject: Any, found: Refutation) -> str | None:
+    """Excuse a projection onto a norm that is estimated step by step, as by power iteration."""
+    from ...reference.trials.projection import is_projected  # here: the book is read without JAX
+
+    (trajectory,), leaf = found.facts["calls"], found.facts["leaf"]
+    trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
+    paths = [path for path in trainable if path_text(path) == leaf]
+    if any(is_projected(subject, trajectory, path) for path in paths):
+        return f"{leaf} is projected onto a norm: large weights shrink more than small ones"
+    return None
 
 
 @training_law(
@@ -155,6 +170,7 @@ def _all_but_copies(step: Step) -> Set[Path]:
     guarantee="selected",
     needs=Capability.OPTIMIZER,
     draws=training.at_rate_zero,
+    excuse=_projection,
     meaning="The program itself decays the weights, whatever the rate; or something other than the "
     "optimizer moves frozen leaves.",
 )
@@ -181,7 +197,7 @@ def _decaying_again(trajectory: Trajectory) -> dict[int, set[Path]]:
 
     Much else may move them at rate zero: clipping and other projections, noise, pruning, the first
     of the two steps of SAM, or a layer that normalises them. Of those only a projection onto a norm
-    multiplies all weights by one number, and it does so once.
+    multiplies all weights by one number, and it does so once if the norm is exact.
     """
     again: dict[int, set[Path]] = {}
     before: set[Path] = set()

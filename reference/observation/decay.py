@@ -21,7 +21,21 @@ def moves_otherwise(step: Step, path: Path) -> bool:
 
     A decay moves a leaf whose gradient is missing, too: one behind `jax.lax.stop_gradient`.
     """
-    return _moves(step, path) and not decays(step, path) and not hardly_moves(step, path)
+    means = (decays, hardly_moves, is_given_a_decay)
+    return _moves(step, path) and not any(alone(step, path) for alone in means)
+
+
+def is_given_a_decay(step: Step, path: Path) -> bool:
+    """Tell whether the optimizer was given a multiple of a leaf in the place of its gradient.
+
+    So it is behind `optax.add_decayed_weights`, or under a penalty on the weights, where nothing
+    else reaches the leaf. What an optimizer such as Adam makes of it is no multiple.
+    """
+    leaf = step.before.params.get(path)
+    gradient = step.given.gradients.get(path) if step.given else None
+    if leaf is None or gradient is None or _is_coarse(leaf):
+        return False
+    return _multiplier(leaf.array, gradient, gradient, _unit(step, path), 0.0) is not None
 
 
 def hardly_moves(step: Step, path: Path) -> bool:
@@ -65,24 +79,41 @@ def decays_beyond_projection(step: Step, path: Path) -> bool:
 def decay_factor(step: Step, path: Path) -> float:
     """Return the positive number by which a step multiplies a leaf of several weights, but for
     rounding; 1 where it does something else.
-
-    A product and a subtraction may round each weight, twice where the number is found from another
-    one. Where all weights move by one number they may be multiplied or not: those of a bias that
-    begins with a constant are equal, and equal gradients leave them so.
     """
     leaves = [snapshot.params.get(path) for snapshot in (step.before, step.after)]
     if any(leaf is None or leaf.array.dtype.kind in "biuc" for leaf in leaves):
         return 1.0
-    old, new = (leaf.array.astype(np.float64) for leaf in leaves if leaf is not None)
-    if old.shape != new.shape or np.count_nonzero(old) < 2 or not np.isfinite(old).all():
+    old, new = (leaf.array for leaf in leaves if leaf is not None)
+    if old.shape != new.shape:
         return 1.0
+    # The difference of two weights is rounded as they are, and not as it is.
+    return _multiplier(old, new, new - old, _unit(step, path), 1.0) or 1.0
+
+
+def is_same_factor(step: Step, path: Path, one: float, other: float) -> bool:
+    """Tell whether two factors by which steps multiply a leaf are the same, but for rounding."""
+    return abs(one - other) <= gamma(_HIDDEN, _unit(step, path)) * max(1.0, one, other)
+
+
+def _multiplier(
+    old: np.ndarray, new: np.ndarray, moved: np.ndarray, unit: float, least: float
+) -> float | None:
+    """Return the positive number that makes new numbers of several old ones, but for rounding in
+    units of the old ones by at `least` so much; None if there is none.
+
+    A product and a subtraction may round each number, twice where the multiplier is found from
+    another one. Where all are `moved` alike they may be multiplied or not: the weights of a bias
+    that begins with a constant are equal, and equal gradients leave them so.
+    """
+    old, new, moved = (array.astype(np.float64) for array in (old, new, moved))
+    if np.count_nonzero(old) < 2 or not np.isfinite(old).all():
+        return None
     largest = np.unravel_index(np.argmax(np.abs(old)), old.shape)
     factor = float(new[largest] / old[largest])
-    bound = gamma(4, _unit(step, path)) * max(1.0, factor) * np.abs(old) + FLUSHED
-    moved = new - old
-    shifted = bool((np.abs(moved - moved.mean()) <= 2 * bound).all())
+    bound = gamma(4, unit) * max(least, factor) * np.abs(old) + FLUSHED
+    alike = bool((np.abs(moved - moved.mean()) <= 2 * bound).all())
     multiplied = factor > 0 and bool((np.abs(new - factor * old) <= bound).all())
-    return factor if multiplied and not shifted else 1.0
+    return factor if multiplied and not alike else None
 
 
 def _moves(step: Step, path: Path) -> bool:

@@ -189,7 +189,7 @@ class _Life:
         step.targets = getattr(untouched, "y", None)
         if prediction is not None:
             step.prediction, step.sensitivity = prediction.value, prediction.sensitivity
-            step.noisy = before.model_state is not None or is_noisy(before.rest)
+            step.noisy = is_noisy(before.rest)
             step.half_precision = is_half_precision(
                 self.trainer, self.training.traceable(), batch.x, before.params
             )

@@ -45,7 +45,7 @@ class Step:
     #: How far another correct prediction may lie from the prediction, element by element.
     sensitivity: Any = field(default_factory=lambda: np.zeros(()))
     targets: Any = None
-    #: Whether `predict` cannot repeat the prediction of training: batch statistics, Dropout.
+    #: Whether training carries random keys: `predict` may not repeat its prediction.
     noisy: bool = False
     half_precision: bool = False
     #: The optimizer in force.

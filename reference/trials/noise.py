@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -18,45 +18,61 @@ from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
 from ..subjects.user_errors import let_through
 
-#: Of each trainer that was tried, whether its loss is noisy.
-_NOISY: WeakKeyDictionary[Trainer, bool] = WeakKeyDictionary()
+#: Of each trainer that was tried, by the number of steps, whether its loss is noisy.
+_NOISY: WeakKeyDictionary[Trainer, dict[int, bool | None]] = WeakKeyDictionary()
 #: So many trainings are begun: in one of them a relu may be dead through which the noise goes.
 _SEEDS = 8
 
 
-def is_loss_noisy(subject: TrainerSource, problem: TrainingProblem) -> bool:
-    """Tell whether other random numbers of `jax.random` change the loss of a first step.
+def is_loss_noisy(
+    subject: TrainerSource, problem: TrainingProblem, steps: int, relative: float
+) -> bool | None:
+    """Tell whether other random numbers of `jax.random` change the loss of one of the first steps
+    by more than this part of it, which rounding may make; None where the program raises.
 
     The rate is zero, so that noise in the gradients does not reach a loss that is computed after
     the update. Random numbers of NumPy are not seen. Steps are run anew for it, so that this is
     asked only of a loss that is not as expected, and once of a trainer.
     """
     trainer = subject.trainer_for(problem)
-    if trainer not in _NOISY:
+    known = _NOISY.setdefault(trainer, {})
+    if steps not in known:
         still = replace(problem, optimizer=problem.optimizer.at_rate(0.0), numbers="ordinary")
-        _NOISY[trainer] = any(_changes(trainer, replace(still, seed=n)) for n in range(_SEEDS))
-    return _NOISY[trainer]
+        asked = [replace(still, seed=seed) for seed in range(_SEEDS)]
+        known[steps] = _any(_changes(trainer, each, steps, relative) for each in asked)
+    return known[steps]
 
 
-def _changes(trainer: Trainer, problem: TrainingProblem) -> bool:
+def _any(answers: Iterable[bool | None]) -> bool | None:
+    """Return True if one answer is, or None if none is known."""
+    known = [answer for answer in answers if answer is not None]
+    return any(known) if known else None
+
+
+def _changes(
+    trainer: Trainer, problem: TrainingProblem, steps: int, relative: float
+) -> bool | None:
     try:
-        plain = _first_loss(trainer, problem, nullcontext())
-        other = _first_loss(trainer, problem, _drawing_others(f"{id(trainer)}"))
+        plain = _losses(trainer, problem, steps, nullcontext())
+        other = _losses(trainer, problem, steps, _drawing_others(f"{id(trainer)}"))
     except BaseException as error:  # whatever the program raises: nothing is known
         let_through(error)
-        return False
-    # What does not reach the loss leaves the part of the program alone that computes it.
-    return bool(np.isfinite([plain, other]).all()) and plain != other
+        return None
+    return bool((np.abs(plain - other) > relative * np.maximum(np.abs(plain), 1e-30)).any())
 
 
-def _first_loss(
-    trainer: Trainer, problem: TrainingProblem, around: AbstractContextManager[None]
-) -> float:
-    """Return the loss of a first step that is done in a context; raises what the program raises."""
+def _losses(
+    trainer: Trainer,
+    problem: TrainingProblem,
+    steps: int,
+    around: AbstractContextManager[None],
+) -> np.ndarray:
+    """Return the losses of the first steps, done in a context; raises what the program raises."""
     optimizer = recording(problem.optimizer.transformation)
     training = trainer.begin(problem.seed, problem.batch(1), optimizer)
     with around:
-        return float(np.asarray(training.step(problem.batch(1))).reshape(()))
+        losses = [training.step(problem.batch(number + 1)) for number in range(steps)]
+    return np.array([float(np.asarray(loss).reshape(())) for loss in losses])
 
 
 @contextmanager

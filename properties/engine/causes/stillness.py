@@ -91,7 +91,7 @@ def _reasons(
         yield Reason(
             "gradient of zero",
             "its gradient is zero by the time that the optimizer gets it, as behind "
-            "`jax.lax.stop_gradient`, or where a mask is multiplied with it",
+            "`jax.lax.stop_gradient` or an `argmax`, or where a mask is multiplied with it",
             staying & known - pulled,
         )
     else:

@@ -1,20 +1,29 @@
 """A loss that is no number is one fault, whichever law meets it, and one of noise is none."""
 
+import functools
 from dataclasses import replace
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
+from flax.training.train_state import TrainState
 
 from frostproof import NnxTrainer, Optimizers, verify
 from frostproof.reference.corpus.accepted.trainers import nnx_steps
 from frostproof.reference.corpus.accepted.trainers.linen_layers import dropout_by_the_step
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    Layers,
+    creating,
+    partitioned,
     predict,
     stepping,
     trainer,
+    within,
 )
 from frostproof.reference.corpus.specimens.trainers.trainer_losses import reporting
 from frostproof.reference.optimizers.optimizer import optimizer
@@ -52,8 +61,8 @@ def judged(subject, laws=LAWS):
 NOISE = (
     "not-run",
     (
-        "batch statistics or random numbers, such as those of Dropout, change the loss in "
-        "training: no prediction tells what it has to be, and the freeze is judged without it"
+        "random numbers, such as those of Dropout, change the loss in training: no prediction "
+        "tells what it has to be, and the freeze is judged without it"
     ),
 )
 
@@ -178,6 +187,161 @@ def test_noise_is_looked_for_where_it_shows(plain):
 
     problem = TrainingProblem(0, optimizer("sgd"), 2, 3, 0)
 
-    assert not is_loss_noisy(plain, problem)
-    assert is_loss_noisy(replace(noisy_program, create=create), problem)
-    assert is_loss_noisy(replace(noisy_program), replace(problem, numbers="overflowing"))
+    assert not is_loss_noisy(plain, problem, 1, 1e-5)
+    assert is_loss_noisy(replace(noisy_program, create=create), problem, 1, 1e-5)
+    assert is_loss_noisy(replace(noisy_program), replace(problem, numbers="overflowing"), 1, 1e-5)
+
+
+def twice(loss, *_):
+    """Report another loss than the declared one."""
+    return 2 * loss
+
+
+def test_random_keys_excuse_no_wrong_loss(plain):
+    """The optimizer draws noise for the gradients: no other numbers change the loss."""
+
+    @functools.cache
+    def noisy_updates(optimizer):
+        return optax.chain(optax.add_noise(0.1, 0.5, 0), optimizer)
+
+    create = creating(Layers(), lambda tx: partitioned(noisy_updates(tx), within(("body",))))
+    right = replace(plain, create=create)
+
+    assert judged(right, LAWS[:1]) == {("held", None)}
+    ((verdict, reason),) = judged(replace(right, train_step=stepping(report=twice)), LAWS[:1])
+    assert verdict == "refuted"
+    assert reason.endswith("(2 times it)")
+
+
+def test_rows_may_be_shuffled(plain):
+    """Another order changes the last digits of the loss, and does not excuse half of it."""
+
+    def shuffling(step):
+        @jax.jit
+        def train_step(state, batch):
+            order = jax.random.permutation(jax.random.key(state.step), len(batch.y))
+            return step(state, batch._replace(x=batch.x[order], y=batch.y[order]))
+
+        return train_step
+
+    right = replace(plain, train_step=shuffling(stepping()))
+    wrong = replace(plain, train_step=shuffling(stepping(report=twice)))
+
+    assert judged(right, LAWS[:1]) == {("held", None)}
+    assert {verdict for verdict, _ in judged(wrong, LAWS[:1])} == {"refuted"}
+
+
+def test_a_program_may_refuse_other_random_numbers():
+    """Nothing is known then of a loss that is not the declared one, if its state carries a key."""
+    seen = {}
+
+    class Keyed(TrainState):
+        key: Any = None
+
+    def step(state, batch):
+        place = int(state.step), *np.asarray(state.key).tolist()
+        drawn = float(jax.random.normal(jax.random.fold_in(state.key, state.step)))
+        if seen.setdefault(place, drawn) != drawn:
+            raise RuntimeError("another number")
+        state, loss = taught(state, batch)
+        return state, loss + drawn
+
+    taught = stepping()
+
+    def freeze(optimizer):
+        return partitioned(optimizer, within(("body",)))
+
+    create = creating(Layers(), freeze, Keyed, key=lambda params: jax.random.PRNGKey(3))
+    checked = trainer(create=create, step=step, predict=predict, loss="mse")
+
+    assert judged(replace(checked, optimizers=Optimizers("sgd")), LAWS[:1]) == {NOISE}
+
+
+class Normed(nn.Module):
+    """A frozen layer, and a norm that may use the statistics of the batch, and throws them away."""
+
+    by_batch: bool
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Dense(4, name="body")(x)
+        norm = nn.BatchNorm(use_running_average=not self.by_batch, name="norm")
+        return nn.Dense(1, name="head")(nn.relu(norm(x)))
+
+
+class WithStatistics(TrainState):
+    """A state whose statistics nothing changes."""
+
+    batch_stats: Any = None
+
+
+def normed(*, by_batch, report=lambda loss: loss):
+    """A trainer of it, which declares the loss of the prediction in evaluation mode."""
+    model, evaluated = Normed(by_batch), Normed(by_batch=False)
+
+    @functools.cache
+    def freeze(optimizer):
+        return partitioned(optimizer, within(("body",)))
+
+    def create(seed, batch, optimizer):
+        variables = model.init(jax.random.key(seed), batch.x)
+        return WithStatistics.create(apply_fn=None, tx=freeze(optimizer), **variables)
+
+    @jax.jit
+    def step(state, batch):
+        def of(params):
+            variables = {"params": params, "batch_stats": state.batch_stats}
+            answer, _ = model.apply(variables, batch.x, mutable=["batch_stats"])
+            return jnp.mean((answer - batch.y) ** 2)
+
+        loss, grads = jax.value_and_grad(of)(state.params)
+        return state.apply_gradients(grads=grads), report(loss)
+
+    @jax.jit
+    def predict(state, x):
+        return evaluated.apply({"params": state.params, "batch_stats": state.batch_stats}, x)
+
+    declared = {"predict": predict, "loss": "mse", "model_state": lambda s: s.batch_stats}
+    return trainer(create=create, step=step, optimizers=Optimizers("sgd"), **declared)
+
+
+def test_noise_may_begin_with_a_later_step(plain):
+    """As that of a stochastic depth which grows."""
+
+    @jax.jit
+    def step(state, batch):
+        noise = jax.random.normal(jax.random.key(state.step), batch.x.shape)
+        noisy = batch._replace(x=jnp.where(state.step > 0, batch.x + noise, batch.x))
+        return plain.train_step(state, noisy)
+
+    assert judged(replace(plain, train_step=step), LAWS[:1]) == {NOISE}
+
+
+def test_statistics_that_stay_excuse_no_wrong_loss():
+    """Those of the batch do, and are seen by those that the norm does not use."""
+    assert judged(normed(by_batch=False), LAWS[:1]) == {("held", None)}
+    wrong = normed(by_batch=False, report=lambda loss: 0.5 * loss)
+    assert {verdict for verdict, _ in judged(wrong, LAWS[:1])} == {"refuted"}
+    ((verdict, reason),) = judged(normed(by_batch=True), LAWS[:1])
+    assert verdict == "not-run"
+    assert reason.startswith("batch statistics change the loss in training")
+
+
+def test_a_loss_of_the_users_own_is_judged_until_the_weights_move(plain):
+    """The rate begins at zero, so that the loss after the update is right in the first step."""
+
+    def mse(answer, y):
+        return np.mean((answer - y) ** 2)
+
+    @functools.cache
+    def warming(optimizer):
+        rates = optax.scale_by_schedule(lambda count: jnp.minimum(count, 1.0))
+        return partitioned(optax.chain(optimizer, rates), within(("body",)))
+
+    late = stepping(report=lambda loss, of, old, new: of(new))
+    warm = replace(plain, create=creating(Layers(), warming), loss=mse)
+
+    assert judged(warm, LAWS[:2]) == {("held", None)}
+    for verdict, reason in judged(replace(warm, train_step=late), LAWS[:2]):
+        assert verdict == "refuted"
+        assert " at step 2, expected" in reason

@@ -1,13 +1,17 @@
 """What is said of a trainable leaf that never moves, or that its layer moves, too."""
 
+import functools
 from dataclasses import replace
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
+from flax.training.train_state import TrainState
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -21,9 +25,12 @@ from frostproof.reference.corpus.accepted.trainers.named_statistics import (
     statistics_used_as_they_are,
 )
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    Layers,
     creating,
+    partitioned,
     stepping,
     trainer,
+    within,
 )
 from frostproof.reference.corpus.specimens.trainers.hidden_names import left_out_of_what_trains
 from frostproof.reference.corpus.specimens.trainers.linen_models import (
@@ -132,6 +139,22 @@ def test_gradients_of_a_leaf_while_it_is_frozen_do_not_count():
     )
 
     assert standing_of(adapter)[0] == "not-run"
+
+
+def test_an_optimizer_may_be_called_after_an_epoch():
+    """`optax.MultiSteps` hands on one gradient of 128; runs are so long where `steps=` says so."""
+
+    @functools.cache
+    def accumulated(optimizer):
+        waiting = optax.MultiSteps(optimizer, 128).gradient_transformation()
+        return partitioned(waiting, within(("body",)))
+
+    patient = trainer(create=creating(Layers(), accumulated), optimizers=Optimizers("sgd"))
+
+    verdict, reason = standing_of(patient)
+    assert verdict == "not-run"
+    assert reason.endswith("is later; name a number of steps in which leaves move by `steps=`")
+    assert standing_of(replace(patient, steps=(130,))) == ("held", None)
 
 
 def test_where_all_leaves_are_frozen_training_is_not_shown():
@@ -249,6 +272,44 @@ def test_a_program_may_move_what_trains(move):
     judged("zero-rate-is-identity", trainer, 0.0)
     with pytest.raises(Refutation, match=r"head/(bias|kernel): leaf changed at step [12]:"):
         judged("zero-rate-is-identity", replace(trainer, frozen=("base", "head")), 0.0)
+
+
+class Bounded(TrainState):
+    """A state with the singular vector that is found little by little."""
+
+    vector: Any = None
+
+
+def test_a_norm_may_be_found_little_by_little():
+    """Weights are divided by another number in each step, and larger ones by a larger one."""
+
+    def bound(old, new):
+        kernel = new.params["head"]["kernel"]
+        left = kernel @ new.vector
+        right = kernel.T @ (left / jnp.linalg.norm(left))
+        norm = jnp.linalg.norm(right)
+        head = {**new.params["head"], "kernel": kernel / jnp.maximum(norm, 1.0)}
+        return new.replace(params={**new.params, "head": head}, vector=right / norm)
+
+    class Wide(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.relu(nn.Dense(4, name="body")(x))
+            init = nn.initializers.normal(3.0)
+            return nn.Dense(3, kernel_init=init, name="head")(x).mean(1, keepdims=True)
+
+    def vector(params):
+        return jnp.ones(3) / 3**0.5
+
+    def freeze(optimizer):
+        return partitioned(optimizer, within(("body",)))
+
+    create = creating(Wide(), freeze, Bounded, vector=vector)
+    projected = trainer(create=create, step=stepping(after=bound), optimizers=Optimizers("sgd"))
+    (row,) = verify(projected, laws=["zero-rate-is-identity"], max_examples=9, seed=1).rows
+
+    assert row.verdict == "not-run"
+    assert row.reason.startswith("head/kernel is projected onto a norm: large weights shrink more")
 
 
 def test_a_decay_by_hand_moves_a_leaf_again():

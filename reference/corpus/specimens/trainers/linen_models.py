@@ -236,6 +236,44 @@ def gradient_stopped_under_a_penalty():
     return trainer(model=_WITHOUT_BIAS, step=penalised_step, optimizers=SGD)
 
 
+class InFrontOfANorm(nn.Module):
+    """A frozen body and its projection, whose name begins alike, in front of a norm."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        x = nn.relu(nn.Dense(4, name="body")(x))
+        x = nn.LayerNorm(name="norm")(nn.Dense(4, use_bias=False, name="body_out")(x))
+        return nn.Dense(1, name="head")(x)
+
+
+@specimen(law="trainable-moves", seen="made up: a prefix, and a norm that hides what it caught")
+def prefix_in_front_of_a_norm():
+    """The projection is frozen, too; weights that are all shifted alike do not change the loss."""
+
+    def freeze(optimizer):
+        return partitioned(optimizer, _begins_like_body)
+
+    return trainer(create=creating(InFrontOfANorm(), freeze), optimizers=SGD)
+
+
+def _begins_like_body(path):
+    return path[0].key.startswith("body")
+
+
+@specimen(law="trainable-moves", seen="made up: a decay in front of Adam, which makes it a sign")
+def gradient_stopped_behind_a_decay():
+    """Adam trains the layer before the frozen one by its decay, and by nothing else."""
+
+    def decayed(optimizer):
+        return partitioned(optax.chain(_DECAY, optimizer), in_body)
+
+    return trainer(create=creating(_WITHOUT_BIAS, decayed), optimizers=Optimizers("adam"))
+
+
+_DECAY = optax.add_decayed_weights(1e-3)
+
+
 # A mask that is made of something else than paths.
 
 

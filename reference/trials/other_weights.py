@@ -1,0 +1,112 @@
+"""Begins a training with other weights than those that the program makes, and asks for its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..observation.trainer_run import reweigh
+from ..optimizers.recording import recording
+from ..problems.training_problem import TrainingProblem
+from ..pytrees.paths import Path, named_leaves, normalise
+from ..subjects.trainer import Trainer
+from ..subjects.training import Training
+
+#: A gradient, or a relative change of a loss, that exceeds rounding.
+TELLING = 1e-3
+
+#: Makes other values of those of a leaf.
+Change = Callable[[Any], Any]
+
+
+def keep(leaf: Any) -> Any:
+    """Change nothing."""
+    return leaf
+
+
+def shift(leaf: Any) -> Any:
+    """Scale and shift all values alike, which keeps positive ones positive."""
+    return leaf * 1.5 + 0.5
+
+
+def scatter(leaf: Any) -> Any:
+    """Move each value otherwise: a norm, a softmax or an argmax takes back what moves all alike."""
+    return leaf + np.random.default_rng(0).standard_normal(np.shape(leaf)).astype(leaf.dtype)
+
+
+def first_loss(
+    trainer: Trainer,
+    problem: TrainingProblem,
+    paths: Container[Path] | None,
+    change: Change,
+    batch: int = 1,
+) -> float | None:
+    """Return the loss of the first step of a new training, on the batch of this number, after some
+    leaves, or all for None, were changed; None where it is not known.
+    """
+    try:
+        training = begin(trainer, problem, paths, change)
+        return float(np.asarray(training.step(problem.batch(batch))))
+    except Exception:  # no loss, or no way to put parameters in place: nothing is known
+        return None
+
+
+def begin(
+    trainer: Trainer,
+    problem: TrainingProblem,
+    paths: Container[Path] | None,
+    change: Change,
+) -> Training:
+    """Return a new training in which some leaves, or all for None, were changed.
+
+    Raises:
+        Exception: where the program raises, or other values cannot be put in the place of a leaf.
+    """
+
+    def changed(key_path: Any, leaf: Any) -> Any:
+        return change(leaf) if paths is None or normalise(key_path) in paths else leaf
+
+    optimizer = recording(problem.optimizer.transformation)
+    training = trainer.begin(problem.seed, problem.batch(1), optimizer)
+    if problem.weights != "initialised":
+        reweigh(training, problem, frozenset())
+    try:
+        training.set_params(jax.tree_util.tree_map_with_path(changed, training.params()))
+    except Exception:  # the program keeps parameters in a place that it alone knows
+        for path, leaf in named_leaves(training.params()).items():
+            if paths is None or path in paths:
+                change_in_place(training, leaf, change)
+    if "unfreeze" in problem.actions:
+        training.refreeze(())
+    return training
+
+
+def change_in_place(training: Training, array: Any, change: Change) -> None:
+    """Change an array wherever it is in all that a training carries from step to step.
+
+    Raises `LookupError` where it is not found once.
+    """
+    everything = training.everything()
+    if [leaf is array for leaf in jax.tree.leaves(everything)].count(True) != 1:
+        raise LookupError("the array is none of the leaves, or several")
+    training.set_everything(
+        jax.tree.map(lambda leaf: change(leaf) if leaf is array else leaf, everything)
+    )
+
+
+def differs(plain: float, perturbed: float | None) -> bool:
+    """Tell whether a loss is another one, also where it is not known."""
+    return perturbed is None or abs(plain - perturbed) > TELLING * abs(plain)
+
+
+def is_placeholder(trainer: Trainer, problem: TrainingProblem) -> bool:
+    """Tell whether the loss stays the same whatever all leaves are, as a 0.0 in its place does: of
+    no leaf it tells whether it matters.
+    """
+    plain, *others = (
+        first_loss(trainer, problem, None, change) for change in (keep, shift, scatter)
+    )
+    return plain is not None and not any(differs(plain, other) for other in others)

@@ -1,0 +1,62 @@
+"""Tells a projection of weights onto a norm from a decay, which multiplies all weights alike."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..observation.decay import decay_factor, decays, is_same_factor
+from ..observation.trajectory import Step, Trajectory
+from ..problems.training_problem import TrainingProblem
+from ..pytrees.paths import Path
+from ..subjects.protocols import TrainerSource
+from ..subjects.trainer import Trainer
+from .other_weights import Change, begin, keep
+
+#: Of each trainer, the leaves that were tried.
+_PROJECTED: WeakKeyDictionary[Trainer, dict[Path, bool]] = WeakKeyDictionary()
+
+
+def is_projected(subject: Any, trajectory: Trajectory, path: Path) -> bool:
+    """Tell whether the number by which a step multiplies a leaf is another one for a leaf that is
+    four times as large; not where no other values can be put in its place.
+
+    Steps are run anew for it, once of a leaf.
+    """
+    if not isinstance(subject, TrainerSource):
+        return False
+    trainer = subject.trainer_for(trajectory.problem)
+    known = _PROJECTED.setdefault(trainer, {})
+    if path not in known:
+        known[path] = _is_shrunk_by_its_size(trainer, trajectory, path)
+    return known[path]
+
+
+def _is_shrunk_by_its_size(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool:
+    problem = trajectory.problem
+    number = next((step.number for step in trajectory.steps if decays(step, path)), 0)
+    try:
+        one, other = (
+            _step_from(trainer, problem, path, number, change)
+            for change in (keep, lambda leaf: leaf * 4)
+        )
+    except Exception:  # whatever goes wrong: nothing is known
+        return False
+    factors = decay_factor(one, path), decay_factor(other, path)
+    return number > 0 and not is_same_factor(one, path, *factors)
+
+
+def _step_from(
+    trainer: Trainer, problem: TrainingProblem, path: Path, number: int, change: Change
+) -> Step:
+    """Return the step of this number of a training that begins with a changed leaf.
+
+    Raises:
+        Exception: where the program raises, or no other values can be put in its place.
+    """
+    training = begin(trainer, problem, {path}, change)
+    for earlier in range(1, number):
+        training.step(problem.batch(earlier))
+    before = training.moment()
+    training.step(problem.batch(number))
+    return Step(before, training.moment(), frozenset(), number)
