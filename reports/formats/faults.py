@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...properties.engine.causes.reason import ADDED_ZERO, INVERTED
+from ...properties.laws.book import BOOK
 from ...reference.optimizers.optimizer import read_optimizer
 from ..results.row import Row
 
@@ -18,11 +19,12 @@ _BY_THAW = (
     "frozen-optimizer-state",
     "frozen-copies",
 )
+_POSITIONS = {law.id: position for position, law in enumerate(BOOK)}
 
 
 def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
-    """Return rows together that tell of one fault of a subject: of the same change of a leaf, or of
-    the same kind of cause in the same leaf or in the same leaves.
+    """Return rows together that tell of one fault of a subject: of the same change of a leaf, of
+    the same loss, or of the same kind of cause in the same leaf or in the same leaves.
 
     The first of each group is the most telling one.
     """
@@ -31,7 +33,7 @@ def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
     groups: list[list[Row]] = []
     known: dict[object, list[Row]] = {}
     for row in rows:
-        told = (_change(row), _silence(row), *_faults(row))
+        told = (_change(row), _loss(row), _silence(row), *_faults(row))
         if row.subject in thawed and (_finds_all_thawed(row) or _follows_from_thaw(row)):
             told = (*told, ("all thawed",))
         keys = [(row.subject, *each) for each in told if each]
@@ -46,7 +48,7 @@ def by_cause(rows: Iterable[Row]) -> list[list[Row]]:
             known = {key: group if each is other else each for key, each in known.items()}
         group.append(row)
         known |= dict.fromkeys(keys, group)
-    return [sorted(group, key=telling) for group in groups]
+    return [sorted(group, key=lambda row: (telling(row), _position(row))) for group in groups]
 
 
 def telling(row: Row) -> tuple[bool, bool]:
@@ -54,6 +56,11 @@ def telling(row: Row) -> tuple[bool, bool]:
     and among them those about a norm last, since it hides which element moved.
     """
     return not cause_of(row), row.guarantee == "norm" and row.about == row.law
+
+
+def _position(row: Row) -> int:
+    """Return where a law stands in the book: behind those that it presumes."""
+    return _POSITIONS.get(row.law, len(_POSITIONS))
 
 
 def _silence(row: Row) -> tuple[Any, ...]:
@@ -107,6 +114,13 @@ def cause_of(row: Row) -> tuple[Any, ...]:
     facts = found.get("facts", {})
     cause, equation = found.get("cause"), facts.get("equation")
     return (facts.get("leaf"), cause, equation) if cause or equation else ()
+
+
+def _loss(row: Row) -> tuple[Any, ...]:
+    """Return a loss that a program reported, with the one that was expected; else nothing."""
+    facts = (row.counterexample or {}).get("facts", {})
+    reported = tuple(facts.get(name) for name in ("step", "observed", "expected"))
+    return reported if facts.get("leaf") == "loss" and None not in reported else ()
 
 
 def _change(row: Row) -> tuple[Any, ...]:

@@ -15,6 +15,8 @@ from ..results.guarantees import with_reasons
 from ..results.report import Report
 from ..results.row import Row
 
+#: The fields of which batches are made where the user gives none.
+_MAKE_BATCHES = ("rows", "features", "fill")
 #: The usual values of a problem's fields, which are not shown.
 _USUAL = (None, "", False, "once", "initialised", "ordinary", [1])
 
@@ -149,12 +151,16 @@ def problem_text(problem: Mapping[str, Any]) -> str:
 
 
 def problem_parts(problem: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the fields of a recorded problem as names and texts, without the usual values."""
+    """Return the fields of a recorded problem as names and texts, without the usual values, and
+    without those that make batches where the user's own are given.
+    """
+    unused = _MAKE_BATCHES if problem.get("batches") else ()
     return [
         (name, _SHOWN.get(name, repr)(value))
         for name, value in _with_steps(problem).items()
         if not any(value is usual or value == usual for usual in _USUAL if usual is not False)
         and value is not False
+        and name not in unused
     ]
 
 

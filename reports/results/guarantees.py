@@ -38,7 +38,8 @@ FOLLOWS_FROM: Mapping[str, str] = {
     "in evaluation",
     "copies-follow": "a copy does not follow its leaf as it is declared to",
     "trains-as-if-alone": "other leaves do not train as the optimizer trains them alone",
-    "zero-rate-is-identity": "something beside the optimizer that is handed over moves leaves",
+    "zero-rate-is-identity": "something beside the optimizer that is handed over moves a leaf, "
+    "whatever the learning rate",
     "freeze-twice": _ANOTHER_FREEZE,
     "unfreeze-resumes": _ANOTHER_FREEZE,
     "freezing-spares-the-rest": _ANOTHER_FREEZE,

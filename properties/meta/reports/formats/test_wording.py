@@ -3,12 +3,14 @@
 import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.meta.reports.formats.verdict_samples import refuted, row, standing
 from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.batches import write_batch
 from frostproof.reports.cli.terminal import Terminal
 from frostproof.reports.formats.faults import by_cause
 from frostproof.reports.formats.html.matrix import place_of
@@ -115,6 +117,29 @@ def test_laws_of_one_fault_are_told_together():
     together = ["frozen-norm", "frozen-value", "zero-rate-is-identity"]
     assert [sorted(found[0]), *found[1:]] == [together, *([each.law] for each in rows[3:])]
     assert found[0][-1] == "zero-rate-is-identity"
+
+
+def test_one_loss_is_told_once():
+    """First by the law that others presume; another loss is another fault."""
+    loss = {"leaf": "loss", "step": 1, "observed": 2.0, "expected": 1.0}
+    late, first, other = rows = [
+        refuted("loss-before-step", **loss),
+        refuted("loss-is-mse", **loss),
+        refuted("loss-is-mse", **loss | {"observed": 3.0}),
+    ]
+
+    assert by_cause(rows) == [[first, late], [other]]
+    elsewhere = [refuted(law, **loss | {"leaf": "body"}) for law in ("frozen-value", "frozen-bits")]
+    assert len(by_cause(elsewhere)) == 2
+
+
+def test_what_makes_no_batch_is_not_told():
+    """A batch of the user's own has other rows and features than the engine would draw."""
+    problem = {"seed": 3, "rows": 2, "features": 3, "fill": 0}
+    own = problem | {"batches": [write_batch({"words": np.zeros((4, 5), int)})]}
+
+    assert problem_text(problem).startswith("seed=3, rows=2, features=3, fill=0")
+    assert problem_text(own).startswith("seed=3, batches=")
 
 
 def test_a_law_of_norms_heads_no_fault_that_another_law_shows():
