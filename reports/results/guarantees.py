@@ -64,6 +64,8 @@ _UNKNOWN_THERE = ", and nothing is known about its freeze there"
 #: Laws on optimizers outside a subject's promise: their verdicts say nothing about its claims.
 BEYOND = {law.id for law in BOOK if law.beyond}
 _DECISIVE = {law.id for law in BOOK if law.decisive}
+#: The law that shows that a declared loss is computed; it is missing where none is declared.
+_DECLARED = "loss-is-mse"
 _GUARANTEE_OF = {law.id: law.guarantee for law in BOOK}
 _GOOD = ("held", "proved")
 #: Weaker to stronger: who keeps bits keeps values, who keeps values keeps norms.
@@ -259,12 +261,18 @@ def _unshown(rows: Sequence[Row], omitted: Sequence[str], told: Collection[str])
     left out might. What follows from the failure of another law is not repeated where it is `told`.
     """
     for row in rows:
-        if row.verdict == "vacuous" or (row.law in _DECISIVE and row.verdict not in _GOOD):
+        if row.verdict == "vacuous" or (_is_decisive(row) and row.verdict not in _GOOD):
             reason = row.reason or row.verdict
             reference = reason.partition(":")[0]
             return reference if reference.removeprefix("see ") in told else f"{row.law}: {reason}"
     shown = omitted or any(row.verdict in _GOOD for row in rows)
     return None if shown else "no law about it ran"
+
+
+def _is_decisive(row: Row) -> bool:
+    """Tell whether the guarantee of a row is not shown without it."""
+    undeclared = (row.reason or "").startswith("needs ")
+    return row.law in _DECISIVE or (row.law == _DECLARED and not undeclared)
 
 
 def with_reasons(not_shown: Mapping[str, str]) -> str:

@@ -147,6 +147,18 @@ def test_nothing_held():
     )
 
 
+def test_a_declared_loss_that_is_not_judged_is_not_shown():
+    """Where none is declared, the program is only said to answer."""
+    answers = row("training-runs", "computes", "held")
+    undeclared = row("loss-is-mse", "computes", "not-run", reason="needs `loss=`")
+    noisy = row("loss-is-mse", "computes", "not-run", reason="random numbers change the loss")
+
+    assert standing(answers, undeclared).held == ("computes",)
+    assert standing(answers, noisy).not_shown == {
+        "computes": "loss-is-mse: random numbers change the loss"
+    }
+
+
 def test_what_is_not_shown_says_why():
     """Guarantees of one reason stand together, and an exception is told where its law is."""
     see = "see training-runs: step 1 raised ValueError: shapes do not fit"
