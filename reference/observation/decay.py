@@ -21,8 +21,12 @@ def moves_otherwise(step: Step, path: Path) -> bool:
 
     A decay moves a leaf whose gradient is missing, too: one behind `jax.lax.stop_gradient`.
     """
-    means = (decays, hardly_moves, is_given_a_decay)
-    return _moves(step, path) and not any(alone(step, path) for alone in means)
+    return _moves(step, path) and not is_decay(step, path)
+
+
+def is_decay(step: Step, path: Path) -> bool:
+    """Tell whether a decay is all that a step shows of a leaf, or may be for all that is seen."""
+    return decays(step, path) or hardly_moves(step, path) or is_given_a_decay(step, path)
 
 
 def is_given_a_decay(step: Step, path: Path) -> bool:

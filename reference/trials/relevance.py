@@ -12,12 +12,7 @@ import jax
 import numpy as np
 
 from ..observation.compilations import forget_programs
-from ..observation.decay import (
-    decays,
-    hardly_moves,
-    is_given_a_decay,
-    moves_otherwise,
-)
+from ..observation.decay import is_decay, moves_otherwise
 from ..observation.trainer_run import run_trainer
 from ..observation.trajectory import Step, Trajectory
 from ..observation.wrapper_run import run_wrapper
@@ -62,7 +57,6 @@ _SAME_LOSS = (
 _SAME_BATCH = (
     "a penalty on the weights is not told from the rest of the loss where all batches are the same"
 )
-
 _TOO_FEW_STEPS = (
     f"the optimizer is not called in {_PATIENCE} steps, and is later; name a number of steps in "
     "which leaves move by `steps=`"
@@ -118,8 +112,7 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     if waits and _moves_in_the_end(trainer, problem):
         return _TOO_FEW_STEPS
     seen = [step for run in runs for step in run.steps if path not in step.frozen]
-    means = (decays, hardly_moves, is_given_a_decay)
-    decaying = any(alone(step, path) for alone in means for step in seen)
+    decaying = any(is_decay(step, path) for step in seen)
     if not decaying and _has_been_given_more(seen, path):
         should: bool | str = True
     else:
