@@ -10,6 +10,7 @@ from ...reference.numerics.rounding import UNIT
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.problems.row_order import another_order
 from ...reference.pytrees.comparison import changes
+from ...reference.pytrees.dtypes import is_float
 from ...reference.subjects.capability import Capability
 from ...reference.subjects.user_errors import let_through
 from ...strategies.optimizers import named
@@ -43,12 +44,27 @@ def _noise_in_the_loss(subject: Any, found: Refutation) -> str | None:
     trajectory, number = found.facts["calls"][0], found.facts.get("step", 1)
     step = trajectory.steps[number - 1]
     old, new = step.model_state
-    if changes(old, new, old.keys(), "value") or is_any_unused(subject, trajectory, sorted(old)):
+    moved = changes(old, new, old.keys(), "value") or (step.noisy and _moves_something_else(step))
+    if moved or is_any_unused(subject, trajectory, sorted(old)):
         return _STATISTICS
     size = abs(found.facts.get("expected", step.loss))
     relative = found.facts["bound"] / size if size else 0.0
     noisy = is_loss_noisy(subject, trajectory.problem, number, relative)
     return _NOISE if noisy or (noisy is None and step.noisy) else None
+
+
+def _moves_something_else(step: Step) -> bool:
+    """Tell whether a step changes floats that are neither parameters nor optimizer state, such as
+    statistics that nobody declared.
+    """
+    old, new = step.before.rest, step.after.rest
+    if old is None or new is None:
+        return False
+    known = [leaves for leaves in (step.after.params, step.after.opt_state) if leaves is not None]
+    told = {leaf.array.tobytes() for leaves in known for leaf in leaves.values()}
+    floats = [path for path in old.keys() & new.keys() if is_float(new[path].array.dtype)]
+    moved = [change.path for change in changes(old, new, floats, "value")]
+    return any(new[path].array.tobytes() not in told for path in moved)
 
 
 @training_law(

@@ -46,14 +46,18 @@ def hardly_moves(step: Step, path: Path) -> bool:
     """Tell whether a step moves a leaf, and each weight by so little that rounding would hide
     whether it is a decay: `optax.adamw(1e-3)` takes 1e-7 of each weight.
 
-    Not where rounding hides more than the last digits, as in bfloat16.
+    Not where some weights grow and others shrink, as no decay does; nor where rounding hides more
+    than the last digits, as in bfloat16.
     """
     leaves = [snapshot.params.get(path) for snapshot in (step.before, step.after)]
     if not _moves(step, path) or any(leaf is None or _is_coarse(leaf) for leaf in leaves):
         return False
     old, new = (leaf.array.astype(np.float64) for leaf in leaves if leaf is not None)
     bound = gamma(_HIDDEN, _unit(step, path)) * np.abs(old) + FLUSHED
-    return old.shape == new.shape and bool((np.abs(new - old) <= bound).all())
+    if old.shape != new.shape or not (np.abs(new - old) <= bound).all():
+        return False
+    grows, shrinks = np.abs(new) > np.abs(old), np.abs(new) < np.abs(old)
+    return not (grows.any() and shrinks.any())
 
 
 def decays(step: Step, path: Path) -> bool:

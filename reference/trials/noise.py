@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.extend.core.primitives import random_bits_p
+from jax.extend.core.primitives import random_bits_p, random_fold_in_p
 
 from ..optimizers.recording import recording
 from ..optimizers.retracing import retraced
@@ -53,12 +56,19 @@ def _changes(
     trainer: Trainer, problem: TrainingProblem, steps: int, relative: float
 ) -> bool | None:
     try:
-        plain = _losses(trainer, problem, steps, nullcontext())
-        other = _losses(trainer, problem, steps, _drawing_others(f"{id(trainer)}"))
+        plain, *others = (
+            _losses(trainer, problem, steps, around, keyed=keyed)
+            for around, keyed in (
+                (nullcontext(), False),
+                (_drawing_others(f"{id(trainer)}"), False),
+                (nullcontext(), True),
+            )
+        )
     except BaseException as error:  # whatever the program raises: nothing is known
         let_through(error)
         return None
-    return bool((np.abs(plain - other) > relative * np.maximum(np.abs(plain), 1e-30)).any())
+    bound = relative * np.maximum(np.abs(plain), 1e-30)
+    return any(bool((np.abs(plain - other) > bound).any()) for other in others)
 
 
 def _losses(
@@ -66,27 +76,47 @@ def _losses(
     problem: TrainingProblem,
     steps: int,
     around: AbstractContextManager[None],
+    *,
+    keyed: bool,
 ) -> np.ndarray:
-    """Return the losses of the first steps, done in a context; raises what the program raises."""
+    """Return the losses of the first steps, done in a context, and with other keys in the state if
+    they are to be `keyed`, which NumPy may draw by; raises what the program raises.
+    """
     optimizer = recording(problem.optimizer.transformation)
     training = trainer.begin(problem.seed, problem.batch(1), optimizer)
+    if keyed:
+        state = training.everything()
+        other = jax.tree.map(_another_key, state)
+        if not all(map(operator.is_, jax.tree.leaves(state), jax.tree.leaves(other))):
+            training.set_everything(other)
     with around:
         losses = [training.step(problem.batch(number + 1)) for number in range(steps)]
     return np.array([float(np.asarray(loss).reshape(())) for loss in losses])
 
 
+def _another_key(leaf: Any) -> Any:
+    """Return another key for a key, and any other leaf as it is."""
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        return random_fold_in_p.bind(leaf, jnp.ones(leaf.shape, jnp.uint32))
+    return leaf ^ 1 if dtype == np.uint32 and leaf.shape[-1:] == (2,) else leaf
+
+
 @contextmanager
 def _drawing_others(tag: str) -> Iterator[None]:
-    """Invert all random bits that are drawn in the block.
+    """Draw all random bits in the block from other keys, and invert them.
 
     Compiled functions are traced anew under the tag: what they draw is made while they are traced.
+    A draw is bound again each time that JAX transforms it, as in a scan under `jax.grad`: bits that
+    are inverted twice are the old ones, and a key that is folded twice is no old one.
     """
     draw = random_bits_p.bind
 
-    def inverted(*arguments: Any, **named: Any) -> Any:
-        return ~draw(*arguments, **named)
+    def other(keys: Any, *arguments: Any, **named: Any) -> Any:
+        folded = random_fold_in_p.bind(keys, jnp.ones(keys.shape, jnp.uint32))
+        return ~draw(folded, *arguments, **named)
 
-    random_bits_p.bind = inverted  # type: ignore[method-assign]
+    random_bits_p.bind = other  # type: ignore[method-assign]
     try:
         with retraced(frostproof_noise=tag):
             yield

@@ -34,7 +34,16 @@ def shift(leaf: Any) -> Any:
 
 def scatter(leaf: Any) -> Any:
     """Move each value otherwise: a norm, a softmax or an argmax takes back what moves all alike."""
-    return leaf + np.random.default_rng(0).standard_normal(np.shape(leaf)).astype(leaf.dtype)
+    return _scattered(leaf, 0)
+
+
+def scatter_again(leaf: Any) -> Any:
+    """Move each value otherwise, and not as `scatter` does."""
+    return _scattered(leaf, 1)
+
+
+def _scattered(leaf: Any, seed: int) -> Any:
+    return leaf + np.random.default_rng(seed).standard_normal(np.shape(leaf)).astype(leaf.dtype)
 
 
 def first_loss(

@@ -19,7 +19,8 @@ _PROJECTED: WeakKeyDictionary[Trainer, dict[Path, bool]] = WeakKeyDictionary()
 
 def is_projected(subject: Any, trajectory: Trajectory, path: Path) -> bool:
     """Tell whether the number by which a step multiplies a leaf is another one for a leaf that is
-    four times as large; not where no other values can be put in its place.
+    four times as large, and for one that is a fourth of it: a decay beside a clip of large weights
+    takes as much of small ones. Not where no other values can be put in its place.
 
     Steps are run anew for it, once of a leaf.
     """
@@ -36,14 +37,14 @@ def _is_shrunk_by_its_size(trainer: Trainer, trajectory: Trajectory, path: Path)
     problem = trajectory.problem
     number = next((step.number for step in trajectory.steps if decays(step, path)), 0)
     try:
-        one, other = (
+        own, *others = (
             _step_from(trainer, problem, path, number, change)
-            for change in (keep, lambda leaf: leaf * 4)
+            for change in (keep, lambda leaf: leaf * 4, lambda leaf: leaf / 4)
         )
     except Exception:  # whatever goes wrong: nothing is known
         return False
-    factors = decay_factor(one, path), decay_factor(other, path)
-    return number > 0 and not is_same_factor(one, path, *factors)
+    factor, *factors = (decay_factor(step, path) for step in (own, *others))
+    return number > 0 and not any(is_same_factor(own, path, factor, each) for each in factors)
 
 
 def _step_from(

@@ -32,6 +32,7 @@ from .other_weights import (
     is_placeholder,
     keep,
     scatter,
+    scatter_again,
     shift,
 )
 
@@ -42,8 +43,8 @@ _MOST_PATIENCE = 1000
 #: Scales of a leaf at which training shows where rounding hides it at its own. A decay multiplies
 #: small and large weights by the same number. The gradient of a leaf that is used once is as large
 #: as before, and moves more of small weights than their last digits; where it shrinks with them, as
-#: that of tied weights does, it grows with large ones.
-_SCALES = (2.0**-40, 2.0**10)
+#: that of tied weights does, it grows with large ones. A temperature must not be that small.
+_SCALES = (2.0**-40, 2.0**-16, 2.0**-8, 2.0**10)
 
 #: Why nobody can tell whether a leaf should train.
 _NO_LOSS = (
@@ -58,8 +59,8 @@ _SAME_BATCH = (
     "a penalty on the weights is not told from the rest of the loss where all batches are the same"
 )
 _TOO_FEW_STEPS = (
-    f"the optimizer is not called in {_PATIENCE} steps, and is later; name a number of steps in "
-    "which leaves move by `steps=`"
+    f"no optimizer moves it in {_PATIENCE} steps, and one does later; name a number of steps in "
+    "which all leaves move by `steps=`"
 )
 
 
@@ -108,8 +109,7 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
         if longer.shared and not _stays(_run(trainer, asked, shared=False), path):
             return False
         runs.append(longer)
-    waits = all(step.waits for run in runs for step in run.steps)
-    if waits and _moves_in_the_end(trainer, problem):
+    if all(step.waits for run in runs for step in run.steps) and _late(trainer, problem):
         return _TOO_FEW_STEPS
     seen = [step for run in runs for step in run.steps if path not in step.frozen]
     decaying = any(is_decay(step, path) for step in seen)
@@ -119,6 +119,8 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
         should = _does_the_loss_depend_on(trainer, problem, path, decaying=decaying)
     if should and _trains_at_another_scale(trainer, problem, path):
         return False
+    if should is True and not decaying and path in _late(trainer, problem):
+        return _TOO_FEW_STEPS
     return should
 
 
@@ -131,33 +133,45 @@ def _does_the_loss_depend_on(
     plain = first_loss(trainer, problem, {path}, keep)
     if plain is None:
         return _NO_LOSS
+    undefined = False
     for change in (shift, scatter):
         perturbed = first_loss(trainer, problem, {path}, change)
         if perturbed is None:
             return _NO_LOSS
         if differs(plain, perturbed):
             break
+        undefined |= np.isfinite(plain) and np.isnan(perturbed)
     else:
+        if undefined:
+            return _NO_LOSS
         return _SAME_LOSS if is_placeholder(trainer, problem) else False
     if _is_always_given_one_batch(problem):
         return _SAME_BATCH if decaying else True
-    return _matters_to_the_model(trainer, problem, path, change, perturbed - plain)
+    return _matters_to_the_model(trainer, problem, path, change)
 
 
-#: Of each trainer whose optimizer seems not to be called, whether it is in the end.
-_PATIENT: WeakKeyDictionary[Trainer, bool] = WeakKeyDictionary()
+#: Of each trainer of which a leaf never moved, the leaves that move in the end.
+_LATE: WeakKeyDictionary[Trainer, frozenset[Path]] = WeakKeyDictionary()
 
 
-def _moves_in_the_end(trainer: Trainer, problem: TrainingProblem) -> bool:
-    """Tell whether very many steps move a leaf; tried once of a trainer."""
-    if trainer not in _PATIENT:
-        training = begin(trainer, problem, (), keep)
+def _late(trainer: Trainer, problem: TrainingProblem) -> frozenset[Path]:
+    """Return the leaves that very many steps move, at a rate at which most trainings stay finite:
+    those in a `MultiSteps` of their own, say. They are run once of a trainer.
+    """
+    if trainer not in _LATE:
+        slowly = replace(problem, optimizer=problem.optimizer.at_rate(0.001))
+        training = begin(trainer, slowly, (), keep)
         before = training.moment().params
         for number in range(1, _MOST_PATIENCE + 1):
             training.step(problem.batch(number))
         after = training.moment().params
-        _PATIENT[trainer] = bool(changes(before, after, before.keys(), "value"))
-    return _PATIENT[trainer]
+        moved = {change.path for change in changes(before, after, before.keys(), "value")}
+        _LATE[trainer] = frozenset(
+            path
+            for path in moved & after.keys()
+            if np.isfinite(after[path].array.astype(float)).all()
+        )
+    return _LATE[trainer]
 
 
 def _has_been_given_more(steps: Sequence[Step], path: Path) -> bool:
@@ -172,16 +186,30 @@ def _is_always_given_one_batch(problem: TrainingProblem) -> bool:
 
 
 def _matters_to_the_model(
-    trainer: Trainer, problem: TrainingProblem, path: Path, change: Change, difference: float
+    trainer: Trainer, problem: TrainingProblem, path: Path, change: Change
 ) -> bool | str:
-    """Tell whether other values of a leaf change the loss of a second batch otherwise than they
-    changed that of the first, or why nobody can tell: a penalty on the weights changes all alike.
+    """Tell whether other values of a leaf change the loss of a second batch otherwise than that of
+    the first, or why nobody can tell.
+
+    A penalty on the weights changes all alike, or by a factor that may depend on the batch: then
+    another change of the leaf is as large, compared to this one, on both.
     """
-    plain, perturbed = (first_loss(trainer, problem, {path}, by, batch=2) for by in (keep, change))
-    if plain is None or perturbed is None:
+
+    def differences(batch: int) -> np.ndarray:
+        losses = [
+            first_loss(trainer, problem, {path}, each, batch)
+            for each in (keep, change, scatter_again)
+        ]
+        plain, *others = (np.nan if loss is None else loss for loss in losses)
+        return np.array([plain, *(other - plain for other in others)])
+
+    (one, first, second), (other, third, fourth) = differences(1), differences(2)
+    if np.isnan([one, first, other, third]).any():
         return _NO_LOSS
-    largest = max(abs(difference), abs(plain), abs(perturbed))
-    return abs(perturbed - plain - difference) > TELLING * largest
+    alike = abs(third - first) <= TELLING * max(abs(first), abs(other), abs(other + third))
+    product, crossed = first * fourth, second * third
+    scaled = abs(product - crossed) <= TELLING * (abs(product) + abs(crossed))
+    return not (alike or scaled)
 
 
 @functools.lru_cache(maxsize=4)  # all leaves that did not move are looked at in the same runs

@@ -153,6 +153,17 @@ def test_a_layer_that_nothing_uses_may_decay(correct):
     assert standing_of(correct) == ("held", None)
 
 
+def test_a_penalty_may_be_a_part_of_a_mean_over_what_is_not_masked():
+    """Then it is scaled by the batch, and changes the loss of each by another number."""
+    correct = unused_layer_under_a_penalty
+
+    def mean(state, batch):
+        new, loss = correct.train_step(state, batch)
+        return new, loss / (1 + jnp.abs(batch.x).mean())
+
+    assert standing_of(replace(correct, train_step=mean)) == ("held", None)
+
+
 def test_a_bias_of_equal_numbers_may_train_by_equal_gradients():
     """As that of an ensemble whose mean is trained: to be shifted is to be multiplied then."""
 
@@ -211,7 +222,12 @@ def test_a_decay_is_told_from_what_rounding_makes():
 def test_what_moves_by_a_few_roundings_hardly_moves():
     old = np.array([0.3, -1.7, 0.0], np.float32)
 
-    for factor in (1 - 2e-7, [1 - 4e-7, 1 + 2e-7, 1]):
+    for factor in (1 - 2e-7, [1 - 4e-7, 1 - 2e-7, 1]):
         assert hardly_moves(step_of(old, old * np.float32(factor)), ("w",))
-    for new in (old, old * np.float32(1 - 1e-6), old + np.float32([0, 0, 1e-9])):
+    for new in (
+        old,
+        old * np.float32(1 - 1e-6),
+        old + np.float32([0, 0, 1e-9]),
+        old * np.float32([1 - 4e-7, 1 + 2e-7, 1]),  # no decay lets one grow and another shrink
+    ):
         assert not hardly_moves(step_of(old, new), ("w",))

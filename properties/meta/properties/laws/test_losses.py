@@ -235,9 +235,6 @@ def test_a_program_may_refuse_other_random_numbers():
     """Nothing is known then of a loss that is not the declared one, if its state carries a key."""
     seen = {}
 
-    class Keyed(TrainState):
-        key: Any = None
-
     def step(state, batch):
         place = int(state.step), *np.asarray(state.key).tolist()
         drawn = float(jax.random.normal(jax.random.fold_in(state.key, state.step)))
@@ -248,13 +245,7 @@ def test_a_program_may_refuse_other_random_numbers():
 
     taught = stepping()
 
-    def freeze(optimizer):
-        return partitioned(optimizer, within(("body",)))
-
-    create = creating(Layers(), freeze, Keyed, key=lambda params: jax.random.PRNGKey(3))
-    checked = trainer(create=create, step=step, predict=predict, loss="mse")
-
-    assert judged(replace(checked, optimizers=Optimizers("sgd")), LAWS[:1]) == {NOISE}
+    assert judged(keyed(step), LAWS[:1]) == {NOISE}
 
 
 class Normed(nn.Module):
@@ -315,6 +306,58 @@ def test_noise_may_begin_with_a_later_step(plain):
         return plain.train_step(state, noisy)
 
     assert judged(replace(plain, train_step=step), LAWS[:1]) == {NOISE}
+
+
+def test_noise_inside_a_scan_is_seen(plain):
+    """JAX binds a draw again where it transforms it: what is inverted twice is as before."""
+
+    @jax.jit
+    def step(state, batch):
+        def of(params):
+            def row(key, pair):
+                x, y = pair
+                key, drawn = jax.random.split(key)
+                kept = jax.random.bernoulli(drawn, 0.5, x.shape)
+                return key, jnp.mean((state.apply_fn({"params": params}, x * kept) - y) ** 2)
+
+            _, losses = jax.lax.scan(row, jax.random.key(state.step), (batch.x, batch.y))
+            return losses.mean()
+
+        loss, grads = jax.value_and_grad(of)(state.params)
+        return state.apply_gradients(grads=grads), loss
+
+    assert judged(replace(plain, train_step=step), LAWS[:1]) == {NOISE}
+
+
+class Keyed(TrainState):
+    """A state with a random key."""
+
+    key: Any = None
+
+
+def keyed(step):
+    """A trainer with a key in its state."""
+
+    @functools.cache
+    def freeze(optimizer):
+        return partitioned(optimizer, within(("body",)))
+
+    create = creating(Layers(), freeze, Keyed, key=lambda params: jax.random.PRNGKey(3))
+    declared = {"predict": predict, "loss": "mse", "optimizers": Optimizers("sgd")}
+    return trainer(create=create, step=step, **declared)
+
+
+def test_noise_that_numpy_draws_by_a_key_is_seen():
+    """By another key in the state."""
+
+    def step(state, batch):
+        seed = [*np.asarray(state.key).tolist(), int(state.step)]
+        noise = np.random.default_rng(seed).standard_normal(batch.x.shape).astype("f")
+        return taught(state, batch._replace(x=batch.x + noise))
+
+    taught = stepping()
+
+    assert judged(keyed(step), LAWS[:1]) == {NOISE}
 
 
 def test_statistics_that_stay_excuse_no_wrong_loss():

@@ -153,8 +153,26 @@ def test_an_optimizer_may_be_called_after_an_epoch():
 
     verdict, reason = standing_of(patient)
     assert verdict == "not-run"
-    assert reason.endswith("is later; name a number of steps in which leaves move by `steps=`")
+    assert reason.endswith("name a number of steps in which all leaves move by `steps=`")
     assert standing_of(replace(patient, steps=(130,))) == ("held", None)
+
+
+def test_a_layer_may_wait_longer_than_the_others():
+    """Its gradients are accumulated, and those of the head are not."""
+
+    @functools.cache
+    def slow(optimizer):
+        waiting = optax.MultiSteps(optimizer, 64).gradient_transformation()
+        return optax.multi_transform(
+            {"slow": waiting, "fast": optimizer}, lambda params: {"body": "slow", "head": "fast"}
+        )
+
+    patient = trainer((), create=creating(Layers(), slow), optimizers=Optimizers("sgd"))
+
+    verdict, reason = standing_of(patient)
+    assert verdict == "not-run"
+    assert reason.startswith("body/")
+    assert reason.endswith("name a number of steps in which all leaves move by `steps=`")
 
 
 def test_where_all_leaves_are_frozen_training_is_not_shown():
@@ -316,6 +334,18 @@ def test_a_decay_by_hand_moves_a_leaf_again():
     """By one factor, which is no projection."""
     with pytest.raises(Refutation, match="leaf changed at step 2"):
         judged("zero-rate-is-identity", decay_by_hand, 0.0)
+
+
+def test_a_clip_beside_a_decay_is_no_projection():
+    """It shrinks large weights more, and small ones as before."""
+
+    def clip(head, step):
+        return jax.tree.map(lambda w: jnp.clip(0.99 * w, -2, 2), head)
+
+    faulty = replace(moving(statistics_used_as_they_are, clip), optimizers=Optimizers("sgd"))
+    (row,) = verify(faulty, laws=["zero-rate-is-identity"], max_examples=9, seed=1).rows
+
+    assert row.verdict == "refuted"
 
 
 def test_a_decay_that_is_scheduled_is_one():
