@@ -2,18 +2,16 @@
 
 import functools
 from dataclasses import replace
-from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 from flax import nnx
-from flax.training.train_state import TrainState
 
 from frostproof import NnxTrainer, Optimizers, verify
+from frostproof.properties.meta.properties.laws.standing import LOSSES, judged, keyed
 from frostproof.reference.corpus.accepted.trainers import nnx_steps
 from frostproof.reference.corpus.accepted.trainers.linen_layers import dropout_by_the_step
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
@@ -32,14 +30,12 @@ from frostproof.reference.trials.noise import is_loss_noisy
 from frostproof.reports.formats.faults import by_cause
 from frostproof.reports.formats.wording import story
 
-LAWS = ["loss-is-mse", "loss-before-step", "loss-row-order", "loss-repeated-rows"]
-
 
 def test_metrics_in_the_place_of_the_loss_are_told_once():
     """With what was returned, and without what is usually wrong with a number."""
     metrics = reporting(report=lambda loss, *_: {"loss": loss, "rows": 2})
 
-    rows = verify(metrics, laws=LAWS, max_examples=2, seed=0).rows
+    rows = verify(metrics, laws=LOSSES, max_examples=2, seed=0).rows
 
     assert [row.verdict for row in rows] == ["refuted"] * 4
     (group,) = by_cause(rows)
@@ -52,10 +48,6 @@ def test_metrics_in_the_place_of_the_loss_are_told_once():
 def plain():
     """A trainer whose loss is that of `predict`, declared as such."""
     return trainer(predict=predict, loss="mse", optimizers=Optimizers("sgd"))
-
-
-def judged(subject, laws=LAWS):
-    return {(row.verdict, row.reason) for row in verify(subject, laws=laws, max_examples=20).rows}
 
 
 NOISE = (
@@ -101,7 +93,7 @@ def test_noise_beside_the_loss_excuses_no_wrong_one(plain):
     beside = stepping(gradients=noisy, report=lambda loss, *_: 2 * loss)
 
     assert {verdict for verdict, _ in judged(plain)} == {"held"}
-    assert {verdict for verdict, _ in judged(replace(plain, train_step=beside), LAWS[:2])} == {
+    assert {verdict for verdict, _ in judged(replace(plain, train_step=beside), LOSSES[:2])} == {
         "refuted"
     }
 
@@ -140,14 +132,14 @@ def test_all_that_draws_is_noise(draw, plain):
         mixed = batch._replace(x=weight * batch.x)
         return plain.train_step(state, mixed)
 
-    assert judged(replace(plain, train_step=step), LAWS[:1]) == {NOISE}
+    assert judged(replace(plain, train_step=step), LOSSES[:1]) == {NOISE}
 
 
 def test_noise_of_an_update_excuses_no_loss_after_it(plain):
     """At rate zero it does not reach a loss of the new weights."""
     late = stepping(gradients=noisy, report=lambda loss, of, old, new: of(new))
 
-    found = judged(replace(plain, train_step=late), LAWS[1:2])
+    found = judged(replace(plain, train_step=late), LOSSES[1:2])
     assert {verdict for verdict, _ in found} == {"refuted"}
 
 
@@ -159,7 +151,7 @@ def test_noise_excuses_no_loss_that_is_off_by_more(plain):
         state, loss = plain.train_step(state, batch)
         return state, 2 * loss + 0 * jax.random.normal(jax.random.key(state.step))
 
-    found = judged(replace(plain, train_step=step), LAWS[:2])
+    found = judged(replace(plain, train_step=step), LOSSES[:2])
     assert {verdict for verdict, _ in found} == {"refuted"}
 
 
@@ -171,7 +163,7 @@ def test_noise_excuses_no_loss_that_raises():
 
     own = replace(dropout_by_the_step, loss=loss)
 
-    ((verdict, reason),) = judged(own, LAWS[:1])
+    ((verdict, reason),) = judged(own, LOSSES[:1])
     assert verdict == "error"
     assert reason.startswith("`loss` of prediction and targets raised KeyError: ")
 
@@ -207,8 +199,8 @@ def test_random_keys_excuse_no_wrong_loss(plain):
     create = creating(Layers(), lambda tx: partitioned(noisy_updates(tx), within(("body",))))
     right = replace(plain, create=create)
 
-    assert judged(right, LAWS[:1]) == {("held", None)}
-    ((verdict, reason),) = judged(replace(right, train_step=stepping(report=twice)), LAWS[:1])
+    assert judged(right, LOSSES[:1]) == {("held", None)}
+    ((verdict, reason),) = judged(replace(right, train_step=stepping(report=twice)), LOSSES[:1])
     assert verdict == "refuted"
     assert reason.endswith("(2 times it)")
 
@@ -227,8 +219,8 @@ def test_rows_may_be_shuffled(plain):
     right = replace(plain, train_step=shuffling(stepping()))
     wrong = replace(plain, train_step=shuffling(stepping(report=twice)))
 
-    assert judged(right, LAWS[:1]) == {("held", None)}
-    assert {verdict for verdict, _ in judged(wrong, LAWS[:1])} == {"refuted"}
+    assert judged(right, LOSSES[:1]) == {("held", None)}
+    assert {verdict for verdict, _ in judged(wrong, LOSSES[:1])} == {"refuted"}
 
 
 def test_a_program_may_refuse_other_random_numbers():
@@ -245,55 +237,7 @@ def test_a_program_may_refuse_other_random_numbers():
 
     taught = stepping()
 
-    assert judged(keyed(step), LAWS[:1]) == {NOISE}
-
-
-class Normed(nn.Module):
-    """A frozen layer, and a norm that may use the statistics of the batch, and throws them away."""
-
-    by_batch: bool
-
-    @nn.compact
-    def __call__(self, x):
-        x = nn.Dense(4, name="body")(x)
-        norm = nn.BatchNorm(use_running_average=not self.by_batch, name="norm")
-        return nn.Dense(1, name="head")(nn.relu(norm(x)))
-
-
-class WithStatistics(TrainState):
-    """A state whose statistics nothing changes."""
-
-    batch_stats: Any = None
-
-
-def normed(*, by_batch, report=lambda loss: loss):
-    """A trainer of it, which declares the loss of the prediction in evaluation mode."""
-    model, evaluated = Normed(by_batch), Normed(by_batch=False)
-
-    @functools.cache
-    def freeze(optimizer):
-        return partitioned(optimizer, within(("body",)))
-
-    def create(seed, batch, optimizer):
-        variables = model.init(jax.random.key(seed), batch.x)
-        return WithStatistics.create(apply_fn=None, tx=freeze(optimizer), **variables)
-
-    @jax.jit
-    def step(state, batch):
-        def of(params):
-            variables = {"params": params, "batch_stats": state.batch_stats}
-            answer, _ = model.apply(variables, batch.x, mutable=["batch_stats"])
-            return jnp.mean((answer - batch.y) ** 2)
-
-        loss, grads = jax.value_and_grad(of)(state.params)
-        return state.apply_gradients(grads=grads), report(loss)
-
-    @jax.jit
-    def predict(state, x):
-        return evaluated.apply({"params": state.params, "batch_stats": state.batch_stats}, x)
-
-    declared = {"predict": predict, "loss": "mse", "model_state": lambda s: s.batch_stats}
-    return trainer(create=create, step=step, optimizers=Optimizers("sgd"), **declared)
+    assert judged(keyed(step), LOSSES[:1]) == {NOISE}
 
 
 def test_noise_may_begin_with_a_later_step(plain):
@@ -305,7 +249,7 @@ def test_noise_may_begin_with_a_later_step(plain):
         noisy = batch._replace(x=jnp.where(state.step > 0, batch.x + noise, batch.x))
         return plain.train_step(state, noisy)
 
-    assert judged(replace(plain, train_step=step), LAWS[:1]) == {NOISE}
+    assert judged(replace(plain, train_step=step), LOSSES[:1]) == {NOISE}
 
 
 def test_noise_inside_a_scan_is_seen(plain):
@@ -326,25 +270,7 @@ def test_noise_inside_a_scan_is_seen(plain):
         loss, grads = jax.value_and_grad(of)(state.params)
         return state.apply_gradients(grads=grads), loss
 
-    assert judged(replace(plain, train_step=step), LAWS[:1]) == {NOISE}
-
-
-class Keyed(TrainState):
-    """A state with a random key."""
-
-    key: Any = None
-
-
-def keyed(step):
-    """A trainer with a key in its state."""
-
-    @functools.cache
-    def freeze(optimizer):
-        return partitioned(optimizer, within(("body",)))
-
-    create = creating(Layers(), freeze, Keyed, key=lambda params: jax.random.PRNGKey(3))
-    declared = {"predict": predict, "loss": "mse", "optimizers": Optimizers("sgd")}
-    return trainer(create=create, step=step, **declared)
+    assert judged(replace(plain, train_step=step), LOSSES[:1]) == {NOISE}
 
 
 def test_noise_that_numpy_draws_by_a_key_is_seen():
@@ -357,17 +283,7 @@ def test_noise_that_numpy_draws_by_a_key_is_seen():
 
     taught = stepping()
 
-    assert judged(keyed(step), LAWS[:1]) == {NOISE}
-
-
-def test_statistics_that_stay_excuse_no_wrong_loss():
-    """Those of the batch do, and are seen by those that the norm does not use."""
-    assert judged(normed(by_batch=False), LAWS[:1]) == {("held", None)}
-    wrong = normed(by_batch=False, report=lambda loss: 0.5 * loss)
-    assert {verdict for verdict, _ in judged(wrong, LAWS[:1])} == {"refuted"}
-    ((verdict, reason),) = judged(normed(by_batch=True), LAWS[:1])
-    assert verdict == "not-run"
-    assert reason.startswith("batch statistics change the loss in training")
+    assert judged(keyed(step), LOSSES[:1]) == {NOISE}
 
 
 def test_a_loss_of_the_users_own_is_judged_until_the_weights_move(plain):
@@ -384,7 +300,7 @@ def test_a_loss_of_the_users_own_is_judged_until_the_weights_move(plain):
     late = stepping(report=lambda loss, of, old, new: of(new))
     warm = replace(plain, create=creating(Layers(), warming), loss=mse)
 
-    assert judged(warm, LAWS[:2]) == {("held", None)}
-    for verdict, reason in judged(replace(warm, train_step=late), LAWS[:2]):
+    assert judged(warm, LOSSES[:2]) == {("held", None)}
+    for verdict, reason in judged(replace(warm, train_step=late), LOSSES[:2]):
         assert verdict == "refuted"
         assert " at step 2, expected" in reason
