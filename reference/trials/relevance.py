@@ -38,8 +38,9 @@ from .other_weights import (
 
 #: Steps after which a leaf has trained if it ever does, also behind `MultiSteps` or a warm-up.
 _PATIENCE = 40
-#: Steps after which an optimizer is called if it ever is, also behind `MultiSteps` over an epoch.
-_MOST_PATIENCE = 1000
+#: Steps after which a leaf moves if it ever does, also behind a long `MultiSteps`. One of a large
+#: program may take a tenth of a second, and a verdict must not end as a hang.
+_MOST_PATIENCE = 200
 #: Scales of a leaf at which training shows where rounding hides it at its own. A decay multiplies
 #: small and large weights by the same number. The gradient of a leaf that is used once is as large
 #: as before, and moves more of small weights than their last digits; where it shrinks with them, as
@@ -160,18 +161,23 @@ def _late(trainer: Trainer, problem: TrainingProblem) -> frozenset[Path]:
     """
     if trainer not in _LATE:
         slowly = replace(problem, optimizer=problem.optimizer.at_rate(0.001))
-        training = begin(trainer, slowly, (), keep)
-        before = training.moment().params
-        for number in range(1, _MOST_PATIENCE + 1):
-            training.step(problem.batch(number))
-        after = training.moment().params
-        moved = {change.path for change in changes(before, after, before.keys(), "value")}
-        _LATE[trainer] = frozenset(
-            path
-            for path in moved & after.keys()
-            if np.isfinite(after[path].array.astype(float)).all()
-        )
+        try:
+            _LATE[trainer] = _moved_in_the_end(trainer, slowly)
+        except Exception:  # the program does not train for so long: nothing is seen
+            _LATE[trainer] = frozenset()
     return _LATE[trainer]
+
+
+def _moved_in_the_end(trainer: Trainer, problem: TrainingProblem) -> frozenset[Path]:
+    training = begin(trainer, problem, (), keep)
+    before = training.moment().params
+    for number in range(1, _MOST_PATIENCE + 1):
+        training.step(problem.batch(number))
+    after = training.moment().params
+    moved = (
+        change.path for change in changes(before, after, before.keys() & after.keys(), "value")
+    )
+    return frozenset(path for path in moved if np.isfinite(after[path].array.astype(float)).all())
 
 
 def _has_been_given_more(steps: Sequence[Step], path: Path) -> bool:

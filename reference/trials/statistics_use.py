@@ -18,11 +18,8 @@ from .other_weights import Change, change_in_place, differs, is_placeholder, kee
 
 def is_used(subject: Any, trajectory: Trajectory, path: Path) -> bool:
     """Tell whether the loss of a first step depends on a statistic; also where nobody can tell."""
-    assert isinstance(subject, TrainerSource), "only trainers have statistics"
-    trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
-    plain, changed = (
-        _loss_with_statistic(trainer, problem, path, change) for change in (keep, shift)
-    )
+    trainer, problem = _trainer_of(subject, trajectory), trajectory.problem
+    plain, changed = _losses(trainer, problem, path)
     return plain is None or differs(plain, changed) or is_placeholder(trainer, problem)
 
 
@@ -30,17 +27,24 @@ def is_any_unused(subject: Any, trajectory: Trajectory, paths: Iterable[Path]) -
     """Tell whether the loss of a first step does not depend on one of these statistics, as that of
     a norm in training mode; also where nobody can tell.
     """
+    trainer, problem = _trainer_of(subject, trajectory), trajectory.problem
+    pairs = (_losses(trainer, problem, path) for path in paths)
+    return any(a is None or b is None or not differs(a, b) for a, b in pairs)
+
+
+def _trainer_of(subject: Any, trajectory: Trajectory) -> Trainer:
     assert isinstance(subject, TrainerSource), "only trainers have statistics"
-    problem = trajectory.problem
-    trainer = subject.trainer_for(problem)
+    return subject.trainer_for(trajectory.problem)
 
-    def is_unused(path: Path) -> bool:
-        plain, changed = (
-            _loss_with_statistic(trainer, problem, path, change) for change in (keep, shift)
-        )
-        return plain is None or changed is None or not differs(plain, changed)
 
-    return any(map(is_unused, paths))
+def _losses(
+    trainer: Trainer, problem: TrainingProblem, path: Path
+) -> tuple[float | None, float | None]:
+    """Return the loss of the first step, and that with a statistic changed."""
+    plain, changed = (
+        _loss_with_statistic(trainer, problem, path, change) for change in (keep, shift)
+    )
+    return plain, changed
 
 
 def _loss_with_statistic(

@@ -1,6 +1,7 @@
 """What is said of a trainable leaf that never moves, or that its layer moves, too."""
 
 import functools
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -173,6 +174,26 @@ def test_a_layer_may_wait_longer_than_the_others():
     assert verdict == "not-run"
     assert reason.startswith("body/")
     assert reason.endswith("name a number of steps in which all leaves move by `steps=`")
+
+
+def test_a_program_may_refuse_to_train_for_long():
+    """As one that knows how much data it has: a leaf that it leaves out is told all the same."""
+    faulty = left_out_of_what_trains
+    steps = itertools.count()
+
+    def create(seed, batch, optimizer):
+        nonlocal steps
+        steps = itertools.count()
+        return faulty.create(seed, batch, optimizer)
+
+    def step(state, batch):
+        if next(steps) > 100:
+            raise StopIteration("no more data")
+        return faulty.train_step(state, batch)
+
+    verdict, reason = standing_of(replace(faulty, create=create, train_step=step))
+    assert verdict == "refuted"
+    assert reason.startswith("head/kernel: trainable leaf never moved")
 
 
 def test_where_all_leaves_are_frozen_training_is_not_shown():
