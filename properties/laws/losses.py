@@ -103,17 +103,10 @@ def _moves_a_leaf(step: Step) -> bool:
 
 
 def _require_loss(trajectory: Trajectory) -> list[Step]:
-    """Require the loss of each step before which there is a prediction; return those steps.
-
-    A loss of the user's own until the weights move, in the first step unless the rate begins at
-    zero: trained weights may predict so surely that what it rounds is of the size of the loss, such
-    as a cross-entropy of 1e-6 of logits of 10.
-    """
+    """Require the loss of each step before which there is a prediction; return those steps."""
     judged = []
     for step in trajectory.steps:
-        untrained = not any(map(_moves_a_leaf, trajectory.steps[: step.number - 1]))
-        later = step.prediction is not None and (trajectory.declared_loss == "mse" or untrained)
-        if step.number == 1 or later:
+        if step.number == 1 or step.prediction is not None:
             try:
                 value, bound = expected_loss(step, trajectory.declared_loss)
             except Inconclusive:
@@ -250,7 +243,8 @@ def _own_loss(declared: Any, step: Step) -> tuple[float, float]:
     """Return the declared loss in float64, and its bound.
 
     The bound follows from the losses of predictions that are as far off as correct ones may be, and
-    from the roundings of the loss itself.
+    from the roundings of the loss itself: of numbers of at least 1, since a small cross-entropy is
+    the difference of a logit and of the logarithm of a sum of exponentials.
     """
     from jax import tree  # here: a law book is read without JAX
 
@@ -274,7 +268,7 @@ def _own_loss(declared: Any, step: Step) -> tuple[float, float]:
     # Four times the largest of four: by chance all of them may lie where the loss is flat.
     spread = 4 * max(abs(loss(True) - value) for _ in range(4))
     rounding = sum(map(_rounding, _leaves(prediction)))
-    return value, spread + 64 * rounding * max(abs(value), 1e-3)
+    return value, spread + 64 * rounding * max(abs(value), 1.0)
 
 
 def _rounding(prediction: np.ndarray) -> float:

@@ -286,7 +286,7 @@ def test_noise_that_numpy_draws_by_a_key_is_seen():
     assert judged(keyed(step), LOSSES[:1]) == {NOISE}
 
 
-def test_a_loss_of_the_users_own_is_judged_until_the_weights_move(plain):
+def test_a_loss_of_the_users_own_is_judged_in_each_step(plain):
     """The rate begins at zero, so that the loss after the update is right in the first step."""
 
     def mse(answer, y):
@@ -304,3 +304,22 @@ def test_a_loss_of_the_users_own_is_judged_until_the_weights_move(plain):
     for verdict, reason in judged(replace(warm, train_step=late), LOSSES[:2]):
         assert verdict == "refuted"
         assert " at step 2, expected" in reason
+
+
+def test_a_small_loss_is_rounded_as_what_it_is_a_difference_of(plain):
+    """What is left of a cross-entropy of sure logits, such as those that a temperature divides, is
+    no more than their last digits.
+    """
+
+    def loss(prediction, y):
+        logits = 14 * prediction
+        right = jnp.where(y > 0, logits, 0)
+        return jnp.mean(jax.nn.logsumexp(jnp.stack([logits, 0 * logits]), axis=0) - right)
+
+    def declared(prediction, y):
+        logits = 14 * prediction
+        return np.mean(np.logaddexp(logits, 0) - np.where(y > 0, logits, 0))
+
+    own = replace(plain, train_step=stepping(loss=loss), loss=declared)
+
+    assert {row.verdict for row in verify(own, laws=LOSSES[:2], max_examples=40).rows} == {"held"}
