@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Set
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ...reference.observation.decay import (
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
+from ...reference.problems.training_problem import TrainingProblem
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.subjects.capability import Capability
 from ...strategies.optimizers import named
@@ -29,6 +30,9 @@ from .requirements.training_law import (
     require_kept,
     training_law,
 )
+
+#: What a leaf does that moves from drawn weights alone.
+FROM_ITS_START = "never moves from the weights that the program makes"
 
 
 def _is_still(optimizer: Any) -> bool:
@@ -44,9 +48,13 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
 
     Raises `Inconclusive` where nothing tells.
     """
-    from ...reference.trials.relevance import matters  # here: the book is read without JAX
+    # Here, since the book is read without JAX.
+    from ...reference.trials.deadlock import is_deadlocked
+    from ...reference.trials.relevance import matters
 
     (trajectory,), path = failure.facts["calls"], failure.facts["path"]
+    if failure.facts["how"] == FROM_ITS_START:
+        return is_deadlocked(subject, trajectory, path)
     should = matters(subject, trajectory, path)
     if isinstance(should, str):
         raise Inconclusive(
@@ -71,13 +79,15 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
 def trainable_leaves_move(trajectory: Trajectory) -> None:
     """Over the whole run, each trainable leaf that matters moves at least once, and not by a decay
     alone. A leaf matters if its gradient is not negligible, or if a perturbation of it changes the
-    loss, other than by a penalty on the weights.
+    loss, other than by a penalty on the weights. Leaves that together could lower the loss move
+    from the weights that the program makes, too.
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
     if not trainable:
         raise Inconclusive("nothing is left to train: all leaves are frozen")
     for path in sorted(trainable):
         _observe_move(trajectory, path)
+        _observe_move_from_its_start(trajectory, path)
 
 
 @training_law(
@@ -115,28 +125,40 @@ def resembles(path: Path, frozen: Iterable[Path]) -> bool:
 
 def _observe_move(trajectory: Trajectory, path: Path) -> None:
     """Record whether a trainable leaf moved in this example."""
-    name = path_text(path)
-    steps = trajectory.steps
-    trained = [step for step in steps if path in step.trainable]
-    if any(moves_otherwise(step, path) for step in trained):
-        observe(f"{trajectory.structure}{name}", None)
-        return
-    count = f"{len(steps)} step{'s' * (len(steps) != 1)}"
-    how, assertion = _how_it_stays(trained, path, len(steps))
-    failure = Refutation(
-        f"{name}: trainable leaf {how}, as here in {count} under {trajectory.problem.optimizer}",
+    how = _how_it_stays(trajectory, path)
+    observe(_event(trajectory, path), how and _stillness(trajectory, path, *how))
+
+
+def _observe_move_from_its_start(trajectory: Trajectory, path: Path) -> None:
+    """Record the same where the leaf has the values that the program gives it."""
+    problem, how = trajectory.problem, _how_it_stays(trajectory, path)
+    if isinstance(problem, TrainingProblem) and problem.weights == "initialised":
+        failure = how and _stillness(trajectory, path, FROM_ITS_START, how[1])
+        observe(f"{_event(trajectory, path)} from its start", failure)
+
+
+def _event(trajectory: Trajectory, path: Path) -> str:
+    return f"{trajectory.structure}{path_text(path)}"
+
+
+def _stillness(trajectory: Trajectory, path: Path, how: str, assertion: str) -> Refutation:
+    name, steps, optimizer = path_text(path), len(trajectory.steps), trajectory.problem.optimizer
+    return Refutation(
+        f"{name}: trainable leaf {how}, as here in {steps} step{'s' * (steps != 1)} under "
+        f"{optimizer}",
         assertion=assertion,
         leaf=name,
         path=path,
         how=how,
-        optimizer=str(trajectory.problem.optimizer),
+        optimizer=str(optimizer),
     )
-    observe(f"{trajectory.structure}{name}", failure)
 
 
-def _how_it_stays(trained: Sequence[Step], path: Path, steps: int) -> tuple[str, str]:
+def _how_it_stays(trajectory: Trajectory, path: Path) -> tuple[str, str] | None:
     """Return in words what a leaf does that does not train, and the assertion about it."""
-    name = path_text(path)
+    name, trained = path_text(path), [step for step in trajectory.steps if path in step.trainable]
+    if any(moves_otherwise(step, path) for step in trained):
+        return None
     for step in trained:
         number = step.number - 1
         old, new = f"before[0][{number}][{name!r}]", f"after[0][{number}][{name!r}]"
@@ -146,7 +168,8 @@ def _how_it_stays(trained: Sequence[Step], path: Path, steps: int) -> tuple[str,
             return "hardly moves", f"not hardly_moves({old}, {new})"
         if is_given_a_decay(step, path):
             return "only decays", f"not decays({old}, {old} + given[{number}][{name!r}])"
-    return "never moved", f"not same_value(before[0][0][{name!r}], after[0][{steps - 1}][{name!r}])"
+    old, new = f"before[0][0][{name!r}]", f"after[0][{len(trajectory.steps) - 1}][{name!r}]"
+    return "never moved", f"not same_value({old}, {new})"
 
 
 def _all_but_copies(step: Step) -> Set[Path]:

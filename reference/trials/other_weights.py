@@ -11,39 +11,41 @@ import numpy as np
 from ..observation.trainer_run import reweigh
 from ..optimizers.recording import recording
 from ..problems.training_problem import TrainingProblem
-from ..pytrees.paths import Path, named_leaves, normalise
+from ..pytrees.paths import Path, named_leaves, normalise, path_text
 from ..subjects.trainer import Trainer
 from ..subjects.training import Training
 
 #: A gradient, or a relative change of a loss, that exceeds rounding.
 TELLING = 1e-3
 
-#: Makes other values of those of a leaf.
-Change = Callable[[Any], Any]
+#: Makes other values of those of a leaf, of which it is given the path first.
+Change = Callable[[Path, Any], Any]
 
 
-def keep(leaf: Any) -> Any:
+def keep(path: Path, leaf: Any) -> Any:
     """Change nothing."""
     return leaf
 
 
-def shift(leaf: Any) -> Any:
+def shift(path: Path, leaf: Any) -> Any:
     """Scale and shift all values alike, which keeps positive ones positive."""
     return leaf * 1.5 + 0.5
 
 
-def scatter(leaf: Any) -> Any:
+def scatter(path: Path, leaf: Any) -> Any:
     """Move each value otherwise: a norm, a softmax or an argmax takes back what moves all alike."""
-    return _scattered(leaf, 0)
+    return scattered(path, leaf, seed=0)
 
 
-def scatter_again(leaf: Any) -> Any:
+def scatter_again(path: Path, leaf: Any) -> Any:
     """Move each value otherwise, and not as `scatter` does."""
-    return _scattered(leaf, 1)
+    return scattered(path, leaf, seed=1)
 
 
-def _scattered(leaf: Any, seed: int) -> Any:
-    return leaf + np.random.default_rng(seed).standard_normal(np.shape(leaf)).astype(leaf.dtype)
+def scattered(path: Path, leaf: Any, *, seed: int, size: float = 1.0) -> Any:
+    """Move each value by a normal number of this size, and those of each leaf by others."""
+    generator = np.random.default_rng((seed, *path_text(path).encode()))
+    return leaf + (size * generator.standard_normal(np.shape(leaf))).astype(leaf.dtype)
 
 
 def first_loss(
@@ -76,7 +78,8 @@ def begin(
     """
 
     def changed(key_path: Any, leaf: Any) -> Any:
-        return change(leaf) if paths is None or normalise(key_path) in paths else leaf
+        path = normalise(key_path)
+        return change(path, leaf) if paths is None or path in paths else leaf
 
     optimizer = recording(problem.optimizer.transformation)
     training = trainer.begin(problem.seed, problem.batch(1), optimizer)
@@ -87,13 +90,13 @@ def begin(
     except Exception:  # the program keeps parameters in a place that it alone knows
         for path, leaf in named_leaves(training.params()).items():
             if paths is None or path in paths:
-                change_in_place(training, leaf, change)
+                change_in_place(training, path, leaf, change)
     if "unfreeze" in problem.actions:
         training.refreeze(())
     return training
 
 
-def change_in_place(training: Training, array: Any, change: Change) -> None:
+def change_in_place(training: Training, path: Path, array: Any, change: Change) -> None:
     """Change an array wherever it is in all that a training carries from step to step.
 
     Raises `LookupError` where it is not found once.
@@ -102,7 +105,7 @@ def change_in_place(training: Training, array: Any, change: Change) -> None:
     if [leaf is array for leaf in jax.tree.leaves(everything)].count(True) != 1:
         raise LookupError("the array is none of the leaves, or several")
     training.set_everything(
-        jax.tree.map(lambda leaf: change(leaf) if leaf is array else leaf, everything)
+        jax.tree.map(lambda leaf: change(path, leaf) if leaf is array else leaf, everything)
     )
 
 

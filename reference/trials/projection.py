@@ -39,7 +39,7 @@ def _is_shrunk_by_its_size(trainer: Trainer, trajectory: Trajectory, path: Path)
     try:
         own, *others = (
             _step_from(trainer, problem, path, number, change)
-            for change in (keep, lambda leaf: leaf * 4, lambda leaf: leaf / 4)
+            for change in (keep, lambda _, leaf: leaf * 4, lambda _, leaf: leaf / 4)
         )
     except Exception:  # whatever goes wrong: nothing is known
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,9 +10,7 @@ from weakref import WeakKeyDictionary
 import jax
 import numpy as np
 
-from ..observation.compilations import forget_programs
 from ..observation.decay import is_decay, moves_otherwise
-from ..observation.trainer_run import run_trainer
 from ..observation.trajectory import Step, Trajectory
 from ..observation.wrapper_run import run_wrapper
 from ..problems.training_problem import TrainingProblem
@@ -23,6 +20,7 @@ from ..pytrees.paths import Path
 from ..subjects.optax_wrapper import OptaxFreeze
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
+from .longer_run import PATIENCE, longer, run_again, stays
 from .other_weights import (
     TELLING,
     Change,
@@ -36,8 +34,6 @@ from .other_weights import (
     shift,
 )
 
-#: Steps after which a leaf has trained if it ever does, also behind `MultiSteps` or a warm-up.
-_PATIENCE = 40
 #: Steps after which a leaf moves if it ever does, also behind a long `MultiSteps`. One of a large
 #: program may take a tenth of a second, and a verdict must not end as a hang.
 _MOST_PATIENCE = 200
@@ -60,7 +56,7 @@ _SAME_BATCH = (
     "a penalty on the weights is not told from the rest of the loss where all batches are the same"
 )
 _TOO_FEW_STEPS = (
-    f"no optimizer moves it in {_PATIENCE} steps, and one does later; name a number of steps in "
+    f"no optimizer moves it in {PATIENCE} steps, and one does later; name a number of steps in "
     "which all leaves move by `steps=`"
 )
 
@@ -96,20 +92,15 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     values can be put in its place, only the gradient tells.
     """
     problem = trajectory.problem
-    # A leaf that was unfrozen is examined unfrozen: a frozen norm uses kept statistics, and a bias
-    # before it matters then; the statistics of a single row cancel it.
-    thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
-    actions = (*thawed, *("step",) * _PATIENCE)
     runs = [trajectory]
     # A wrapper may hold back for longer: `mechanize` learns its scale from 1e-6 up.
     for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
-        asked = replace(problem, optimizer=optimizer, actions=actions)
-        # By a shared program most leaves are seen to move; what accuses is the program as it is.
-        if not _stays(longer := _run(trainer, asked, shared=True), path):
+        asked = longer(replace(problem, optimizer=optimizer))
+        if not stays(run := run_again(trainer, asked, shared=True), path):
             return False
-        if longer.shared and not _stays(_run(trainer, asked, shared=False), path):
+        if run.shared and not stays(run_again(trainer, asked, shared=False), path):
             return False
-        runs.append(longer)
+        runs.append(run)
     if all(step.waits for run in runs for step in run.steps) and _late(trainer, problem):
         return _TOO_FEW_STEPS
     seen = [step for run in runs for step in run.steps if path not in step.frozen]
@@ -214,21 +205,9 @@ def _matters_to_the_model(
         return _NO_LOSS
     alike = abs(third - first) <= TELLING * max(abs(first), abs(other), abs(other + third))
     product, crossed = first * fourth, second * third
-    scaled = abs(product - crossed) <= TELLING * (abs(product) + abs(crossed))
+    compared = second != 0 or fourth != 0  # by the other change, a relu may be dead
+    scaled = compared and abs(product - crossed) <= TELLING * (abs(product) + abs(crossed))
     return not (alike or scaled)
-
-
-@functools.lru_cache(maxsize=4)  # all leaves that did not move are looked at in the same runs
-def _run(trainer: Trainer, problem: TrainingProblem, *, shared: bool) -> Trajectory:
-    forget_programs()
-    return run_trainer(trainer, problem, shared=shared, predicted=False)
-
-
-def _stays(longer: Trajectory, path: Path) -> bool:
-    """Tell whether no step of a run moved a leaf but by a decay; not if the run ended before."""
-    if not longer.steps or longer.raised is not None:
-        return False
-    return not any(moves_otherwise(step, path) for step in longer.steps)
 
 
 def _trains_at_another_scale(trainer: Trainer, problem: TrainingProblem, path: Path) -> bool:
@@ -245,8 +224,8 @@ def _moves_from(
     trainer: Trainer, problem: TrainingProblem, path: Path, scale: float
 ) -> Iterator[bool]:
     """Yield step by step whether a leaf that was scaled moves otherwise than by a decay."""
-    training = begin(trainer, problem, {path}, lambda leaf: leaf * scale)
-    for number in range(1, _PATIENCE + 1):
+    training = begin(trainer, problem, {path}, lambda _, leaf: leaf * scale)
+    for number in range(1, PATIENCE + 1):
         before = training.moment()
         training.step(problem.batch(number))
         yield moves_otherwise(Step(before, training.moment(), frozenset(), number), path)

@@ -59,7 +59,7 @@ def _loss_with_statistic(
             problem.seed, problem.batch(1), recording(problem.optimizer.transformation)
         )
         statistic = named_leaves(training.model_state())[path]
-        change_in_place(training, statistic, change)
+        change_in_place(training, path, statistic, change)
         return float(np.asarray(training.step(problem.batch(1))))
     except Exception:  # whatever goes wrong: nothing is known
         return None

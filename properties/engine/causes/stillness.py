@@ -14,7 +14,7 @@ from ....reference.observation.decay import moves_otherwise
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.recorded import Recorded
 from ....reference.pytrees.comparison import changes, same_value
-from ....reference.pytrees.paths import Path
+from ....reference.pytrees.paths import Path, path_text
 from ....reference.subjects.linen_trainer import LinenTrainer
 from .leaves import is_float, moves
 from .reason import Reason, extent
@@ -36,6 +36,21 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
     for reason in _reasons(subject, trajectory, steps, path, staying, decaying):
         parts = [reason.text] if reason.kind in _OF_ALL else [reason.text, told]
         yield Reason(reason.kind, "; ".join(filter(None, parts)), reason.leaves)
+
+
+def reason_of_deadlock(subject: Any, trajectory: Trajectory) -> Reason:
+    """Say which leaves hold each other where the program puts them."""
+    from ....reference.trials.deadlock import deadlocked  # here: a law book is read without JAX
+
+    leaves = deadlocked(subject, trajectory.problem)
+    names = ", ".join(map(path_text, sorted(leaves)))
+    return Reason(
+        "deadlock",
+        f"where the program puts {names}, no step moves any of them, and together they can lower "
+        "the loss: each gets its gradient through another, as two factors do that are both zero; "
+        "begin one of them with random values",
+        leaves,
+    )
 
 
 def _reasons(

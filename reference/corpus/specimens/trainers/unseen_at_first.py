@@ -1,6 +1,7 @@
-"""Faulty trainers whose fault hides behind initial zeros, or behind one optimizer or one shape."""
+"""Faulty trainers whose fault hides behind some weights, or behind one optimizer or one shape."""
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -47,6 +48,31 @@ def biases_of_norms_decayed():
 
     create = creating(Normed(), lambda optimizer: partitioned(optimizer, _in_norms))
     return trainer(NORMS, create=create, step=stepping(after=shrink), optimizers=SGD)
+
+
+class Adapted(nn.Module):
+    """A frozen body and head, and an adapter of two factors beside the head."""
+
+    down_init: Any = nn.initializers.zeros
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        x = nn.relu(nn.Dense(4, name="body")(x))
+        down = nn.Dense(2, use_bias=False, kernel_init=self.down_init, name="down")
+        up = nn.Dense(1, use_bias=False, kernel_init=nn.initializers.zeros, name="up")
+        return nn.Dense(1, name="head")(x) + up(down(x))
+
+
+def adapted(model):
+    """Train the adapter alone."""
+    return trainer(("body", "head"), model, optimizers=SGD)
+
+
+@specimen(law="trainable-moves", seen="made up: an adapter whose two factors both begin with zeros")
+def both_factors_zero():
+    """Neither factor ever gets a gradient, unless other weights are put in their place."""
+    return adapted(Adapted())
 
 
 @specimen(law="training-runs", seen="code that logs the second moment, in a sweep over optimizers")

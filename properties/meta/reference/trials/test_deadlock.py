@@ -1,0 +1,135 @@
+"""Leaves that hold each other where the program puts them train from drawn weights alone."""
+
+import functools
+from dataclasses import replace
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+
+from frostproof import Optimizers, verify
+from frostproof.properties.meta.properties.laws.standing import standing_of
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    creating,
+    partitioned,
+    stepping,
+    trainer,
+    within,
+)
+from frostproof.reference.corpus.specimens.trainers.unseen_at_first import (
+    Adapted,
+    adapted,
+    both_factors_zero,
+)
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.trials.deadlock import is_deadlocked
+
+
+def test_two_factors_that_are_zero_never_train():
+    """Both are named, and what they hold."""
+    (row,) = verify(both_factors_zero, laws=["trainable-moves"], max_examples=8, seed=1).rows
+
+    assert row.verdict == "refuted"
+    assert row.reason.startswith(
+        "down/kernel: trainable leaf never moves from the weights that the program makes, as here "
+    )
+    assert row.counterexample["cause"].startswith(
+        "where the program puts down/kernel, up/kernel, no step moves any of them"
+    )
+
+
+class Gated(nn.Module):
+    """A residual branch behind a gate of zero, and what nothing uses."""
+
+    kernel_init: nn.initializers.Initializer
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        x = nn.relu(nn.Dense(4, name="body")(x))
+        branch = nn.Dense(4, kernel_init=self.kernel_init, use_bias=False, name="branch")(x)
+        self.param("unused", nn.initializers.zeros, (2,))
+        gate = self.param("gate", nn.initializers.zeros, ())
+        return nn.Dense(1, name="head")(x + gate * branch)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        adapted(Adapted(nn.initializers.normal(0.1))),
+        trainer(model=Gated(nn.initializers.lecun_normal()), optimizers=Optimizers("sgd")),
+    ],
+    ids=["one factor is random", "a gate opens"],
+)
+def test_one_that_is_not_zero_opens_the_other(right):
+    """The first step moves one, and the second the other."""
+    assert standing_of(right) == ("held", None)
+
+
+def test_a_leaf_that_nothing_uses_is_not_part_of_it():
+    """It stays, too, and the loss does not depend on it."""
+    closed = trainer(model=Gated(nn.initializers.zeros), optimizers=Optimizers("sgd"))
+
+    (row,) = verify(closed, laws=["trainable-moves"], max_examples=8, seed=1).rows
+
+    assert row.verdict == "refuted"
+    assert "puts branch/kernel, gate, no step" in row.counterexample["cause"]
+
+
+@pytest.mark.parametrize("bias", [-100.0, -2.0])
+def test_a_relu_may_be_dead_at_first(bias):
+    """Other values of the layer in front of it wake it up, and nothing behind it holds them."""
+
+    def create(seed, batch, optimizer):
+        state = begin(seed, batch._replace(x=0 * batch.x), optimizer)
+        stem = {"kernel": 0 * state.params["stem"]["kernel"], "bias": jnp.full(4, bias)}
+        return state.replace(params=state.params | {"stem": stem})
+
+    freeze = functools.partial(partitioned, selected=within(("body",)))
+    begin = creating(Stemmed(), freeze)
+    right = trainer(create=create, optimizers=Optimizers("sgd"))
+    (row,) = verify(right, laws=["trainable-moves"], max_examples=20, seed=1).rows
+
+    assert (row.verdict, row.reason) == ("held", None)
+
+
+class Stemmed(nn.Module):
+    """A stem that trains, a frozen body behind its relu, and a head."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        x = nn.relu(nn.Dense(4, name="stem")(x))
+        return nn.Dense(1, name="head")(nn.relu(nn.Dense(4, name="body")(x)))
+
+
+def test_nothing_is_said_of_zeros_that_are_best():
+    """The least loss is where they are."""
+
+    right = adapted(Adapted())
+    zeros = replace(right, train_step=stepping(loss=lambda prediction, y: jnp.sum(prediction**2)))
+
+    def create(seed, batch, optimizer):
+        state = right.create(seed, batch, optimizer)
+        head = jax.tree.map(jnp.zeros_like, state.params["head"])
+        return state.replace(params=state.params | {"head": head})
+
+    assert standing_of(replace(zeros, create=create)) == ("held", None)
+
+
+def test_by_another_seed_the_leaves_may_train():
+    """What a program makes by one seed tells nothing of the others."""
+    right, wrong = adapted(Adapted(nn.initializers.normal(0.1))), both_factors_zero
+
+    def create(seed, batch, optimizer):
+        return (wrong if seed == 7 else right).create(seed, batch, optimizer)
+
+    problem = TrainingProblem(7, optimizer("sgd"), 2, 3, 0)
+    path = ("down", "kernel")
+    mixed = replace(right, create=create)
+
+    assert is_deadlocked(wrong, run(wrong, problem), path)
+    assert not is_deadlocked(mixed, run(mixed, problem), path)

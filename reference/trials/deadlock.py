@@ -1,0 +1,74 @@
+"""Tells whether leaves hold each other where a program puts them, as two zero factors do."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import Any
+
+from ..observation.trajectory import Trajectory
+from ..problems.training_problem import TrainingProblem
+from ..pytrees.paths import Path
+from ..subjects.protocols import TrainerSource
+from ..subjects.trainer import Trainer
+from .longer_run import longer, run_again, stays
+from .other_weights import TELLING, Change, differs, first_loss, keep, scatter, scattered, shift
+
+#: So many trainings are begun: from one of them the leaves may train.
+_SEEDS = 4
+#: Changes that are tried. A small product of two random factors lowers the loss as often as not.
+_NEARBY: tuple[Change, ...] = tuple(
+    functools.partial(scattered, seed=seed, size=size) for size in (0.5, 0.05) for seed in range(3)
+)
+
+
+def is_deadlocked(subject: Any, trajectory: Trajectory, path: Path) -> bool:
+    """Tell whether no step moves a leaf from where the program puts it, by this seed and others,
+    since it and other leaves take the gradient from each other.
+    """
+    assert isinstance(subject, TrainerSource), "only trainers make weights"
+    trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
+    if path not in deadlocked(trainer, problem):
+        return False
+    others = (longer(replace(problem, seed=seed)) for seed in range(_SEEDS))
+    return all(stays(run_again(trainer, other, shared=True), path) for other in others)
+
+
+@functools.lru_cache(maxsize=8)  # all leaves that hold each other are asked for one by one
+def deadlocked(trainer: Trainer, problem: TrainingProblem) -> frozenset[Path]:
+    """Return the leaves of which none moves in many steps, and none alone changes the loss, while
+    together they can make it smaller: each has a gradient of zero there, and there is no minimum.
+    """
+    run = run_again(trainer, longer(problem), shared=False)
+    trainable = frozenset[Path]().union(*(step.trainable for step in run.steps))
+    plain = first_loss(trainer, problem, (), keep)
+    if plain is None:
+        return frozenset()
+    staying = (path for path in trainable if stays(run, path))
+    idle = {path for path in staying if not _depends_on(trainer, problem, plain, path)}
+    if not _can_lower(trainer, problem, plain, idle):
+        return frozenset()
+    return frozenset(path for path in idle if _takes_part(trainer, problem, path, idle))
+
+
+def _can_lower(trainer: Trainer, problem: TrainingProblem, plain: float, leaves: set[Path]) -> bool:
+    """Tell whether other values of some leaves make the loss smaller by more than rounding."""
+    losses = (first_loss(trainer, problem, leaves, change) for change in _NEARBY)
+    return any(loss is not None and loss < plain - TELLING * abs(plain) for loss in losses)
+
+
+def _depends_on(trainer: Trainer, problem: TrainingProblem, plain: float, path: Path) -> bool:
+    """Tell whether other values of one leaf change the loss."""
+    losses = (first_loss(trainer, problem, {path}, change) for change in (shift, scatter))
+    return any(differs(plain, loss) for loss in losses)
+
+
+def _takes_part(trainer: Trainer, problem: TrainingProblem, path: Path, idle: set[Path]) -> bool:
+    """Tell whether the loss with other values of all idle leaves depends on those of this one."""
+    for change in _NEARBY:
+        together = first_loss(trainer, problem, idle, change)
+        if together is not None and differs(
+            together, first_loss(trainer, problem, idle - {path}, change)
+        ):
+            return True
+    return False
