@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,11 +51,14 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool:
     """
     # Here, since the book is read without JAX.
     from ...reference.trials.deadlock import is_deadlocked
+    from ...reference.trials.late_thaw import is_thawed_late
     from ...reference.trials.relevance import matters
 
     (trajectory,), path = failure.facts["calls"], failure.facts["path"]
     if failure.facts["how"] == FROM_ITS_START:
         return is_deadlocked(subject, trajectory, path)
+    if "thaw" in failure.facts:
+        return is_thawed_late(subject, trajectory, path, failure.facts["thaw"])
     should = matters(subject, trajectory, path)
     if isinstance(should, str):
         raise Inconclusive(
@@ -80,7 +84,7 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
     """Over the whole run, each trainable leaf that matters moves at least once, and not by a decay
     alone. A leaf matters if its gradient is not negligible, or if a perturbation of it changes the
     loss, other than by a penalty on the weights. Leaves that together could lower the loss move
-    from the weights that the program makes, too.
+    from the weights that the program makes, too. What thaws moves in the step in which it does.
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
     if not trainable:
@@ -88,6 +92,7 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
     for path in sorted(trainable):
         _observe_move(trajectory, path)
         _observe_move_from_its_start(trajectory, path)
+        _observe_thaw(trajectory, path)
 
 
 @training_law(
@@ -135,6 +140,20 @@ def _observe_move_from_its_start(trajectory: Trajectory, path: Path) -> None:
     if isinstance(problem, TrainingProblem) and problem.weights == "initialised":
         failure = how and _stillness(trajectory, path, FROM_ITS_START, how[1])
         observe(f"{_event(trajectory, path)} from its start", failure)
+
+
+def _observe_thaw(trajectory: Trajectory, path: Path) -> None:
+    """Record whether a leaf that was frozen moved in the very step that let it train again."""
+    for frozen, step in pairwise(trajectory.steps):
+        if path not in frozen.frozen or path not in step.trainable or step.waits:
+            continue
+        name, place = path_text(path), step.number - 1
+        how = f"stays in step {step.number}, from which on `frozen` lets it train, and moves later"
+        assertion = f"not same_value(before[0][{place}][{name!r}], after[0][{place}][{name!r}])"
+        failure = _stillness(trajectory, path, how, assertion)
+        failure.facts["thaw"] = step.number
+        moves = moves_otherwise(step, path)
+        observe(f"{_event(trajectory, path)} at its thaw", None if moves else failure)
 
 
 def _event(trajectory: Trajectory, path: Path) -> str:

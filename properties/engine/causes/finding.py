@@ -24,7 +24,7 @@ from .movement import all_frozen, all_moved, moved_leaves, reasons_to_move
 from .reason import ADDED_ZERO, Reason, extent
 from .reruns import run_under, settings_of
 from .statistics import reason_of_statistic, statistic_of
-from .stillness import reason_of_deadlock, reasons_to_stay
+from .stillness import reason_of_deadlock, reason_of_late_thaw, reasons_to_stay
 
 #: The guarantees of which laws say that frozen leaves stay.
 _OF_FROZEN_LEAVES = ("selected", "norm", "value", "bits")
@@ -55,6 +55,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
         return reason_of_statistic(subject, trajectory, statistic)
     if found.facts.get("how") == FROM_ITS_START:
         return reason_of_deadlock(subject, trajectory)
+    if (thaw := found.facts.get("thaw")) is not None:
+        return reason_of_late_thaw(trajectory, thaw)
     if trajectory.steps and (inverted := inversion(law, subject, calls, found)) is not None:
         return inverted
     if law.over_the_run and "path" in found.facts and trajectory.steps:

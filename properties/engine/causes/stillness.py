@@ -53,6 +53,16 @@ def reason_of_deadlock(subject: Any, trajectory: Trajectory) -> Reason:
     )
 
 
+def reason_of_late_thaw(trajectory: Trajectory, thaw: int) -> Reason:
+    """Say which leaves stay in a step from which on `frozen` lets them train."""
+    before, step = trajectory.steps[thaw - 2 : thaw]
+    thawed = step.trainable & before.frozen
+    late = frozenset(path for path in thawed if not moves_otherwise(step, path))
+    text = f"`frozen` counts steps from 1: it has to name the leaf for step {thaw}, too"
+    told = extent(late, thawed, "thawed", "stay")
+    return Reason("late thaw", "; ".join(filter(None, (text, told))), late)
+
+
 def _reasons(
     subject: Any,
     trajectory: Trajectory,

@@ -50,6 +50,16 @@ def thawed_a_step_early():
 
 @specimen(
     law="trainable-moves",
+    seen="made up: a schedule of unfreezing that counts from 0, and a plan that counts from 1",
+    needs=Needs("the step in which it thaws", steps=2),
+)
+def thawed_a_step_late():
+    """The body is to be frozen for one step, and stays in the second one as well."""
+    return phased(lambda step: BODY if step <= 1 else (), thawing_after(2))
+
+
+@specimen(
+    law="trainable-moves",
     seen="a schedule of unfreezing in epochs, and a plan in steps",
     needs=Needs("a step after the thaw", steps=2),
 )

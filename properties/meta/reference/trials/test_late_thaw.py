@@ -1,0 +1,109 @@
+"""A leaf trains in the very step that lets it, unless its rate grows from zero."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from frostproof import Optimizers, verify
+from frostproof.properties.meta.properties.laws.standing import standing_of
+from frostproof.reference.corpus.specimens.lifetimes.phased import (
+    phased,
+    thawed_a_step_late,
+    thawing_after,
+)
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    BODY,
+    Layers,
+    creating,
+    stepping,
+    trainer,
+    where,
+    within,
+)
+
+_in_body = within(BODY)
+
+
+def after_one_step(step):
+    """The body is frozen in the first step."""
+    return BODY if step <= 1 else ()
+
+
+def test_a_leaf_that_thaws_a_step_late_is_told():
+    """With the step, and all that do."""
+    (row,) = verify(thawed_a_step_late, laws=["trainable-moves"], max_examples=8, seed=1).rows
+
+    assert row.verdict == "refuted"
+    assert ": trainable leaf stays in step 2, from which on `frozen` lets it train" in row.reason
+    assert row.counterexample["cause"].endswith("for step 2, too; both thawed leaves stay")
+
+
+def test_gradients_that_are_zeroed_a_step_too_long():
+    """The optimizer is given zeros in the second step, and the gradients from the third one on."""
+
+    @jax.jit
+    def step(state, batch):
+        held = jnp.where(state.step < 2, 0.0, 1.0)
+
+        def loss(params):
+            body = jax.tree.map(lambda leaf: held * leaf, params["body"])
+            kept = jax.tree.map(lambda leaf: (1 - held) * leaf, params["body"])
+            body = jax.tree.map(lambda a, b: a + jax.lax.stop_gradient(b), body, kept)
+            return jnp.mean((state.apply_fn({"params": params | {"body": body}}, batch.x)) ** 2)
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=grads), value
+
+    verdict, reason = standing_of(phased(after_one_step, step))
+
+    assert verdict == "refuted"
+    assert "stays in step 2" in reason
+
+
+def growing(old, new):
+    """Let the body move by a rate that grows from zero since the second step."""
+    share = jnp.clip((old.step - 1) / 8, 0, 1)
+    return new.replace(
+        params=where(_in_body, lambda n, o: o + share * (n - o), new.params, old.params)
+    )
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        phased(after_one_step, thawing_after(1)),
+        phased(after_one_step, stepping(after=growing)),
+    ],
+    ids=["in time", "a rate that grows from zero"],
+)
+def test_a_leaf_that_thaws_in_time_is_not_accused(right):
+    """Nor one that moves by nothing in the first step that it takes part in."""
+    assert standing_of(right) == ("held", None)
+
+
+def test_a_leaf_behind_zeros_follows_a_step_later():
+    """The head begins with zeros that nobody can draw anew, and hides the body from the loss."""
+
+    def create(seed, batch, optimizer):
+        state = begin(seed, batch, optimizer)
+        head = jax.tree.map(jnp.zeros_like, state.params["head"])
+        return state.replace(params=state.params | {"head": head})
+
+    def all_after_one_step(step):
+        return ("body", "head") if step <= 1 else ()
+
+    begin = creating(Layers())
+
+    def put_back(old, new):
+        return new.replace(
+            params=jax.tree.map(lambda n, o: jnp.where(old.step < 1, o, n), new.params, old.params)
+        )
+
+    right = trainer(
+        all_after_one_step,
+        create=create,
+        step=stepping(after=put_back),
+        optimizers=Optimizers("sgd"),
+        params=lambda state: state.params,
+    )
+    assert standing_of(right) == ("held", None)

@@ -1,0 +1,61 @@
+"""Tells whether a leaf trains from one step later on than `frozen` says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..observation.decay import moves_otherwise
+from ..observation.trajectory import Step, Trajectory
+from ..problems.training_problem import TrainingProblem
+from ..pytrees.paths import Path
+from ..subjects.protocols import TrainerSource
+from ..subjects.trainer import Trainer
+from .other_weights import begin, scatter
+
+#: So many trainings are begun: in one of them a leaf may have no gradient in one step.
+_SEEDS = 4
+#: At a high rate, units die at once.
+_RATE = 0.001
+
+
+def is_thawed_late(subject: Any, trajectory: Trajectory, path: Path, number: int) -> bool:
+    """Tell whether a leaf stays in the step of this number, and in the next one takes the whole
+    update of the optimizer, by each seed and from other weights than those of the program, of which
+    some may be zero.
+
+    One whose rate grows from zero since then takes a part of it. Where the program's own optimizer
+    is unseen, nobody can tell.
+    """
+    assert isinstance(subject, TrainerSource), "only trainers thaw leaves"
+    trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
+    slow = replace(problem, optimizer=problem.optimizer.at_rate(_RATE))
+    try:
+        return all(
+            _moves_first_after(trainer, replace(slow, seed=seed), path, number)
+            for seed in range(_SEEDS)
+        )
+    except Exception:  # the program raises, or no other values can be put in place
+        return False
+
+
+def _moves_first_after(trainer: Trainer, problem: TrainingProblem, path: Path, number: int) -> bool:
+    training = begin(trainer, problem, None, scatter)
+    steps = []
+    for each in range(1, number + 2):
+        before = training.moment()
+        training.step(problem.batch(each))
+        steps.append(Step(before, training.moment(), frozenset(), each))
+    thaw, after = steps[-2:]
+    return not moves_otherwise(thaw, path) and _takes_the_update(after, path)
+
+
+def _takes_the_update(step: Step, path: Path) -> bool:
+    """Tell whether a step adds to a leaf just what the optimizer made."""
+    update = step.given.updates.get(path) if step.given else None
+    if update is None or not update.any():
+        return False
+    old, new = (moment.params[path].array for moment in (step.before, step.after))
+    return bool(np.array_equal(old + update.astype(old.dtype), new))
