@@ -357,6 +357,7 @@ def _confirmed(law: Law, subject: Any, tally: Tally) -> Refutation | None:
     """Return what never happened although it should have; what never mattered gets a label."""
     never, idle, untold = confirmed(law, subject, tally.never)
     tally.untold = untold or tally.untold
+    tally.idle = frozenset(idle)
     tally.labels.update({f"never mattered: {name}": count for name, count in idle.items()})
     return never
 

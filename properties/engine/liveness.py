@@ -24,19 +24,22 @@ def confirmed(
     idle: dict[str, int] = {}
     untold: Inconclusive | None = None
     for name, failures in never.items():
+        answers = []
         for failure in failures:
             try:
-                if law.confirm is None or law.confirm(subject, failure):
-                    return failure, idle, untold
+                answers.append(law.confirm is None or law.confirm(subject, failure))
             except Inconclusive as reason:
                 untold = untold or reason
-        idle[name] = len(failures)
+            if any(answers):
+                return failure, idle, untold
+        if answers and None not in answers:
+            idle[name] = len(failures)
     return None, idle, untold
 
 
 def _should_have(law: Law, subject: Any, failure: Refutation) -> bool:
     try:
-        return law.confirm is None or law.confirm(subject, failure)
+        return law.confirm is None or law.confirm(subject, failure) is True
     except Inconclusive:
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -84,9 +85,35 @@ def raises_under(subject: Any, trajectory: Trajectory) -> Reason | None:
     raising = [name for name, raised in outcomes.items() if raised]
     running = [name for name, raised in outcomes.items() if not raised]
     if not running:
-        return _of_batches(subject, trajectory)
+        return _of_leaves(trajectory) or _of_batches(subject, trajectory)
     text = f"it raises under {', '.join(raising)}; it runs under {', '.join(running)}"
     return Reason("raises", text)
+
+
+#: Modules that get gradients, and no batch.
+_OPTIMIZING = (
+    "flax.nnx.training.optimizer",
+    "flax.training.train_state",
+    "optax._src.update",
+    "optax._src.combine",
+    "optax.transforms",
+)
+
+
+def _of_leaves(trajectory: Trajectory) -> Reason | None:
+    """Say what differs where an optimizer raises that was given the gradients of other leaves."""
+    frames = traceback.walk_tb(trajectory.raised.__traceback__ if trajectory.raised else None)
+    names = [frame.f_globals.get("__name__", "") for frame, _ in frames]
+    if not isinstance(trajectory.raised, ValueError | TypeError | KeyError) or not any(
+        name.startswith(_OPTIMIZING) for name in names
+    ):
+        return None
+    return Reason(
+        "raises",
+        "it raises under each optimizer, where the optimizer is at work: usually the gradients, "
+        "its masks or labels are of other leaves than those that it was made for, as by another "
+        "filter in `nnx.DiffState` than in `wrt=`",
+    )
 
 
 def _of_batches(subject: Any, trajectory: Trajectory) -> Reason | None:

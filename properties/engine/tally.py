@@ -40,6 +40,8 @@ class Tally:
     #: For laws that are judged over the run.
     happened: set[str] = field(default_factory=set)
     never: dict[str, list[Refutation]] = field(default_factory=dict)
+    #: What never happened, and did not matter.
+    idle: frozenset[str] = frozenset()
     #: Why nothing tells whether what was seen, or never happened, is a fault.
     untold: Inconclusive | None = None
 
@@ -120,6 +122,11 @@ def shortage(law: Law, tally: Tally, *, cut: bool) -> tuple[str, str] | None:
             return "vacuous", f"{most} of {seen} examples were inconclusive: {reason}"
     if tally.judged == 0:
         return "vacuous", "no example was judged"
+    if law.decisive and tally.idle and tally.idle == tally.never.keys() and not tally.happened:
+        return "vacuous" if tally.judged >= FEWEST else "not-run", (
+            f"no leaf that is left to train moved in any of {tally.judged} examples, and the loss "
+            "depends on none of them"
+        )
     # A run that was cut short has too few examples for a share, and none is none of any number.
     few = unmet(law.evidence, tally.labels, tally.judged)
     few = few or (absent(law.evidence, tally.labels, tally.judged) if cut else None)

@@ -120,8 +120,9 @@ _VISIBLE = 1e-2
     needs=Capability.COPIES,
     draws=training.single,
     evidence={WAY_TO_GO: 0.2},
-    meaning="The copy is never updated, or only in part: its statistics are left out, its new "
-    "state is thrown away, or an average in 16 bits rounds: it stands still, or leaves what stays.",
+    meaning="The copy is updated never, in another step, or only in part: statistics are left out, "
+    "the new state is thrown away, or an average in 16 bits rounds: it stands still, or leaves "
+    "what stays.",
 )
 def copies_follow(trajectory: Trajectory) -> None:
     """A leaf that is declared to follow another is the exact copy of it after each step, or has

@@ -67,9 +67,9 @@ class Law:
     #: About what no subject promises, such as optimizers outside its promise.
     beyond: bool = False
     #: Only of a liveness law, which is judged over the run (see `observe`): given the subject and
-    #: the refutation, tells whether an event that never happened should have, and raises
-    #: `Inconclusive` where nothing tells.
-    confirm: Callable[[Any, Any], bool] | None = None
+    #: the refutation, tells whether an event that never happened should have. Returns None where it
+    #: happens after all, in another run, and raises `Inconclusive` where nothing tells.
+    confirm: Callable[[Any, Any], bool | None] | None = None
     #: Given the subject and a refutation, says why a correct program may look like that, or None:
     #: for what is seen by another look at the subject only, which no other example has to pay for.
     excuse: Callable[[Any, Any], str | None] = lambda subject, found: None

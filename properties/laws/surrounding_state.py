@@ -47,7 +47,8 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
                 "the optimizer's state cannot be seen: add `opt_state=`", subject=True
             )
         owners, strangers = owners_of(after, step)
-        unknown = unknown or min(strangers, default=None)
+        moved = changes(before, after, strangers & before.keys(), "value")
+        unknown = unknown or min((change.path for change in moved), default=None)
         for path, owner in owners:
             if owner not in step.frozen or path not in before:
                 continue

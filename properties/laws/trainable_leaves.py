@@ -44,8 +44,8 @@ def _is_still(optimizer: Any) -> bool:
     )
 
 
-def should_have_moved(subject: Any, failure: Refutation) -> bool:
-    """Tell whether a leaf that never trained should have trained.
+def should_have_moved(subject: Any, failure: Refutation) -> bool | None:
+    """Tell whether a leaf that never trained should have trained; None where it does after all.
 
     Raises `Inconclusive` where nothing tells.
     """

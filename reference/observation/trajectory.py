@@ -85,10 +85,12 @@ class Step:
         by others: those of the same bits, or else the only one of its shape.
 
         Several parameters of the same bits may be meant where all of them are frozen, or none is.
+        Where parts train in turns, the optimizer of one is called, and that of another is not.
         """
         params = {path: leaf.array for path, leaf in self.before.params.items()}
         found = {}
-        for name, array in (self.given.params if self.given else {}).items():
+        given = merged([each for each, calls in self.recordings if calls == 1])
+        for name, array in (given.params if given else {}).items():
             of_shape = [
                 path
                 for path, leaf in params.items()

@@ -89,9 +89,15 @@ def _read(pattern: Any, value: Any) -> Following:
     if not is_rate and not (callable(rate) and list(_arguments(rate)) == ["step"]):
         raise UnusableCopies(
             f"the rate of `{pattern}` in `copies` must be a number above 0 and at most 1, or a "
-            f"function of `step`, got {rate!r}"
+            f"function whose only argument is called `step`, got {_shown(rate)}"
         )
     return Following(pattern, followed, rate)
+
+
+def _shown(rate: Any) -> str:
+    if callable(rate) and (arguments := list(_arguments(rate))):
+        return f"{getattr(rate, '__name__', 'a function')}({', '.join(arguments)})"
+    return repr(rate)
 
 
 def _arguments(function: Any) -> Iterable[str]:

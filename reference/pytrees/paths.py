@@ -63,7 +63,11 @@ class UnmatchedPattern(ValueError):
         listed = (
             f"the leaves are {', '.join(leaves[:_LISTED])}{more}" if leaves else "the tree is empty"
         )
-        return f"`{self.pattern}` in `{self.option}` matches no leaf{hint}: {listed}"
+        # `model.target = model.online` makes no copy.
+        one = (
+            ", and one that has several names goes by the first" if self.option == "copies" else ""
+        )
+        return f"`{self.pattern}` in `{self.option}` matches no leaf{hint}: {listed}{one}"
 
 
 def path_text(path: Path) -> str:

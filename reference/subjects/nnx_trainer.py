@@ -36,8 +36,9 @@ _REFUSED = (
 class NnxTrainer(Trainer):
     """A trainer of a Flax NNX module.
 
-    Parameters are the variables of type `nnx.Param`, and those that `frozen` names. Only `create`,
-    `train_step` and `frozen` are needed; each other keyword lets more laws run.
+    Parameters are the variables of type `nnx.Param`, those that `frozen` names, and those that an
+    `nnx.Optimizer` trains. Only `create`, `train_step` and `frozen` are needed; each other keyword
+    lets more laws run.
 
     Args:
         create: `create(seed, batch, optimizer)` returns the module and an `nnx.Optimizer`, or
@@ -134,8 +135,19 @@ class _NnxTraining:
         kind = getattr(variable, "type", type(variable))
         if not issubclass(kind, nnx.Variable) or issubclass(kind, _NO_PARAMETERS):
             return False
-        return issubclass(kind, nnx.Param) or any(
-            matches(name, frozen) for frozen in self.trainer.phases.values()
+        return (
+            issubclass(kind, nnx.Param)
+            or any(matches(name, frozen) for frozen in self.trainer.phases.values())
+            or self._is_given_to_the_optimizer(path, variable)
+        )
+
+    def _is_given_to_the_optimizer(self, path: Any, variable: Any) -> bool:
+        """Tell whether the optimizer trains a variable, of whatever type: `wrt=` of `nnx.Optimizer`
+        may name another one than `nnx.Param`.
+        """
+        optimizer = self.optimizer
+        return isinstance(optimizer, nnx.Optimizer) and nnx.filterlib.to_predicate(optimizer.wrt)(
+            path, variable
         )
 
     @cached_property

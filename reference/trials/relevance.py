@@ -61,13 +61,14 @@ _TOO_FEW_STEPS = (
 )
 
 
-def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool | str:
+def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool | str | None:
     """Tell whether a leaf that did not train in a trajectory of this subject should have trained,
-    or say why nobody can tell.
+    or say why nobody can tell; None where it trains in longer runs or at another size, or where the
+    optimizer alone does not move it either.
     """
     problem = trajectory.problem
     if isinstance(problem, TreeProblem):
-        return _moves_unwrapped(problem, path)
+        return _moves_unwrapped(problem, path) or None
     assert isinstance(subject, TrainerSource), "only wrappers and trainers have leaves"
     return _would_move(subject.trainer_for(problem), trajectory, path)
 
@@ -85,8 +86,8 @@ def _moves_unwrapped(problem: TreeProblem, path: Path) -> bool:
 _UNWRAPPED = OptaxFreeze(lambda optimizer, mask: optimizer)
 
 
-def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | str:
-    """Tell whether a leaf matters and many more steps do not move it either, or why it is unknown.
+def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | str | None:
+    """Tell whether a leaf matters, or why it is unknown; None where many more steps move it.
 
     It matters if its gradient is not negligible, or if the loss depends on it. Where no other
     values can be put in its place, only the gradient tells.
@@ -97,9 +98,9 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
         asked = longer(replace(problem, optimizer=optimizer))
         if not stays(run := run_again(trainer, asked, shared=True), path):
-            return False
+            return None
         if run.shared and not stays(run_again(trainer, asked, shared=False), path):
-            return False
+            return None
         runs.append(run)
     if all(step.waits for run in runs for step in run.steps) and _late(trainer, problem):
         return _TOO_FEW_STEPS
@@ -110,7 +111,7 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     else:
         should = _does_the_loss_depend_on(trainer, problem, path, decaying=decaying)
     if should and _trains_at_another_scale(trainer, problem, path):
-        return False
+        return None
     if should is True and not decaying and path in _late(trainer, problem):
         return _TOO_FEW_STEPS
     return should

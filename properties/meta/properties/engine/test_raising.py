@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 from flax.training.train_state import TrainState
 from hypothesis import strategies as st
 
-from frostproof import LinenTrainer, OptaxFreeze, Optimizers
+from frostproof import LinenTrainer, NnxTrainer, OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.engine.raising import PATIENCE, ByOptimizer, judged_without
@@ -85,6 +86,29 @@ def test_a_program_of_other_inputs_is_told_what_it_was_given():
     given = "it raises under each optimizer, on a batch of x float32[2, 3] and y float32[2, 1]: "
     assert cause.startswith(given)
     assert cause.endswith("needs `batches=`")
+
+
+def test_where_an_optimizer_gets_other_leaves_no_batch_is_to_blame():
+    """As where the gradients are of what an adapter adds, and the optimizer of all parameters."""
+
+    def create(seed, batch, optimizer):
+        model = nnx.LoRALinear(batch.x.shape[1], 1, lora_rank=1, rngs=nnx.Rngs(seed))
+        return model, nnx.Optimizer(model, optimizer, wrt=nnx.Param)
+
+    def step(model, optimizer, batch):
+        def loss(model):
+            return jnp.mean((model(batch.x) - batch.y) ** 2)
+
+        trained = nnx.DiffState(0, nnx.LoRAParam)
+        value, grads = nnx.value_and_grad(loss, argnums=trained)(model)
+        optimizer.update(model, grads)
+        return value
+
+    mismatched = NnxTrainer(create, step, frozen=("kernel", "bias"), optimizers=FEW)
+
+    cause = judged("training-runs", mismatched, 3).counterexample.cause
+
+    assert cause.startswith("it raises under each optimizer, where the optimizer is at work: ")
 
 
 def test_a_program_that_names_its_batches_is_not_told_of_them():

@@ -1,11 +1,14 @@
 """Optimizers that know leaves by other names than the parameters have."""
 
+import functools
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 import pytest
+from flax import struct
 from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, Optimizers
@@ -99,3 +102,63 @@ def test_factors_of_a_frozen_leafs_moment_are_its_state():
         judge(law, replace(apart, optimizers="common"), EFFORT, CallCache(), "apart").outcome
         == "held"
     )
+
+
+class InTurns(struct.PyTreeNode):
+    """Two networks of the same shape, each with a state of the one optimizer."""
+
+    params: Any
+    states: Any
+    turn: Any
+    tx: Any = struct.field(pytree_node=False)
+
+
+def networks_in_turns(watched):
+    """In the step of a network the optimizers of all that are `watched` are called."""
+
+    def create(seed, batch, optimizer):
+        keys = jax.random.split(jax.random.key(seed))
+        shape = (batch.x.shape[1], 1)
+        params = {
+            name: {f"w_{name}": jax.random.normal(key, shape)}
+            for name, key in zip(("one", "two"), keys, strict=True)
+        }
+        states = {name: optimizer.init(params[name]) for name in params}
+        return InTurns(params, states, jnp.zeros((), jnp.int32), optimizer)
+
+    @functools.partial(jax.jit, static_argnames="name")
+    def train(state, batch, name):
+        def loss(own):
+            both = state.params | {name: own}
+            return jnp.mean((batch.x @ (both["one"]["w_one"] + both["two"]["w_two"])) ** 2)
+
+        value, grads = jax.value_and_grad(loss)(state.params[name])
+        states = dict(state.states)
+        for each in watched(name):
+            own = grads if each == name else jax.tree.map(jnp.ones_like, state.params[each])
+            updates, states[each] = state.tx.update(own, states[each], state.params[each])
+            if each == name:
+                trained = optax.apply_updates(state.params[name], updates)
+        params = state.params | {name: trained}
+        return state.replace(params=params, states=states, turn=state.turn + 1), value
+
+    def step(state, batch):
+        return train(state, batch, name=("one", "two")[int(state.turn) % 2])
+
+    return LinenTrainer(
+        create,
+        step,
+        frozen=lambda step: ("two",) if step % 2 else ("one",),
+        opt_state=lambda state: tuple(state.states.values()),
+        optimizers=Optimizers("momentum", rates=(0.1,)),
+    )
+
+
+def test_of_parts_in_turns_the_optimizer_that_is_called_knows_its_own():
+    """Each has names of its own, and the state of the one that is not called stays as it is."""
+    law = BY_ID["frozen-optimizer-state"]
+    right = networks_in_turns(lambda name: (name,))
+    wrong = networks_in_turns(lambda name: ("one", "two"))
+
+    assert judge(law, right, EFFORT, CallCache(), "right").outcome == "held"
+    assert judge(law, wrong, EFFORT, CallCache(), "wrong").outcome == "refuted"

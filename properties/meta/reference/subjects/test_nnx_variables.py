@@ -147,3 +147,41 @@ def test_what_flax_refuses_is_named(step, kept):
     assert row.verdict == "error"
     assert f"the module has variables made with `{way}=True`: some ways to" in row.reason
     assert f"refused by Flax {flax.__version__}" in row.reason
+
+
+class Scale(nnx.Variable):
+    """What is trained in the place of the weights, as IA3 does."""
+
+
+class Scaled(TwoLayer):
+    """Two frozen layers, between which the units are scaled, and counted."""
+
+    def __init__(self, inputs, *, rngs):
+        """Begin with scales of one."""
+        super().__init__(inputs, rngs=rngs)
+        self.scale = Scale(jnp.ones(4))
+        self.calls = nnx.Variable(jnp.zeros((), jnp.int32))
+
+    def __call__(self, x):
+        """Predict one column."""
+        return self.l2(self.scale[...] * nnx.tanh(self.l1(x)))
+
+
+@pytest.mark.parametrize(("trained", "verdict"), [(Scale, "held"), (nnx.Param, "vacuous")])
+def test_what_the_optimizer_trains_is_a_parameter(trained, verdict):
+    """By `wrt=`, whatever type of variable it is; else it is none, and nothing is left to train."""
+
+    def create(seed, batch, optimizer):
+        model = Scaled(batch.x.shape[1], rngs=nnx.Rngs(seed))
+        return model, nnx.Optimizer(model, optimizer, wrt=trained)
+
+    @nnx.jit
+    def step(model, optimizer, batch):
+        loss, grads = nnx.value_and_grad(mse, argnums=nnx.DiffState(0, trained))(model, batch)
+        optimizer.update(model, grads)
+        return loss
+
+    subject = NnxTrainer(create, step, frozen=("l1", "l2"), optimizers=FEW)
+    (row,) = verify(subject, laws=["trainable-moves"], max_examples=4, seed=1).rows
+
+    assert row.verdict == verdict, row.reason

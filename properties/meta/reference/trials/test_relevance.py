@@ -1,7 +1,10 @@
 """Whether a leaf that did not train should have trained."""
 
+import flax.linen as nn
 import jax.numpy as jnp
+import pytest
 
+from frostproof import Optimizers, verify
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     Layers,
     creating,
@@ -41,3 +44,26 @@ def test_a_leaf_that_is_put_back_does_not_train():
     trajectory = run(faulty, TrainingProblem(0, sgd, 2, 3, 0, actions=("step",) * 3))
 
     assert matters(faulty, trajectory, HEAD)
+
+
+class Prompted(Layers):
+    """Frozen layers, and a prompt that a mask hides from them."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        prompt = self.param("prompt", nn.initializers.normal(), x.shape[1:])
+        return Layers.__call__(self, x + 0 * prompt)
+
+
+@pytest.mark.parametrize(("examples", "verdict"), [(4, "not-run"), (60, "vacuous")])
+def test_where_nothing_that_is_left_trains_the_law_held_in_a_vacuum(examples, verdict):
+    """The loss depends on nothing that trains: each leaf by itself may stay, but not all of them.
+    Few examples may all be of zeros.
+    """
+    hidden = trainer(("body", "head"), Prompted(), optimizers=Optimizers("sgd"))
+
+    (row,) = verify(hidden, laws=["trainable-moves"], max_examples=examples, seed=1).rows
+
+    assert row.verdict == verdict
+    assert row.reason.startswith(f"no leaf that is left to train moved in any of {examples} ")
