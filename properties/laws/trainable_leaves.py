@@ -82,9 +82,9 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool | None:
 )
 def trainable_leaves_move(trajectory: Trajectory) -> None:
     """Over the whole run, each trainable leaf that matters moves at least once, and not by a decay
-    alone. A leaf matters if its gradient is not negligible, or if a perturbation of it changes the
-    loss, other than by a penalty on the weights. Leaves that together could lower the loss move
-    from the weights that the program makes, too. What thaws moves in the step in which it does.
+    alone; what thaws moves in that very step. A leaf matters if its gradient is not negligible, or
+    if a perturbation of it changes the loss other than by a penalty on the weights. Leaves that can
+    lower the loss only together move from the weights that the program makes.
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
     if not trainable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
 from .longer_run import longer, run_again, stays
 from .other_weights import TELLING, Change, differs, first_loss, keep, scatter, scattered, shift
+
+#: The first loss with other values of some leaves.
+_Loss = Callable[[frozenset[Path], Change], float | None]
 
 #: So many trainings are begun: from one of them the leaves may train.
 _SEEDS = 4
@@ -28,47 +32,47 @@ def is_deadlocked(subject: Any, trajectory: Trajectory, path: Path) -> bool:
     """
     assert isinstance(subject, TrainerSource), "only trainers make weights"
     trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
-    if path not in deadlocked(trainer, problem):
+    # What accuses is the program as it is.
+    if not all(path in deadlocked(trainer, problem, shared=shared) for shared in (True, False)):
         return False
     others = (longer(replace(problem, seed=seed)) for seed in range(_SEEDS))
     return all(stays(run_again(trainer, other, shared=True), path) for other in others)
 
 
-@functools.lru_cache(maxsize=8)  # all leaves that hold each other are asked for one by one
-def deadlocked(trainer: Trainer, problem: TrainingProblem) -> frozenset[Path]:
+@functools.lru_cache(maxsize=16)  # all leaves that hold each other are asked for one by one
+def deadlocked(trainer: Trainer, problem: TrainingProblem, *, shared: bool) -> frozenset[Path]:
     """Return the leaves of which none moves in many steps, and none alone changes the loss, while
     together they can make it smaller: each has a gradient of zero there, and there is no minimum.
     """
-    run = run_again(trainer, longer(problem), shared=False)
+    run = run_again(trainer, longer(problem), shared=shared)
     trainable = frozenset[Path]().union(*(step.trainable for step in run.steps))
-    plain = first_loss(trainer, problem, (), keep)
+    loss: _Loss = functools.partial(first_loss, trainer, problem, shared=shared)
+    plain = loss(frozenset(), keep)
     if plain is None:
         return frozenset()
     staying = (path for path in trainable if stays(run, path))
-    idle = {path for path in staying if not _depends_on(trainer, problem, plain, path)}
-    if not _can_lower(trainer, problem, plain, idle):
+    idle = frozenset(path for path in staying if not _depends_on(loss, plain, path))
+    if not _can_lower(loss, plain, idle):
         return frozenset()
-    return frozenset(path for path in idle if _takes_part(trainer, problem, path, idle))
+    return frozenset(path for path in idle if _takes_part(loss, path, idle))
 
 
-def _can_lower(trainer: Trainer, problem: TrainingProblem, plain: float, leaves: set[Path]) -> bool:
+def _can_lower(loss: _Loss, plain: float, leaves: frozenset[Path]) -> bool:
     """Tell whether other values of some leaves make the loss smaller by more than rounding."""
-    losses = (first_loss(trainer, problem, leaves, change) for change in _NEARBY)
-    return any(loss is not None and loss < plain - TELLING * abs(plain) for loss in losses)
+    losses = (loss(leaves, change) for change in _NEARBY)
+    return any(each is not None and each < plain - TELLING * abs(plain) for each in losses)
 
 
-def _depends_on(trainer: Trainer, problem: TrainingProblem, plain: float, path: Path) -> bool:
+def _depends_on(loss: _Loss, plain: float, path: Path) -> bool:
     """Tell whether other values of one leaf change the loss."""
-    losses = (first_loss(trainer, problem, {path}, change) for change in (shift, scatter))
-    return any(differs(plain, loss) for loss in losses)
+    losses = (loss(frozenset({path}), change) for change in (shift, scatter))
+    return any(differs(plain, each) for each in losses)
 
 
-def _takes_part(trainer: Trainer, problem: TrainingProblem, path: Path, idle: set[Path]) -> bool:
+def _takes_part(loss: _Loss, path: Path, idle: frozenset[Path]) -> bool:
     """Tell whether the loss with other values of all idle leaves depends on those of this one."""
     for change in _NEARBY:
-        together = first_loss(trainer, problem, idle, change)
-        if together is not None and differs(
-            together, first_loss(trainer, problem, idle - {path}, change)
-        ):
+        together = loss(idle, change)
+        if together is not None and differs(together, loss(idle - {path}, change)):
             return True
     return False

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Container
 from typing import Any
 
 import jax
 import numpy as np
 
+from ..observation.shared_programs import may_share, share_program
 from ..observation.trainer_run import reweigh
 from ..optimizers.recording import recording
 from ..problems.training_problem import TrainingProblem
@@ -48,18 +50,21 @@ def scattered(path: Path, leaf: Any, *, seed: int, size: float = 1.0) -> Any:
     return leaf + (size * generator.standard_normal(np.shape(leaf))).astype(leaf.dtype)
 
 
+@functools.lru_cache(maxsize=64)  # leaf after leaf is asked of the same problem
 def first_loss(
     trainer: Trainer,
     problem: TrainingProblem,
-    paths: Container[Path] | None,
+    paths: frozenset[Path] | None,
     change: Change,
     batch: int = 1,
+    *,
+    shared: bool = False,
 ) -> float | None:
     """Return the loss of the first step of a new training, on the batch of this number, after some
     leaves, or all for None, were changed; None where it is not known.
     """
     try:
-        training = begin(trainer, problem, paths, change)
+        training = begin(trainer, problem, paths, change, shared=shared)
         return float(np.asarray(training.step(problem.batch(batch))))
     except Exception:  # no loss, or no way to put parameters in place: nothing is known
         return None
@@ -70,8 +75,17 @@ def begin(
     problem: TrainingProblem,
     paths: Container[Path] | None,
     change: Change,
+    *,
+    shared: bool = False,
 ) -> Training:
     """Return a new training in which some leaves, or all for None, were changed.
+
+    Args:
+        trainer: the code under test.
+        problem: what it is given.
+        paths: the leaves.
+        change: what is done to each.
+        shared: let it share the programs of others of its structure: what accuses must not.
 
     Raises:
         Exception: where the program raises, or other values cannot be put in the place of a leaf.
@@ -83,6 +97,8 @@ def begin(
 
     optimizer = recording(problem.optimizer.transformation)
     training = trainer.begin(problem.seed, problem.batch(1), optimizer)
+    if shared and may_share(trainer, problem):
+        share_program(training)
     if problem.weights != "initialised":
         reweigh(training, problem, frozenset())
     try:
@@ -114,11 +130,12 @@ def differs(plain: float, perturbed: float | None) -> bool:
     return perturbed is None or abs(plain - perturbed) > TELLING * abs(plain)
 
 
-def is_placeholder(trainer: Trainer, problem: TrainingProblem) -> bool:
+def is_placeholder(trainer: Trainer, problem: TrainingProblem, *, shared: bool = False) -> bool:
     """Tell whether the loss stays the same whatever all leaves are, as a 0.0 in its place does: of
     no leaf it tells whether it matters.
     """
     plain, *others = (
-        first_loss(trainer, problem, None, change) for change in (keep, shift, scatter)
+        first_loss(trainer, problem, None, change, shared=shared)
+        for change in (keep, shift, scatter)
     )
     return plain is not None and not any(differs(plain, other) for other in others)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -109,7 +110,10 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     if not decaying and _has_been_given_more(seen, path):
         should: bool | str = True
     else:
-        should = _does_the_loss_depend_on(trainer, problem, path, decaying=decaying)
+        asked_of = functools.partial(_does_the_loss_depend_on, trainer, problem, path)
+        should = asked_of(decaying=decaying, shared=True)
+        if should is not False:  # what accuses is the program as it is
+            should = asked_of(decaying=decaying, shared=False)
     if should and _trains_at_another_scale(trainer, problem, path):
         return None
     if should is True and not decaying and path in _late(trainer, problem):
@@ -118,17 +122,18 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
 
 
 def _does_the_loss_depend_on(
-    trainer: Trainer, problem: TrainingProblem, path: Path, *, decaying: bool
+    trainer: Trainer, problem: TrainingProblem, path: Path, *, decaying: bool, shared: bool
 ) -> bool | str:
     """Tell whether other values of a leaf change the loss, other than by a penalty on the weights
     if it decays, or why nobody can tell.
     """
-    plain = first_loss(trainer, problem, {path}, keep)
+    loss = functools.partial(first_loss, trainer, problem, frozenset({path}), shared=shared)
+    plain = loss(keep)
     if plain is None:
         return _NO_LOSS
     undefined = False
     for change in (shift, scatter):
-        perturbed = first_loss(trainer, problem, {path}, change)
+        perturbed = loss(change)
         if perturbed is None:
             return _NO_LOSS
         if differs(plain, perturbed):
@@ -137,10 +142,10 @@ def _does_the_loss_depend_on(
     else:
         if undefined:
             return _NO_LOSS
-        return _SAME_LOSS if is_placeholder(trainer, problem) else False
+        return _SAME_LOSS if is_placeholder(trainer, problem, shared=shared) else False
     if _is_always_given_one_batch(problem):
         return _SAME_BATCH if decaying else True
-    return _matters_to_the_model(trainer, problem, path, change)
+    return _matters_to_the_model(loss, change)
 
 
 #: Of each trainer of which a leaf never moved, the leaves that move in the end.
@@ -183,22 +188,17 @@ def _is_always_given_one_batch(problem: TrainingProblem) -> bool:
     return all(np.array_equal(one, other) for one, other in zip(leaves, others, strict=True))
 
 
-def _matters_to_the_model(
-    trainer: Trainer, problem: TrainingProblem, path: Path, change: Change
-) -> bool | str:
-    """Tell whether other values of a leaf change the loss of a second batch otherwise than that of
-    the first, or why nobody can tell.
+def _matters_to_the_model(loss: Callable[..., float | None], change: Change) -> bool | str:
+    """Tell whether other values of a leaf change the `loss` of a second batch otherwise than that
+    of the first, or why nobody can tell.
 
     A penalty on the weights changes all alike, or by a factor that may depend on the batch: then
     another change of the leaf is as large, compared to this one, on both.
     """
 
     def differences(batch: int) -> np.ndarray:
-        losses = [
-            first_loss(trainer, problem, {path}, each, batch)
-            for each in (keep, change, scatter_again)
-        ]
-        plain, *others = (np.nan if loss is None else loss for loss in losses)
+        losses = [loss(each, batch) for each in (keep, change, scatter_again)]
+        plain, *others = (np.nan if each is None else each for each in losses)
         return np.array([plain, *(other - plain for other in others)])
 
     (one, first, second), (other, third, fourth) = differences(1), differences(2)

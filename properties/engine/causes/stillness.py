@@ -42,7 +42,7 @@ def reason_of_deadlock(subject: Any, trajectory: Trajectory) -> Reason:
     """Say which leaves hold each other where the program puts them."""
     from ....reference.trials.deadlock import deadlocked  # here: a law book is read without JAX
 
-    leaves = deadlocked(subject, trajectory.problem)
+    leaves = deadlocked(subject, trajectory.problem, shared=False)
     names = ", ".join(map(path_text, sorted(leaves)))
     return Reason(
         "deadlock",

@@ -1,5 +1,7 @@
 """Whether a leaf that did not train should have trained."""
 
+import itertools
+
 import flax.linen as nn
 import jax.numpy as jnp
 import pytest
@@ -16,6 +18,8 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.trials import relevance
+from frostproof.reference.trials.other_weights import first_loss
 from frostproof.reference.trials.relevance import matters
 
 HEAD = ("head", "kernel")
@@ -67,3 +71,18 @@ def test_where_nothing_that_is_left_trains_the_law_held_in_a_vacuum(examples, ve
 
     assert row.verdict == verdict
     assert row.reason.startswith(f"no leaf that is left to train moved in any of {examples} ")
+
+
+def test_what_accuses_is_the_program_as_it_is(monkeypatch):
+    """By a program that trainings share, most leaves are seen not to matter; it shows no fault."""
+    spare = trainer(("body", "head"), Prompted(), optimizers=Optimizers("sgd"))
+    trajectory = run(spare, TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 2, 3, 0))
+    numbers = itertools.count()
+
+    def unlike(*given, shared, **named):
+        return next(numbers) ** 2.0 if shared else first_loss(*given, **named)
+
+    monkeypatch.setattr(relevance, "first_loss", unlike)
+
+    assert relevance.matters(spare, trajectory, ("prompt",)) is False
+    assert next(numbers) > 0
