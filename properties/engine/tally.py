@@ -123,7 +123,7 @@ def shortage(law: Law, tally: Tally, *, cut: bool) -> tuple[str, str] | None:
     if tally.judged == 0:
         return "vacuous", "no example was judged"
     if law.decisive and tally.idle and tally.idle == tally.never.keys() and not tally.happened:
-        return "vacuous" if tally.judged >= FEWEST else "not-run", (
+        return "not-run", (
             f"no leaf that is left to train moved in any of {tally.judged} examples, and the loss "
             "depends on none of them"
         )

@@ -103,10 +103,17 @@ def _moves_a_leaf(step: Step) -> bool:
 
 
 def _require_loss(trajectory: Trajectory) -> list[Step]:
-    """Require the loss of each step before which there is a prediction; return those steps."""
+    """Require the loss of each step before which there is a prediction; return those steps.
+
+    A loss of the user's own until the weights move, in the first step unless the rate begins at
+    zero: of the sure predictions of trained weights some formulas round all away, such as the
+    logarithm of 1 - sigmoid(x).
+    """
     judged = []
     for step in trajectory.steps:
-        if step.number == 1 or step.prediction is not None:
+        untrained = not any(map(_moves_a_leaf, trajectory.steps[: step.number - 1]))
+        later = step.prediction is not None and (trajectory.declared_loss == "mse" or untrained)
+        if step.number == 1 or later:
             try:
                 value, bound = expected_loss(step, trajectory.declared_loss)
             except Inconclusive:

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..observation.trajectory import Trajectory
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
-from .longer_run import longer, run_again, stays
+from .longer_run import longer, moved_in_the_end, run_again, stays
 from .other_weights import TELLING, Change, differs, first_loss, keep, scatter, scattered, shift
 
 #: The first loss with other values of some leaves.
@@ -36,21 +38,34 @@ def is_deadlocked(subject: Any, trajectory: Trajectory, path: Path) -> bool:
     if not all(path in deadlocked(trainer, problem, shared=shared) for shared in (True, False)):
         return False
     others = (longer(replace(problem, seed=seed)) for seed in range(_SEEDS))
-    return all(stays(run_again(trainer, other, shared=True), path) for other in others)
+    if not all(stays(run_again(trainer, other, shared=True), path) for other in others):
+        return False
+    try:  # the program may open a gate by itself, after more steps
+        return path not in moved_in_the_end(trainer, problem)
+    except Exception:  # it does not train for so long
+        return False
 
 
 @functools.lru_cache(maxsize=16)  # all leaves that hold each other are asked for one by one
 def deadlocked(trainer: Trainer, problem: TrainingProblem, *, shared: bool) -> frozenset[Path]:
     """Return the leaves of which none moves in many steps, and none alone changes the loss, while
     together they can make it smaller: each has a gradient of zero there, and there is no minimum.
+
+    None where a leaf stays whose gradient is not zero, as while the rate is: what it holds back may
+    begin to train with it. Nor where nobody sees what the optimizer is given.
     """
     run = run_again(trainer, longer(problem), shared=shared)
     trainable = frozenset[Path]().union(*(step.trainable for step in run.steps))
+    staying = frozenset(path for path in trainable if stays(run, path))
+    given = [step.given.gradients for step in run.steps if step.given]
+    if not given or any(
+        np.any(each[path] != 0) for each in given for path in staying & each.keys()
+    ):
+        return frozenset()
     loss: _Loss = functools.partial(first_loss, trainer, problem, shared=shared)
     plain = loss(frozenset(), keep)
     if plain is None:
         return frozenset()
-    staying = (path for path in trainable if stays(run, path))
     idle = frozenset(path for path in staying if not _depends_on(loss, plain, path))
     if not _can_lower(loss, plain, idle):
         return frozenset()

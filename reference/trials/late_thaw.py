@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..observation.decay import moves_otherwise
 from ..observation.trajectory import Step, Trajectory
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path
@@ -22,12 +21,12 @@ _RATE = 0.001
 
 
 def is_thawed_late(subject: Any, trajectory: Trajectory, path: Path, number: int) -> bool:
-    """Tell whether a leaf stays in the step of this number, and in the next one takes the whole
-    update of the optimizer, by each seed and from other weights than those of the program, of which
-    some may be zero.
+    """Tell whether a leaf stays in the step of this number although the optimizer makes an update
+    of it, and takes the whole one in the next step, by each seed and from other weights than those
+    of the program, of which some may be zero.
 
-    One whose rate grows from zero since then takes a part of it. Where the program's own optimizer
-    is unseen, nobody can tell.
+    One whose rate grows from zero since then takes a part of it, or its update is zero. Where a
+    gradient is zero in its first step, or the program's own optimizer is unseen, nobody can tell.
     """
     assert isinstance(subject, TrainerSource), "only trainers thaw leaves"
     trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
@@ -49,13 +48,20 @@ def _moves_first_after(trainer: Trainer, problem: TrainingProblem, path: Path, n
         training.step(problem.batch(each))
         steps.append(Step(before, training.moment(), frozenset(), each))
     thaw, after = steps[-2:]
-    return not moves_otherwise(thaw, path) and _takes_the_update(after, path)
+    (kept, updated), (taken, whole) = (_ends(step, path) for step in (thaw, after))
+    return bool(
+        np.array_equal(kept, thaw.before.params[path].array)
+        and not np.array_equal(kept, updated)
+        and np.array_equal(taken, whole)
+    )
 
 
-def _takes_the_update(step: Step, path: Path) -> bool:
-    """Tell whether a step adds to a leaf just what the optimizer made."""
-    update = step.given.updates.get(path) if step.given else None
-    if update is None or not update.any():
-        return False
+def _ends(step: Step, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return what becomes of a leaf in a step, and what the whole update makes of it.
+
+    Raises `LookupError` where nobody sees what the optimizer makes.
+    """
+    if step.given is None:
+        raise LookupError("the optimizer is not seen")
     old, new = (moment.params[path].array for moment in (step.before, step.after))
-    return bool(np.array_equal(old + update.astype(old.dtype), new))
+    return new, old + step.given.updates[path].astype(old.dtype)

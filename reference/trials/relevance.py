@@ -16,12 +16,11 @@ from ..observation.trajectory import Step, Trajectory
 from ..observation.wrapper_run import run_wrapper
 from ..problems.training_problem import TrainingProblem
 from ..problems.wrapper_problem import TreeProblem
-from ..pytrees.comparison import changes
 from ..pytrees.paths import Path
 from ..subjects.optax_wrapper import OptaxFreeze
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
-from .longer_run import PATIENCE, longer, run_again, stays
+from .longer_run import PATIENCE, longer, moved_in_the_end, run_again, stays
 from .other_weights import (
     TELLING,
     Change,
@@ -35,9 +34,6 @@ from .other_weights import (
     shift,
 )
 
-#: Steps after which a leaf moves if it ever does, also behind a long `MultiSteps`. One of a large
-#: program may take a tenth of a second, and a verdict must not end as a hang.
-_MOST_PATIENCE = 200
 #: Scales of a leaf at which training shows where rounding hides it at its own. A decay multiplies
 #: small and large weights by the same number. The gradient of a leaf that is used once is as large
 #: as before, and moves more of small weights than their last digits; where it shrinks with them, as
@@ -159,22 +155,10 @@ def _late(trainer: Trainer, problem: TrainingProblem) -> frozenset[Path]:
     if trainer not in _LATE:
         slowly = replace(problem, optimizer=problem.optimizer.at_rate(0.001))
         try:
-            _LATE[trainer] = _moved_in_the_end(trainer, slowly)
+            _LATE[trainer] = moved_in_the_end(trainer, slowly)
         except Exception:  # the program does not train for so long: nothing is seen
             _LATE[trainer] = frozenset()
     return _LATE[trainer]
-
-
-def _moved_in_the_end(trainer: Trainer, problem: TrainingProblem) -> frozenset[Path]:
-    training = begin(trainer, problem, (), keep)
-    before = training.moment().params
-    for number in range(1, _MOST_PATIENCE + 1):
-        training.step(problem.batch(number))
-    after = training.moment().params
-    moved = (
-        change.path for change in changes(before, after, before.keys() & after.keys(), "value")
-    )
-    return frozenset(path for path in moved if np.isfinite(after[path].array.astype(float)).all())
 
 
 def _has_been_given_more(steps: Sequence[Step], path: Path) -> bool:

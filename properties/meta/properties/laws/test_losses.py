@@ -286,7 +286,7 @@ def test_noise_that_numpy_draws_by_a_key_is_seen():
     assert judged(keyed(step), LOSSES[:1]) == {NOISE}
 
 
-def test_a_loss_of_the_users_own_is_judged_in_each_step(plain):
+def test_a_loss_of_the_users_own_is_judged_until_the_weights_move(plain):
     """The rate begins at zero, so that the loss after the update is right in the first step."""
 
     def mse(answer, y):
@@ -321,5 +321,22 @@ def test_a_small_loss_is_rounded_as_what_it_is_a_difference_of(plain):
         return np.mean(np.logaddexp(logits, 0) - np.where(y > 0, logits, 0))
 
     own = replace(plain, train_step=stepping(loss=loss), loss=declared)
+
+    assert {row.verdict for row in verify(own, laws=LOSSES[:2], max_examples=40).rows} == {"held"}
+
+
+def test_a_loss_of_the_users_own_is_not_judged_of_trained_weights(plain):
+    """Of a sure probability q, 1 - q has hardly a digit in float32, and its logarithm is off."""
+
+    def loss(prediction, y):
+        right = jnp.where(y > 0, -prediction, prediction)
+        return -jnp.mean(jnp.log(1 - jax.nn.sigmoid(right) + 1e-9))
+
+    def declared(prediction, y):
+        right = np.where(y > 0, -prediction, prediction)
+        return -np.mean(np.log(1 - 1 / (1 + np.exp(-right)) + 1e-9))
+
+    rising = stepping(loss=loss, gradients=lambda grads: jax.tree.map(jnp.negative, grads))
+    own = replace(plain, train_step=rising, loss=declared)
 
     assert {row.verdict for row in verify(own, laws=LOSSES[:2], max_examples=40).rows} == {"held"}

@@ -38,28 +38,6 @@ def test_a_leaf_that_thaws_a_step_late_is_told():
     assert row.counterexample["cause"].endswith("for step 2, too; both thawed leaves stay")
 
 
-def test_gradients_that_are_zeroed_a_step_too_long():
-    """The optimizer is given zeros in the second step, and the gradients from the third one on."""
-
-    @jax.jit
-    def step(state, batch):
-        held = jnp.where(state.step < 2, 0.0, 1.0)
-
-        def loss(params):
-            body = jax.tree.map(lambda leaf: held * leaf, params["body"])
-            kept = jax.tree.map(lambda leaf: (1 - held) * leaf, params["body"])
-            body = jax.tree.map(lambda a, b: a + jax.lax.stop_gradient(b), body, kept)
-            return jnp.mean((state.apply_fn({"params": params | {"body": body}}, batch.x)) ** 2)
-
-        value, grads = jax.value_and_grad(loss)(state.params)
-        return state.apply_gradients(grads=grads), value
-
-    verdict, reason = standing_of(phased(after_one_step, step))
-
-    assert verdict == "refuted"
-    assert "stays in step 2" in reason
-
-
 def growing(old, new):
     """Let the body move by a rate that grows from zero since the second step."""
     share = jnp.clip((old.step - 1) / 8, 0, 1)

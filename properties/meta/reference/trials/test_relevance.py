@@ -4,7 +4,6 @@ import itertools
 
 import flax.linen as nn
 import jax.numpy as jnp
-import pytest
 
 from frostproof import Optimizers, verify
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
@@ -60,17 +59,14 @@ class Prompted(Layers):
         return Layers.__call__(self, x + 0 * prompt)
 
 
-@pytest.mark.parametrize(("examples", "verdict"), [(4, "not-run"), (60, "vacuous")])
-def test_where_nothing_that_is_left_trains_the_law_held_in_a_vacuum(examples, verdict):
-    """The loss depends on nothing that trains: each leaf by itself may stay, but not all of them.
-    Few examples may all be of zeros.
-    """
+def test_where_nothing_that_is_left_trains_the_law_is_not_shown():
+    """The loss depends on nothing that trains: each leaf alone may stay, but not all of them."""
     hidden = trainer(("body", "head"), Prompted(), optimizers=Optimizers("sgd"))
 
-    (row,) = verify(hidden, laws=["trainable-moves"], max_examples=examples, seed=1).rows
+    (row,) = verify(hidden, laws=["trainable-moves"], max_examples=4, seed=1).rows
 
-    assert row.verdict == verdict
-    assert row.reason.startswith(f"no leaf that is left to train moved in any of {examples} ")
+    assert row.verdict == "not-run"
+    assert row.reason.startswith("no leaf that is left to train moved in any of 4 ")
 
 
 def test_what_accuses_is_the_program_as_it_is(monkeypatch):
