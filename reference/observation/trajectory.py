@@ -89,7 +89,7 @@ class Step:
         """
         params = {path: leaf.array for path, leaf in self.before.params.items()}
         found = {}
-        given = merged([each for each, calls in self.recordings if calls == 1])
+        given = self.given or merged([each for each, calls in self.recordings if calls == 1])
         for name, array in (given.params if given else {}).items():
             of_shape = [
                 path

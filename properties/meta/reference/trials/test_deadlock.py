@@ -6,6 +6,7 @@ from dataclasses import replace
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 
 from frostproof import Optimizers, verify
@@ -133,3 +134,54 @@ def test_by_another_seed_the_leaves_may_train():
 
     assert is_deadlocked(wrong, run(wrong, problem), path)
     assert not is_deadlocked(mixed, run(mixed, problem), path)
+
+
+class Opening(nn.Module):
+    """A gate that trains and opens a second one, behind which nothing is at first."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        x = nn.relu(nn.Dense(4, name="body")(x))
+        first, gate, scale = (
+            self.param(name, nn.initializers.zeros, (4,)) for name in ("first", "gate", "scale")
+        )
+        return nn.Dense(1, name="head")(x + first * x + (first + gate) * scale * x)
+
+
+@functools.cache
+def late(optimizer):
+    """Update once in sixty-four steps."""
+    return optax.MultiSteps(optimizer, 64).gradient_transformation()
+
+
+@functools.cache
+def resting(optimizer):
+    """Begin with a rate of zero, for longer than most runs last."""
+    return optax.chain(optimizer, optax.scale_by_schedule(lambda count: (count >= 50) * 1.0))
+
+
+def unseen(optimizer):
+    """Train by an optimizer of the program's own."""
+    del optimizer
+    return OWN
+
+
+OWN = optax.sgd(0.1)
+
+
+@pytest.mark.parametrize("wrap", [late, resting, unseen])
+def test_what_waits_is_not_accused(wrap):
+    """One leaf opens the others as soon as it trains."""
+    few = Optimizers("sgd", rates=(0.1,))
+
+    def freeze(optimizer):
+        return partitioned(wrap(optimizer), selected=in_layers)
+
+    right = trainer(("body", "head"), create=creating(Opening(), freeze), optimizers=few)
+    (row,) = verify(right, laws=["trainable-moves"], max_examples=4, seed=1).rows
+
+    assert row.verdict in ("held", "not-run"), row.reason
+
+
+in_layers = within(("body", "head"))

@@ -1,7 +1,10 @@
 """A leaf trains in the very step that lets it, unless its rate grows from zero."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 
 from frostproof import Optimizers, verify
@@ -46,13 +49,27 @@ def growing(old, new):
     )
 
 
+@functools.cache
+def growing_in_front(optimizer):
+    """Let the gradients of the body grow from zero since the second step."""
+    rate = optax.scale_by_schedule(lambda count: jnp.clip((count - 1) / 8, 0, 1))
+    rates = {"body": rate, "head": optax.identity()}
+    return optax.chain(optax.multi_transform(rates, {"body": "body", "head": "head"}), optimizer)
+
+
 @pytest.mark.parametrize(
     "right",
     [
         phased(after_one_step, thawing_after(1)),
         phased(after_one_step, stepping(after=growing)),
+        trainer(
+            after_one_step,
+            create=creating(Layers(), growing_in_front),
+            step=thawing_after(1),
+            optimizers=Optimizers("sgd"),
+        ),
     ],
-    ids=["in time", "a rate that grows from zero"],
+    ids=["in time", "a rate that grows from zero", "one in front of the optimizer"],
 )
 def test_a_leaf_that_thaws_in_time_is_not_accused(right):
     """Nor one that moves by nothing in the first step that it takes part in."""
