@@ -109,8 +109,9 @@ def leaves_are_frozen_in_any_order(
     require_agreement(runs, (0, 2), "where they are frozen in two parts, the other way round")
 
 
-def _stays_frozen(subject: Any, failure: Refutation) -> bool:
-    """Tell whether an unfrozen leaf stays still on other data too, although the loss depends on it.
+def _stays_frozen(subject: Any, failure: Refutation) -> bool | None:
+    """Tell whether an unfrozen leaf stays although the loss depends on it; None where it moves on
+    other data.
 
     The units behind it may have died while it was frozen; then it has no gradient.
     """
@@ -133,9 +134,10 @@ def _stays_frozen(subject: Any, failure: Refutation) -> bool:
 
     first, *others = range(1, _AGAIN + 1)
     if moves_again(first):  # most do; whether it matters takes as long as four more
+        return None
+    if matters(subject, failure.facts["calls"][-1], path) is not True:
         return False
-    known = matters(subject, failure.facts["calls"][-1], path)
-    return known is True and not any(map(moves_again, others))
+    return None if any(map(moves_again, others)) else True
 
 
 #: Half of all single units are dead from the start: one in a million is so in so many runs.

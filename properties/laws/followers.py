@@ -23,10 +23,10 @@ from .requirements.training_law import training_law
 from .surrounding_state import layer_of
 
 
-def _is_left_behind(subject: Any, failure: Refutation) -> bool:
-    """Tell whether training does without a statistic that never moved, on other data either:
-    whoever predicts by it later predicts by its first value. One that training uses as it is may be
-    meant to stay.
+def _is_left_behind(subject: Any, failure: Refutation) -> bool | None:
+    """Tell whether training does without a statistic that never moved: whoever predicts by it later
+    predicts by its first value. One that training uses as it is may be meant to stay. None where it
+    moves on other data.
     """
     # Here: a law book is read without JAX.
     from ...reference.observation.run import run
@@ -42,7 +42,9 @@ def _is_left_behind(subject: Any, failure: Refutation) -> bool:
         again = run(subject, replace(problem, seed=seed, fill=fill, rows=rows))
         return not _stays(again, path)
 
-    return not (is_used(subject, trajectory, path) or any(map(moves_again, range(1, _AGAIN + 1))))
+    if is_used(subject, trajectory, path):
+        return False
+    return None if any(map(moves_again, range(1, _AGAIN + 1))) else True
 
 
 #: The units before a layer are dead in one run of two at most: in so many not all the time.

@@ -58,7 +58,10 @@ def reason_of_late_thaw(trajectory: Trajectory, thaw: int) -> Reason:
     before, step = trajectory.steps[thaw - 2 : thaw]
     thawed = step.trainable & before.frozen
     late = frozenset(path for path in thawed if not moves_otherwise(step, path))
-    text = f"`frozen` counts steps from 1: it has to name the leaf for step {thaw}, too"
+    text = (
+        "what the optimizer makes is put back for one step longer than `frozen` says, which counts "
+        f"steps from 1; or it has to name the leaf for step {thaw}, too"
+    )
     told = extent(late, thawed, "thawed", "stay")
     return Reason("late thaw", "; ".join(filter(None, (text, told))), late)
 

@@ -23,6 +23,10 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     where,
     within,
 )
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.trials.late_thaw import is_thawed_late
 
 _in_body = within(BODY)
 
@@ -102,3 +106,22 @@ def test_a_leaf_behind_zeros_follows_a_step_later():
         params=lambda state: state.params,
     )
     assert standing_of(right) == ("held", None)
+
+
+def test_what_moves_by_a_part_of_the_update_is_not_late():
+    """By half of it in the step of its thaw, and by all of it from then on."""
+
+    taught = thawing_after(1)
+
+    def step(state, batch):
+        new, loss = taught(state, batch)
+        if state.step == 1:
+            half = where(_in_body, lambda n, o: (n + o) / 2, new.params, state.params)
+            new = new.replace(params=half)
+        return new, loss
+
+    halved = phased(after_one_step, step)
+    sgd = optimizer("sgd", learning_rate=0.1)
+    trajectory = run(halved, TrainingProblem(0, sgd, 2, 3, 0, actions=("step", "step")))
+
+    assert not is_thawed_late(halved, trajectory, ("body", "kernel"), 2)

@@ -19,7 +19,6 @@ from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.trials import relevance
 from frostproof.reference.trials.other_weights import first_loss
-from frostproof.reference.trials.relevance import matters
 
 HEAD = ("head", "kernel")
 
@@ -46,7 +45,7 @@ def test_a_leaf_that_is_put_back_does_not_train():
     sgd = optimizer("sgd", learning_rate=0.1)
     trajectory = run(faulty, TrainingProblem(0, sgd, 2, 3, 0, actions=("step",) * 3))
 
-    assert matters(faulty, trajectory, HEAD)
+    assert relevance.matters(faulty, trajectory, HEAD)
 
 
 class Prompted(Layers):
