@@ -108,20 +108,28 @@ def test_a_leaf_behind_zeros_follows_a_step_later():
     assert standing_of(right) == ("held", None)
 
 
-def test_what_moves_by_a_part_of_the_update_is_not_late():
-    """By half of it in the step of its thaw, and by all of it from then on."""
+def halved(state, batch):
+    """Move by half of the update in the second step."""
+    new, loss = in_time(state, batch)
+    if state.step == 1:
+        half = where(_in_body, lambda n, o: (n + o) / 2, new.params, state.params)
+        new = new.replace(params=half)
+    return new, loss
 
-    taught = thawing_after(1)
 
-    def step(state, batch):
-        new, loss = taught(state, batch)
-        if state.step == 1:
-            half = where(_in_body, lambda n, o: (n + o) / 2, new.params, state.params)
-            new = new.replace(params=half)
-        return new, loss
+def stopped(state, batch):
+    """Throw the second update away, and get no gradient in the third step."""
+    return late(state, batch._replace(x=0 * batch.x) if state.step == 2 else batch)
 
-    halved = phased(after_one_step, step)
+
+in_time, late = thawing_after(1), thawing_after(2)
+
+
+@pytest.mark.parametrize(("step", "told"), [(late, True), (halved, False), (stopped, False)])
+def test_only_what_stays_and_then_moves_is_late(step, told):
+    """By the whole update."""
+    subject = phased(after_one_step, step)
     sgd = optimizer("sgd", learning_rate=0.1)
-    trajectory = run(halved, TrainingProblem(0, sgd, 2, 3, 0, actions=("step", "step")))
+    trajectory = run(subject, TrainingProblem(0, sgd, 2, 3, 0, actions=("step", "step")))
 
-    assert not is_thawed_late(halved, trajectory, ("body", "kernel"), 2)
+    assert is_thawed_late(subject, trajectory, ("body", "kernel"), 2) == told
