@@ -107,6 +107,16 @@ def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
     return optimizers.map(as_optimizer)
 
 
+def names_none(optimizers: Any, keeps: Callable[[Optimizer], bool]) -> bool:
+    """Tell whether a subject's `optimizers=` names rows of which none is kept for its facts."""
+    if not isinstance(optimizers, Optimizers):
+        return False
+    rows = [Optimizer(name) for name in optimizers.names]
+    if optimizers.behind is not None:
+        rows = [Optimizer(optimizers.behind, inner=row) for row in rows]
+    return not any(map(keeps, rows))
+
+
 def are_its_own(optimizers: Any) -> bool:
     """Tell whether a subject's `optimizers=` names or draws particular ones."""
     return isinstance(optimizers, Optimizers | st.SearchStrategy)

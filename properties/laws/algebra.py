@@ -13,6 +13,7 @@ from ...reference.pytrees.paths import Path, path_text
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
 from ...strategies.problems import trainings as training
+from ...strategies.problems.kept_optimizers import single_under
 from .law import Inconclusive, Law, Refutation, observe
 from .requirements.agreement import IN_STEP, require_agreement, require_runs
 from .requirements.training_law import moved, require_kept, training_law
@@ -148,7 +149,7 @@ _AGAIN = 20
     "unfreeze-resumes",
     guarantee="selected",
     needs=Capability.REFREEZE & Capability.OPTIMIZER,
-    draws=training.single_under(lifecycle.is_eager),
+    draws=single_under(lifecycle.is_eager),
     varies=lifecycle.thawed,
     judges_malformed=True,
     confirm=_stays_frozen,

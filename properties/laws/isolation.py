@@ -14,6 +14,7 @@ from ...reference.pytrees.paths import Path, path_text
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import trainings as training
 from ...strategies.problems import variations
+from ...strategies.problems.kept_optimizers import kept_under, single_under
 from .law import Inconclusive, label, refute
 from .requirements.training_law import NO_UPDATE, gradients_needed, moved, training_law
 
@@ -28,8 +29,8 @@ def _is_placeless(optimizer: Any) -> bool:
     guarantee="isolated",
     decisive=True,
     needs=Capability.OPTIMIZER,
-    draws=training.single_under(_is_placeless),
-    varies=training.kept_under(_is_placeless),
+    draws=single_under(_is_placeless),
+    varies=kept_under(_is_placeless),
     evidence={"trainable leaves beside frozen ones": 0.3},
     meaning="The optimizer sees the frozen gradients and couples them with the others, by a norm "
     "or a count. Or something changes, delays or mixes up the updates of the optimizer.",

@@ -17,6 +17,7 @@ from ...reference.pytrees.snapshot import Snapshot
 from ...reference.subjects.capability import Capability
 from ...strategies.problems import lifecycles as lifecycle
 from ...strategies.problems import trainings as training
+from ...strategies.problems.kept_optimizers import single_under
 from .law import Inconclusive, Law, SubjectRaised, label, refute
 from .requirements.agreement import (
     given_the_same,
@@ -219,7 +220,7 @@ def what_is_frozen_changes_no_leaf(trajectory: Trajectory) -> None:
     "freezing-spares-the-rest",
     guarantee="selected",
     needs=Capability.REFREEZE & Capability.OPTIMIZER,
-    draws=training.single_under(lifecycle.is_apart),
+    draws=single_under(lifecycle.is_apart),
     varies=lifecycle.frozen_on_the_way,
     evidence={STATE_KEPT: 0.2},
     meaning="To freeze makes the optimizer anew: momentum, moments and schedules of what goes on "

@@ -14,6 +14,7 @@ from ...reference.observation.decay import (
     decays_beyond_projection,
     hardly_moves,
     is_given_a_decay,
+    is_given_nothing,
     moves_otherwise,
 )
 from ...reference.observation.trajectory import Step, Trajectory
@@ -24,6 +25,7 @@ from ...reference.pytrees.paths import Path, path_text
 from ...reference.subjects.capability import Capability
 from ...strategies.optimizers import named
 from ...strategies.problems import trainings as training
+from ...strategies.problems.kept_optimizers import kept_under, of_alike_names, single_preferring
 from .law import Inconclusive, Refutation, label, observe, refute
 from .requirements.training_law import (
     gradients_needed,
@@ -37,7 +39,7 @@ FROM_ITS_START = "never moves from the weights that the program makes"
 
 
 def _is_still(optimizer: Any) -> bool:
-    """Keep optimizers that move a leaf at once, and only by its gradient, and unknown ones."""
+    """Prefer optimizers that move a leaf at once, and only by its gradient, and unknown ones."""
     facts = optimizer.facts
     return isinstance(optimizer, ForeignOptimizer | OwnOptimizer) or not (
         facts.moves_on_zero_gradient or facts.waits
@@ -73,18 +75,19 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool | None:
     "trainable-moves",
     guarantee="selected",
     decisive=True,
-    draws=training.single_under(_is_still),
-    varies=training.kept_under(_is_still),
+    draws=single_preferring(_is_still),
+    varies=kept_under(_is_still),
     confirm=should_have_moved,
     meaning="The freeze catches too much: a prefix that also matches another layer, an inverted "
     "mask, swapped arguments, a `stop_gradient` behind the leaf, or an optimizer that never sees "
     "it, such as an array that was put in the place of an NNX variable.",
 )
 def trainable_leaves_move(trajectory: Trajectory) -> None:
-    """Over the whole run, each trainable leaf that matters moves at least once, and not by a decay
-    alone; what thaws moves in that very step. A leaf matters if its gradient is not negligible, or
-    if a perturbation of it changes the loss other than by a penalty on the weights. Leaves that can
-    lower the loss only together move from the weights that the program makes.
+    """Over the whole run, each trainable leaf that matters moves at least once, and by more than a
+    decay or noise of the optimizer's; what thaws moves in that very step. A leaf matters if its
+    gradient is not negligible, or if a perturbation of it changes the loss other than by a penalty
+    on the weights. Leaves that can lower the loss only together move from the weights that the
+    program makes.
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
     if not trainable:
@@ -98,8 +101,8 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
 @training_law(
     "exact-selection",
     guarantee="selected",
-    draws=training.of_alike_names(_is_still),
-    varies=training.kept_under(_is_still),
+    draws=of_alike_names(_is_still),
+    varies=kept_under(_is_still),
     confirm=should_have_moved,
     meaning="Names are compared as text: `startswith('l1')` also catches `l11`, `'l1' in path` "
     "also `head/l1`, and a mask that looks at the last entry also catches other layers.",
@@ -187,6 +190,8 @@ def _how_it_stays(trajectory: Trajectory, path: Path) -> tuple[str, str] | None:
             return "hardly moves", f"not hardly_moves({old}, {new})"
         if is_given_a_decay(step, path):
             return "only decays", f"not decays({old}, {old} + given[{number}][{name!r}])"
+        if is_given_nothing(step, path):
+            return "moves without a gradient", f"given[{number}][{name!r}].any()"
     old, new = f"before[0][0][{name!r}]", f"after[0][{len(trajectory.steps) - 1}][{name!r}]"
     return "never moved", f"not same_value({old}, {new})"
 

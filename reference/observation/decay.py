@@ -1,4 +1,6 @@
-"""Tells a leaf that trains from one that a decay moves: that is only multiplied by a number."""
+"""Tells a leaf that trains from one that a decay moves, which multiplies it by a number, or that
+an optimizer moves without a gradient.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import numpy as np
 
 from ..numerics.rounding import FLUSHED, gamma
 from ..pytrees.comparison import changes
+from ..pytrees.dtypes import is_float
 from ..pytrees.paths import Path
 from ..pytrees.snapshot import Leaf
 from .trajectory import Step
@@ -16,17 +19,52 @@ _HIDDEN = 8
 
 
 def moves_otherwise(step: Step, path: Path) -> bool:
-    """Tell whether a step changes a leaf's value by more than rounding, and otherwise than by a
-    decay; or adds or removes it.
-
-    A decay moves a leaf whose gradient is missing, too: one behind `jax.lax.stop_gradient`.
+    """Tell whether a step changes a leaf's value by more than rounding, and otherwise than a leaf
+    whose gradient is missing, such as one behind `jax.lax.stop_gradient`; or adds or removes it.
     """
-    return _moves(step, path) and not is_decay(step, path)
+    return _moves(step, path) and not is_untrained(step, path)
 
 
-def is_decay(step: Step, path: Path) -> bool:
-    """Tell whether a decay is all that a step shows of a leaf, or may be for all that is seen."""
-    return decays(step, path) or hardly_moves(step, path) or is_given_a_decay(step, path)
+def is_untrained(step: Step, path: Path) -> bool:
+    """Tell whether a decay is all that a step shows of a leaf, or may be for all that is seen, or
+    what the optimizer makes of no gradient.
+    """
+    return (
+        decays(step, path)
+        or hardly_moves(step, path)
+        or is_given_a_decay(step, path)
+        or is_given_nothing(step, path)
+    )
+
+
+def is_given_nothing(step: Step, path: Path) -> bool:
+    """Tell whether the optimizer was given a gradient of zero, and nothing else moves the leaf than
+    what it makes of that: `optax.noisy_sgd` adds noise, the accumulators of `optax.yogi` do not
+    begin with zeros, and Adam makes steps of a decay that is chained in front of it.
+    """
+    given = step.given
+    leaf = step.before.params.get(path)
+    if given is None or path not in given.gradients.keys() & given.updates.keys():
+        return False
+    if leaf is None or path not in step.after.params or not is_float(leaf.array.dtype):
+        return False
+    return not given.gradients[path].any() and _moves(step, path) and adds(step, path, 1)
+
+
+def adds(step: Step, path: Path, share: int) -> bool:
+    """Tell whether a step adds all of the optimizer's update to a leaf, or for a `share` of 0 none.
+
+    Compiled, the last product of an update may be added to the leaf without being rounded before:
+    the product and the sum are rounded, here and there.
+
+    Raises `LookupError` where nobody sees what the optimizer makes.
+    """
+    if step.given is None:
+        raise LookupError("the optimizer is not seen")
+    old, new = (moment.params[path].array for moment in (step.before, step.after))
+    old, new, update = (each.astype(np.float64) for each in (old, new, step.given.updates[path]))
+    bound = gamma(4, _unit(step, path)) * (np.abs(old) + np.abs(update))
+    return bool((np.abs(new - (old + share * update)) <= bound).all())
 
 
 def is_given_a_decay(step: Step, path: Path) -> bool:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import ml_dtypes
-import numpy as np
-
-from ..numerics.rounding import gamma
+from ..observation.decay import adds
 from ..observation.trajectory import Step, Trajectory
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path
@@ -51,25 +48,8 @@ def _moves_first_after(trainer: Trainer, problem: TrainingProblem, path: Path, n
         steps.append(Step(before, training.moment(), frozenset(), each))
     thaw, after = steps[-2:]
     return (
-        _is_left_at(thaw, path, 0)
-        and not _is_left_at(thaw, path, 1)
-        and _is_left_at(after, path, 1)
-        and not _is_left_at(after, path, 0)
+        adds(thaw, path, 0)
+        and not adds(thaw, path, 1)
+        and adds(after, path, 1)
+        and not adds(after, path, 0)
     )
-
-
-def _is_left_at(step: Step, path: Path, share: int) -> bool:
-    """Tell whether a step adds none of the optimizer's update to a leaf, or all of it.
-
-    Compiled, the last product of an update may be added to the leaf without being rounded before:
-    the product and the sum are rounded, here and there.
-
-    Raises `LookupError` where nobody sees what the optimizer makes.
-    """
-    if step.given is None:
-        raise LookupError("the optimizer is not seen")
-    old, new = (moment.params[path].array for moment in (step.before, step.after))
-    unit = float(ml_dtypes.finfo(old.dtype).eps) / 2
-    old, new, update = (each.astype(np.float64) for each in (old, new, step.given.updates[path]))
-    bound = gamma(4, unit) * (np.abs(old) + np.abs(update))
-    return bool((np.abs(new - (old + share * update)) <= bound).all())

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import jax
 import numpy as np
 
-from ..observation.decay import is_decay, moves_otherwise
+from ..observation.decay import is_untrained, moves_otherwise
 from ..observation.trajectory import Step, Trajectory
 from ..observation.wrapper_run import run_wrapper
 from ..problems.training_problem import TrainingProblem
@@ -23,16 +22,15 @@ from ..subjects.trainer import Trainer
 from .longer_run import PATIENCE, longer, moved_in_the_end, run_again, stays
 from .other_weights import (
     TELLING,
-    Change,
     begin,
     differs,
     first_loss,
     is_placeholder,
     keep,
     scatter,
-    scatter_again,
     shift,
 )
+from .penalties import is_always_given_one_batch, is_by_the_model
 
 #: Scales of a leaf at which training shows where rounding hides it at its own. A decay multiplies
 #: small and large weights by the same number. The gradient of a leaf that is used once is as large
@@ -102,7 +100,7 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     if all(step.waits for run in runs for step in run.steps) and _late(trainer, problem):
         return _TOO_FEW_STEPS
     seen = [step for run in runs for step in run.steps if path not in step.frozen]
-    decaying = any(is_decay(step, path) for step in seen)
+    decaying = any(is_untrained(step, path) for step in seen)
     if not decaying and _has_been_given_more(seen, path):
         should: bool | str = True
     else:
@@ -139,9 +137,10 @@ def _does_the_loss_depend_on(
         if undefined:
             return _NO_LOSS
         return _SAME_LOSS if is_placeholder(trainer, problem, shared=shared) else False
-    if _is_always_given_one_batch(problem):
+    if is_always_given_one_batch(problem):
         return _SAME_BATCH if decaying else True
-    return _matters_to_the_model(loss, change)
+    by_the_model = is_by_the_model(loss, change)
+    return _NO_LOSS if by_the_model is None else by_the_model
 
 
 #: Of each trainer of which a leaf never moved, the leaves that move in the end.
@@ -165,34 +164,6 @@ def _has_been_given_more(steps: Sequence[Step], path: Path) -> bool:
     """Tell whether the optimizer was given a gradient of a leaf that is more than rounding."""
     given = [step.given.gradients.get(path) for step in steps if step.given]
     return any(leaf is not None and np.abs(leaf.astype(float)).max() > TELLING for leaf in given)
-
-
-def _is_always_given_one_batch(problem: TrainingProblem) -> bool:
-    leaves, others = (jax.tree.leaves(problem.batch(number)) for number in (1, 2))
-    return all(np.array_equal(one, other) for one, other in zip(leaves, others, strict=True))
-
-
-def _matters_to_the_model(loss: Callable[..., float | None], change: Change) -> bool | str:
-    """Tell whether other values of a leaf change the `loss` of a second batch otherwise than that
-    of the first, or why nobody can tell.
-
-    A penalty on the weights changes all alike, or by a factor that may depend on the batch: then
-    another change of the leaf is as large, compared to this one, on both.
-    """
-
-    def differences(batch: int) -> np.ndarray:
-        losses = [loss(each, batch) for each in (keep, change, scatter_again)]
-        plain, *others = (np.nan if each is None else each for each in losses)
-        return np.array([plain, *(other - plain for other in others)])
-
-    (one, first, second), (other, third, fourth) = differences(1), differences(2)
-    if np.isnan([one, first, other, third]).any():
-        return _NO_LOSS
-    alike = abs(third - first) <= TELLING * max(abs(first), abs(other), abs(other + third))
-    product, crossed = first * fourth, second * third
-    compared = second != 0 or fourth != 0  # by the other change, a relu may be dead
-    scaled = compared and abs(product - crossed) <= TELLING * (abs(product) + abs(crossed))
-    return not (alike or scaled)
 
 
 def _trains_at_another_scale(trainer: Trainer, problem: TrainingProblem, path: Path) -> bool:

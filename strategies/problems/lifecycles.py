@@ -14,7 +14,8 @@ from ...reference.problems.actions import ACTIONS, CHANGE, CHECKPOINT, FREEZES
 from ...reference.problems.wrapper_problem import TreeProblem
 from ...reference.subjects.capability import Capability
 from ..optimizers import are_its_own, common, named
-from .trainings import Draws, Problems, claimed, kept_under, problems
+from .kept_optimizers import kept_under
+from .trainings import Draws, Problems, claimed, problems
 
 Choice = Callable[[st.SearchStrategy[Optimizer]], st.SearchStrategy[Optimizer]]
 

@@ -13,12 +13,12 @@ from ...reference.optimizers.catalogue import CATALOGUE, COMMON
 from ...reference.optimizers.declared import MANY
 from ...reference.optimizers.optimizer import OWN, Optimizer
 from ...reference.problems.architecture import Architecture
-from ...reference.problems.architecture_pool import EVERY, NORMALISED, PLAIN
+from ...reference.problems.architecture_pool import EVERY, NORMALISED
 from ...reference.problems.training_problem import Drawn, TrainingProblem
 from ...reference.problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ...reference.subjects.capability import Capability
 from ..architectures import architectures
-from ..optimizers import are_its_own, common, every_common, named, promised
+from ..optimizers import common, named, promised
 from ..values import extreme_learning_rates
 
 Problem = Any
@@ -111,7 +111,7 @@ def subject_problems(
         fields["numbers"] = _NUMBERS_FOR[fields.pop("gradients")]
 
     drawn_networks = Capability.REFERENCE in found.capabilities
-    one_size = _is_compiled_for_one_size(subject)
+    one_size = is_compiled_for_one_size(subject)
 
     def build(
         optimizer: Any,
@@ -129,7 +129,7 @@ def subject_problems(
         plain = (optimizer.inner or optimizer).name in (*COMMON, OWN.name)
         redraws = Capability.WITH_PARAMS in found.capabilities and (plain or weights == "special")
         if one_size and optimizer is not OWN:
-            size = _size_under(optimizer, size)
+            size = size_under(optimizer, size)
         problem = TrainingProblem(
             seed,
             optimizer,
@@ -168,7 +168,7 @@ def in_network(
     return replace(problem, architecture=architecture, frozen=frozen, rows=rows, features=features)
 
 
-def _is_compiled_for_one_size(subject: Any) -> bool:
+def is_compiled_for_one_size(subject: Any) -> bool:
     """Tell whether an optimizer of a trainer's promise meets batches of one size: of a promise of
     few optimizers each is compiled for all sizes, and references draw their networks.
     """
@@ -176,7 +176,7 @@ def _is_compiled_for_one_size(subject: Any) -> bool:
     return is_trainer and subject.optimizers in MANY
 
 
-def _size_under(optimizer: Optimizer, drawn: tuple[int, int]) -> tuple[int, int]:
+def size_under(optimizer: Optimizer, drawn: tuple[int, int]) -> tuple[int, int]:
     """Return the size of batches that an optimizer of a promise of many is compiled for."""
     rows = [row for row in (optimizer, optimizer.inner) if row is not None]
     return _size_of(sum(_PLACES[row.name] for row in rows), drawn)
@@ -251,45 +251,7 @@ def with_statistics(subject: Any) -> Problems:
     """Draw one problem of layers with statistics, if the architecture is drawn."""
     if Capability.REFERENCE not in subject.declared:
         return single(subject)
-    return st.tuples(_in_networks(st.tuples(problems(subject)), NORMALISED))
-
-
-def single_under(keeps: Callable[[Any], bool]) -> Draws:
-    """Draw what `single` draws, for `kept_under` to replace an optimizer that is not kept.
-
-    From a promise that lists no optimizers, draw those that are kept.
-    """
-    kept = under(lambda claimed: claimed.filter(keeps))
-    return lambda subject: single(subject) if _kept(subject, keeps) else kept(subject)
-
-
-def kept_under(keeps: Callable[[Any], bool]) -> Varies:
-    """Put a promised optimizer of the common set in the place of one that is not kept."""
-
-    def vary(subject: Any, drawn: tuple[Problem, ...]) -> tuple[Problem, ...]:
-        (problem,) = drawn
-        kept = _kept(subject, keeps)
-        if not kept or problem.optimizer in kept:
-            return drawn
-        problem = replace(problem, optimizer=kept[problem.fill % len(kept)])
-        if _is_compiled_for_one_size(subject):
-            rows, features = _size_under(problem.optimizer, (problem.rows, problem.features))
-            problem = replace(problem, rows=rows, features=features)
-        return (problem,)
-
-    return vary
-
-
-@functools.lru_cache(maxsize=32)
-def _kept(subject: Any, keeps: Callable[[Any], bool]) -> tuple[Optimizer, ...]:
-    """Return the promised optimizers of the common set that are kept; none of others' own."""
-    from ...reference.trials.probe import capabilities_of  # as above
-
-    asked = subject.optimizers
-    if are_its_own(asked) or Capability.OPTIMIZER not in capabilities_of(subject):
-        return ()
-    accepted = asked if callable(asked) else lambda facts: True
-    return tuple(each for each in every_common() if accepted(each.facts) and keeps(each))
+    return st.tuples(in_networks(st.tuples(problems(subject)), NORMALISED))
 
 
 def under(
@@ -314,24 +276,7 @@ def under(
     return draws
 
 
-def of_alike_names(keeps: Callable[[Any], bool]) -> Draws:
-    """Draw one problem whose names resemble each other, if names are drawn.
-
-    Its optimizer is kept, or `kept_under` replaces it.
-    """
-    plain = single_under(keeps)
-    trees = ("colliding names", "numbered", "nested")
-    drawn = under(lambda claimed: claimed.filter(keeps), trees=trees)
-
-    def draws(subject: Any) -> Problems:
-        if Capability.REFERENCE in subject.declared:
-            return st.tuples(_in_networks(drawn(subject), *PLAIN[1:5]))
-        return drawn(subject) if subject.kind == "optax" else plain(subject)
-
-    return draws
-
-
-def _in_networks(drawn: Problems, *pool: Architecture) -> st.SearchStrategy[Problem]:
+def in_networks(drawn: Problems, *pool: Architecture) -> st.SearchStrategy[Problem]:
     """Draw the same problems with other architectures, and layers that are frozen in them."""
     return st.builds(
         lambda problems, network: in_network(problems[0], *network), drawn, architectures(*pool)

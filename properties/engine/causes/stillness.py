@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ....reference.observation.decay import moves_otherwise
+from ....reference.observation.decay import is_given_nothing, moves_otherwise
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.recorded import Recorded
 from ....reference.pytrees.comparison import changes, same_value
@@ -32,7 +32,10 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
         return
     staying = _staying(steps)
     decaying = frozenset(each for each in staying if any(moves(step, each) for step in steps))
-    told = extent(staying, steps[0].trainable, "trainable", "at most decay" if decaying else "stay")
+    how = "at most decay" if decaying else "stay"
+    if any(is_given_nothing(step, path) for step in steps):
+        how = "at most move without a gradient"
+    told = extent(staying, steps[0].trainable, "trainable", how)
     for reason in _reasons(subject, trajectory, steps, path, staying, decaying):
         parts = [reason.text] if reason.kind in _OF_ALL else [reason.text, told]
         yield Reason(reason.kind, "; ".join(filter(None, parts)), reason.leaves)
@@ -81,6 +84,14 @@ def _reasons(
             "puts the array in the place of the variable, `layer.kernel[...] = array` into it",
             frozenset(each for each in staying if _is_bare(trajectory, each)),
         )
+    if any(is_given_nothing(step, path) for step in steps):
+        yield Reason(
+            "moved by the optimizer alone",
+            "the optimizer moves it by noise or a decay of its own, and gets a gradient of zero: "
+            "it is behind `jax.lax.stop_gradient`, or a mask is multiplied with its gradient",
+            decaying,
+        )
+        return
     if decaying:
         yield Reason(
             "decay alone",

@@ -13,6 +13,7 @@ from frostproof import LinenTrainer, Optimizers
 from frostproof.reference.correct.trainers.linen_techniques import multi_transform
 from frostproof.reference.problems.architecture_pool import EVERY, PLAIN
 from frostproof.strategies.problems import trainings
+from frostproof.strategies.problems.kept_optimizers import kept_under
 
 SIZES = {(2, 3), (1, 1), (7, 3)}
 SIZES_OF_OTHERS = {(2, 3), (1, 3), (7, 3)}
@@ -81,7 +82,7 @@ def test_an_optimizer_in_the_place_of_another_meets_its_own_size(trainer):
     sizes = defaultdict(set)
     for strategy, varied in (
         (trainings.single, lambda trainer, drawn: drawn),
-        (trainings.single, trainings.kept_under(lambda each: "adam" in each.name)),
+        (trainings.single, kept_under(lambda each: "adam" in each.name)),
     ):
         for problem in drawn(strategy(trainer)):
             (problem,) = varied(trainer, (problem,))

@@ -6,8 +6,10 @@ from dataclasses import replace
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
+from hypothesis import strategies as st
 
 from frostproof import Optimizers, verify
 from frostproof.properties.meta.properties.laws.standing import standing_of
@@ -26,6 +28,7 @@ from frostproof.reference.corpus.specimens.trainers.unseen_at_first import (
 )
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.batches import Batch
 from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.trials.deadlock import is_deadlocked
 
@@ -79,6 +82,50 @@ def test_a_leaf_that_nothing_uses_is_not_part_of_it():
 
     assert row.verdict == "refuted"
     assert "puts branch/kernel, gate, no step" in row.counterexample["cause"]
+
+
+def penalised(frozen, strength):
+    """Train all but some layers, under a loss to which the squares of all weights are added."""
+
+    @jax.jit
+    def train_step(state, batch):
+        def loss(params):
+            squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
+            prediction = state.apply_fn({"params": params}, batch.x)
+            return mse(prediction, batch.y) + strength * squares
+
+        value, gradients = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=gradients), value
+
+    return trainer(
+        frozen, Gated(nn.initializers.zeros), step=train_step, optimizers=Optimizers("sgd")
+    )
+
+
+def test_a_penalty_does_not_open_them():
+    """It changes the loss with each leaf, and has no gradient at zero either. What nothing uses is
+    no part of it, although the penalty is on it.
+    """
+    wrong = penalised(("body", "head"), 1e-3)
+    (row,) = verify(wrong, laws=["trainable-moves"], max_examples=8, seed=1).rows
+
+    assert row.verdict == "refuted"
+    assert "puts branch/kernel, gate, no step" in row.counterexample["cause"]
+
+
+def test_a_penalty_may_make_zeros_the_best():
+    """Where it is strong, nothing that the model makes of other weights is worth them."""
+    assert standing_of(penalised(("body",), 4.0)) == ("held", None)
+
+
+def test_one_batch_tells_them_where_there_is_no_penalty():
+    """A trainer may overfit a single batch on purpose."""
+    batch = Batch(np.ones((2, 3), np.float32), np.ones((2, 1), np.float32))
+    wrong = replace(both_factors_zero, batches=st.just(batch))
+    (row,) = verify(wrong, laws=["trainable-moves"], max_examples=8, seed=1).rows
+
+    assert row.verdict == "refuted"
+    assert "puts down/kernel, up/kernel, no step" in row.counterexample["cause"]
 
 
 @pytest.mark.parametrize("bias", [-100.0, -2.0])
@@ -162,7 +209,33 @@ def resting(optimizer):
     return optax.chain(optimizer, optax.scale_by_schedule(lambda count: (count >= 50) * 1.0))
 
 
-@pytest.mark.parametrize("wrap", [late, resting])
+def unseen(optimizer):
+    """Train by an optimizer of the program's own."""
+    del optimizer
+    return OWN
+
+
+OWN = optax.sgd(0.1)
+
+
+def owned(model):
+    """Train all but body and head by an optimizer of the program's own."""
+
+    def freeze(optimizer):
+        return partitioned(unseen(optimizer), selected=in_layers)
+
+    return trainer(("body", "head"), create=creating(model, freeze))
+
+
+def test_an_own_optimizer_does_not_hide_them():
+    """Nobody sees its gradients: no leaf alone changes the loss."""
+    (row,) = verify(owned(Adapted()), laws=["trainable-moves"], max_examples=8, seed=1).rows
+
+    assert row.verdict == "refuted"
+    assert "puts down/kernel, up/kernel, no step" in row.counterexample["cause"]
+
+
+@pytest.mark.parametrize("wrap", [late, resting, lambda optimizer: resting(unseen(optimizer))])
 def test_what_waits_is_not_accused(wrap):
     """One leaf opens the others as soon as it trains."""
     few = Optimizers("sgd", rates=(0.1,))
@@ -202,15 +275,6 @@ class Small(nn.Module):
         """Predict one column."""
         one, two = (self.param(name, nn.initializers.constant(1e-3), ()) for name in ("one", "two"))
         return nn.Dense(1, name="head")(nn.Dense(4, name="body")(x)) + one * two * x[:, :1]
-
-
-def unseen(optimizer):
-    """Train by an optimizer of the program's own."""
-    del optimizer
-    return OWN
-
-
-OWN = optax.sgd(0.1)
 
 
 @pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, unseen], ids=["handed", "own"])
