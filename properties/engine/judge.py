@@ -10,6 +10,7 @@ from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
@@ -207,6 +208,9 @@ def _drawn(
         verdict = None if shown is None else _refuted(law, subject, shown, tally, target)
     except Unsatisfiable:
         reason = "the subject promises no optimizer that this law is about"
+        if isinstance(getattr(subject, "optimizers", None), st.SearchStrategy):
+            reason += "; name rows of the catalogue by `Optimizers(…)`, since of others too little "
+            reason += "is known"
         verdict = Verdict("not-run", 0, reason=reason)
     except (Exception, SystemExit, GeneratorExit) as error:
         if tally.broken:

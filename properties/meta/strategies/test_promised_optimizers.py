@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import jax
+import optax
 import pytest
+from hypothesis import strategies as st
 
 from frostproof import OptaxFreeze, Optimizers, verify
 from frostproof.properties.meta.properties.laws.standing import standing_of
@@ -53,6 +55,15 @@ def test_so_are_leaves_of_a_wrapper(faulty, law):
 
     assert row.verdict == "refuted"
     assert "trainable leaf never moved" in row.reason
+
+
+def test_what_is_unknown_of_other_optimizers_is_told():
+    """One outside the catalogue may draw noise by the place of a leaf."""
+    other = trainer(optimizers=st.just(optax.adamw(1e-3)))
+    (row,) = verify(other, laws=["trains-as-if-alone"], max_examples=4, seed=1).rows
+
+    assert row.verdict == "not-run"
+    assert row.reason.startswith("the subject promises no optimizer that this law is about; name")
 
 
 def test_a_leaf_that_another_optimizer_trains_is_not_accused():
