@@ -156,7 +156,8 @@ def _observe_thaw(trajectory: Trajectory, path: Path) -> None:
         failure = _stillness(trajectory, path, how, assertion)
         failure.facts["thaw"] = step.number
         moves = moves_otherwise(step, path)
-        observe(f"{_event(trajectory, path)} at its thaw", None if moves else failure)
+        event = f"{_event(trajectory, path)} at its thaw in step {step.number}"
+        observe(event, None if moves else failure)
 
 
 def _event(trajectory: Trajectory, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Tells whether a leaf trains from one step later on than `frozen` says."""
+"""Tells whether a leaf trains from a later step on than `frozen` says."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from .other_weights import begin, scatter
 
 #: So many trainings are begun: in one of them a leaf may have no gradient in one step.
 _SEEDS = 4
+#: Steps within which what is late trains.
+_LATEST = 4
 #: At a high rate, units die at once.
 _RATE = 0.001
 
 
 def is_thawed_late(subject: Any, trajectory: Trajectory, path: Path, number: int) -> bool:
     """Tell whether a leaf stays in the step of this number although the optimizer makes an update
-    of it, and takes the whole one in the next step, by each seed and from other weights than those
-    of the program, of which some may be zero.
+    of it, and takes the whole one in one of the next steps, by each seed and from other weights
+    than those of the program, of which some may be zero.
 
     One whose rate grows from zero since then takes a part of it, or its update is zero. Where a
     gradient is zero in its first step, or the program's own optimizer is unseen, nobody can tell.
@@ -32,24 +34,22 @@ def is_thawed_late(subject: Any, trajectory: Trajectory, path: Path, number: int
     slow = replace(problem, optimizer=problem.optimizer.at_rate(_RATE))
     try:
         return all(
-            _moves_first_after(trainer, replace(slow, seed=seed), path, number)
-            for seed in range(_SEEDS)
+            _moves_later(trainer, replace(slow, seed=seed), path, number) for seed in range(_SEEDS)
         )
     except Exception:  # the program raises, or no other values can be put in place
         return False
 
 
-def _moves_first_after(trainer: Trainer, problem: TrainingProblem, path: Path, number: int) -> bool:
+def _moves_later(trainer: Trainer, problem: TrainingProblem, path: Path, number: int) -> bool:
     training = begin(trainer, problem, None, scatter)
-    steps = []
-    for each in range(1, number + 2):
+    for each in range(1, number + _LATEST + 1):
         before = training.moment()
         training.step(problem.batch(each))
-        steps.append(Step(before, training.moment(), frozenset(), each))
-    thaw, after = steps[-2:]
-    return (
-        adds(thaw, path, 0)
-        and not adds(thaw, path, 1)
-        and adds(after, path, 1)
-        and not adds(after, path, 0)
-    )
+        step = Step(before, training.moment(), frozenset(), each)
+        if each < number:
+            continue
+        if not adds(step, path, 0):
+            return each > number and adds(step, path, 1)
+        if adds(step, path, 1):  # an update of zero tells nothing
+            return False
+    return False

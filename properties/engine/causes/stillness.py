@@ -62,8 +62,8 @@ def reason_of_late_thaw(trajectory: Trajectory, thaw: int) -> Reason:
     thawed = step.trainable & before.frozen
     late = frozenset(path for path in thawed if not moves_otherwise(step, path))
     text = (
-        "what the optimizer makes is put back for one step longer than `frozen` says, which counts "
-        f"steps from 1; or it has to name the leaf for step {thaw}, too"
+        "what the optimizer makes is put back for longer than `frozen` says, which counts steps "
+        f"from 1; or it has to name the leaf for step {thaw}, too"
     )
     told = extent(late, thawed, "thawed", "stay")
     return Reason("late thaw", "; ".join(filter(None, (text, told))), late)

@@ -45,6 +45,22 @@ def test_a_leaf_that_thaws_a_step_late_is_told():
     assert row.counterexample["cause"].endswith("for step 2, too; both thawed leaves stay")
 
 
+def test_the_first_of_two_thaws_may_be_late():
+    """The second one is in time."""
+
+    def put_back(old, new):
+        frozen = (old.step < 2) | (old.step == 3)  # where `frozen=` names steps 1 and 4 alone
+        return new.replace(
+            params=where(_in_body, lambda n, o: jnp.where(frozen, o, n), new.params, old.params)
+        )
+
+    twice = phased(lambda step: BODY if step in (1, 4) else (), stepping(after=put_back))
+    (row,) = verify(twice, laws=["trainable-moves"], max_examples=30, seed=1).rows
+
+    assert row.verdict == "refuted"
+    assert ": trainable leaf stays in step 2, from which on `frozen` lets it train" in row.reason
+
+
 def growing(old, new):
     """Let the body move by a rate that grows from zero since the second step."""
     share = jnp.clip((old.step - 1) / 8, 0, 1)
@@ -125,7 +141,11 @@ def stopped(state, batch):
 in_time, late = thawing_after(1), thawing_after(2)
 
 
-@pytest.mark.parametrize(("step", "told"), [(late, True), (halved, False), (stopped, False)])
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [(late, True), (thawing_after(4), True), (halved, False), (stopped, False)],
+    ids=["a step late", "three steps late", "halved", "stopped"],
+)
 def test_only_what_stays_and_then_moves_is_late(step, told):
     """By the whole update."""
     subject = phased(after_one_step, step)
