@@ -152,7 +152,7 @@ def _multiplier(
     that begins with a constant are equal, and equal gradients leave them so.
     """
     old, new, moved = (array.astype(np.float64) for array in (old, new, moved))
-    if np.count_nonzero(old) < 2 or not np.isfinite(old).all():
+    if np.count_nonzero(old) < 2 or not np.isfinite([old, new]).all():
         return None
     largest = np.unravel_index(np.argmax(np.abs(old)), old.shape)
     factor = float(new[largest] / old[largest])
