@@ -19,8 +19,9 @@ QUANTILE = 1e-6
 #: many in a row at the start get none less than once in a million runs: 2 ** -20.
 SILENT = 20
 
-#: Examples in which something did not happen that are looked at again, should it never happen.
-CONFIRMED = 5
+#: Examples of each kind of weights in which something did not happen that are looked at again,
+#: should it never happen: behind a zero that the program begins with, nothing matters.
+CONFIRMED = 3
 
 
 @dataclass
@@ -84,9 +85,17 @@ class Tally:
             if failure is None:
                 self.happened.add(name)
                 self.never.pop(name, None)
-            elif name not in self.happened and len(self.never.get(name, ())) < CONFIRMED:
-                failure.facts |= {"problems": problems, "calls": calls}
-                self.never.setdefault(name, []).append(failure)
+            elif name not in self.happened:
+                kept = self.never.setdefault(name, [])
+                alike = [_weights(each.facts["problems"]) for each in kept]
+                if alike.count(_weights(problems)) < CONFIRMED:
+                    failure.facts |= {"problems": problems, "calls": calls}
+                    kept.append(failure)
+
+
+def _weights(problems: tuple[Any, ...]) -> str:
+    """Return which weights the first of an example's problems is about, if any."""
+    return getattr(problems[0], "weights", "")
 
 
 def unmet(budget: Mapping[str, float], labels: Mapping[str, int], examples: int) -> str | None:

@@ -53,10 +53,11 @@ class Step:
 
     @cached_property
     def recordings(self) -> list[tuple[Recorded, int]]:
-        """What recorders of the optimizer's state last saw, and how often each was called."""
-        if self.after.opt_state is None or self.before.opt_state is None:
-            return []
-        now, earlier = recordings(self.after.opt_state), recordings(self.before.opt_state)
+        """What recorders of the optimizer's state last saw, and how often each was called; of all
+        that the training carries where nobody says which part of it that state is.
+        """
+        states = [each.opt_state or each.rest for each in (self.after, self.before)]
+        now, earlier = (recordings(each) if each else [] for each in states)
         if len(now) != len(earlier):
             return []
         return [(a, a.count - b.count) for a, b in zip(now, earlier, strict=True)]

@@ -1,10 +1,20 @@
 """By which names an optimizer knows the parameters that it is given."""
 
-import numpy as np
-import pytest
+from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import struct
+
+from frostproof import LinenTrainer
+from frostproof.reference.observation.run import run
 from frostproof.reference.observation.trajectory import Step
+from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.optimizers.recorded import Recorded
+from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.pytrees.snapshot import snapshot
 from frostproof.reference.subjects.moment import Moment
 
@@ -43,3 +53,34 @@ def test_a_parameter_of_the_same_numbers_does_not_take_a_name_away():
     """Nor does the only one of the shape and dtype that are given."""
     assert not step({"w": BASE}, frozen=("v", "w"), v=BASE, w=BASE).aliases
     assert not step({"w": BASE + 1}, w=BASE.astype(np.float16), master=BASE).aliases
+
+
+class Owning(struct.PyTreeNode):
+    """A state that calls the optimizer's own by another name."""
+
+    params: Any
+    own: Any
+    tx: Any = struct.field(pytree_node=False)
+
+
+def test_the_optimizer_is_seen_in_a_state_of_any_name():
+    """Nobody says that `own` holds it."""
+
+    def create(seed, batch, optimizer):
+        params = {"w": jnp.full((3, 1), 0.5 + seed), "head": jnp.ones((3, 1))}
+        return Owning(params, optimizer.init(params), optimizer)
+
+    @jax.jit
+    def train_step(state, batch):
+        def loss(params):
+            return jnp.mean((batch.x @ (params["w"] + params["head"]) - batch.y) ** 2)
+
+        value, gradients = jax.value_and_grad(loss)(state.params)
+        updates, own = state.tx.update(gradients, state.own, state.params)
+        return state.replace(params=optax.apply_updates(state.params, updates), own=own), value
+
+    hidden = LinenTrainer(create, train_step, frozen=("w",))
+    (only,) = run(hidden, TrainingProblem(0, optimizer("sgd"), 2, 3, 0)).steps
+
+    assert only.after.opt_state is None
+    assert only.given.gradients.keys() == {("w",), ("head",)}
