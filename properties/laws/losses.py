@@ -275,7 +275,7 @@ def _own_loss(declared: Any, step: Step) -> tuple[float, float]:
         return leaf + most * generator.choice((-1, 1), leaf.shape)
 
     def near(leaf: np.ndarray) -> np.ndarray:
-        return np.float32(leaf * generator.uniform(0.99, 1.01, leaf.shape))
+        return np.asarray(leaf * generator.uniform(0.99, 1.01, leaf.shape), np.float32)
 
     value = loss(prediction)
     moved = [loss(tree.map(off, prediction, step.sensitivity)) for _ in range(4)]

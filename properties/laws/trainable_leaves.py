@@ -21,11 +21,13 @@ from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
 from ...reference.problems.training_problem import TrainingProblem
+from ...reference.pytrees.comparison import same_value
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.subjects.capability import Capability
 from ...strategies.optimizers import named
 from ...strategies.problems import trainings as training
 from ...strategies.problems.kept_optimizers import kept_under, of_alike_names, single_preferring
+from ...strategies.problems.variations import on_other_batches
 from .law import Inconclusive, Refutation, label, observe, refute
 from .requirements.training_law import (
     gradients_needed,
@@ -36,6 +38,8 @@ from .requirements.training_law import (
 
 #: What a leaf does that moves from drawn weights alone.
 FROM_ITS_START = "never moves from the weights that the program makes"
+#: What one does that only a penalty, a projection or noise moves.
+ON_ANY_BATCH = "moves alike on any batch"
 
 
 def _is_still(optimizer: Any) -> bool:
@@ -52,13 +56,16 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool | None:
     Raises `Inconclusive` where nothing tells.
     """
     # Here, since the book is read without JAX.
+    from ...reference.trials.batch_dependence import ignores_batches
     from ...reference.trials.deadlock import is_deadlocked
     from ...reference.trials.late_thaw import is_thawed_late
     from ...reference.trials.relevance import matters
 
-    (trajectory,), path = failure.facts["calls"], failure.facts["path"]
+    trajectory, path = failure.facts["calls"][0], failure.facts["path"]
     if failure.facts["how"] == FROM_ITS_START:
         return is_deadlocked(subject, trajectory, path)
+    if failure.facts["how"] == ON_ANY_BATCH:
+        return ignores_batches(subject, trajectory, path)
     if "thaw" in failure.facts:
         return is_thawed_late(subject, trajectory, path, failure.facts["thaw"])
     should = matters(subject, trajectory, path)
@@ -76,18 +83,18 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool | None:
     guarantee="selected",
     decisive=True,
     draws=single_preferring(_is_still),
-    varies=kept_under(_is_still),
+    varies=on_other_batches(kept_under(_is_still)),
     confirm=should_have_moved,
     meaning="The freeze catches too much: a prefix that also matches another layer, an inverted "
     "mask, swapped arguments, a `stop_gradient` behind the leaf, or an optimizer that never sees "
     "it, such as an array that was put in the place of an NNX variable.",
 )
-def trainable_leaves_move(trajectory: Trajectory) -> None:
-    """Over the whole run, each trainable leaf that matters moves at least once, and by more than a
-    decay or noise of the optimizer's; what thaws moves in that very step. A leaf matters if its
-    gradient is not negligible, or if a perturbation of it changes the loss other than by a penalty
-    on the weights. Leaves that can lower the loss only together move from the weights that the
-    program makes.
+def trainable_leaves_move(trajectory: Trajectory, other: Trajectory | None = None) -> None:
+    """Over the whole run, each trainable leaf that matters moves at least once, by more than a
+    decay or noise of the optimizer's, and otherwise on other batches; what thaws moves in that very
+    step. A leaf matters if its gradient is not negligible, or if a perturbation of it changes the
+    loss other than by a penalty on the weights. Leaves that can lower the loss only together move
+    from the weights that the program makes.
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
     if not trainable:
@@ -95,6 +102,8 @@ def trainable_leaves_move(trajectory: Trajectory) -> None:
     for path in sorted(trainable):
         _observe_move(trajectory, path)
         _observe_move_from_its_start(trajectory, path)
+        if other is not None:
+            _observe_batches(trajectory, other, path)
         _observe_thaw(trajectory, path)
 
 
@@ -143,6 +152,22 @@ def _observe_move_from_its_start(trajectory: Trajectory, path: Path) -> None:
     if isinstance(problem, TrainingProblem) and problem.weights == "initialised":
         failure = how and _stillness(trajectory, path, FROM_ITS_START, how[1])
         observe(f"{_event(trajectory, path)} from its start", failure)
+
+
+def _observe_batches(trajectory: Trajectory, other: Trajectory, path: Path) -> None:
+    """Record whether a leaf that moves does so otherwise on other batches."""
+    if _how_it_stays(trajectory, path):
+        return
+    steps = list(zip(trajectory.steps, other.steps, strict=True))
+    moved = any(
+        path not in one.after.params.keys() & two.after.params.keys()
+        or not same_value(one.after.params[path].array, two.after.params[path].array)
+        for one, two in steps
+    )
+    name, last = path_text(path), len(steps) - 1
+    values = (f"after[{run}][{last}][{name!r}]" for run in (0, 1))
+    failure = _stillness(trajectory, path, ON_ANY_BATCH, f"not same_value({', '.join(values)})")
+    observe(f"{_event(trajectory, path)} by its batches", None if moved else failure)
 
 
 def _observe_thaw(trajectory: Trajectory, path: Path) -> None:

@@ -21,17 +21,17 @@ from .other_weights import begin, keep
 PATIENCE = 40
 #: Steps after which a leaf moves if it ever does, also behind a long `MultiSteps`. One of a large
 #: program may take a tenth of a second, and a verdict must not end as a hang.
-_MOST_PATIENCE = 200
+MOST_PATIENCE = 200
 
 
-def longer(problem: TrainingProblem) -> TrainingProblem:
+def longer(problem: TrainingProblem, steps: int = PATIENCE) -> TrainingProblem:
     """Return the problem with many more steps.
 
     A leaf that was unfrozen is examined unfrozen: a frozen norm uses kept statistics, and a bias
     before it matters then; the statistics of a single row cancel it.
     """
     thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
-    return replace(problem, actions=(*thawed, *("step",) * PATIENCE))
+    return replace(problem, actions=(*thawed, *("step",) * steps))
 
 
 @functools.lru_cache(maxsize=4)  # all leaves that did not move are looked at in the same runs
@@ -54,7 +54,7 @@ def moved_in_the_end(trainer: Trainer, problem: TrainingProblem) -> frozenset[Pa
     """Return the leaves that very many steps move and leave finite; raises what a step does."""
     training = begin(trainer, problem, (), keep)
     before = training.moment().params
-    for number in range(1, _MOST_PATIENCE + 1):
+    for number in range(1, MOST_PATIENCE + 1):
         training.step(problem.batch(number))
     after = training.moment().params
     moved = (

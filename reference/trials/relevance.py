@@ -104,7 +104,7 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     if not decaying and _has_been_given_more(seen, path):
         should: bool | str = True
     else:
-        asked_of = functools.partial(_does_the_loss_depend_on, trainer, problem, path)
+        asked_of = functools.partial(loss_depends_on, trainer, problem, path)
         should = asked_of(decaying=decaying, shared=True)
         if should is not False:  # what accuses is the program as it is
             should = asked_of(decaying=decaying, shared=False)
@@ -115,11 +115,17 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     return should
 
 
-def _does_the_loss_depend_on(
+def loss_depends_on(
     trainer: Trainer, problem: TrainingProblem, path: Path, *, decaying: bool, shared: bool
 ) -> bool | str:
-    """Tell whether other values of a leaf change the loss, other than by a penalty on the weights
-    if it decays, or why nobody can tell.
+    """Tell whether other values of a leaf change the loss, or why nobody can tell.
+
+    Args:
+        trainer: the code under test.
+        problem: what it is given.
+        path: the leaf.
+        decaying: leave out what a penalty on the weights changes.
+        shared: let it share the programs of others of its structure: what accuses must not.
     """
     loss = functools.partial(first_loss, trainer, problem, frozenset({path}), shared=shared)
     plain = loss(keep)

@@ -11,8 +11,8 @@ from typing import Any
 
 from ...reference.optimizers.disturbances import DISTURBANCES
 from ...reference.optimizers.optimizer import OwnOptimizer, optimizer
-from ...reference.problems.training_problem import TrainingProblem
-from .trainings import Problem
+from ...reference.problems.training_problem import Drawn, TrainingProblem
+from .trainings import Problem, Varies
 
 #: For a step in which the optimizer does not matter.
 _PLAIN = optimizer("sgd", learning_rate=1.0)
@@ -51,3 +51,16 @@ def and_again(subject: Any, drawn: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """Add the same problem on other data, and then once more as it is."""
     (problem,) = drawn
     return problem, replace(problem, fill=problem.fill ^ 1), problem
+
+
+def on_other_batches(varies: Varies) -> Varies:
+    """Add to each fourth trainer's problem the same one, which gets each batch a step earlier."""
+
+    def vary(subject: Any, drawn: tuple[Problem, ...]) -> tuple[Problem, ...]:
+        (problem,) = varies(subject, drawn)
+        if not isinstance(problem, TrainingProblem) or problem.fill % 4:
+            return (problem,)
+        others = tuple(Drawn(problem.batch(number + 1)) for number in range(1, problem.steps + 1))
+        return problem, replace(problem, batches=others)
+
+    return vary

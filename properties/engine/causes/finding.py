@@ -16,7 +16,7 @@ from ....reference.pytrees.paths import path_text
 from ....reference.subjects.exercise import Exercise
 from ....reference.subjects.protocols import TrainerSource
 from ...laws.law import Law, Refutation, SubjectRaised
-from ...laws.trainable_leaves import FROM_ITS_START
+from ...laws.trainable_leaves import FROM_ITS_START, ON_ANY_BATCH
 from ..raising import raises_under
 from .exchanged_layers import exchanged_layers
 from .inversion import inversion
@@ -24,7 +24,12 @@ from .movement import all_frozen, all_moved, moved_leaves, reasons_to_move
 from .reason import ADDED_ZERO, Reason, extent
 from .reruns import run_under, settings_of
 from .statistics import reason_of_statistic, statistic_of
-from .stillness import reason_of_deadlock, reason_of_late_thaw, reasons_to_stay
+from .stillness import (
+    reason_of_deadlock,
+    reason_of_late_thaw,
+    reason_on_any_batch,
+    reasons_to_stay,
+)
 
 #: The guarantees of which laws say that frozen leaves stay.
 _OF_FROZEN_LEAVES = ("selected", "norm", "value", "bits")
@@ -55,6 +60,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
         return reason_of_statistic(subject, trajectory, statistic)
     if found.facts.get("how") == FROM_ITS_START:
         return reason_of_deadlock(subject, trajectory)
+    if found.facts.get("how") == ON_ANY_BATCH:
+        return reason_on_any_batch(subject, trajectory)
     if (thaw := found.facts.get("thaw")) is not None:
         return reason_of_late_thaw(trajectory, thaw)
     if trajectory.steps and (inverted := inversion(law, subject, calls, found)) is not None:

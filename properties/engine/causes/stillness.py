@@ -56,6 +56,21 @@ def reason_of_deadlock(subject: Any, trajectory: Trajectory) -> Reason:
     )
 
 
+def reason_on_any_batch(subject: Any, trajectory: Trajectory) -> Reason:
+    """Say which leaves nothing but a penalty, a projection or noise moves."""
+    from ....reference.trials.batch_dependence import moved_alike  # here, as above
+
+    alike = moved_alike(subject, trajectory.problem, shared=False)
+    trainable = frozenset[Path]().union(*(step.trainable for step in trajectory.steps))
+    text = (
+        "it moves alike on one batch and on another, to the bit, and the loss depends on it: what "
+        "moves it is a penalty on the weights, a projection or noise, and no gradient of the loss "
+        "reaches it, as behind `jax.lax.stop_gradient`"
+    )
+    told = extent(alike, trainable, "trainable", "move alike")
+    return Reason("on any batch", "; ".join(filter(None, (text, told))), alike)
+
+
 def reason_of_late_thaw(trajectory: Trajectory, thaw: int) -> Reason:
     """Say which leaves stay in a step from which on `frozen` lets them train."""
     before, step = trajectory.steps[thaw - 2 : thaw]

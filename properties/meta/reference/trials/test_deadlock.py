@@ -15,6 +15,7 @@ from frostproof import Optimizers, verify
 from frostproof.properties.meta.properties.laws.standing import standing_of
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     creating,
+    descending,
     mse,
     partitioned,
     stepping,
@@ -87,19 +88,12 @@ def test_a_leaf_that_nothing_uses_is_not_part_of_it():
 def penalised(frozen, strength):
     """Train all but some layers, under a loss to which the squares of all weights are added."""
 
-    @jax.jit
-    def train_step(state, batch):
-        def loss(params):
-            squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
-            prediction = state.apply_fn({"params": params}, batch.x)
-            return mse(prediction, batch.y) + strength * squares
+    def loss(params, apply, batch):
+        squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(params))
+        return mse(apply({"params": params}, batch.x), batch.y) + strength * squares
 
-        value, gradients = jax.value_and_grad(loss)(state.params)
-        return state.apply_gradients(grads=gradients), value
-
-    return trainer(
-        frozen, Gated(nn.initializers.zeros), step=train_step, optimizers=Optimizers("sgd")
-    )
+    closed = Gated(nn.initializers.zeros)
+    return trainer(frozen, closed, step=descending(loss), optimizers=Optimizers("sgd"))
 
 
 def test_a_penalty_does_not_open_them():

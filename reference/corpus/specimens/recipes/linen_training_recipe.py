@@ -106,6 +106,17 @@ def stepping(
     return train_step
 
 
+def descending(loss):
+    """Return a compiled `train_step` down a loss of parameters, a function and a batch."""
+
+    @jax.jit
+    def train_step(state, batch):
+        value, gradients = jax.value_and_grad(loss)(state.params, state.apply_fn, batch)
+        return state.apply_gradients(grads=gradients), value
+
+    return train_step
+
+
 @jax.jit
 def predict(state, x):
     """Predict with the parameters of a state."""

@@ -12,8 +12,10 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     BODY,
     Layers,
     creating,
+    descending,
     keys,
     masking,
+    mse,
     partitioned,
     stepping,
     trainer,
@@ -234,6 +236,17 @@ def gradient_stopped_under_a_small_decay():
 def gradient_stopped_under_a_penalty():
     """The loss has a penalty on the weights, so that the layer shrinks, and nothing trains it."""
     return trainer(model=_WITHOUT_BIAS, step=penalised_step, optimizers=SGD)
+
+
+@specimen(law="trainable-moves", seen="made up: the same, where the penalty pulls to other weights")
+def gradient_stopped_under_a_pull():
+    """A penalty on the distance from other weights trains the layer, and no data does."""
+
+    def loss(params, apply, batch):
+        pull = sum(jnp.sum((leaf - 1) ** 2) for leaf in jax.tree.leaves(params["stem"]))
+        return mse(apply({"params": params}, batch.x), batch.y) + 0.01 * pull
+
+    return trainer(model=_WITHOUT_BIAS, step=descending(loss), optimizers=SGD)
 
 
 class InFrontOfANorm(nn.Module):

@@ -1,0 +1,153 @@
+"""A leaf that moves alike on any batch does not train, if the model uses it."""
+
+from dataclasses import replace
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+from hypothesis import strategies as st
+
+from frostproof import Optimizers, verify
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    creating,
+    descending,
+    mse,
+    partitioned,
+    stepping,
+    trainer,
+    within,
+)
+from frostproof.reference.corpus.specimens.trainers.linen_models import (
+    gradient_stopped_under_a_pull,
+)
+from frostproof.reference.problems.batches import Batch
+
+SGD = Optimizers("sgd", rates=(0.1,))
+in_body = within(("body",))
+
+
+class Stopped(nn.Module):
+    """A wide stem in front of a frozen body, which may stop the gradient, and an unused layer."""
+
+    stop: bool = True
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        spare = nn.Dense(4, use_bias=False, name="spare")(x)
+        x = nn.relu(nn.Dense(16, use_bias=False, name="stem")(x)) + 0 * spare.sum()
+        x = nn.relu(nn.Dense(4, name="body")(x))
+        return nn.Dense(1, name="head")(jax.lax.stop_gradient(x) if self.stop else x)
+
+
+def pulled(params, apply, batch):
+    """A loss with a penalty on how far stem and spare layer are from other weights."""
+    leaves = jax.tree.leaves({name: params[name] for name in ("stem", "spare")})
+    pull = sum(jnp.sum((leaf - 1) ** 2) for leaf in leaves)
+    return mse(apply({"params": params}, batch.x), batch.y) + 0.01 * pull
+
+
+def noisy(gradients):
+    """Add noise to what is differentiated, as for differential privacy; always the same."""
+    keys = jax.random.split(jax.random.key(0), len(jax.tree.leaves(gradients)))
+    tree = jax.tree.unflatten(jax.tree.structure(gradients), list(keys))
+    return jax.tree.map(lambda g, key: g + 0.01 * jax.random.normal(key, g.shape), gradients, tree)
+
+
+def normalised(old, new):
+    """Keep the columns of the stem at the length of one."""
+    kernel = new.params["stem"]["kernel"]
+    kernel = kernel / jnp.linalg.norm(kernel, axis=0)
+    return new.replace(params=new.params | {"stem": {"kernel": kernel}})
+
+
+STEPS = {
+    "a pull": descending(pulled),
+    "noise": stepping(noisy),
+    "a projection": stepping(after=normalised),
+}
+#: The program's own: nobody sees its gradients.
+OWN = optax.chain(optax.add_decayed_weights(1e-3), optax.adam(1e-3))
+
+
+def owning(optimizer):
+    """Train by an optimizer of the program's own."""
+    del optimizer
+    return partitioned(OWN, in_body)
+
+
+def judged(subject):
+    """The one verdict on a subject."""
+    (row,) = verify(subject, laws=["trainable-moves"], max_examples=24, seed=1).rows
+    return row
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_what_moves_a_leaf_without_its_loss_does_not_train_it(step):
+    """The unused layer is moved by the same, and is not accused."""
+    row = judged(trainer(model=Stopped(), step=step, optimizers=SGD))
+
+    assert row.verdict == "refuted"
+    assert row.reason.startswith("stem/kernel: trainable leaf moves alike on any batch")
+    assert row.counterexample["cause"].startswith("it moves alike on one batch and on another")
+
+
+def test_an_optimizer_of_the_programs_own_hides_it_no_longer():
+    """Its Adam makes steps of a decay, which look like those of a gradient."""
+    row = judged(trainer(create=creating(Stopped(), owning)))
+
+    assert row.verdict == "refuted"
+    assert row.reason.startswith("stem/kernel: trainable leaf moves alike on any batch")
+
+
+@pytest.mark.parametrize(
+    "right",
+    [trainer(model=Stopped(stop=False), step=step, optimizers=SGD) for step in STEPS.values()]
+    + [trainer(create=creating(Stopped(stop=False), owning))],
+    ids=[*STEPS, "an own optimizer"],
+)
+def test_a_leaf_that_its_loss_reaches_trains(right):
+    """The same with a gradient."""
+    row = judged(right)
+
+    assert (row.verdict, row.reason) == ("held", None)
+
+
+def test_one_batch_tells_nothing():
+    """Where a strategy draws no other, the path of a leaf is always the same."""
+    batch = Batch(jnp.ones((2, 3)), jnp.ones((2, 1)))
+
+    assert judged(replace(gradient_stopped_under_a_pull, batches=st.just(batch))).verdict == "held"
+
+
+class Scaled(nn.Module):
+    """A frozen body whose units are scaled by one number, and a frozen head."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict far too high."""
+        scale = self.param("scale", nn.initializers.ones, (1,))
+        return 100 + scale * nn.relu(nn.Dense(4, name="body")(x)).sum(-1, keepdims=True)
+
+
+def by_signs(gradients):
+    """Take the signs before any optimizer sees the gradients."""
+    return jax.tree.map(jnp.sign, gradients)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        trainer(model=Scaled(), optimizers=Optimizers("sign_sgd", rates=(0.001,))),
+        trainer(model=Scaled(), step=stepping(by_signs), optimizers=SGD),
+        trainer(create=creating(Scaled(), lambda _: partitioned(optax.lion(1e-3), in_body))),
+    ],
+    ids=["the optimizer's", "in front of it", "the program's own"],
+)
+def test_a_sign_that_is_always_the_same_is_a_gradient(right):
+    """One number goes the same way on all batches."""
+    row = judged(right)
+
+    assert (row.verdict, row.reason) == ("held", None)
