@@ -113,7 +113,13 @@ def _parser() -> Parser:
         help="judge only these laws, such as 'frozen-*,trainable-moves'; may be repeated",
     )
     verify.add_argument("--max-examples", type=int, metavar="N", help="examples per law")
-    verify.add_argument("--seed", type=int, metavar="N", help="draw the same problems again")
+    verify.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="draw the same problems again; examples that failed before are tried first all the "
+        "same, unless FROSTPROOF_PROFILE=ci",
+    )
     verify.add_argument(
         "--promise", metavar="GUARANTEE,…", default="", help="the guarantees that count"
     )

@@ -59,6 +59,7 @@ def verify(
         laws: globs on law ids.
         max_examples: examples per law; by default the profile's number.
         seed: the seed that all problems are drawn from; by default the profile's, or a new one.
+            Examples that failed in earlier runs are tried first all the same.
         promise: guarantees to hold the subjects to, in place of those that they claim.
         timeout: seconds per law.
         report: a folder for the report, which is made if it does not exist.

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import strategies as st
 
 import frostproof
+from frostproof.properties.plan.profiles import CACHE, PROFILES, open_database
 
 README = (Path(frostproof.__file__).parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -114,6 +115,16 @@ def test_the_arguments_of_the_decorator_are_told():
     _, *arguments = inspect.signature(frostproof.laws).parameters
 
     assert [name for name in arguments if f"`{name}=" not in section] == []
+
+
+def test_where_failures_are_kept_is_told():
+    """In the folder that the code writes to, which is not that of Hypothesis."""
+    for name in ("default", "nightly"):
+        kept = Path(open_database(PROFILES[name].database).path).relative_to(CACHE.parent)
+        assert f"`~/.cache/{kept}`" in README
+
+    about_hypothesis = README.partition("`.hypothesis/`")[2].partition("\n\n")[0]
+    assert "failed" not in about_hypothesis
 
 
 def test_the_commands_of_ci_stand_first():
