@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ..reference.optimizers.catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
-from ..reference.optimizers.declared import Optimizers
+from ..reference.optimizers.declared import Optimizers, expected_optimizers
 from ..reference.optimizers.optimizer import Optimizer, as_optimizer
 from ..reference.subjects.signatures import UnusableSubject
 
@@ -100,10 +100,7 @@ def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
     if callable(optimizers) and not isinstance(optimizers, st.SearchStrategy):
         return _common_where(optimizers)
     if not isinstance(optimizers, st.SearchStrategy):
-        raise UnusableSubject(
-            "`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, "
-            f"got {optimizers!r}"
-        )
+        raise UnusableSubject(expected_optimizers(optimizers))
     return optimizers.map(as_optimizer)
 
 

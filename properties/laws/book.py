@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from ...reference.pytrees.spelling import did_you_mean
 from . import (
     algebra,
     determinism,
@@ -61,7 +61,6 @@ def laws_matching(globs: Iterable[str]) -> tuple[Law, ...]:
     globs = tuple(globs)
     for glob in globs:
         if not any(fnmatchcase(law.id, glob) for law in BOOK):
-            close = get_close_matches(glob, BY_ID, n=3, cutoff=0.4)
-            hint = f"; did you mean {', '.join(close)}?" if close else ""
-            raise UnknownLaw(f"no law is called {glob!r}{hint} (`frostproof laws` lists them all)")
+            meant = did_you_mean(glob, BY_ID)
+            raise UnknownLaw(f"no law is called {glob!r}{meant} (`frostproof laws` lists them all)")
     return tuple(law for law in BOOK if any(fnmatchcase(law.id, glob) for glob in globs))

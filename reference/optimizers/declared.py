@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
+from ..pytrees.spelling import did_you_mean
 from .catalogue import CATALOGUE
 
 #: Promises of many optimizers: the common set, and the whole catalogue.
 MANY = ("common", "all")
+
+_NEEDS = "Optimizers needs names of the catalogue, such as 'sgd' and 'adam'"
+_ALL = "`frostproof optimizers` lists them all"
 
 
 @final
@@ -37,12 +41,29 @@ class Optimizers:
             ValueError: without a name, or for a name that is not in the catalogue.
         """
         wanted = [*names, *([behind] if behind is not None else [])]
-        unknown = [name for name in wanted if name not in CATALOGUE]
-        if unknown or not names:
-            got = f"{unknown[0]!r}, which is not in the catalogue" if unknown else "no name"
-            raise ValueError(
-                f"Optimizers needs names of the catalogue, such as 'sgd' and 'adam', got {got}"
-            )
+        if not names:
+            raise ValueError(f"{_NEEDS}, got no name ({_ALL})")
+        for name in wanted:
+            if name not in CATALOGUE:
+                meant = did_you_mean(name, CATALOGUE) if isinstance(name, str) else ""
+                raise ValueError(f"{_NEEDS}, got {name!r}{meant} ({_ALL})")
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "rates", rates)
         object.__setattr__(self, "behind", behind)
+
+
+def expected_optimizers(got: Any) -> str:
+    """Say what `optimizers=` takes in place of something else: of names of rows, how to write them.
+
+    Args:
+        got: what was given.
+    """
+    names = [got] if isinstance(got, str) else got
+    are_rows = isinstance(names, list | tuple) and all(
+        isinstance(name, str) and name in CATALOGUE for name in names
+    )
+    hint = f": write Optimizers({', '.join(map(repr, names))})" if are_rows and names else ""
+    return (
+        "`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, "
+        f"got {got!r}{hint}"
+    )

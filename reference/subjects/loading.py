@@ -9,12 +9,12 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..pytrees.articles import a_type_of
+from ..pytrees.spelling import did_you_mean
 from .exercise import Exercise
 from .optax_wrapper import GuessedWrapper, OptaxFreeze
 from .signatures import UnusableSubject, binds, signature_of
@@ -201,8 +201,8 @@ def _attribute(module: ModuleType, name: str) -> Any:
 def _instead(module: ModuleType, name: str) -> str:
     """Say which name of a module may be meant, or else what of it can be judged."""
     known = _judgeable(module)
-    if close := get_close_matches(name, known, n=3, cutoff=0.5):
-        return f"; did you mean {', '.join(close)}?"
+    if meant := did_you_mean(name, known):
+        return meant
     shown = [f"{each} ({sort})" for each, sort in list(known.items())[:_SHOWN]]
     shown += [f"{len(known) - _SHOWN} more"] if len(known) > _SHOWN else []
     return f"; it has {', '.join(shown)}" if shown else ""

@@ -17,7 +17,7 @@ from hypothesis.errors import Unsatisfiable
 
 from ..observation.trainer_run import reweigh
 from ..optimizers.catalogue import CATALOGUE
-from ..optimizers.declared import Optimizers
+from ..optimizers.declared import Optimizers, expected_optimizers
 from ..optimizers.optimizer import UnusableDraw, as_optimizer, optimizer
 from ..optimizers.recording import calls, recording
 from ..problems.training_problem import Drawn, TrainingProblem
@@ -258,10 +258,7 @@ def _require_optimizers(optimizers: Any) -> None:
     if not (
         _picks(optimizers) or isinstance(optimizers, Optimizers) or optimizers in ("common", "all")
     ):
-        raise UnusableSubject(
-            "`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, "
-            f"got {optimizers!r}"
-        )
+        raise UnusableSubject(expected_optimizers(optimizers))
 
 
 def _promised(trainer: Trainer) -> Any:

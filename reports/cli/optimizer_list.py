@@ -6,13 +6,13 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from rich.console import Console
 from rich.markup import escape
 
 from ...reference.optimizers.catalogue import CATALOGUE, COMMON, Entry
+from ...reference.pytrees.spelling import did_you_mean
 
 #: The facts of the catalogue in the words of a user.
 FACTS: Mapping[str, str] = {
@@ -39,9 +39,8 @@ def print_optimizers(glob: str = "*") -> None:
     """
     rows = [entry for name, entry in CATALOGUE.items() if fnmatchcase(name, glob)]
     if not rows:
-        close = get_close_matches(glob, CATALOGUE, n=3, cutoff=0.4)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
-        raise ValueError(f"no optimizer of the catalogue is called {glob!r}{hint}")
+        meant = did_you_mean(glob, CATALOGUE)
+        raise ValueError(f"no optimizer of the catalogue is called {glob!r}{meant}")
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     for entry in rows:
         traits = ", ".join(_traits(entry))

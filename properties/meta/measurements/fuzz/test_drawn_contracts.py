@@ -83,6 +83,8 @@ def _raising(_):
         ({"optimizers": st.none().map(_raising)}, "`optimizers` is a strategy that raises Value"),
         ({"optimizers": optax.sgd}, "`optimizers` must be 'common', 'all', Optimizers(…) or a"),
         ({"optimizers": "some"}, "`optimizers` must be 'common', 'all', Optimizers(…) or a"),
+        ({"optimizers": "adam"}, "a Hypothesis strategy, got 'adam': write Optimizers('adam')"),
+        ({"optimizers": ("adam", "sgd")}, "('adam', 'sgd'): write Optimizers('adam', 'sgd')"),
     ],
 )
 def test_a_keyword_that_cannot_be_used_is_refused(changes, words):

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 import pytest
 
+from frostproof import Optimizers
 from frostproof.reference.optimizers.catalogue import CATALOGUE, COMMON, Facts
 from frostproof.reports.cli.main import main
 from frostproof.reports.cli.optimizer_list import FACTS
@@ -40,3 +41,22 @@ def test_a_name_that_is_none(capsys):
     assert main(["optimizers", "adamx"]) == 2
 
     assert "'adamx'; did you mean adamax, adam, adamaxw?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Optimizers("adamx"), "got 'adamx'; did you mean adamax, adam, adamaxw?"),
+        (lambda: Optimizers("sgd", behind="clip_by_norm"), "did you mean clip_by_global_norm, "),
+        (lambda: Optimizers("zzz"), "got 'zzz' (`"),
+        (lambda: Optimizers(), "got no name (`"),
+        (lambda: Optimizers(0.1), "got 0.1 (`"),
+    ],
+)
+def test_a_trainer_that_names_none_is_told_where_they_are_listed(make, told):
+    """With the nearest names, too."""
+    with pytest.raises(ValueError, match="needs names of the catalogue") as refused:
+        make()
+
+    assert told in str(refused.value)
+    assert str(refused.value).endswith("(`frostproof optimizers` lists them all)")
