@@ -22,6 +22,8 @@ GUARANTEES: Mapping[Guarantee, str] = {
     "isolated": "trainable leaves train as if the frozen part were a constant",
     "advice": "worth knowing, never promised",
 }
+#: Those that can be promised: what is only advice fails nothing.
+PROMISABLE = tuple(name for name in GUARANTEES if name != "advice")
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...reference.pytrees.spelling import did_you_mean
 from ...reference.subjects.capability import Capability
 from ..laws.book import BOOK, laws_matching
-from ..laws.law import GUARANTEES, REPORTING, Law
+from ..laws.law import GUARANTEES, PROMISABLE, REPORTING, Law
 
 
 class UnknownGuarantee(ValueError):
-    """`--promise` names something that is not a guarantee."""
+    """A promise names something that is not a guarantee, or is never promised."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,7 @@ def plan_checks(
             raise ValueError(f"`{option}` must be a list of names, got {names!r}")
     subjects = _told_apart(subjects)
     claimed = {name for subject in subjects for name in subject.promise}
-    unknown = sorted({*promise, *claimed} - set(GUARANTEES))
-    if unknown:
-        raise UnknownGuarantee(
-            f"{unknown[0]!r} is not a guarantee: choose from {', '.join(GUARANTEES)}"
-        )
+    require_guarantees(sorted({*promise, *claimed}))
     items = [
         Check(
             subject,
@@ -122,6 +119,17 @@ def _told_apart(subjects: Iterable[NamedSubject]) -> list[NamedSubject]:
             subject = replace(subject, name=f"{subject.name}#{number}")
         named.append(subject)
     return named
+
+
+def require_guarantees(names: Iterable[str]) -> None:
+    """Raise `UnknownGuarantee` for a name of nothing that can be promised."""
+    for name in names:
+        if name not in PROMISABLE:
+            wrong = "is never promised" if name in GUARANTEES else "is not a guarantee"
+            raise UnknownGuarantee(
+                f"{name!r} {wrong}{did_you_mean(name, PROMISABLE)} "
+                f"(choose from {', '.join(PROMISABLE)})"
+            )
 
 
 def closed(promise: Collection[str]) -> set[str]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from ...properties.laws.law import PROMISABLE
 from ...properties.plan.checks import Check
 from ..formats.faults import by_cause
 from ..formats.reasons import in_short, reasons_not_run, untold
@@ -237,7 +238,7 @@ class Terminal(Listener):
             told = dict(story(row))
             said = "; ".join(filter(None, (row.reason, told.get("because"))))
             self.console.print(f"  {name}{row.law}: [dim]{escape(said)}[/]")
-        promisable = {row.guarantee for row in rows if row.law not in BEYOND} - {"advice"}
+        promisable = {row.guarantee for row in rows if row.law not in BEYOND} & {*PROMISABLE}
         if promisable:
             wanted = " or ".join(sorted(promisable))
             self.console.print(

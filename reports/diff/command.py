@@ -16,8 +16,7 @@ from ...properties.checkpoints.patterns import select
 from ...properties.checkpoints.roles import Role
 from ...properties.checkpoints.verdicts import LAWS, verdicts
 from ...properties.laws.book import BY_ID
-from ...properties.laws.law import GUARANTEES
-from ...properties.plan.checks import Check, NamedSubject, UnknownGuarantee, closed
+from ...properties.plan.checks import Check, NamedSubject, closed, require_guarantees
 from ...properties.plan.profiles import current_profile
 from ...reference.checkpoints.formats import open_checkpoint
 from ...reference.checkpoints.stored_leaf import Checkpoint
@@ -109,11 +108,7 @@ def _skeleton(target: str) -> Any:
 
 def _promise(text: str) -> set[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in GUARANTEES:
-            raise UnknownGuarantee(
-                f"{name!r} is not a guarantee: choose from {', '.join(GUARANTEES)}"
-            )
+    require_guarantees(names)
     return closed(names)
 
 

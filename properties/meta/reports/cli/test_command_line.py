@@ -54,7 +54,12 @@ def broken(tmp_path):
         (["verify", LINEN, "--max-examples", "0"], "at least 1, got 0"),
         (["verify", LINEN, "--max-examples", "few"], "invalid int value"),
         (["verify", LINEN, "--timeout", "-1"], "positive, got -1"),
-        (["verify", LINEN, "--promise", "colour"], "'colour' is not a guarantee"),
+        (
+            ["verify", LINEN, "--promise", "colour"],
+            "'colour' is not a guarantee (choose from computes, selected, norm, value, bits, inert",
+        ),
+        (["verify", LINEN, "--promise", "valeu"], "a guarantee; did you mean value? (choose from"),
+        (["verify", LINEN, "--promise", "advice"], "'advice' is never promised (choose from"),
         (["verify", LINEN, "--as", "torch"], "invalid choice"),
         (["verify", LINEN, "--as", "optax"], "is called as fn(optimizer, mask)"),
         (["verify", LINEN, "--as", "trainer"], "frostproof.LinenTrainer(create, train_step"),

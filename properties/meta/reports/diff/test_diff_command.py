@@ -125,7 +125,10 @@ def test_ignored_leaves_are_left_out(diff):
             "`encoder` in `frozen` matches no leaf (did you mean `params/enc",
         ),
         (["--frozen", "params", "--still", "hed"], "`hed` in `still` matches no leaf"),
-        (["--frozen", "params", "--promise", "valu"], "'valu' is not a guarantee: choose from"),
+        (
+            ["--frozen", "params", "--promise", "valu"],
+            "'valu' is not a guarantee; did you mean value",
+        ),
         (["--map", "kernel"], "--map kernel: write REGEX=REPL"),
         (["--map", "(=x"], "--map (=x: missing )"),
         (["--map", "nothing=x"], "--map nothing=x changes no name"),
