@@ -22,7 +22,7 @@ def select(option: str, patterns: Collection[str], paths: Iterable[Path]) -> fro
             path for path in paths if covers(pattern.replace(".", "/").split("/"), path)
         }
         if not covered:
-            raise UnmatchedPattern(pattern, paths, option)
+            raise UnmatchedPattern(pattern, paths, option, wildcards=True)
         selected |= covered
     return frozenset(selected)
 

@@ -36,29 +36,31 @@ class UnusableFrozen(TypeError):
 class UnmatchedPattern(ValueError):
     """A pattern matches no leaf: usually a typo, or a path that is spelt from another root."""
 
-    def __init__(self, pattern: str, paths: tuple[Path, ...], option: str = "frozen") -> None:
+    def __init__(
+        self,
+        pattern: str,
+        paths: tuple[Path, ...],
+        option: str = "frozen",
+        wildcards: bool = False,
+    ) -> None:
         """Make the error, which a worker process can pickle.
 
         Args:
             pattern: the pattern as the user wrote it.
             paths: the paths of all leaves.
             option: the argument that held the pattern.
+            wildcards: whether `*` and `?` stand for other names there.
         """
-        super().__init__(pattern, paths, option)
+        super().__init__(pattern, paths, option, wildcards)
         self.pattern = pattern
         self.paths = paths
         self.option = option
+        self.wildcards = wildcards
 
     def __str__(self) -> str:
         """Return one line: the pattern, the closest path if one is close, and the first paths."""
         leaves = [path_text(path) for path in self.paths]
-        prefixes = {path_text(path[:n]) for path in self.paths for n in range(1, len(path) + 1)}
-        # First of all the same name in another place, such as `params/l1` for `l1`.
-        deeper = sorted((p for p in prefixes if p.endswith(f"/{self.pattern}")), key=len)
-        # Or without a root that the leaves do not have, such as `l1` for `params/l1`.
-        shorter = [inner for inner in [self.pattern.partition("/")[2]] if inner in prefixes]
-        close = deeper or shorter or get_close_matches(self.pattern, sorted(prefixes), n=1)
-        hint = f" (did you mean `{close[0]}`?)" if close else ""
+        hint = self._on_wildcards() or self._closest()
         more = f", … and {len(leaves) - _LISTED} more" if len(leaves) > _LISTED else ""
         listed = (
             f"the leaves are {', '.join(leaves[:_LISTED])}{more}" if leaves else "the tree is empty"
@@ -68,6 +70,33 @@ class UnmatchedPattern(ValueError):
             ", and one that has several names goes by the first" if self.option == "copies" else ""
         )
         return f"`{self.pattern}` in `{self.option}` matches no leaf{hint}: {listed}{one}"
+
+    def _on_wildcards(self) -> str:
+        """Say what to write in place of a wildcard where there are none; else nothing."""
+        if self.wildcards or not {"*", "?"} & set(self.pattern):
+            return ""
+        name = self.pattern.split("/")[-1]
+        plain = name if name and not {"*", "?"} & set(name) else "kernel"
+        # Of the other options none takes a predicate.
+        other = (
+            f", or write a predicate, such as `lambda path: path[-1] == {plain!r}`"
+            if self.option == "frozen"
+            else ""
+        )
+        return (
+            f" (`{self.option}` knows no wildcards: name the layer, which stands for all below it"
+            f"{other})"
+        )
+
+    def _closest(self) -> str:
+        """Say which pattern may be meant; nothing where none is close."""
+        prefixes = {path_text(path[:n]) for path in self.paths for n in range(1, len(path) + 1)}
+        # First of all the same name in another place, such as `params/l1` for `l1`.
+        deeper = sorted((p for p in prefixes if p.endswith(f"/{self.pattern}")), key=len)
+        # Or without a root that the leaves do not have, such as `l1` for `params/l1`.
+        shorter = [inner for inner in [self.pattern.partition("/")[2]] if inner in prefixes]
+        close = deeper or shorter or get_close_matches(self.pattern, sorted(prefixes), n=1)
+        return f" (did you mean `{close[0]}`?)" if close else ""
 
 
 def path_text(path: Path) -> str:

@@ -39,6 +39,7 @@ def test_what_says_nothing_is_refused(copies, message):
     ("copies", "message"),
     [
         ({"tarhet": "params"}, r"(?s)tarhet.*target"),
+        ({"tar*": "params"}, r"knows no wildcards: name the layer, [^,]* below it\): the leaves"),
         (
             {"nowhere": "params"},
             r"`nowhere` .* matches no leaf: the leaves are (?!.*frostproof_).* names goes",

@@ -205,6 +205,12 @@ def test_names_that_begin_alike_are_told_apart() -> None:
     assert select(paths, ()) == frozenset()
 
 
+_WILDCARDS = (
+    " (`frozen` knows no wildcards: name the layer, which stands for all below it, or write a "
+    "predicate, such as `lambda path: path[-1] == '{}'`)"
+)
+
+
 @pytest.mark.parametrize(
     ("pattern", "hint"),
     [
@@ -214,6 +220,9 @@ def test_names_that_begin_alike_are_told_apart() -> None:
         ("Dense_0.kernel", " (did you mean `Dense_0/kernel`?)"),
         ("encoder", ""),
         ("", ""),
+        ("*/kernel", _WILDCARDS.format("kernel")),
+        (("Dense_?", "bias"), _WILDCARDS.format("bias")),
+        ("Dense_0/**", _WILDCARDS.format("kernel")),
         (lambda path: path == "Dense_0/kernel", ""),
     ],
 )

@@ -124,6 +124,7 @@ def test_ignored_leaves_are_left_out(diff):
             ["--frozen", "encoder"],
             "`encoder` in `frozen` matches no leaf (did you mean `params/enc",
         ),
+        (["--frozen", "*/zzz"], "`*/zzz` in `frozen` matches no leaf: the leaves are"),
         (["--frozen", "params", "--still", "hed"], "`hed` in `still` matches no leaf"),
         (
             ["--frozen", "params", "--promise", "valu"],
