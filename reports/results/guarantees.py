@@ -19,7 +19,7 @@ from .row import FAILING, Row
 FOLLOWS: Mapping[str, str] = {
     "computes": "the program does not compute what it reports, and the other verdicts are about "
     "what it computes",
-    "selected": "the frozen leaves are not those that were named, or another leaf does not train",
+    "selected": "the frozen leaves are not those that were named",
     "norm": "frozen leaves move, and their norms show it",
     "value": "frozen leaves move",
     "bits": "the bytes of frozen leaves change: hashes and exact checkpoints differ",
@@ -29,10 +29,16 @@ FOLLOWS: Mapping[str, str] = {
 }
 #: The same where the norms of all frozen leaves stay in what was seen.
 _AND_NORMS_STAY = ", and a check of their norms misses it"
+_A_LEAF_STAYS = "a leaf that is to train does not"
 _ANOTHER_FREEZE = "to change what is frozen changes how other leaves train, or leaves themselves"
 #: What follows from some laws in particular, where that of their guarantee would lead astray.
 FOLLOWS_FROM: Mapping[str, str] = {
-    "trainable-moves": "a leaf that is to train does not",
+    "trainable-moves": _A_LEAF_STAYS,
+    "exact-selection": _A_LEAF_STAYS,
+    "answer-xray-moves": "a leaf that is to train does not take the step of its gradient",
+    "upstream-still-trains": "a layer in front of a frozen one does not get its gradient",
+    "zero-gradient-is-identity": "something moves a leaf of which the gradient is zero",
+    "trainable-follows-oracle": "a leaf that is to train does not move as its optimizer says",
     "trainable-statistics-move": "statistics of a layer that trains stay as they were",
     "frozen-layer-state": "statistics that are frozen change: their layer computes something else "
     "in evaluation",
@@ -40,7 +46,11 @@ FOLLOWS_FROM: Mapping[str, str] = {
     "trains-as-if-alone": "other leaves do not train as the optimizer trains them alone",
     "zero-rate-is-identity": "something beside the optimizer that is handed over moves a leaf, "
     "whatever the learning rate",
+    "freeze-everything": FOLLOWS["value"],
+    "tied-weights-freeze-under-either-name": FOLLOWS["value"],
+    "freeze-nothing": "to freeze nothing changes how leaves train",
     "freeze-twice": _ANOTHER_FREEZE,
+    "freeze-order": _ANOTHER_FREEZE,
     "unfreeze-resumes": _ANOTHER_FREEZE,
     "freezing-spares-the-rest": _ANOTHER_FREEZE,
     "skipped-steps-change-nothing": "a step that is to be skipped changes something",
@@ -101,9 +111,9 @@ class Standing:
     known: tuple[str, ...] = ()
     #: Whether laws were left out: what is not kept may be kept all the same.
     in_part: bool = False
-    #: The first law of the weakest broken guarantee that is refuted; empty where its laws are only
-    #: in error, and the subject gave no answer.
-    refuted: str = ""
+    #: What follows from each refuted law of the weakest broken guarantee; empty where its laws are
+    #: only in error, and the subject gave no answer.
+    found: tuple[str, ...] = ()
     #: Whether each failure of the weakest broken guarantee is an exception.
     raises: bool = False
     #: The kinds of faults by which laws of the weakest broken guarantee fail, where they are known.
@@ -154,12 +164,15 @@ class Standing:
         """
         if self.weakest_broken is None:
             return None
-        if not self.refuted:
+        if not self.found:
             return (RAISES if self.raises else NO_ANSWER) + _UNKNOWN_THERE
         whole = [_FOLLOWS_FROM_FAULT[kind] for kind in self.faults if kind in _FOLLOWS_FROM_FAULT]
         if whole:
             return whole[0]
-        found = FOLLOWS_FROM.get(self.refuted, FOLLOWS[self.weakest_broken])
+        found = self.found[0]
+        if self.weakest_broken == "selected" and FOLLOWS["value"] in self.found:
+            others = [each for each in self.found if each != FOLLOWS["value"]]
+            return ", and ".join((FOLLOWS["value"], *others[:1]))
         if self.weakest_broken == "value" and found == FOLLOWS["value"] and self.norms_stay:
             return found + _AND_NORMS_STAY
         if self.weakest_broken not in _BESIDE_VALUES:
@@ -230,7 +243,7 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         held.remove("selected")
         not_shown["selected"] = "frozen leaves move"
     weakest = found[broken[0]] if broken else ()
-    refuted = next((row.law for row in weakest if row.verdict == "refuted"), "")
+    refuted = [row for row in weakest if row.verdict == "refuted"]
     return Standing(
         tuple(held),
         tuple(broken),
@@ -239,11 +252,19 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         missed=tuple(missed),
         unasked=tuple(unasked),
         in_part=bool(asked.omitted),
-        refuted=refuted,
+        found=tuple(dict.fromkeys(_follows_from(row, broken[0]) for row in refuted)),
         raises=all(row.raises for row in weakest if row.verdict == "error"),
         faults=tuple(kind for row in weakest if (kind := _kind_of_fault(row))),
-        norms_stay=all(map(_keeps_norms, (row for row in weakest if row.verdict == "refuted"))),
+        norms_stay=all(map(_keeps_norms, refuted)),
     )
+
+
+def _follows_from(row: Row, guarantee: str) -> str:
+    """Say what follows from a refuted law of a guarantee."""
+    facts = (row.counterexample or {}).get("facts", {})
+    if row.law == "exact-selection" and "after" in facts:  # of two leaves, the frozen one
+        return FOLLOWS["value"]
+    return FOLLOWS_FROM.get(row.law, FOLLOWS[guarantee])
 
 
 def _keeps_norms(row: Row) -> bool:

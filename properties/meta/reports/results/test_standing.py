@@ -247,7 +247,7 @@ def test_the_report_says_so():
     ("laws", "told"),
     [
         (["trainable-moves"], "a leaf that is to train does not"),
-        (["exact-selection", "trainable-moves"], "the frozen leaves are not those"),
+        (["same-selection-for-every-representation"], "the frozen leaves are not those that were"),
         (["freezing-spares-the-rest"], "to change what is frozen changes how"),
         (["restored-equals-saved"], "a training that goes on from a checkpoint is another one"),
     ],
@@ -256,3 +256,24 @@ def test_what_follows_is_that_of_the_law(laws, told):
     """A guarantee is broken in many ways, and a sentence on another one leads astray."""
     assert standing(*(row(law, "selected", "refuted") for law in laws)).follows.startswith(told)
     assert FOLLOWS_FROM.keys() <= BY_ID.keys()
+
+
+MOVES = replace(refuted("exact-selection", before=1.0, after=0.5), guarantee="selected")
+STAYS = replace(refuted("exact-selection", how="never moved"), guarantee="selected")
+NEVER = replace(refuted("trainable-moves", how="only decays"), guarantee="selected")
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([MOVES], "frozen leaves move"),
+        ([MOVES, refuted("frozen-value")], "frozen leaves move"),
+        ([STAYS], "a leaf that is to train does not"),
+        ([NEVER, STAYS], "a leaf that is to train does not"),
+        ([NEVER, MOVES], "frozen leaves move, and a leaf that is to train does not"),
+        ([row("freeze-everything", "selected", "refuted"), MOVES], "frozen leaves move"),
+    ],
+)
+def test_a_selection_is_broken_by_what_was_seen(rows, told):
+    """A frozen leaf that moves and a leaf that stays are two faults."""
+    assert standing(*rows).follows == told
