@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from ...properties.engine.causes.reason import ADDED_ZERO, INVERTED
+from ...properties.engine.causes.reason import ADDED_ZERO, INVERTED, OF_NO_LEAF
 from ...properties.laws.book import BOOK
 from ...reference.optimizers.optimizer import read_optimizer
 from ..results.row import Row
@@ -74,15 +74,23 @@ def _silence(row: Row) -> tuple[Any, ...]:
 
 def _faults(row: Row) -> list[tuple[Any, ...]]:
     """Return what tells the fault of a row from others: its kind with the leaf, and with all leaves
-    that it reaches. In a report that knows no kinds, the words have to be the same.
+    that it reaches; of a wrapper, whose leaves are drawn, the kind alone where no leaf is to blame.
+    In a report that knows no kinds, the words have to be the same.
     """
     found = row.counterexample or {}
     if (fault := found.get("fault")) is None:
         return [cause_of(row)]
     if fault["kind"] == INVERTED:  # one mask, by whatever leaf of whatever tree a law shows it
         return [(fault["kind"],)]
+    if fault["kind"] in OF_NO_LEAF and _is_of_a_wrapper(found):
+        return [(fault["kind"],)]
     reached = tuple(fault["leaves"])
     return [(fault["kind"], found["facts"].get("leaf")), (fault["kind"], reached)]
+
+
+def _is_of_a_wrapper(found: Mapping[str, Any]) -> bool:
+    """Tell whether a counterexample is an Optax wrapper's: its tree is one of the engine's."""
+    return any("tree" in problem for problem in found.get("problems", ()))
 
 
 def _finds_all_thawed(row: Row) -> bool:

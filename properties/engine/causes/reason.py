@@ -14,6 +14,17 @@ INVERTED = "inverted"
 SWAPPED = "inverted or in swapped turns"
 #: The kind of what keeps values and changes bits: the sum with zero of −0.0, or of a subnormal.
 ADDED_ZERO = "added zero"
+#: The kinds of faults by which a leaf moves although the mask is heeded. They lie in how a freeze
+#: and an optimizer are put together, and in no leaf.
+OF_NO_LEAF = (
+    "raw gradient",
+    "product",
+    "decay",
+    "earlier gradients",
+    "gradient of zero",
+    "overflow of zero",
+    ADDED_ZERO,
+)
 #: The kinds of faults in which no leaf moves at all.
 NOTHING_MOVES = (
     "no change",

@@ -197,6 +197,29 @@ def test_the_kind_of_a_cause_and_its_leaves_tell_faults_apart(first, second, tog
     assert len(by_cause([replace(each, subject=each.law) for each in rows])) == 2
 
 
+@pytest.mark.parametrize(
+    ("kinds", "tree", "together"),
+    [
+        (("decay", "decay"), "two leaves", True),
+        (("decay", "decay"), None, False),  # a trainer's leaves are not drawn
+        (("decay", "earlier gradients"), "two leaves", False),
+        (("missed", "missed"), "two leaves", False),  # a rule may miss one leaf and not the other
+    ],
+)
+def test_a_fault_of_no_leaf_is_one_whatever_leaf_a_wrapper_is_given(kinds, tree, together):
+    """Of two laws one may draw a mask in which the other leaf is frozen."""
+    rows = [
+        refuted(law, leaf=leaf, cause="it", equation=f"mul {leaf}", fault=(kind, [leaf]))
+        for law, leaf, kind in zip(
+            ("frozen-value", "frozen-any-learning-rate"), ("head", "backbone"), kinds, strict=True
+        )
+    ]
+    for each in rows:
+        each.counterexample["problems"] = [{"tree": tree} if tree else {"rows": 1}]
+
+    assert len(by_cause(rows)) == (1 if together else 2)
+
+
 def test_an_inverted_mask_is_one_fault_of_a_subject():
     """Laws show it by leaves of other trees, and by those that stay; the summary names it."""
     rows = [
