@@ -94,7 +94,9 @@ def _parser() -> Parser:
         "verify",
         help="judge code by the law book",
         description="Judge code by the law book. Exit status: 0 everything promised held; "
-        "1 something promised was refuted, vacuous or in error; 2 the code could not be judged.",
+        "1 something promised was refuted, vacuous, in error or not shown although it was asked "
+        "for; 2 the code could not be judged, nothing promised could run, or what was to be read "
+        "could not be written.",
     )
     verify.set_defaults(run=_verify)
     verify.add_argument(

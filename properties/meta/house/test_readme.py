@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import frostproof
 from frostproof.properties.plan.profiles import CACHE, PROFILES, open_database
+from frostproof.reports.cli.main import main
 
 README = (Path(frostproof.__file__).parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -125,6 +126,18 @@ def test_where_failures_are_kept_is_told():
 
     about_hypothesis = README.partition("`.hypothesis/`")[2].partition("\n\n")[0]
     assert "failed" not in about_hypothesis
+
+
+def test_the_help_tells_the_exit_status_as_the_readme_does(capsys):
+    """In the same words, one of which a user may search for in a CI job."""
+    main(["verify", "--help"])
+    helped = " ".join(capsys.readouterr().out.split())
+    told = " ".join(README.partition("\nExit status: ")[2].partition(", with one line")[0].split())
+
+    meanings = re.findall(r"\*\*(\d)\*\* (.*?)(?=, \*\*|$)", told)
+
+    assert [status for status, _ in meanings] == ["0", "1", "2"]
+    assert f"Exit status: {'; '.join(map(' '.join, meanings))}." in helped
 
 
 def test_the_commands_of_ci_stand_first():
