@@ -21,8 +21,13 @@ UNJUDGED = 2
 class Parser(argparse.ArgumentParser):
     """A parser that ends with one line and status 2, without the usage text that would hide it."""
 
+    #: What to say where arguments are missing that may have been taken for others.
+    where_missing = ""
+
     def error(self, message: str) -> NoReturn:
         """End the process with a message."""
+        if self.where_missing and "arguments are required" in message:
+            message += f"; {self.where_missing}"
         self.exit(UNJUDGED, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 

@@ -20,6 +20,9 @@ def add_diff(commands: Any) -> None:
         "judged. Without --frozen it lists what stayed and what moved.",
     )
     diff.set_defaults(run=_run)
+    diff.where_missing = (
+        "they stand in front of --frozen, --still and --ignore, which take all words behind them"
+    )
     diff.add_argument("before", type=Path, metavar="BEFORE", help="a file or folder")
     diff.add_argument("after", type=Path, metavar="AFTER", help="likewise, of any format")
     patterns: dict[str, Any] = {

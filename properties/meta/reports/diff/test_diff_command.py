@@ -148,6 +148,20 @@ def test_a_mistake_is_one_line(options, line, diff):
     assert errors.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (["--frozen", "embed", "a.npz", "b.npz"], "BEFORE, AFTER; they stand in front of --frozen"),
+        (["a.npz", "--ignore", "ema", "b.npz"], "AFTER; they stand in front of --frozen, --still"),
+    ],
+)
+def test_checkpoints_behind_a_pattern_are_missed(words, missing, capsys):
+    """The option takes them for patterns, and the line says so."""
+    assert main(["diff", *words]) == 2
+
+    assert f"are required: {missing}" in capsys.readouterr().err
+
+
 def test_all_of_it_as_json(diff):
     """One object: the report's fields, and every leaf."""
     after = FAULTS["decay"].apply(trained(weights()))
