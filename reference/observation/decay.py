@@ -73,11 +73,18 @@ def is_given_a_decay(step: Step, path: Path) -> bool:
     So it is behind `optax.add_decayed_weights`, or under a penalty on the weights, where nothing
     else reaches the leaf. What an optimizer such as Adam makes of it is no multiple.
     """
-    leaf = step.before.params.get(path)
     gradient = step.given.gradients.get(path) if step.given else None
-    if leaf is None or gradient is None or _is_coarse(leaf):
+    return gradient is not None and is_multiple(step, path, gradient)
+
+
+def is_multiple(step: Step, path: Path, numbers: np.ndarray) -> bool:
+    """Tell whether numbers are the weights that a leaf has before a step, all times one positive
+    number, but for rounding.
+    """
+    leaf = step.before.params.get(path)
+    if leaf is None or _is_coarse(leaf) or numbers.shape != leaf.array.shape:
         return False
-    return _multiplier(leaf.array, gradient, gradient, _unit(step, path), 0.0) is not None
+    return _multiplier(leaf.array, numbers, numbers, _unit(step, path), 0.0) is not None
 
 
 def hardly_moves(step: Step, path: Path) -> bool:

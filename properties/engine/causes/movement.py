@@ -15,7 +15,8 @@ from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.paths import Path, named_leaves
 from .leaves import is_finite, is_unasked, moves
 from .nnx_selection import reaching
-from .reason import Reason
+from .no_gradient import got_earlier_gradients, reason_without_gradient
+from .reason import DECAY, EARLIER, Reason
 from .reruns import ordinary_runs, run_under, settings_of, with_settings
 
 
@@ -74,7 +75,10 @@ def _with_ordinary_numbers(
     for other in others:
         moving = next((each for each in other.steps if path in moved_leaves(each)), None)
         if moving is not None and is_finite(moving, path):
-            yield from reasons_to_move(subject, other, moving, path)
+            for reason in reasons_to_move(subject, other, moving, path):
+                # Of a leaf that was never given more than zeros here, something else moves it.
+                if reason.kind != EARLIER or got_earlier_gradients(trajectory, step, path):
+                    yield reason
     elsewhere = frozenset[Path]().union(*map(all_moved, others))
     if others and path not in elsewhere and _becomes_nan_of_nan(step, path):
         yield Reason(
@@ -112,7 +116,7 @@ def _with_settings_of_zero(
     moved = {each for step in steps for each in moved_leaves(step)}
     if steps and path not in moved:
         yield Reason(
-            "decay",
+            DECAY,
             "the optimizer's weight decay moves the leaf: it stays with weight_decay=0",
             all_moved(trajectory) - moved,
         )
@@ -131,14 +135,7 @@ def _by_its_gradient(
         hint = _mending(subject, trajectory.problem, step, path)
         pulled = _all_pulled(trajectory)
         return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
-    if step.number > 1 and np.any(_earlier_gradient(trajectory, path)):
-        text = "the optimizer moves the leaf by earlier gradients: the gradient is zero by now"
-        return Reason("earlier gradients", text, alone)
-    if not is_finite(step, path):
-        text = "the optimizer makes NaN or inf of a gradient of zero"
-        return Reason("overflow of zero", text, alone)
-    text = "the optimizer moves the leaf although its gradient is zero"
-    return Reason("gradient of zero", text, alone)
+    return reason_without_gradient(trajectory, step, given, path)
 
 
 def _all_pulled(trajectory: Trajectory) -> frozenset[Path]:
@@ -185,11 +182,6 @@ def _mending(subject: Any, problem: Any, step: Step, path: Path) -> str:
     return (
         "" if len(moved_leaves(step)) < len(step.frozen) else reaching(subject, problem, step, path)
     )
-
-
-def _earlier_gradient(trajectory: Trajectory, path: Path) -> np.ndarray:
-    given = [step.given.gradients.get(path) for step in trajectory.steps if step.given]
-    return np.array([np.any(leaf != 0) for leaf in given if leaf is not None])
 
 
 def _is_raw(problem: Any, step: Step, path: Path) -> bool:

@@ -14,13 +14,17 @@ INVERTED = "inverted"
 SWAPPED = "inverted or in swapped turns"
 #: The kind of what keeps values and changes bits: the sum with zero of −0.0, or of a subnormal.
 ADDED_ZERO = "added zero"
+#: The kind of a decay of weights, however it is told from the rest of what an optimizer does.
+DECAY = "decay"
+#: The kind of what an optimizer keeps of gradients that it got before.
+EARLIER = "earlier gradients"
 #: The kinds of faults by which a leaf moves although the mask is heeded. They lie in how a freeze
 #: and an optimizer are put together, and in no leaf.
 OF_NO_LEAF = (
     "raw gradient",
     "product",
-    "decay",
-    "earlier gradients",
+    DECAY,
+    EARLIER,
     "gradient of zero",
     "overflow of zero",
     ADDED_ZERO,
