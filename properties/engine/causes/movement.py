@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from .leaves import is_finite, is_unasked, moves
 from .nnx_selection import reaching
 from .no_gradient import got_earlier_gradients, reason_without_gradient
 from .reason import DECAY, EARLIER, Reason
-from .reruns import ordinary_runs, run_under, settings_of, with_settings
+from .reruns import calm_runs, ordinary_runs, run_under, settings_of, with_settings
 
 
 def moved_leaves(step: Step) -> list[Path]:
@@ -72,6 +72,8 @@ def _with_ordinary_numbers(
     NaN, whatever made the NaN, and adam divides a huge gradient by infinity.
     """
     others = ordinary_runs(subject, trajectory.problem)
+    if not is_finite(step, path) and not _finite_frozen(others, step, path):
+        others += calm_runs(subject, trajectory.problem)
     for other in others:
         moving = next((each for each in other.steps if path in moved_leaves(each)), None)
         if moving is not None and is_finite(moving, path):
@@ -79,14 +81,41 @@ def _with_ordinary_numbers(
                 # Of a leaf that was never given more than zeros here, something else moves it.
                 if reason.kind != EARLIER or got_earlier_gradients(trajectory, step, path):
                     yield reason
-    elsewhere = frozenset[Path]().union(*map(all_moved, others))
-    if others and path not in elsewhere and _becomes_nan_of_nan(step, path):
+    elsewhere = frozenset(
+        leaf
+        for other in others
+        for each in other.steps
+        if is_finite(each, path)
+        for leaf in moved_leaves(each)
+    )
+    stays = _finite_frozen(others, step, path) or _was_held(trajectory, step, path)
+    if stays and path not in elsewhere and _becomes_nan_of_nan(step, path):
         yield Reason(
             "product",
-            "the leaf stays where all numbers are finite: a product lets inf and NaN through, "
-            "since 0 · inf is NaN; `jnp.where` does not",
+            "the leaf stays where all numbers are finite: a product with 0 lets inf and NaN "
+            "through, since 0 · inf is NaN; `jnp.where` and `optax.set_to_zero` do not",
             all_moved(trajectory) - elsewhere,
         )
+
+
+def _finite_frozen(others: Sequence[Trajectory], step: Step, path: Path) -> bool:
+    """Tell whether another run is finite in a step as late as this one, in which a leaf is frozen.
+    In the first step factors that begin with zeros have no gradient, and stay.
+    """
+    late = (each for other in others for each in other.steps if each.number >= step.number)
+    return any(path in each.frozen and is_finite(each, path) for each in late)
+
+
+def _was_held(trajectory: Trajectory, step: Step, path: Path) -> bool:
+    """Tell whether a leaf stayed in an earlier step in which the optimizer asked for a movement."""
+    earlier = [each for each in trajectory.steps[: step.number - 1] if path in each.frozen]
+    return any(not moves(each, path) and _is_asked(each, path) for each in earlier)
+
+
+def _is_asked(step: Step, path: Path) -> bool:
+    """Tell whether the optimizer asks for a movement of a leaf that rounding does not hide."""
+    update, old = step.given and step.given.updates.get(path), step.before.params[path].array
+    return update is not None and not same_value((old + update).astype(old.dtype), old)
 
 
 def _with_settings_of_zero(
@@ -130,6 +159,10 @@ def _by_its_gradient(
     if gradient is None:
         text = "something else moves the leaf: the optimizer never gets it"
         return Reason("not the optimizer", text, alone)
+    if _is_nan_after_zeros(trajectory, step, path):
+        text = "the optimizer gets NaN for the gradient of the leaf, and got zeros before: a mask "
+        text += "of 0 and 1 that is multiplied lets NaN through, or the freeze misses the leaf"
+        return Reason("NaN after zeros", text, alone)
     if np.any(gradient != 0):
         text = "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
         hint = _mending(subject, trajectory.problem, step, path)
@@ -165,6 +198,18 @@ def _becomes_nan_of_nan(step: Step, path: Path) -> bool:
     gradient = step.given.gradients.get(path) if step.given else None
     came = np.isnan(after.astype(float)) & ~np.isnan(before.astype(float))
     return bool(np.any(came)) and (gradient is None or bool(np.any(gradient != 0)))
+
+
+def _is_nan_after_zeros(trajectory: Trajectory, step: Step, path: Path) -> bool:
+    """Tell whether the optimizer gets no number for the gradient of a leaf but NaN and zeros, and
+    got zeros alone in earlier steps in which it was frozen.
+    """
+    steps = [each for each in trajectory.steps[: step.number] if path in each.frozen]
+    *earlier, now = [
+        each.given.gradients[path] for each in steps if each.given and path in each.given.gradients
+    ]
+    zeros = bool(earlier) and not any(np.any(gradient != 0) for gradient in earlier)
+    return zeros and bool(np.isnan(now).any() and np.all(np.isnan(now) | (now == 0)))
 
 
 def _taken_for_a_schedule(step: Step) -> str | None:

@@ -17,6 +17,8 @@ from ....reference.problems.wrapper_problem import TreeProblem
 _SEEDS = 3
 #: A rate at which nothing overflows that does not anyhow.
 _ORDINARY_RATE = 0.1
+#: A rate at which a loss hardly grows: in float16, that of ordinary numbers overflows soon.
+_CALM_RATE = 1e-3
 
 
 def settings_of(optimizer: Optimizer) -> dict[str, Any]:
@@ -54,6 +56,20 @@ def ordinary_runs(subject: Any, problem: Any) -> list[Trajectory]:
         others = [replace(calm, seed=calm.seed + number) for number in range(_SEEDS)]
     if others[0] == problem:
         return []
+    ran = (run(subject, other) for other in others)
+    return [each for each in ran if each.raised is None and each.steps]
+
+
+def calm_runs(subject: Any, problem: Any) -> list[Trajectory]:
+    """Run a trainer where ordinary numbers overflow, at a low rate and from other seeds, too: some
+    of these runs stay finite for as long. None of a wrapper, whose gradients are drawn.
+    """
+    from ....reference.observation.run import run  # here: a law book is read without JAX
+
+    if isinstance(problem, TreeProblem):
+        return []
+    calm = replace(problem, numbers="ordinary", optimizer=problem.optimizer.at_rate(_CALM_RATE))
+    others = (replace(calm, seed=calm.seed + number) for number in range(_SEEDS))
     ran = (run(subject, other) for other in others)
     return [each for each in ran if each.raised is None and each.steps]
 

@@ -6,7 +6,7 @@ import optax
 import pytest
 from flax import nnx
 
-from frostproof import LinenTrainer, NnxTrainer, OptaxFreeze, Optimizers
+from frostproof import NnxTrainer, OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.engine.causes.movement import moved_leaves
@@ -17,7 +17,7 @@ from frostproof.reference.corpus.specimens.recipes import linen_training_recipe 
 from frostproof.reference.corpus.specimens.recipes.nnx_training_recipe import creating, stepping
 from frostproof.reference.corpus.specimens.trainers import linen_models, nnx_models, nnx_traps
 from frostproof.reference.observation.run import run
-from frostproof.reference.optimizers.optimizer import ForeignOptimizer, optimizer
+from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.batches import Batch
 from frostproof.reference.problems.training_problem import Drawn, TrainingProblem
 from frostproof.reference.problems.wrapper_problem import TreeProblem, leaf_paths
@@ -258,44 +258,6 @@ def test_a_decay_says_that_what_stays_is_zero(body, told):
 
     assert cause.kind == "decay"
     assert cause.text.endswith(told)
-
-
-@jax.jit
-def fading(state, batch):
-    """Train all leaves in the first step, and take the gradients of the body away from then on."""
-
-    def loss(params):
-        return jax.numpy.tanh(state.apply_fn({"params": params}, batch.x)).mean()
-
-    value, grads = jax.value_and_grad(loss)(state.params)
-    gone = linen_recipe.zeroing(linen_recipe.within(("l1",)))(grads)
-    grads = jax.tree.map(lambda g, zero: jax.numpy.where(state.step, zero, g), grads, gone)
-    return state.apply_gradients(grads=grads), value
-
-
-@pytest.mark.parametrize(
-    ("row", "numbers", "kind"),
-    [
-        (optimizer("momentum"), "ordinary", "earlier gradients"),
-        (optimizer("adamw"), "overflowing", "decay"),  # all of `tanh` are sure, without a slope
-        (
-            ForeignOptimizer(optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.1))),
-            "ordinary",
-            "decay",
-        ),
-        (ForeignOptimizer(optax.adamw(0.1, weight_decay=0.1)), "ordinary", "earlier gradients"),
-        (ForeignOptimizer(optax.yogi(0.1)), "ordinary", "gradient of zero"),
-    ],
-)
-def test_earlier_gradients_move_a_leaf_only_where_there_were_some(row, numbers, kind):
-    """A decay and what an optimizer begins with move it as well, without any."""
-    create = linen_recipe.creating(linen_recipe.Layers(("l1", "head")))
-    subject = LinenTrainer(create, fading, frozen=lambda step: ("l1",) if step > 1 else ())
-    steps = ("step",) * 2
-
-    reason = found_by(subject, TrainingProblem(0, row, 2, 3, 0, steps, numbers=numbers))
-
-    assert reason.kind == kind
 
 
 def test_bits_that_are_lost_are_explained():

@@ -1,0 +1,123 @@
+"""What moves a frozen leaf: a mask that lets NaN through, a decay, or the gradients before."""
+
+import jax
+import optax
+import pytest
+
+from frostproof import LinenTrainer
+from frostproof.properties.engine.causes.movement import moved_leaves, reasons_to_move
+from frostproof.reference.corpus.specimens.recipes import linen_training_recipe as linen_recipe
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import ForeignOptimizer, optimizer
+from frostproof.reference.problems.training_problem import TrainingProblem
+
+HALF = linen_recipe.Layers(("l1", "head"))
+
+
+def told(subject, problem):
+    """The first reason why the first leaf moves that does."""
+    trajectory = run(subject, problem)
+    step = next(step for step in trajectory.steps if moved_leaves(step))
+    return next(reasons_to_move(subject, trajectory, step, moved_leaves(step)[0]))
+
+
+def overflowing(change):
+    """Return a step whose gradients grow with the bias of the head, soon past all numbers."""
+
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            return linen_recipe.mse(state.apply_fn({"params": params}, batch.x), batch.y)
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        scale = jax.numpy.exp(1e4 * abs(state.params["head"]["bias"]))
+        return state.apply_gradients(grads=change(jax.tree.map(lambda g: g * scale, grads))), value
+
+    return step
+
+
+def times_zero(grads):
+    """Multiply what the body gets by 0."""
+    return linen_recipe.where(linen_recipe.within(("l1",)), lambda g: g * 0.0, grads)
+
+
+def as_it_is(optimizer):
+    return optimizer
+
+
+def zero_times(optimizer):
+    """Multiply the updates of the body by 0."""
+
+    def update(updates, state, params):
+        updates, state = optimizer.update(updates, state, params)
+        return times_zero(updates), state
+
+    return optax.GradientTransformation(optimizer.init, update)
+
+
+def from_zeros(seed, batch, optimizer):
+    """Begin with a head of zeros: in the first step the body has no gradient."""
+    state = linen_recipe.creating(HALF)(seed, batch, optimizer)
+    head = jax.tree.map(jax.numpy.zeros_like, state.params["head"])
+    return state.replace(params=state.params | {"head": head})
+
+
+KNOWN, FOREIGN = optimizer("sgd", learning_rate=1.0), ForeignOptimizer(optax.sgd(1.0))
+
+
+@pytest.mark.parametrize(
+    ("create", "change", "row", "kind"),
+    [
+        (linen_recipe.creating(HALF), times_zero, KNOWN, "product"),
+        (linen_recipe.creating(HALF, zero_times), as_it_is, FOREIGN, "product"),
+        (linen_recipe.creating(HALF), times_zero, FOREIGN, "NaN after zeros"),
+        (from_zeros, as_it_is, KNOWN, "missed"),
+    ],
+    ids=["gradients", "updates", "at an unknown rate", "no mask"],
+)
+def test_an_overflow_of_ordinary_numbers_tells_a_mask_from_a_leaf_that_is_missed(
+    create, change, row, kind
+):
+    """At a low rate it comes later; a leaf that was held before is not missed."""
+    subject = LinenTrainer(create, overflowing(change), frozen=("l1",))
+
+    assert told(subject, TrainingProblem(0, row, 2, 3, 0, ("step",) * 2)).kind == kind
+
+
+@jax.jit
+def fading(state, batch):
+    """Train all leaves in the first step, and take the gradients of the body away from then on."""
+
+    def loss(params):
+        return jax.numpy.tanh(state.apply_fn({"params": params}, batch.x)).mean()
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    gone = linen_recipe.zeroing(linen_recipe.within(("l1",)))(grads)
+    grads = jax.tree.map(lambda g, zero: jax.numpy.where(state.step, zero, g), grads, gone)
+    return state.apply_gradients(grads=grads), value
+
+
+@pytest.mark.parametrize(
+    ("row", "numbers", "kind"),
+    [
+        (optimizer("momentum"), "ordinary", "earlier gradients"),
+        (optimizer("adamw"), "overflowing", "decay"),  # all of `tanh` are sure, without a slope
+        (
+            ForeignOptimizer(optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.1))),
+            "ordinary",
+            "decay",
+        ),
+        (ForeignOptimizer(optax.adamw(0.1, weight_decay=0.1)), "ordinary", "earlier gradients"),
+        (ForeignOptimizer(optax.yogi(0.1)), "ordinary", "gradient of zero"),
+    ],
+)
+def test_earlier_gradients_move_a_leaf_only_where_there_were_some(row, numbers, kind):
+    """A decay and what an optimizer begins with move it as well, without any."""
+    subject = LinenTrainer(
+        linen_recipe.creating(HALF), fading, frozen=lambda step: ("l1",) if step > 1 else ()
+    )
+    steps = ("step",) * 2
+
+    reason = told(subject, TrainingProblem(0, row, 2, 3, 0, steps, numbers=numbers))
+
+    assert reason.kind == kind
