@@ -21,7 +21,7 @@ from ...laws.law import Inconclusive, Law, Refutation, collect
 from .leaves import is_float, moves
 from .movement import all_moved, moved_leaves
 from .reason import INVERTED, SWAPPED, Reason
-from .reruns import ordinary_runs
+from .reruns import ordinary_runs, through_phases
 
 #: Laws of these guarantees are not about which leaves are frozen.
 _OF_ANY_CHOICE = ("computes", "advice")
@@ -88,8 +88,7 @@ def _ordinary(subject: Any, problem: Any) -> list[Trajectory]:
         return [run(subject, _HALF_FROZEN)]
     if not isinstance(subject, LinenTrainer | NnxTrainer) or max(subject.phases) > LONGEST:
         return []
-    steps = ("step",) * min(2 * max(subject.phases) - 1, LONGEST)
-    plain = replace(problem, actions=steps, weights="initialised", disturbed="")
+    plain = replace(problem, actions=through_phases(subject), weights="initialised", disturbed="")
     takes_weights = Capability.WITH_PARAMS in capabilities_of(subject)
     weights = ("initialised", "redrawn") if takes_weights else ("initialised",)
     problems = [replace(plain, weights=each) for each in weights]

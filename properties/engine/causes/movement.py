@@ -16,6 +16,7 @@ from ....reference.pytrees.paths import Path, named_leaves
 from .leaves import is_finite, is_unasked, moves
 from .nnx_selection import reaching
 from .no_gradient import got_earlier_gradients, reason_without_gradient
+from .phase_edges import reason_of_edge
 from .reason import DECAY, EARLIER, Reason
 from .reruns import calm_runs, ordinary_runs, run_under, settings_of, with_settings
 
@@ -46,6 +47,8 @@ def reasons_to_move(
             "the raw gradient is added to the leaf: the optimizer that is handed on leaves it out",
             frozenset(each for each in moved_leaves(step) if _is_raw(problem, step, each)),
         )
+    if edge := reason_of_edge(subject, problem, path):
+        yield edge
     yield from _with_ordinary_numbers(subject, trajectory, step, path)
     if isinstance(problem.optimizer, Optimizer) and "learning_rate" in settings_of(
         problem.optimizer

@@ -12,6 +12,8 @@ from typing import Any
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import Optimizer
 from ....reference.problems.wrapper_problem import TreeProblem
+from ....reference.pytrees.phases import LONGEST
+from ....reference.subjects.trainer import Trainer
 
 #: A seed may leave the units behind a leaf idle: then it stays, whatever the program does.
 _SEEDS = 3
@@ -58,6 +60,13 @@ def ordinary_runs(subject: Any, problem: Any) -> list[Trajectory]:
         return []
     ran = (run(subject, other) for other in others)
     return [each for each in ran if each.raised is None and each.steps]
+
+
+def through_phases(trainer: Trainer) -> tuple[str, ...]:
+    """Return as many steps from the beginning of a trainer's last phase on as before it, in a run
+    that is not too long.
+    """
+    return ("step",) * min(2 * max(trainer.phases) - 1, LONGEST)
 
 
 def calm_runs(subject: Any, problem: Any) -> list[Trajectory]:

@@ -6,11 +6,13 @@ import pytest
 
 from frostproof import LinenTrainer
 from frostproof.properties.engine.causes.movement import moved_leaves, reasons_to_move
+from frostproof.reference.corpus.specimens.lifetimes import phased
 from frostproof.reference.corpus.specimens.recipes import linen_training_recipe as linen_recipe
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import ForeignOptimizer, optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
 
+EDGE = "edge of a phase"
 HALF = linen_recipe.Layers(("l1", "head"))
 
 
@@ -121,3 +123,52 @@ def test_earlier_gradients_move_a_leaf_only_where_there_were_some(row, numbers, 
     reason = told(subject, TrainingProblem(0, row, 2, 3, 0, steps, numbers=numbers))
 
     assert reason.kind == kind
+
+
+def put_back_from(number):
+    """Return a step that puts the body back from this step on, counted from 1."""
+
+    def put_back(old, new):
+        def held(now, before):
+            return jax.numpy.where(old.step >= number - 1, before, now)
+
+        within = linen_recipe.within(("l1",))
+        return new.replace(params=linen_recipe.where(within, held, new.params, old.params))
+
+    return linen_recipe.stepping(after=put_back)
+
+
+def from_step(number):
+    return lambda step: ("l1",) if step >= number else ()
+
+
+LATE = LinenTrainer(linen_recipe.creating(HALF), put_back_from(3), frozen=from_step(2))
+OWN = LinenTrainer(
+    lambda seed, batch, _: linen_recipe.creating(HALF)(seed, batch, optax.sgd(0.1)),
+    put_back_from(3),
+    frozen=from_step(2),
+)
+MISSED = LinenTrainer(
+    linen_recipe.creating(HALF),
+    linen_recipe.stepping(),
+    frozen=lambda step: ("l1",) if step <= 2 else (),
+)
+SGD = optimizer("sgd", learning_rate=0.1)
+
+
+@pytest.mark.parametrize(
+    ("subject", "row", "kind", "parts"),
+    [
+        (phased.thawed_a_step_early, SGD, EDGE, ("in step 2, the last before", "a step early, or")),
+        (LATE, SGD, EDGE, ("in step 2, the first in which", "freezes it a step late, or")),
+        (OWN, SGD, EDGE, ("in step 2, the first in which", "frozen; `frozen` counts steps from 1")),
+        (MISSED, ForeignOptimizer(optax.sgd(lambda count: 0.1 * count)), "missed", ("misses",)),
+    ],
+    ids=["early", "late", "its own optimizer", "a rate that begins with zero"],
+)
+def test_a_phase_that_is_off_by_one_is_told_from_a_leaf_that_is_missed(subject, row, kind, parts):
+    """A step in which nothing trains does not show that the leaf is held."""
+    reason = told(subject, TrainingProblem(0, row, 2, 3, 0, ("step",) * 2))
+
+    assert reason.kind == kind
+    assert all(part in reason.text for part in parts)

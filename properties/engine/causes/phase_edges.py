@@ -1,0 +1,83 @@
+"""Whether a leaf moves in one frozen step alone, at the edge of a phase that `frozen` names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ....reference.observation.trajectory import Step
+from ....reference.pytrees.paths import Path
+from ....reference.pytrees.phases import LONGEST
+from ....reference.subjects.trainer import Trainer
+from .leaves import moves
+from .reason import Reason
+from .reruns import through_phases
+
+#: What is said of a step before a leaf thaws, and of one after it trained.
+_EARLY = (
+    "the last before `frozen` lets it train",
+    "the program thaws it a step early, or `frozen` names it for a step too many",
+)
+_LATE = (
+    "the first in which `frozen` names it",
+    "the program freezes it a step late, or `frozen` names it a step early",
+)
+
+
+def reason_of_edge(subject: Any, problem: Any, path: Path) -> Reason | None:
+    """Say so where a frozen leaf trains in a step at an edge of its phase, and stays in others, in
+    a run with ordinary numbers through all phases of a trainer.
+    """
+    if not isinstance(subject, Trainer) or not 1 < max(subject.phases) <= LONGEST:
+        return None
+    from ....reference.observation.run import run  # here: a law book is read without JAX
+
+    other = run(
+        subject,
+        replace(problem, actions=through_phases(subject), numbers="ordinary", disturbed=""),
+    )
+    if other.raised is not None or (edge := _edge(other.steps, path)) is None:
+        return None
+    number, (which, blamed) = edge
+    moved = f"the leaf moves in step {number}, {which}, and stays in other steps in which it is "
+    if other.steps[number - 1].given is None:  # an own `MultiSteps` may hold a gradient back
+        text = moved + "frozen; `frozen` counts steps from 1"
+    else:
+        text = f"{moved}frozen: {blamed}; it counts steps from 1"
+    frozen = frozenset(leaf for step in other.steps for leaf in step.frozen)
+    alike = frozenset(leaf for leaf in frozen if _edge(other.steps, leaf) == edge)
+    return Reason("edge of a phase", text, alike)
+
+
+def _edge(steps: Sequence[Step], path: Path) -> tuple[int, tuple[str, str]] | None:
+    """Return the first step at an edge in which a frozen leaf trains, and what is said of it; None
+    where it moves in no other steps than those, or in one that is not at such an edge, or where it
+    stays only while nothing trains.
+    """
+    frozen = [step for step in steps if path in step.frozen]
+    moving = [step for step in frozen if moves(step, path)]
+    staying = [step for step in frozen if step not in moving and _trains_some(step)]
+    if not moving or not staying or any(_is_given_zeros(step, path) for step in moving):
+        return None
+    early = all(_trains(steps[step.number : step.number + 1], path) for step in moving)
+    late = all(_trains(steps[: step.number - 1][-1:], path) for step in moving)
+    if early == late:
+        return None
+    return moving[0].number, _EARLY if early else _LATE
+
+
+def _trains(neighbours: Sequence[Step], path: Path) -> bool:
+    """Tell whether there is a neighbour of a step in which a leaf may train and moves."""
+    return any(path in step.trainable and moves(step, path) for step in neighbours)
+
+
+def _trains_some(step: Step) -> bool:
+    return any(moves(step, path) for path in step.trainable)
+
+
+def _is_given_zeros(step: Step, path: Path) -> bool:
+    """Tell whether the optimizer is seen to get no gradient of a leaf: then it moves by others."""
+    return step.given is not None and not np.any(step.given.gradients.get(path, 0) != 0)
