@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from ....reference.pytrees.paths import Path, path_text
@@ -39,6 +40,9 @@ NOTHING_MOVES = (
     "all kept",
 )
 
+#: How many names or layers are named that leaves have in common.
+_FEW = 3
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -64,15 +68,16 @@ class Reason:
 
 
 def extent(reached: Collection[Path], leaves: Collection[Path], sort: str, verb: str) -> str | None:
-    """Say which of some `sort` of leaves do what the `verb` says: all, all under one layer, or all
-    of one name. None where there is a single one.
+    """Say which of some `sort` of leaves do what the `verb` says, whose first word is one: all, all
+    under one layer, all of one name, or the like. None where there is a single one.
     """
     found, known = sorted(reached), sorted(leaves)
     if len(known) == 1:
         return None
     if len(found) == len(known):
         return f"{_all(found)} {sort} leaves {verb}"
-    counted = f"{len(found)} of {len(known)} {sort} leaves {verb}{'s' * (len(found) == 1)}"
+    does = verb if len(found) != 1 else _singular(verb)
+    counted = f"{len(found)} of {len(known)} {sort} leaves {does}"
     others = [path for path in known if path not in found]
     if len(others) == 1 < len(found):
         counted += f", all but {path_text(others[0])}"
@@ -80,18 +85,50 @@ def extent(reached: Collection[Path], leaves: Collection[Path], sort: str, verb:
 
 
 def _alike(found: Sequence[Path], known: Sequence[Path], sort: str, verb: str) -> str | None:
-    """Say what several leaves have in common that no other has."""
+    """Say what several leaves have in common that no other has: a layer, names, names in a layer,
+    or a few layers.
+    """
     if len(found) < 2:
         return None
-    for length in range(1, max(map(len, found))):
-        prefix = found[0][:length]
-        if [path for path in known if path[:length] == prefix] == found:
-            under = f"{_all(found)} leaves under `{path_text(prefix)}`"
-            return f"{under} {verb}, no other {sort} leaf"
-    name = found[0][-1]
-    if [path for path in known if path[-1] == name] == found:
-        return f"every {sort} `{name}` {verb}s ({len(found)}), no other {sort} leaf"
+    if layer := _layers(found, known, 1):
+        return f"{_all(found)} leaves under {layer} {verb}, no other {sort} leaf"
+    names = sorted({path[-1] for path in found})
+    if len(names) <= min(_FEW, len(found) - 1):
+        of_name = [path for path in known if path[-1] in names]
+        shared = _shared(found)
+        inside = [path for path in of_name if path[: len(shared)] == shared]
+        if inside == found:
+            under = "" if of_name == found else f" under `{path_text(shared)}`"
+            every = f"every {sort} {_listed(names)}{under}"
+            return f"{every} {_singular(verb)} ({len(found)}), no other {sort} leaf"
+    if layers := _layers(found, known, min(_FEW, len(found) - 1)):
+        return f"{_all(found)} leaves under {layers} {verb}, no other {sort} leaf"
     return None
+
+
+def _layers(found: Sequence[Path], known: Sequence[Path], most: int) -> str | None:
+    """Name the layers, at most so many, under which these and no other leaves are; the largest."""
+    for length in range(1, min(map(len, found))):
+        prefixes = sorted({path[:length] for path in found})
+        if len(prefixes) <= most and [p for p in known if p[:length] in prefixes] == found:
+            return _listed([path_text(prefix) for prefix in prefixes])
+    return None
+
+
+def _shared(paths: Sequence[Path]) -> Path:
+    """Return the layer that all paths begin with, which may be none."""
+    levels = zip(*(path[:-1] for path in paths), strict=False)
+    return tuple(names[0] for names in takewhile(lambda names: len({*names}) == 1, levels))
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = [f"`{name}`" for name in names]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _singular(verb: str) -> str:
+    first, *rest = verb.split()
+    return " ".join([f"{first}s", *rest])
 
 
 def _all(leaves: Sequence[Path]) -> str:

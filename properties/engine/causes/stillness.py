@@ -32,9 +32,9 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
         return
     staying = _staying(steps)
     decaying = frozenset(each for each in staying if any(moves(step, each) for step in steps))
-    how = "at most decay" if decaying else "stay"
+    how = "decay at most" if decaying else "stay"
     if any(is_given_nothing(step, path) for step in steps):
-        how = "at most move without a gradient"
+        how = "move at most without a gradient"
     told = extent(staying, steps[0].trainable, "trainable", how)
     for reason in _reasons(subject, trajectory, steps, path, staying, decaying):
         parts = [reason.text] if reason.kind in _OF_ALL else [reason.text, told]

@@ -117,7 +117,7 @@ def test_a_decay_alone_is_told_from_a_gradient():
 
     assert reason.kind == "decay alone"
     assert "nothing but a decay or a penalty on the weights moves it" in reason.text
-    assert reason.text.endswith("; both trainable leaves at most decay")
+    assert reason.text.endswith("; both trainable leaves decay at most")
     assert reason.fault["leaves"] == ["layers_2/kernel"]  # the bias is zero, and stays so
 
 
@@ -134,6 +134,55 @@ def test_the_leaf_that_does_not_stay_is_named():
     said = extent(known - {("up", "kernel")}, known, "trainable", "stay")
 
     assert said == "3 of 4 trainable leaves stay, all but up/kernel"
+
+
+BLOCK = {
+    *((layer, name) for layer in ("embed", "head") for name in ("bias", "kernel")),
+    *(("block", layer, name) for layer in ("key", "mlp", "out") for name in ("bias", "kernel")),
+    ("block", "norm", "bias"),
+    ("block", "norm", "scale"),
+}
+
+
+@pytest.mark.parametrize(
+    ("reached", "verb", "said"),
+    [
+        (
+            lambda path: path[-1] in ("bias", "scale"),
+            "move",
+            "every frozen `bias` and `scale` moves (7), no other frozen leaf",
+        ),
+        (
+            lambda path: path[0] == "block" and path[-1] == "bias",
+            "move",
+            "every frozen `bias` under `block` moves (4), no other frozen leaf",
+        ),
+        (
+            lambda path: "key" in path or "mlp" in path,
+            "move",
+            "all 4 leaves under `block/key` and `block/mlp` move, no other frozen leaf",
+        ),
+        (
+            lambda path: path[:2] in (("embed", "bias"), ("head", "kernel")),
+            "move",
+            "2 of 12 frozen leaves move",
+        ),
+        (
+            lambda path: path == ("head", "bias"),
+            "move at most without a gradient",
+            "1 of 12 frozen leaves moves at most without a gradient",
+        ),
+        (
+            lambda path: path[-1] == "bias",
+            "decay at most",
+            "every frozen `bias` decays at most (6), no other frozen leaf",
+        ),
+    ],
+    ids=["two names", "a name in a layer", "two layers", "nothing", "one", "one name"],
+)
+def test_it_is_said_what_leaves_have_in_common(reached, verb, said):
+    """A number does not say which they are."""
+    assert extent({path for path in BLOCK if reached(path)}, BLOCK, "frozen", verb) == said
 
 
 def same_state(state, batch):
