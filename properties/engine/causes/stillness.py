@@ -16,6 +16,7 @@ from ....reference.optimizers.recorded import Recorded
 from ....reference.pytrees.comparison import changes, same_value
 from ....reference.pytrees.paths import Path, path_text
 from ....reference.subjects.linen_trainer import LinenTrainer
+from ....reference.subjects.trainer import Trainer
 from .leaves import is_float, moves
 from .reason import Reason, extent
 
@@ -27,6 +28,7 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
     """Yield why a leaf did not train in a run of a trainer or a wrapper, the surest first, and how
     many of the trainable leaves do not with it.
     """
+    trajectory = _telling(subject, trajectory, path)
     steps = [step for step in trajectory.steps if path in step.trainable]
     if not steps:
         return
@@ -39,6 +41,23 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
     for reason in _reasons(subject, trajectory, steps, path, staying, decaying):
         parts = [reason.text] if reason.kind in _OF_ALL else [reason.text, told]
         yield Reason(reason.kind, "; ".join(filter(None, parts)), reason.leaves)
+
+
+def _telling(subject: Any, trajectory: Trajectory, path: Path) -> Trajectory:
+    """Return a longer run in which a leaf stays and others move, where the optimizer makes no
+    update yet, as `MultiSteps` in its first step: until then all of them wait.
+    """
+    from ....reference.trials.longer_run import longer, run_again, stays  # here: without JAX
+
+    waiting = not any(_moves_some(step) or _makes_updates(step) for step in trajectory.steps)
+    if not waiting or not isinstance(subject, Trainer):
+        return trajectory
+    run = run_again(subject, longer(trajectory.problem), shared=False)
+    return run if stays(run, path) and any(map(_moves_some, run.steps)) else trajectory
+
+
+def _makes_updates(step: Step) -> bool:
+    return step.given is not None and any(np.any(each != 0) for each in step.given.updates.values())
 
 
 def reason_of_deadlock(subject: Any, trajectory: Trajectory) -> Reason:

@@ -21,6 +21,7 @@ from frostproof.reference.problems.training_problem import TrainingProblem
 
 BODY, HEAD = ("layers_0",), ("layers_2",)
 MODEL = Layers(("layers_0", "layers_2"))
+SGD = optimizer("sgd")
 ALL_STAY = "; both trainable leaves stay"
 
 
@@ -60,9 +61,9 @@ def zeroed(rule):
     return LinenTrainer(creating(MODEL), step, frozen=BODY)
 
 
-def told(subject, leaf):
+def told(subject, leaf, row=SGD):
     """The first reason why a leaf of the head stays."""
-    trajectory = run(subject, TrainingProblem(0, optimizer("sgd"), 2, 3, 0))
+    trajectory = run(subject, TrainingProblem(0, row, 2, 3, 0))
     return next(reasons_to_stay(subject, trajectory, (*HEAD, leaf)))
 
 
@@ -96,6 +97,19 @@ def test_a_rule_that_catches_some_leaves_is_neither(freeze, kind, rule, extent):
 
     assert reason.kind == kind
     assert reason.text.endswith(extent)
+
+
+@pytest.mark.parametrize(
+    ("freeze", "kind"), [(set_to_zero, "not applied"), (zeroed, "gradient of zero")]
+)
+def test_leaves_that_wait_for_the_optimizer_are_not_counted(freeze, kind):
+    """In the first of two steps that make one update, no leaf moves."""
+    waiting = optimizer("multi_steps", optimizer("sgd", learning_rate=0.1), every_k_schedule=2)
+
+    reason = told(freeze(all_but_a_bias), "kernel", waiting)
+
+    assert reason.kind == kind
+    assert reason.text.endswith("1 of 2 trainable leaves stays")
 
 
 def test_where_nothing_is_frozen_an_inverted_mask_catches_all():
