@@ -20,7 +20,7 @@ from .relevance import loss_depends_on
 
 #: So many trainings are begun: in one of them a leaf may have no gradient.
 _SEEDS = 4
-#: Fewer numbers may have the same sign on all batches, of which Lion makes the same step.
+#: Fewer numbers may have the same signs on all batches, of which Lion makes the same steps.
 _MANY = 16
 
 
@@ -66,15 +66,23 @@ def _is_alike(one: Step, other: Step, path: Path) -> bool:
     if path not in one.after.params.keys() & other.after.params.keys():
         return False
     old, new = (moment.params[path].array for moment in (one.before, one.after))
-    if not same_value(new, other.after.params[path].array):
+    if old.shape != new.shape or not same_value(new, other.after.params[path].array):
         return False
-    if one.given and other.given and path in one.given.gradients.keys() & other.given.gradients:
-        moved, seen = one.given.gradients[path], True
-        if not same_value(moved, other.given.gradients[path]):
-            return False
-    else:
-        moved, seen = new.astype(np.float64) - old.astype(np.float64), False
-    size = np.abs(moved.astype(np.float64))
-    return new.size >= _MANY or (
-        seen and bool((size != size.max(initial=0)).any() or not size.any())
-    )
+    gradients = [step.given.gradients.get(path) for step in (one, other) if step.given]
+    if len(gradients) == 2 and gradients[0] is not None and gradients[1] is not None:
+        return same_value(*gradients) and _tells(gradients[0], old, seen=True)
+    return _tells(old.astype(np.float64) - new.astype(np.float64), old, seen=False)
+
+
+def _tells(pull: np.ndarray, weights: np.ndarray, *, seen: bool) -> bool:
+    """Tell whether what pulls at weights, or moves them where no gradient is `seen`, is more than
+    the signs of numbers that may differ: those are as large for all. The signs of a decay are those
+    of the weights, but where Adam goes past zero.
+    """
+    pull, weights = (array.astype(np.float64)[pull != 0] for array in (pull, weights))
+    if not pull.size:
+        return True
+    if np.abs(pull).max() > 1.5 * np.abs(pull).min():
+        return seen or pull.size >= _MANY
+    same_sign = np.sign(pull) == np.sign(weights)
+    return pull.size >= _MANY and bool(same_sign.mean() > 0.75)

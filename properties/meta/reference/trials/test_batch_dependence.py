@@ -132,6 +132,15 @@ class Scaled(nn.Module):
         return 100 + scale * nn.relu(nn.Dense(4, name="body")(x)).sum(-1, keepdims=True)
 
 
+class Wide(nn.Module):
+    """A frozen body, and one bias for each of many columns, none of which is in a batch."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict too high for any batch."""
+        return 8 + nn.Dense(20, name="head")(nn.relu(nn.Dense(4, name="body")(x)))
+
+
 def by_signs(gradients):
     """Take the signs before any optimizer sees the gradients."""
     return jax.tree.map(jnp.sign, gradients)
@@ -143,11 +152,13 @@ def by_signs(gradients):
         trainer(model=Scaled(), optimizers=Optimizers("sign_sgd", rates=(0.001,))),
         trainer(model=Scaled(), step=stepping(by_signs), optimizers=SGD),
         trainer(create=creating(Scaled(), lambda _: partitioned(optax.lion(1e-3), in_body))),
+        trainer(create=creating(Wide(), lambda _: partitioned(optax.lion(1e-3), in_body))),
+        trainer(model=Wide(), step=stepping(by_signs), optimizers=SGD),
     ],
-    ids=["the optimizer's", "in front of it", "the program's own"],
+    ids=["the optimizer's", "in front of it", "the program's own", "own, wide", "wide"],
 )
 def test_a_sign_that_is_always_the_same_is_a_gradient(right):
-    """One number goes the same way on all batches."""
+    """One number goes the same way on all batches, or each of many does."""
     row = judged(right)
 
     assert (row.verdict, row.reason) == ("held", None)
