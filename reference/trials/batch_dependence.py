@@ -68,9 +68,9 @@ def _is_alike(one: Step, other: Step, path: Path) -> bool:
     old, new = (moment.params[path].array for moment in (one.before, one.after))
     if old.shape != new.shape or not same_value(new, other.after.params[path].array):
         return False
-    gradients = [step.given.gradients.get(path) for step in (one, other) if step.given]
-    if len(gradients) == 2 and gradients[0] is not None and gradients[1] is not None:
-        return same_value(*gradients) and _tells(gradients[0], old, seen=True)
+    pull, same = (step.given.gradients.get(path) if step.given else None for step in (one, other))
+    if pull is not None and same is not None:
+        return same_value(pull, same) and _tells(pull, old, seen=True)
     return _tells(old.astype(np.float64) - new.astype(np.float64), old, seen=False)
 
 
