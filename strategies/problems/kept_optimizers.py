@@ -37,7 +37,7 @@ def single_under(keeps: Callable[[Any], bool]) -> Draws:
 
 def single_preferring(keeps: Callable[[Any], bool]) -> Draws:
     """Draw what `single_under` draws, or all that is promised if none of what it names is kept."""
-    preferred = under_preferred(keeps)
+    preferred = _under_preferred(keeps)
     return lambda subject: single(subject) if _kept(subject, keeps) else preferred(subject)
 
 
@@ -70,7 +70,7 @@ def _kept(subject: Any, keeps: Callable[[Any], bool]) -> tuple[Optimizer, ...]:
     return tuple(each for each in every_common() if accepted(each.facts) and keeps(each))
 
 
-def under_preferred(keeps: Callable[[Any], bool], **fields: Any) -> Draws:
+def _under_preferred(keeps: Callable[[Any], bool], **fields: Any) -> Draws:
     """Draw one problem under promised optimizers that are kept, or under all if none of those that
     are named is kept.
     """
@@ -85,7 +85,7 @@ def of_alike_names(keeps: Callable[[Any], bool]) -> Draws:
     Its optimizer is one of `single_preferring`.
     """
     plain = single_preferring(keeps)
-    drawn = under_preferred(keeps, trees=("colliding names", "numbered", "nested"))
+    drawn = _under_preferred(keeps, trees=("colliding names", "numbered", "nested"))
 
     def draws(subject: Any) -> Problems:
         if Capability.REFERENCE in subject.declared:

@@ -18,9 +18,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     Layers,
     creating,
     partitioned,
-    predict,
     stepping,
-    trainer,
     within,
 )
 from frostproof.reference.corpus.specimens.trainers.trainer_losses import reporting
@@ -42,12 +40,6 @@ def test_metrics_in_the_place_of_the_loss_are_told_once():
     told = dict(story(group[0]))
     assert told["because"].startswith("it returns None, metrics or several numbers in the place of")
     assert "usually" not in told
-
-
-@pytest.fixture
-def plain():
-    """A trainer whose loss is that of `predict`, declared as such."""
-    return trainer(predict=predict, loss="mse", optimizers=Optimizers("sgd"))
 
 
 NOISE = (

@@ -8,26 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 
-from frostproof import Optimizers, verify
+from frostproof import verify
 from frostproof.properties.laws.losses import expected_loss
 from frostproof.properties.meta.properties.laws.standing import LOSSES, judged
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     Layers,
     creating,
     partitioned,
-    predict,
     stepping,
-    trainer,
     within,
 )
-
-
-@pytest.fixture
-def plain():
-    """A trainer whose loss is that of `predict`, declared as such."""
-    return trainer(predict=predict, loss="mse", optimizers=Optimizers("sgd"))
 
 
 def test_a_loss_of_the_users_own_is_judged_until_the_weights_move(plain):
