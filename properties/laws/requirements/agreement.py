@@ -17,6 +17,7 @@ from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.catalogue import COMMON
 from ....reference.problems.wrapper_problem import TreeProblem
 from ....reference.pytrees.comparison import changes
+from ....reference.pytrees.dtypes import is_float
 from ....reference.pytrees.paths import Path, path_text
 from ..law import Inconclusive, label, refute
 from .training_law import moved, recorder_needed, require_complete
@@ -39,7 +40,8 @@ def require_agreement(
 ) -> None:
     """Require two runs to keep the same frozen leaves, and to train the others alike.
 
-    A frozen leaf that moves in both runs is left to other laws.
+    A frozen leaf that moves in both runs is left to other laws, and so is one that moves in the
+    first by as little as rounding: in the other the same step may round to what the leaf was.
 
     Args:
         runs: all runs of the example.
@@ -53,8 +55,11 @@ def require_agreement(
             if run.steps[0].gradients is None:
                 recorder_needed(run.steps[0])
     path_lengths: dict[Path, float] = {}
+    moving: set[Path] = set()  # frozen leaves, of which nothing more is asked here
     for step, counterpart in zip(first.steps, second.steps, strict=True):
-        for path in sorted(step.frozen & counterpart.frozen):
+        frozen = step.frozen & counterpart.frozen
+        moving |= {path for path in frozen if _moves_in_both(step, counterpart, path)}
+        for path in sorted(frozen - moving):
             _require_same_fate(step, counterpart, path, numbers, other)
         same = given_the_same(first, step, counterpart)
         label(IN_STEP, same and step.number == 1)
@@ -106,11 +111,9 @@ def _near(a: np.ndarray, b: np.ndarray) -> bool:
 def _require_same_fate(
     step: Step, counterpart: Step, path: Path, numbers: tuple[int, int], other: str
 ) -> None:
-    """Require a frozen leaf to stay in both runs or in neither, at the same values."""
+    """Require a frozen leaf to stay in both runs, at the same values."""
     name, index = path_text(path), step.number - 1
-    fates = [moved(each.before.params, each.after.params, path) for each in (step, counterpart)]
-    if all(fates):
-        return
+    fates = [_moves(each, path) for each in (step, counterpart)]
     if any(fates):
         place = numbers[fates.index(True)]
         where = f"{other} only" if fates[1] else f"but not {other}"
@@ -130,6 +133,26 @@ def _require_same_fate(
             leaf=name,
             step=step.number,
         )
+
+
+def _moves_in_both(step: Step, counterpart: Step, path: Path) -> bool:
+    return _moves(step, path) and (
+        _moves(counterpart, path) or _only_rounds(step, counterpart, path)
+    )
+
+
+def _moves(step: Step, path: Path) -> bool:
+    return moved(step.before.params, step.after.params, path)
+
+
+def _only_rounds(step: Step, counterpart: Step, path: Path) -> bool:
+    """Tell whether a leaf moves in a step no further than rounding could take it."""
+    moments = (step.before, step.after, counterpart.after)
+    leaves = [each.params[path].array for each in moments if path in each.params]
+    alike = len(leaves) == len(moments) and len({(each.dtype, each.shape) for each in leaves}) == 1
+    if not alike or not is_float(leaves[0].dtype):
+        return False
+    return _step_length(step, path) <= _rounding(step, counterpart, path)
 
 
 def _step_length(step: Step, path: Path) -> float:
@@ -155,9 +178,7 @@ def require_close(
     seen, compared = (each.after.params[path].array for each in (step, counterpart))
     if seen.dtype.itemsize < 4 or seen.dtype != compared.dtype or seen.shape != compared.shape:
         return
-    size = max(float(np.abs(leaf).max(initial=0)) for leaf in (seen, compared, _before(step, path)))
-    unit = float(ml_dtypes.finfo(seen.dtype).eps)
-    bound = SAME_UPDATE * length + _ULPS * step.number * unit * size
+    bound = SAME_UPDATE * length + _rounding(step, counterpart, path)
     far = np.abs(seen.astype(np.float64) - compared.astype(np.float64)) > bound
     if not np.isfinite(bound) or not far.any():
         return
@@ -177,5 +198,9 @@ def require_close(
     )
 
 
-def _before(step: Step, path: Path) -> np.ndarray:
-    return step.before.params[path].array
+def _rounding(step: Step, counterpart: Step, path: Path) -> float:
+    """Return by how much rounding alone may have moved a float leaf until after a step."""
+    moments = (step.after, counterpart.after, step.before)
+    size = max(float(np.abs(each.params[path].array).max(initial=0)) for each in moments)
+    unit = float(ml_dtypes.finfo(step.after.params[path].array.dtype).eps)
+    return _ULPS * step.number * unit * size

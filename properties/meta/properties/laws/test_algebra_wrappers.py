@@ -1,5 +1,6 @@
 """Laws of repetition and algebra on Optax wrappers: they hold on correct code, and they stop."""
 
+import optax
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
@@ -48,3 +49,19 @@ def test_no_update_is_compared_that_turns_on_a_sign():
 
     assert verdict("freeze-nothing", OptaxFreeze(rate_halved, optimizers=lion)).outcome == "held"
     assert verdict("freeze-order", OptaxFreeze(Replacing, optimizers=lion)).outcome == "refuted"
+
+
+def test_a_frozen_leaf_that_rounding_moves_is_left_to_the_laws_of_frozen_leaves():
+    """Under schedule-free averages a gradient of zero is no freeze: `(1 - c) * x + c * x` rounds to
+    another value, and where it is compiled to what `x` was.
+    """
+    schedule_free = OptaxFreeze(
+        lambda opt, mask: optax.chain(optax.freeze(mask), opt),
+        optimizers=named("schedule_free_adamw", learning_rates=(1.0,)),
+    )
+    effort = Effort(max_examples=50, seed=2, shrinking=0)
+
+    compared = judge(BY_ID["eager-equals-jit"], schedule_free, effort, CallCache(), "subject.py")
+
+    assert compared.outcome == "held"
+    assert verdict("frozen-value", schedule_free).outcome == "refuted"
