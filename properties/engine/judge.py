@@ -81,8 +81,12 @@ def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
         proof = _proof(law, subject)
     if proof is not None:
         verdict = replace(verdict, outcome="proved", reason=proof.sentence)
-    elif asks and most > CHECKED and verdict.counterexample is None:
-        verdict = _drawn(law, subject, effort, memory, target, most)
+    elif asks and verdict.counterexample is None:
+        lost = _lost_under_what_is_in_the_way(law, subject, effort, memory, target)
+        if lost is not None:
+            verdict = replace(lost, examples=verdict.examples + lost.examples)
+        elif most > CHECKED:
+            verdict = _drawn(law, subject, effort, memory, target, most)
     if effort.proofs and verdict.outcome == "refuted":
         _explain(law, subject, verdict)
     return replace(verdict, seconds=round(monotonic() - started, 3))
@@ -268,6 +272,19 @@ def _proof(law: Law, subject: Any) -> Any:
     from ..proofs.judging import proved_laws  # here: a law book is read without JAX
 
     return proved_laws(subject).get(law.id)
+
+
+def _lost_under_what_is_in_the_way(
+    law: Law, subject: Any, effort: Effort, memory: CallCache, target: str
+) -> Verdict | None:
+    """Return the refutation under the one optimizer for which the prover has no proof, if a few
+    examples give one: of a promise of many, each comes up seldom.
+    """
+    from ..proofs.judging import under_what_is_in_the_way
+
+    narrowed = under_what_is_in_the_way(law.id, subject)
+    verdict = narrowed and _drawn(law, narrowed, effort, memory, target, CHECKED)
+    return verdict if verdict and verdict.outcome == "refuted" else None
 
 
 def _explain(law: Law, subject: Any, verdict: Verdict) -> None:

@@ -15,9 +15,11 @@ from .induction import Induction, Invariant
 from .interpretation.domain import Level, Range
 from .interpretation.floats import Limits, is_float, limits
 from .interpretation.interpreter import NotInterpreted
-from .marks import ANY_OPTIMIZER
+from .marks import ANY_OPTIMIZER, has_rate
 from .program import NotTraced, Program
 
+#: Of a program that looks at the optimizer, or an optimizer at its rate, so that none is kept open.
+ONE_RATE = "other learning rates are treated as those that were traced"
 FINITE_RATE = "the learning rate is finite"
 POSITIVE_RATE = "the learning rate is positive"
 #: An optimizer casts its rate to the dtype of each leaf: 1e5 is infinite in float16, 1e-9 is 0.
@@ -204,7 +206,7 @@ def settle_claims(
         for claim in CLAIMS:
             if claim.law not in laws:
                 continue
-            outcome = _settle(claim, program, under, created, optimizer is ANY_OPTIMIZER, leaf)
+            outcome = _settle(claim, program, under, created, optimizer, leaf)
             if isinstance(outcome, Proof):
                 proved[claim.law] = outcome
             else:
@@ -219,12 +221,13 @@ def _settle(
     program: Program,
     under: Callable[[Circumstances], Invariant],
     created: bool,
-    whatever: bool,
+    optimizer: Any,
     leaf: str,
 ) -> Proof | Explanation:
     if not program.frozen:
         return Explanation("nothing", "is frozen")
-    if claim.law == "frozen-any-learning-rate" and program.rate is None and not whatever:
+    any_rate = program.rate is not None or optimizer is ANY_OPTIMIZER
+    if claim.law == "frozen-any-learning-rate" and not any_rate:
         return Explanation("the learning rate", "is written into the program")
     fault: Fault | None = None
     for circumstances in claim.circumstances:
@@ -233,7 +236,9 @@ def _settle(
             return unknown
         found = claim.fault(invariant, leaf)
         if found is None:
-            return Proof(claim.law, _assumptions(claim, circumstances, invariant, created))
+            assumed = _assumptions(claim, circumstances, invariant, created)
+            one_rate = (ONE_RATE,) if program.rate is None and has_rate(optimizer) else ()
+            return Proof(claim.law, (*assumed, *one_rate))
         fault = found  # under the most assumptions: the fewest equations are in the way
     assert fault is not None, "every claim has circumstances"
     return fault()

@@ -343,7 +343,7 @@ class _Walk:
 
 def _plain(name: str) -> str:
     """Leave out what only the prover put around the optimizer, and around the parameters."""
-    own = [each for each in name.split("/") if each != "frostproof_rated"]
+    own = [each for each in name.split("/") if each != "frostproof_state"]
     if own[-1] == "frostproof_rate":
         return "the learning rate"
     return "/".join(own)

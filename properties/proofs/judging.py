@@ -5,9 +5,15 @@ What goes wrong in here costs a proof and no verdict: sampling goes on as if nob
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ...reference.optimizers.declared import Optimizers
+from ...reference.optimizers.optimizer import Optimizer
+from ...reference.subjects.optax_wrapper import OptaxFreeze
+from ...reference.subjects.trainer import Trainer
 from ...reference.subjects.user_errors import error_text, let_through
 from .claims import Proof
 from .provable import EXPLAINED_BY, PROVABLE
@@ -37,6 +43,25 @@ def standing_of(subject: Any) -> Standing:
 def proved_laws(subject: Any) -> Mapping[str, Proof]:
     """Return the laws that hold for every input of a subject, with what their proofs assume."""
     return standing_of(subject).proved
+
+
+def under_what_is_in_the_way(law: str, subject: Any) -> Any:
+    """Return the subject as one that promises a single row of the catalogue: that under which a law
+    is not proved; None if there is no such row.
+    """
+    optimizer = standing_of(subject).in_the_way.get(law)
+    promises = isinstance(subject, OptaxFreeze | Trainer)  # a reference trainer: its technique does
+    if not promises or not isinstance(optimizer, Optimizer):
+        return None
+    return _promising(subject, optimizer)
+
+
+@functools.lru_cache(maxsize=_MOST)  # laws that draw the same problems look for them by subject
+def _promising(subject: Any, optimizer: Optimizer) -> Any:
+    inner = optimizer if optimizer.inner is None else optimizer.inner
+    behind = None if optimizer.inner is None else optimizer.name
+    rates = subject.optimizers.rates if isinstance(subject.optimizers, Optimizers) else None
+    return replace(subject, optimizers=Optimizers(inner.name, rates=rates, behind=behind))
 
 
 def explanation_of(law: str, subject: Any, problem: Any, leaf: str) -> str | None:

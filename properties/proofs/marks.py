@@ -5,7 +5,7 @@ learning rate kept open.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import optax
@@ -14,6 +14,7 @@ from jax.interpreters import ad, batching, mlir
 
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.pytrees.paths import Path, normalise, path_text
+from .opaque_state import OpaqueState
 
 #: The identity; an equation of it says that this array is the gradient of a leaf, as it is taken or
 #: as the optimizer is given it.
@@ -64,7 +65,9 @@ class _AnyOptimizer:
     """Stands for every optimizer that answers in the form of the gradients which it is given."""
 
     transformation = optax.GradientTransformation(
-        init=lambda params: jax.tree.map(jax.numpy.zeros_like, params),
+        init=lambda params: OpaqueState(
+            frostproof_state=jax.tree.map(jax.numpy.zeros_like, params)
+        ),
         update=lambda gradients, state, params=None: _anything(gradients, state, params),
     )
 
@@ -89,14 +92,6 @@ def _is_array(leaf: Any) -> bool:
     return hasattr(leaf, "dtype")
 
 
-class RatedState(NamedTuple):
-    """The state of an optimizer whose learning rate is one of the inputs."""
-
-    #: A Python float, so that it is as weakly typed as one that a program writes down.
-    frostproof_rate: Any
-    frostproof_rated: Any
-
-
 def watched(
     optimizer: Any, rate: Any = None, *, marked: bool = True
 ) -> optax.GradientTransformationExtraArgs:
@@ -114,15 +109,19 @@ def watched(
 
         return optax.GradientTransformationExtraArgs(plain.init, update)
 
-    def init(params: Any) -> RatedState:
-        return RatedState(rate, at_rate(optimizer, rate).init(params))
+    def rated(rate: Any, state: Any) -> OpaqueState:
+        # A Python float, so that it is as weakly typed as one that a program writes down.
+        return OpaqueState(frostproof_rate=rate, frostproof_state=state)
+
+    def init(params: Any) -> OpaqueState:
+        return rated(rate, at_rate(optimizer, rate).init(params))
 
     def rated_update(
-        gradients: Any, state: RatedState, params: Any = None, **extra: Any
-    ) -> tuple[Any, RatedState]:
+        gradients: Any, state: OpaqueState, params: Any = None, **extra: Any
+    ) -> tuple[Any, OpaqueState]:
         at = optax.with_extra_args_support(at_rate(optimizer, state.frostproof_rate))
-        updates, inner = at.update(see(gradients), state.frostproof_rated, params, **extra)
-        return updates, RatedState(state.frostproof_rate, inner)
+        updates, inner = at.update(see(gradients), state.frostproof_state, params, **extra)
+        return updates, rated(state.frostproof_rate, inner)
 
     return optax.GradientTransformationExtraArgs(init, rated_update)
 

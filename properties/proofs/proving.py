@@ -10,6 +10,7 @@ from ...reference.correct.trainers.reference_trainer import ReferenceTrainer
 from ...reference.optimizers.catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
 from ...reference.optimizers.declared import Optimizers
 from ...reference.optimizers.optimizer import OWN, Optimizer, optimizer
+from ...reference.optimizers.state_looks import looked_since, looks
 from ...reference.problems.architecture_pool import PLAIN
 from ...reference.problems.batches import Batch
 from ...reference.problems.training_problem import TrainingProblem
@@ -72,6 +73,14 @@ def prove(
 
 
 def _traced(subject: Any, under: Any, place: int, open_rate: bool, on: Any) -> Program:
+    start = looks()
+    program = _as_it_is_asked(subject, under, place, open_rate, on)
+    if (module := looked_since(start)) is not None:
+        raise NotTraced(f"{module} looks at what kind of state the optimizer has")
+    return program
+
+
+def _as_it_is_asked(subject: Any, under: Any, place: int, open_rate: bool, on: Any) -> Program:
     if isinstance(subject, OptaxFreeze):
         tree, frozen = (on.tree, on.frozen) if on else _masks()[place % len(_masks())]
         problem = TreeProblem(tree, frozen, under, 1, 0)
@@ -130,6 +139,8 @@ class Standing:
     proved: Mapping[str, Proof] = field(default_factory=dict)
     #: What is not, under the first optimizer that is in the way.
     unproved: Mapping[str, tuple[str, Explanation]] = field(default_factory=dict)
+    #: That optimizer: a row of the catalogue, or `OWN`.
+    in_the_way: Mapping[str, Any] = field(default_factory=dict)
     #: Why nothing was tried, if nothing was.
     not_traced: str = ""
     #: How many programs were traced.
@@ -164,6 +175,7 @@ def prove_promised(subject: Any) -> Standing:
     return Standing(
         {law: proved[law] for law in PROVABLE if law in proved},
         special.unproved,
+        special.in_the_way,
         programs=general.programs + special.programs,
     )
 
@@ -184,11 +196,12 @@ def _under_any_optimizer(subject: Any) -> Standing:
 def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> Standing:
     proved: dict[str, Proof] = {}
     unproved: dict[str, tuple[str, Explanation]] = {}
+    in_the_way: dict[str, Any] = {}
     programs = 0
     for place in range(max(len(chosen), _places(subject))):
         # All optimizers once more on what else the subject can take: some keep state, some none.
         under = chosen[place % len(chosen)]
-        left = [law for law in laws if law not in unproved and _is_about(law, under.facts)]
+        left = [law for law in laws if law not in in_the_way and _is_about(law, under.facts)]
         if not left:
             continue
         proofs = prove(subject, under, left, place=place)
@@ -199,14 +212,17 @@ def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> S
             if law in proofs.proved:
                 known = proved.get(law, proofs.proved[law])
                 proved[law] = known.and_also(proofs.proved[law])
+            elif proofs.not_traced:  # what is lost under another optimizer says more
+                unproved.setdefault(law, (_circumstances(subject, proofs), _not_traced(proofs)))
             else:
-                unproved[law] = _circumstances(subject, proofs), _in_the_way(proofs, law)
+                unproved[law] = _circumstances(subject, proofs), proofs.unproved[law]
+                in_the_way[law] = under
     proved = {law: proof for law, proof in proved.items() if law not in unproved}
     for law in laws:
         if law not in proved and law not in unproved:
             nothing = Explanation("no optimizer of the promise", "is one that this law is about")
             unproved[law] = "any optimizer", nothing
-    return Standing(proved, unproved, programs=programs)
+    return Standing(proved, unproved, in_the_way, programs=programs)
 
 
 def _is_about(law: str, facts: Facts) -> bool:
@@ -220,10 +236,8 @@ def _circumstances(subject: Any, proofs: Proofs) -> str:
     return f"{proofs.optimizer} on the {tree}" if tree else proofs.optimizer
 
 
-def _in_the_way(proofs: Proofs, law: str) -> Explanation:
-    if proofs.not_traced:
-        return Explanation("a step", f"is not traced: {proofs.not_traced}")
-    return proofs.unproved[law]
+def _not_traced(proofs: Proofs) -> Explanation:
+    return Explanation("a step", f"is not traced: {proofs.not_traced}")
 
 
 def _places(subject: Any) -> int:

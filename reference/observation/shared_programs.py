@@ -23,6 +23,7 @@ import jax
 
 from ..optimizers.declared import MANY
 from ..optimizers.lifted import carries
+from ..optimizers.state_looks import is_looker
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path
 from ..pytrees.static_parts import Fingerprint, fingerprint
@@ -48,7 +49,7 @@ _UNLIFTED: WeakSet[Any] = WeakSet()
 
 def bears_lifting(trainer: Any) -> bool:
     """Tell whether a trainer may be handed an optimizer with its numbers in its state."""
-    return trainer not in _UNLIFTED
+    return trainer not in _UNLIFTED and not is_looker(trainer.train_step)
 
 
 def require_lifted(trainer: Any, state: Mapping[Path, Any], optimizer: Any) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from ..optimizers.lifted import carries, lifted, with_numbers
 from ..optimizers.optimizer import Optimizer
 from ..optimizers.perturbation import perturbing
-from ..optimizers.recording import recording
+from ..optimizers.recording import handed, recording
+from ..optimizers.state_looks import as_it_would, is_looker
 from ..problems.actions import ACTIONS
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.comparison import same_value
@@ -59,12 +60,15 @@ def run_trainer(
         trajectory = Trajectory(problem, declared_loss=trainer.loss, predicted=predicted)
         return _live(trainer, trajectory, shared and may_share(trainer, problem), sighting)
 
+    def lived(sighting: Sighting | None = None) -> Trajectory:
+        return as_it_would(trainer.train_step, lambda: live(sighting))
+
     if not problem.disturbed:
-        return live()
-    trajectory = live(_SIGHTINGS.setdefault(trainer, Sighting()))
+        return lived()
+    trajectory = lived(_SIGHTINGS.setdefault(trainer, Sighting()))
     unseen = _undifferentiated(trajectory, _SIGHTINGS[trainer].found)
     if unseen and not any(step.goes_by_other_names for step in trajectory.steps):
-        trajectory = live()
+        trajectory = lived()
     trajectory.unseen = unseen
     return trajectory
 
@@ -185,6 +189,7 @@ class _Life:
         old, new = step.model_state
         step.frozen_statistics &= old.keys() | new.keys()
         step.skipped = skipped
+        step.looked_at = is_looker(self.trainer.train_step)
         step.loss, step.optimizer = _as_number(reported), self.optimizer
         step.targets = getattr(untouched, "y", None)
         if prediction is not None:
@@ -262,8 +267,7 @@ class _Life:
         transformation = self.optimizer.transformation
         if self._disturbed_late:
             transformation = perturbing(transformation, self.problem.disturbed, self.trainer)
-        record = recording.__wrapped__ if self.problem.anew else recording
-        return record(transformation)
+        return handed(self.trainer.train_step, transformation, anew=self.problem.anew)
 
     @property
     def _disturbed_late(self) -> bool:

@@ -50,6 +50,8 @@ class Step:
     half_precision: bool = False
     #: The optimizer in force.
     optimizer: Any = None
+    #: Whether the program looks at the state of its optimizer, which is handed over as it is.
+    looked_at: bool = False
 
     @cached_property
     def recordings(self) -> list[tuple[Recorded, int]]:

@@ -9,7 +9,8 @@ from typing import Any
 import jax
 import optax
 
-from ..optimizers.recording import recording
+from ..optimizers.recording import handed
+from ..optimizers.state_looks import as_it_would
 from ..problems.wrapper_problem import TreeProblem
 from ..pytrees.articles import a_type_of
 from ..pytrees.paths import Path, named_leaves
@@ -22,10 +23,14 @@ from .trajectory import Step, Trajectory
 
 def run_wrapper(wrapper: OptaxFreeze, problem: TreeProblem) -> Trajectory:
     """Train drawn parameters with the optimizer that a wrapper makes; an exception is kept."""
+    return as_it_would(wrapper.fn, lambda: _run(wrapper, problem))
+
+
+def _run(wrapper: OptaxFreeze, problem: TreeProblem) -> Trajectory:
     trajectory = Trajectory(problem)
     try:
         trajectory.at_work = "the wrapper"
-        optimizer, masks = recording(problem.optimizer.transformation), problem.masks()
+        optimizer, masks = handed(wrapper.fn, problem.optimizer.transformation), problem.masks()
         for mask in masks:
             optimizer = wrapper.fn(optimizer, mask)
         if not callable(getattr(optimizer, "update", None)):

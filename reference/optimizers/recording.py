@@ -7,6 +7,7 @@ wrapper the program puts around the optimizer, and is found again by the names o
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -15,10 +16,11 @@ import optax
 
 from ..pytrees.paths import normalise
 from .retracing import as_traced_before
+from .state_looks import is_looker, notice
 
 
-class FrostproofState(NamedTuple):
-    """The state of a recording optimizer: that of the optimizer inside, and the last update.
+class _Parts(NamedTuple):
+    """What the state of a recording optimizer holds.
 
     The names are long so that no other state has them: a snapshot is searched for them.
     """
@@ -31,6 +33,37 @@ class FrostproofState(NamedTuple):
     frostproof_updates: Any
     #: How many updates there were: int32.
     frostproof_count: Any
+
+
+class FrostproofState(_Parts):
+    """The state of a recording optimizer: that of the optimizer inside, and the last update.
+
+    A program that takes something out of it, or asks for its type, is noticed.
+    """
+
+    __slots__ = ()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The type, of which `isinstance` asks unless it is that of any tuple."""
+        notice(searches=False)
+        return FrostproofState
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return a part by its place."""
+        notice(searches=False)
+        return super().__getitem__(place)
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse an attribute that the state of some optimizer may have."""
+        if not name.startswith("__"):
+            notice(searches=False)
+        raise AttributeError(name)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go through the parts."""
+        notice(searches=False)
+        return super().__iter__()
 
 
 #: How often recording optimizers were called so far: a program that never does has its own.
@@ -83,6 +116,21 @@ def recording(
         return updates, FrostproofState(inner, kept[0], kept[1], kept[2], count)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def handed(program: Callable[..., Any], optimizer: Any, *, anew: bool = False) -> Any:
+    """Return the optimizer that a program is handed: one that records what it is given.
+
+    A program that looks at its state is handed the optimizer itself.
+
+    Args:
+        program: the function by which the program is known (see `state_looks`).
+        optimizer: the transformation.
+        anew: whether it has to be another object than that of any other training.
+    """
+    if is_looker(program):
+        return optax.with_extra_args_support(optimizer)
+    return recording.__wrapped__(optimizer) if anew else recording(optimizer)
 
 
 def _copy(tree: Any) -> Any:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core.primitives import random_bits_p, random_fold_in_p
 
-from ..optimizers.recording import recording
+from ..optimizers.recording import handed
 from ..optimizers.retracing import retraced
 from ..problems.training_problem import TrainingProblem
 from ..subjects.protocols import TrainerSource
@@ -82,7 +82,7 @@ def _losses(
     """Return the losses of the first steps, done in a context, and with other keys in the state if
     they are to be `keyed`, which NumPy may draw by; raises what the program raises.
     """
-    optimizer = recording(problem.optimizer.transformation)
+    optimizer = handed(trainer.train_step, problem.optimizer.transformation)
     training = trainer.begin(problem.seed, problem.batch(1), optimizer)
     if keyed:
         state = training.everything()

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..observation.shared_programs import may_share, share_program
 from ..observation.trainer_run import reweigh
-from ..optimizers.recording import recording
+from ..optimizers.recording import handed
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path, named_leaves, normalise, path_text
 from ..subjects.trainer import Trainer
@@ -95,7 +95,7 @@ def begin(
         path = normalise(key_path)
         return change(path, leaf) if paths is None or path in paths else leaf
 
-    optimizer = recording(problem.optimizer.transformation)
+    optimizer = handed(trainer.train_step, problem.optimizer.transformation)
     training = trainer.begin(problem.seed, problem.batch(1), optimizer)
     if shared and may_share(trainer, problem):
         share_program(training)

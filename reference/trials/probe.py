@@ -19,7 +19,8 @@ from ..observation.trainer_run import reweigh
 from ..optimizers.catalogue import CATALOGUE
 from ..optimizers.declared import Optimizers, expected_optimizers
 from ..optimizers.optimizer import UnusableDraw, as_optimizer, optimizer
-from ..optimizers.recording import calls, recording
+from ..optimizers.recording import calls, handed, recording
+from ..optimizers.state_looks import as_it_would
 from ..problems.training_problem import Drawn, TrainingProblem
 from ..problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ..pytrees.articles import a_type_of
@@ -80,13 +81,19 @@ def probe(trainer: Any) -> Probe:
             "`frozen` is not given: name what has to stay, such as frozen=('backbone',), or "
             "say frozen=() where nothing is frozen"
         )
+    return as_it_would(trainer.train_step, lambda: _tried(trainer))
+
+
+def _tried(trainer: Trainer) -> Probe:
     found = set(trainer.declared)
     # The plainest size that is drawn: what it compiles serves the first examples.
     problem = TrainingProblem(0, _STILL, 2, 3, 0, batches=simplest_batches(trainer))
     before = calls()
     try:
         promised = _promised(trainer)
-        training = trainer.begin(0, problem.batch(1), recording(promised.transformation))
+        training = trainer.begin(
+            0, problem.batch(1), handed(trainer.train_step, promised.transformation)
+        )
         require_views(trainer, training)
         chosen, _ = select_frozen(training)
         for frozen in trainer.phases.values():
@@ -163,7 +170,8 @@ def _first_move(trainer: Trainer, problem: TrainingProblem, chosen: frozenset[Pa
     """Return the number of the step that first moves a trainable leaf: gradients may be
     accumulated, or a rate may start from zero.
     """
-    transformation = recording(optimizer("sgd", learning_rate=1.0).transformation)
+    rated = optimizer("sgd", learning_rate=1.0).transformation
+    transformation = handed(trainer.train_step, rated)
     try:
         training = trainer.begin(0, problem.batch(1), transformation)
         before = snapshot(training.params())
@@ -193,7 +201,7 @@ def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
 
 
 def _begun_still(trainer: Trainer, problem: TrainingProblem) -> Training:
-    return trainer.begin(0, problem.batch(1), recording(_STILL.transformation))
+    return trainer.begin(0, problem.batch(1), handed(trainer.train_step, _STILL.transformation))
 
 
 def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:

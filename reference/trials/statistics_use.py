@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..observation.trajectory import Trajectory
-from ..optimizers.recording import recording
+from ..optimizers.recording import handed
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path, named_leaves
 from ..subjects.protocols import TrainerSource
@@ -55,9 +55,8 @@ def _loss_with_statistic(
     None where the statistic is not found in the state, or there is no loss.
     """
     try:
-        training = trainer.begin(
-            problem.seed, problem.batch(1), recording(problem.optimizer.transformation)
-        )
+        optimizer = handed(trainer.train_step, problem.optimizer.transformation)
+        training = trainer.begin(problem.seed, problem.batch(1), optimizer)
         statistic = named_leaves(training.model_state())[path]
         change_in_place(training, path, statistic, change)
         return float(np.asarray(training.step(problem.batch(1))))

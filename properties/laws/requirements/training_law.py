@@ -174,6 +174,8 @@ def recorder_needed(step: Step) -> Any:
 def _why_unrecorded(step: Step) -> str:
     """Say why it is not known what the engine's optimizer was given at a step."""
     optimizer = "the optimizer that `create` is handed"
+    if step.looked_at:
+        return f"the program looks at the state of {optimizer}, which records nothing there"
     if step.after.opt_state is None:
         return f"the state of {optimizer} is not found: add `opt_state=`"
     if not step.recordings:

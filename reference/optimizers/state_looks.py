@@ -1,0 +1,98 @@
+"""Notices where a program asks what the state of its optimizer is.
+
+Most programs hand the state on as a pytree, as Flax and Optax do, and do the same whatever it is.
+One that takes a part out of it, or asks for its type, gets another answer from a state that stands
+in for that of a real optimizer, or keeps more. Such states call `notice` when they are asked.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+#: Packages that ask of every node of a pytree whether it is one of their own.
+_WALK = (
+    "jax",
+    "flax",
+    "numpy",
+    "frostproof.reference.observation",
+    "frostproof.reference.optimizers",
+    "frostproof.reference.pytrees",
+    "frostproof.reference.subjects",
+    "frostproof.properties.proofs",
+)
+#: Packages that find a part wherever in a state it is.
+_SEARCH = ("optax", "orbax")
+#: Modules by which somebody else asks.
+_IN_BETWEEN = ("abc", "collections", "copy", "functools", "typing")
+
+Answer = TypeVar("Answer")
+
+_looks: list[str] = []
+
+
+def looks() -> int:
+    """Return how often any program was noticed so far."""
+    return len(_looks)
+
+
+def looked_since(start: int) -> str | None:
+    """Return the module that first looked after so many looks; None if none did."""
+    return _looks[start] if len(_looks) > start else None
+
+
+def notice(*, searches: bool = True) -> None:
+    """Note that the caller's caller asks what a state is, unless it asks that of every node.
+
+    Args:
+        searches: whether it counts, too, where something is looked for among all nodes: by Optax,
+            or by a function that JAX calls for each.
+    """
+    frame = sys._getframe(2)
+    while frame.f_back is not None and _is_within(_module(frame), _IN_BETWEEN):
+        frame = frame.f_back
+    module, caller = _module(frame), _module(frame.f_back) if frame.f_back is not None else ""
+    searched = _is_within(module, _SEARCH) or _is_within(caller, ("jax",))
+    if not _is_within(module, _WALK) and (searches or not searched):
+        _looks.append(module)
+
+
+def _module(frame: Any) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _is_within(module: str, packages: Sequence[str]) -> bool:
+    return any(module == each or module.startswith(f"{each}.") for each in packages)
+
+
+#: Programs that were seen to look, by the identity of the function that does.
+_lookers: dict[int, Callable[..., Any]] = {}
+
+
+def is_looker(function: Callable[..., Any]) -> bool:
+    """Tell whether a program was seen to look at the state of its optimizer."""
+    return id(function) in _lookers
+
+
+def as_it_would(function: Callable[..., Any], run: Callable[[], Answer]) -> Answer:
+    """Return what a run of a program answers that finds nothing in its state but the optimizer's.
+
+    A program that looks is a looker from now on, and runs once more: `run` has to hand it the
+    optimizer as it is.
+
+    Args:
+        function: that which looks, by which the program is known.
+        run: runs the program.
+    """
+    start = looks()
+    try:
+        answer = run()
+    except BaseException:
+        if is_looker(function) or looked_since(start) is None:
+            raise
+    else:
+        if is_looker(function) or looked_since(start) is None:
+            return answer
+    _lookers[id(function)] = function
+    return run()
