@@ -54,11 +54,16 @@ def and_again(subject: Any, drawn: tuple[Problem, ...]) -> tuple[Problem, ...]:
 
 
 def on_other_batches(varies: Varies) -> Varies:
-    """Add to each fourth trainer's problem the same one, which gets each batch a step earlier."""
+    """Add to each fourth trainer's problem the same one, which gets each batch a step earlier, if
+    that is another batch.
+    """
 
     def vary(subject: Any, drawn: tuple[Problem, ...]) -> tuple[Problem, ...]:
         (problem,) = varies(subject, drawn)
         if not isinstance(problem, TrainingProblem) or problem.fill % 4:
+            return (problem,)
+        own = problem.batches
+        if own is not None and own[0] == own[1 % len(own)]:
             return (problem,)
         others = tuple(Drawn(problem.batch(number + 1)) for number in range(1, problem.steps + 1))
         return problem, replace(problem, batches=others)

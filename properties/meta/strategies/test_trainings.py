@@ -5,15 +5,19 @@ from dataclasses import replace
 
 import hypothesis
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax.training.train_state import TrainState
 from hypothesis import HealthCheck, settings
 
 from frostproof import LinenTrainer, Optimizers
 from frostproof.reference.correct.trainers.linen_techniques import multi_transform
+from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.architecture_pool import EVERY, PLAIN
+from frostproof.reference.problems.training_problem import Drawn, TrainingProblem
 from frostproof.strategies.problems import trainings
 from frostproof.strategies.problems.kept_optimizers import kept_under
+from frostproof.strategies.problems.variations import on_other_batches
 
 SIZES = {(2, 3), (1, 1), (7, 3)}
 SIZES_OF_OTHERS = {(2, 3), (1, 3), (7, 3)}
@@ -111,3 +115,13 @@ def test_an_architecture_is_compiled_for_one_size():
     assert sizes.pop(PLAIN[0]) == SIZES
     assert all(len(each) == 1 for each in sizes.values())
     assert set.union(*sizes.values()) == SIZES_OF_OTHERS
+
+
+@pytest.mark.parametrize(("batches", "runs"), [((0,), 1), ((0, 0), 1), ((0, 1), 2)])
+def test_a_problem_of_one_batch_has_no_other(batches, runs):
+    """Of a strategy's own batches one may be drawn, or the same twice."""
+    sgd = optimizer("sgd", learning_rate=0.1)
+    own = tuple(Drawn(np.full(3, number)) for number in batches)
+    vary = on_other_batches(lambda subject, drawn: drawn)
+
+    assert len(vary(None, (TrainingProblem(0, sgd, 2, 3, 0, batches=own),))) == runs
