@@ -44,6 +44,16 @@ def scatter_again(path: Path, leaf: Any) -> Any:
     return scattered(path, leaf, seed=1)
 
 
+def nudge(path: Path, leaf: Any) -> Any:
+    """Move each value otherwise, and by little."""
+    return scattered(path, leaf, seed=0, size=0.05)
+
+
+def nudge_again(path: Path, leaf: Any) -> Any:
+    """Move each value by little, and not as `nudge` does."""
+    return scattered(path, leaf, seed=1, size=0.05)
+
+
 def scattered(path: Path, leaf: Any, *, seed: int, size: float = 1.0) -> Any:
     """Move each value by a normal number of this size, and those of each leaf by others."""
     generator = np.random.default_rng((seed, *path_text(path).encode()))

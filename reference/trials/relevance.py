@@ -27,6 +27,8 @@ from .other_weights import (
     first_loss,
     is_placeholder,
     keep,
+    nudge,
+    nudge_again,
     scatter,
     shift,
 )
@@ -37,6 +39,8 @@ from .penalties import is_always_given_one_batch, is_by_the_model
 #: as before, and moves more of small weights than their last digits; where it shrinks with them, as
 #: that of tied weights does, it grows with large ones. A temperature must not be that small.
 _SCALES = (2.0**-40, 2.0**-16, 2.0**-8, 2.0**10)
+#: What rounding may make of a loss: a hundredth of what tells, since values nearby are asked for.
+_ROUNDED = TELLING / 100
 
 #: Why nobody can tell whether a leaf should train.
 _NO_LOSS = (
@@ -143,10 +147,20 @@ def loss_depends_on(
         if undefined:
             return _NO_LOSS
         return _SAME_LOSS if is_placeholder(trainer, problem, shared=shared) else False
+    nearby = [loss(each) for each in (nudge, nudge_again)]
+    if not any(each is None or _is_other(plain, each) for each in nearby):
+        return False
     if is_always_given_one_batch(problem):
         return _SAME_BATCH if decaying else True
     by_the_model = is_by_the_model(loss, change)
     return _NO_LOSS if by_the_model is None else by_the_model
+
+
+def _is_other(plain: float, nearby: float) -> bool:
+    """Tell whether a loss is another one nearby, also where it is not finite. As long as it stays
+    the same, as a hinge loss within its margins does, the gradient is zero.
+    """
+    return not abs(plain - nearby) <= _ROUNDED * abs(plain)
 
 
 #: Of each trainer of which a leaf never moved, the leaves that move in the end.

@@ -81,3 +81,27 @@ def test_what_accuses_is_the_program_as_it_is(monkeypatch):
 
     assert relevance.matters(spare, trajectory, ("prompt",)) is False
     assert next(numbers) > 0
+
+
+def test_a_leaf_whose_loss_is_flat_nearby_has_no_gradient():
+    """A hinge loss of a critic moves its bias only beyond the margins."""
+
+    def hinge(prediction, y):
+        return (nn.relu(1 - prediction) + nn.relu(1 + prediction)).mean()
+
+    critic = trainer(
+        model=Shifted(), create=creating(Shifted()), step=stepping(loss=hinge), frozen=("body",)
+    )
+    trajectory = run(critic, TrainingProblem(0, optimizer("sgd", learning_rate=1e-4), 2, 3, 0))
+
+    assert relevance.matters(critic, trajectory, ("bias",)) is False
+
+
+class Shifted(nn.Module):
+    """A frozen layer, and a bias of many columns."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict about zero."""
+        bias = self.param("bias", nn.initializers.zeros, (8,))
+        return 0.1 * nn.tanh(nn.Dense(8, name="body")(x)) + bias
