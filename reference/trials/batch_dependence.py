@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Set
 from dataclasses import replace
 from typing import Any
 
+import jax
 import numpy as np
 
 from ..observation.trajectory import Step, Trajectory
 from ..problems.training_problem import Drawn, TrainingProblem
 from ..pytrees.comparison import same_value
+from ..pytrees.dtypes import is_float
 from ..pytrees.paths import Path
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
 from .longer_run import MOST_PATIENCE, longer, run_again
+from .other_weights import Change, begin, keep, scatter, scatter_again
 from .penalties import is_always_given_one_batch
 from .relevance import loss_depends_on
 
@@ -22,6 +26,8 @@ from .relevance import loss_depends_on
 _SEEDS = 4
 #: Fewer numbers may have the same signs on all batches, of which Lion makes the same steps.
 _MANY = 16
+#: What is done to weights, to see whether a leaf moves otherwise then.
+_CHANGES: tuple[Change, ...] = (scatter, scatter_again)
 
 
 def ignores_batches(subject: Any, trajectory: Trajectory, path: Path) -> bool | None:
@@ -29,7 +35,9 @@ def ignores_batches(subject: Any, trajectory: Trajectory, path: Path) -> bool | 
     model makes of it; None where it does not, or where nobody can tell.
 
     So it is with a leaf that gets no gradient of the loss, and moves by a penalty on the weights, a
-    projection or noise.
+    projection or noise: whatever the batches and the other weights are. A gradient may be the same
+    on all batches that a program is given, as that of an absolute error is while all predictions
+    are too low, or its sign.
     """
     assert isinstance(subject, TrainerSource), "only trainers are given batches"
     trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
@@ -42,7 +50,10 @@ def ignores_batches(subject: Any, trajectory: Trajectory, path: Path) -> bool | 
     if path not in moved_alike(trainer, last, shared=False):
         return None
     depends = loss_depends_on(trainer, problem, path, decaying=True, shared=False)
-    return True if depends is True else None
+    if depends is not True:
+        return None
+    beside = trajectory.steps[0].before.params.keys() - {path}
+    return None if _moves_otherwise_far_off(trainer, longer(problem), path, beside) else True
 
 
 @functools.lru_cache(maxsize=16)  # leaf after leaf is asked of the same runs
@@ -59,6 +70,59 @@ def moved_alike(trainer: Trainer, problem: TrainingProblem, *, shared: bool) -> 
     pairs = list(zip(one.steps, other.steps, strict=True))
     trainable = frozenset[Path]().union(*(step.trainable for step in one.steps))
     return frozenset(path for path in trainable if all(_is_alike(*pair, path) for pair in pairs))
+
+
+def _moves_otherwise_far_off(
+    trainer: Trainer, problem: TrainingProblem, path: Path, beside: Set[Path]
+) -> bool:
+    """Tell whether a leaf moves otherwise on batches that are like none of the program's, or beside
+    other weights, or by its batches where it has other values; not where the program raises there.
+    """
+    one, other = (Drawn(problem.batch(number)) for number in (1, 2))
+    way = functools.partial(_way, trainer, problem, path)
+    plain = way(one, beside, keep)
+    pairs = [
+        *((plain, way(_far_off(one, seed), beside, keep)) for seed in range(_SEEDS)),
+        *((plain, way(one, beside, change)) for change in _CHANGES),
+        *((way(one, {path}, change), way(other, {path}, change)) for change in _CHANGES),
+    ]
+    return any(not all(map(same_value, *pair)) for pair in pairs)
+
+
+def _way(
+    trainer: Trainer,
+    problem: TrainingProblem,
+    path: Path,
+    batch: Drawn,
+    changed: Set[Path],
+    change: Change,
+) -> list[np.ndarray]:
+    """Return a leaf after each step of a training on one batch, in which some leaves are changed
+    before; nothing where that raises.
+    """
+    alone = replace(problem, batches=(batch,))
+    try:
+        training = begin(trainer, alone, changed, change)
+        values = []
+        for number in range(1, problem.steps + 1):
+            training.step(alone.batch(number))
+            values.append(training.moment().params[path].array)
+    except Exception:  # it takes no such batches, or no other weights
+        return []
+    return values
+
+
+def _far_off(batch: Drawn, seed: int) -> Drawn:
+    """Return a batch with each of its floats multiplied by a random number, which may be negative,
+    small or large.
+    """
+    generator = np.random.default_rng(seed)
+
+    def multiplied(leaf: np.ndarray) -> np.ndarray:
+        factors = 16.0 ** generator.integers(-1, 3) * generator.standard_normal(leaf.shape)
+        return (leaf * factors).astype(leaf.dtype) if is_float(leaf.dtype) else leaf
+
+    return Drawn(jax.tree.map(multiplied, batch.batch))
 
 
 def _is_alike(one: Step, other: Step, path: Path) -> bool:

@@ -22,7 +22,13 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
 from frostproof.reference.corpus.specimens.trainers.linen_models import (
     gradient_stopped_under_a_pull,
 )
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import OWN as UNSEEN
+from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.batches import Batch
+from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.trials.batch_dependence import ignores_batches, moved_alike
+from frostproof.reference.trials.longer_run import longer
 
 SGD = Optimizers("sgd", rates=(0.1,))
 in_body = within(("body",))
@@ -162,3 +168,53 @@ def test_a_sign_that_is_always_the_same_is_a_gradient(right):
     row = judged(right)
 
     assert (row.verdict, row.reason) == ("held", None)
+
+
+class Gains(nn.Module):
+    """A frozen body whose units are scaled one by one, by numbers of which each has to shrink."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict far too high."""
+        gains = self.param("gains", nn.initializers.ones, (16,))
+        return 100 + (gains * nn.relu(nn.Dense(16, name="body")(x))).sum(-1, keepdims=True)
+
+
+class Low(nn.Module):
+    """A frozen body, and a bias for each of three columns."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict too low for any batch."""
+        biases = self.param("biases", nn.initializers.zeros, (3,))
+        return 0.1 * nn.tanh(nn.Dense(3, name="body")(x)) + biases - 1.25
+
+
+def weighted(prediction, y):
+    """An absolute error that is more important in some columns than in others."""
+    return (jnp.array([1, 2, 4]) * jnp.abs(prediction - nn.tanh(y))).mean()
+
+
+SLOW = optimizer("sgd", learning_rate=1e-4)
+
+
+def decaying_lion(_):
+    """Train by an optimizer of the program's own, with the decay that is customary."""
+    return partitioned(optax.lion(1e-4, weight_decay=1), in_body)
+
+
+@pytest.mark.parametrize(
+    ("right", "path", "by"),
+    [
+        (trainer(model=Gains(), step=stepping(by_signs)), ("gains",), SLOW),
+        (trainer(create=creating(Wide(), decaying_lion)), ("head", "kernel"), UNSEEN),
+        (trainer(model=Low(), step=stepping(loss=weighted)), ("biases",), SLOW),
+    ],
+    ids=["signs of the weights", "signs and a decay", "an absolute error"],
+)
+def test_a_gradient_that_is_the_same_on_all_drawn_batches_is_a_gradient(right, path, by):
+    """It is another on batches that are far off, or with another body."""
+    problem = TrainingProblem(0, by, 16, 3, 0)
+
+    assert path in moved_alike(right, longer(problem), shared=True)
+    assert ignores_batches(right, run(right, problem), path) is None
