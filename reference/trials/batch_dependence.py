@@ -148,5 +148,7 @@ def _tells(pull: np.ndarray, weights: np.ndarray, *, seen: bool) -> bool:
         return True
     if np.abs(pull).max() > 1.5 * np.abs(pull).min():
         return seen or pull.size >= _MANY
-    same_sign = np.sign(pull) == np.sign(weights)
-    return pull.size >= _MANY and bool(same_sign.mean() > 0.75)
+    signs = np.sign(pull)
+    # Gains that begin with ones, and are too large, all shrink by their gradients, too.
+    both = bool((signs > 0).any() and (signs < 0).any())
+    return pull.size >= _MANY and both and bool((signs == np.sign(weights)).mean() > 0.75)
