@@ -52,7 +52,7 @@ def load_object(target: str) -> tuple[ModuleType, Any]:
         raise UnusableTarget(target, str(missing)) from None
     except UnusableSubject as reason:  # the file makes one that cannot be
         where = f" ({line})" if (line := own_line(reason)) else ""
-        raise UnusableTarget(target, f"{reason}{where}") from None
+        raise UnusableTarget(target, f"`{place}` cannot be imported: {reason}{where}") from None
     except BaseException as error:
         let_through(error)
         raise UnusableTarget(target, f"the import raised {describe_error(error, place)}") from None

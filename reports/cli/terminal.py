@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from rich.status import Status
 
 from ...properties.laws.law import PROMISABLE
 from ...properties.plan.checks import Check
+from ...reference.subjects.targets import UnusableTarget
 from ..formats.faults import by_cause
 from ..formats.reasons import in_short, reasons_not_run, untold
 from ..formats.wording import conclusion, story
@@ -68,6 +70,10 @@ class Terminal(Listener):
         self._width = 0
         #: What proofs of a subject were said to assume.
         self._assumed: set[tuple[str, str | None]] = set()
+
+    def on_unusable(self, reason: UnusableTarget) -> None:
+        """Name a subject that cannot be judged, and let the others be."""
+        print(f"frostproof: {reason}", file=sys.stderr)
 
     def on_start(self, report: Report) -> None:
         """Print the profile and the seed of the problems, and how many laws judge."""
@@ -132,6 +138,8 @@ class Terminal(Listener):
         if not self.quiet:
             self._beyond(beyond)
             self._summary(report)
+        for reason in report.unusable:
+            self.console.print(f"[yellow]cannot be judged[/]  {escape(reason)}")
         self.console.print(self._conclusion(report))
 
     def _log(self, progress: str) -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from ...properties.plan.checks import Check
+from ...reference.subjects.targets import UnusableTarget
 from ..results.report import Report
 from ..results.row import Row
 
 
 class Listener:
-    """Receives the events of a run as they happen, and ignores them all."""
+    """Receives the events of a run as they happen, and ignores all but a subject that cannot be
+    judged.
+    """
+
+    def on_unusable(self, reason: UnusableTarget) -> None:
+        """Receive why a subject beside others cannot be judged: raised, it ends the run before
+        anything is judged, and else the others are.
+        """
+        raise reason
 
     def on_start(self, report: Report) -> None:
         """Receive the empty report with which a run begins."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from ...properties.plan.run_settings import TIMEOUT, RunSettings
 from ...properties.processes.device import device_in_use, on_device, require_device
 from ...properties.processes.judging import Judging
 from ...reference.pytrees.articles import a_type_of
-from ...reference.subjects.targets import DEFAULT_PROMISE, REFERENCES
+from ...reference.subjects.targets import DEFAULT_PROMISE, REFERENCES, UnusableTarget
 from ..results.guarantees import Asked
 from ..results.report import ELSEWHERE, Report
 from ..results.report_file import make_folder
@@ -96,10 +97,11 @@ def verify(
         Judging(settings) as judge,
     ):  # until the end: all workers come to its fork server
         found_on = {} if device is None else {"device": _device(device, judge, subjects)}
-        known = [known_subject(judge, subject, kind) for subject in subjects or REFERENCES]
+        known, unusable = _known(judge, subjects or REFERENCES, kind, told)
         items, left_out = plan_checks(known, laws, promise)
         items, elsewhere = division.split(items)
         recorder = begin(settings, folder, division, found_on)
+        recorder.cannot_judge(Counter(map(str, unusable)))
         recorder.leaves_out("left out by --laws", len(left_out))
         recorder.is_asked({each.name: _asked(each, promise, left_out) for each in known})
         recorder.leaves_out(ELSEWHERE, len(elsewhere))
@@ -176,6 +178,27 @@ def begin(
         return Recorder(settings.profile, settings.seed, folder, division.name, found_on)
     except OSError as error:
         raise ValueError(f"--report {folder}: {error.strerror}") from None
+
+
+def _known(
+    judge: Judging, subjects: Iterable[Any], kind: str | None, told: Listener
+) -> tuple[list[NamedSubject], list[UnusableTarget]]:
+    """Return the subjects that can be judged, and why others of them cannot.
+
+    Raises the first reason where nothing is left to judge, or where the listener does.
+    """
+    known: list[NamedSubject] = []
+    unusable: list[UnusableTarget] = []
+    for subject in subjects:
+        try:
+            known.append(known_subject(judge, subject, kind))
+        except UnusableTarget as reason:
+            unusable.append(reason)
+    for reason in unusable:
+        if not known and reason is unusable[-1]:
+            raise reason
+        told.on_unusable(reason)
+    return known, unusable
 
 
 def known_subject(judge: Judging, subject: Any, kind: str | None) -> NamedSubject:

@@ -44,7 +44,11 @@ FAULTY = {
     "bad trainer": (
         TRAINER.replace("('w',)", "'w'"),
         "head",
-        ("`frozen` must be a collection", "write ('w',) (subject_", ".py, line 5)"),
+        (
+            ".py` cannot be imported: `frozen` must be a collection",
+            "write ('w',) (subject_",
+            ".py, line 5)",
+        ),
     ),
     "not callable": ("fn = 3\n", "fn", ("expected a function or a subject, got an int",)),
     "three arguments": ("import flax.nnx\ndef fn(a, b, c): ...\n", "fn", ("fn(a, b, c)",)),

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from frostproof.reference.subjects.targets import UnusableTarget
 from frostproof.reports.cli.main import main
+from frostproof.reports.run.verify import verify
 
 LINEN = "frostproof.reference.linen:freeze_first_dense"
 FEW = ("--max-examples", "2", "--laws", "answer-shape")
@@ -93,13 +95,36 @@ def test_what_cannot_be_judged_ends_with_2(arguments, expected, tmp_path, capsys
     assert expected in printed.err
 
 
-def test_one_bad_target_of_two_ends_the_run_before_it_begins(broken, capsys):
-    """All targets are loaded before anything runs."""
-    assert main(["verify", LINEN, f"{broken}:nowhere", *FEW]) == 2
+def test_one_bad_target_of_two_is_named_and_the_other_judged(broken, tmp_path, capsys):
+    """All targets are loaded before anything runs: what is wrong is said first and last."""
+    bad = f"{broken}:nowhere"
+
+    assert main(["verify", bad, LINEN, *FEW, "--report", str(tmp_path / "out")]) == 2
 
     printed = capsys.readouterr()
-    assert "nowhere" in printed.err
-    assert "held" not in printed.out
+    assert printed.err.startswith(f"frostproof: {bad}: the module has no 'nowhere'")
+    assert "holds answer-shape" in printed.out
+    assert f"\ncannot be judged  {bad}: the module has no 'nowhere'" in printed.out
+    assert "the chosen laws held; 1 subject cannot be judged\n" in printed.out
+    assert [*json.loads((tmp_path / "out" / "report.json").read_text())["unusable"].values()] == [1]
+
+
+def test_bad_targets_alone_are_all_named(broken, capsys):
+    """Nothing is judged where nothing can be."""
+    assert main(["verify", f"{broken}:nowhere", "no_such_file.py:fn", *FEW]) == 2
+
+    printed = capsys.readouterr()
+    assert [line.split(": ")[1] for line in printed.err.splitlines()] == [
+        f"{broken}:nowhere",
+        "no_such_file.py:fn",
+    ]
+    assert printed.out == ""
+
+
+def test_from_python_one_bad_target_of_two_is_raised(broken):
+    """Whoever calls sees it before anything runs, unless his listener takes it."""
+    with pytest.raises(UnusableTarget, match="nowhere"):
+        verify(f"{broken}:nowhere", LINEN, laws=["answer-shape"], max_examples=2)
 
 
 def test_a_correct_program_ends_with_0(capsys):
