@@ -17,7 +17,7 @@ from ...properties.laws.law import PROMISABLE
 from ...properties.plan.checks import Check
 from ...reference.subjects.targets import UnusableTarget
 from ..formats.faults import by_cause
-from ..formats.reasons import in_short, reasons_not_run, untold
+from ..formats.reasons import in_short, needs_together, reasons_not_run, untold
 from ..formats.wording import conclusion, story
 from ..results.guarantees import BEYOND, Asked, with_reasons
 from ..results.report import Report
@@ -273,6 +273,7 @@ class Terminal(Listener):
         summary = report.summary
         self.console.print(f"\nran {summary['ran']} of {summary['of']} laws")
         reasons = reasons_not_run(report)
+        reasons = reasons if self.verbose else needs_together(reasons)
         # A single other reason takes no more than the line that would say that there is one.
         whole = self.verbose or len(reasons) <= _REASONS + 1
         for reason, count in reasons if whole else reasons[:_REASONS]:

@@ -12,6 +12,9 @@ from ..results.row import FAILING, Row
 
 #: So many characters of a text that is told whole elsewhere are enough to know it again.
 _SHORT = 120
+#: How a reason begins that says what the subject could give, and what explains it.
+_NEEDS = "needs "
+_ASIDE = re.compile(r" \([^()]*\)")
 _PLACE = re.compile(r" \([^()]+, line \d+\)$")
 
 
@@ -60,3 +63,22 @@ def reasons_not_run(report: Report) -> list[tuple[str, int]]:
     told = told_reasons(report)
     counted = Counter(told[row.id] for row in report.rows if row.verdict == "not-run")
     return (counted + report.left_out).most_common()
+
+
+def needs_together(reasons: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return why laws did not run, with all that they need as one reason, which stands first and
+    leaves to `-v` what the parentheses explain.
+    """
+    reasons = list(reasons)
+    needs: Counter[str] = Counter()
+    for reason, count in reasons:
+        if reason.startswith(_NEEDS):
+            needs[_ASIDE.sub("", reason.removeprefix(_NEEDS))] += count
+    if not needs:
+        return reasons
+    named = ", ".join(
+        need + (f" ({count})" if count > 1 and len(needs) > 1 else "")
+        for need, count in needs.most_common()
+    )
+    others = [each for each in reasons if not each[0].startswith(_NEEDS)]
+    return [(f"{_NEEDS}{named}: see -v", needs.total()), *others]

@@ -162,6 +162,18 @@ def test_a_single_other_reason_is_told(others, shown):
     assert ("2 not run for other reasons: see -v" in screen.getvalue()) != shown
 
 
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_a_keyword_is_stands_where_every_law_is_listed(verbose):
+    """The end of another run names the keyword alone."""
+    rows = [row("copies-follow", "not-run", reason="needs `copies=` (what follows what)")]
+    screen = io.StringIO()
+
+    Terminal(Console(file=screen, width=200), verbose=verbose).on_end(Report("ci", 0, rows))
+
+    said = "`copies=` (what follows what)" if verbose else "`copies=`: see -v"
+    assert f"1 not run: needs {said}\n" in screen.getvalue()
+
+
 def test_columns_and_assumptions_of_many_verdicts():
     """Numbers stand below each other, and what proofs assume is said once for each subject."""
     laws = ("same-selection-for-every-representation", "frozen-norm", "frozen-value")

@@ -2,11 +2,15 @@
 
 import pytest
 
-from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.book import BOOK, BY_ID
 from frostproof.properties.laws.requirements.training_law import NO_UPDATE
-from frostproof.reports.formats.reasons import reasons_not_run, untold
+from frostproof.reference.subjects.capability import Capability
+from frostproof.reports.formats.reasons import needs_together, reasons_not_run, untold
 from frostproof.reports.results.report import Report
 from frostproof.reports.results.row import Row
+
+#: What a trainer can do that is given no keyword.
+TRAINER = frozenset(map(Capability, ("tree", "trainer", "optimizer", "rows", "opt_state")))
 
 RAISED = f"step 1 raised ValueError: {'a shape, ' * 50}the end (train.py, line 4)"
 
@@ -63,3 +67,24 @@ def test_reasons_are_counted_as_they_are_told():
     found = reasons_not_run(Report("ci", 0, rows))
 
     assert found == [("see trainable-moves", 2), (NO_UPDATE, 1)]
+
+
+def test_what_laws_need_is_one_short_reason():
+    """Of a small trainer, whose laws lack most keywords; what nobody can give has its own line."""
+    laws = [law for law in BOOK if law.needs.is_possible("trainer", TRAINER)]
+    lacks = {law.id: law.needs.missing(TRAINER) for law in laws}
+    rows = [row(law, "not-run", reason) for law, reason in lacks.items() if reason]
+    rows.append(row("frozen-copies", "not-run", "the program keeps no copies", "other"))
+
+    (needs, count), *others = needs_together(reasons_not_run(Report("ci", 0, rows)))
+
+    assert needs.startswith("needs `refreeze=` (")
+    assert needs.endswith("`skips=`: see -v")
+    assert (count, len(needs) < 200) == (len(rows) - 1, True)
+    assert others == [("the program keeps no copies", 1)]
+
+
+@pytest.mark.parametrize("reasons", [[], [("left out by --laws", 3)]])
+def test_reasons_without_a_need_stay(reasons):
+    """There is nothing to join."""
+    assert needs_together(reasons) == reasons
