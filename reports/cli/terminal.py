@@ -256,7 +256,7 @@ class Terminal(Listener):
     def _counterexample(self, row: Row, others: Sequence[Row], script: Path | None) -> None:
         self.console.print()
         self.console.rule(f"{escape(row.subject)} :: {row.law}", align="left", style="red")
-        for keyword, text in story(row):
+        for keyword, text in story(row, brief=True):
             self.console.print(f"[bold]{keyword:8}[/]{escape(text)}")
         if others:
             promised = ", ".join(each.law for each in others if each.promised)

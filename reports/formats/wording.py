@@ -17,6 +17,8 @@ from ..results.row import Row
 
 #: The fields of which batches are made where the user gives none.
 _MAKE_BATCHES = ("rows", "features", "fill")
+#: Characters that take three lines of 80 columns, behind a keyword.
+_FEW_LINES = 232
 #: The usual values of a problem's fields, which are not shown.
 _USUAL = (None, "", False, "once", "initialised", "ordinary", [1])
 
@@ -97,8 +99,10 @@ def _laws_of(rows: Iterable[Row]) -> str:
     return ", ".join(laws[:3]) + (f" and {len(laws) - 3} more" if len(laws) > 3 else "")
 
 
-def story(row: Row) -> list[tuple[str, str]]:
-    """Return the facts that help to fix the code, as pairs of a keyword and a line."""
+def story(row: Row, *, brief: bool = False) -> list[tuple[str, str]]:
+    """Return the facts that help to fix the code, as pairs of a keyword and a line; `brief` leaves
+    a long law at its first sentence.
+    """
     if row.counterexample is None:
         return [("seen", row.reason or "")]
     problems = [
@@ -117,8 +121,20 @@ def story(row: Row) -> list[tuple[str, str]]:
     by = [("by", equation)] if equation else []
     seen = ("seen", row.reason or "")
     silent = f"{_silent(row)}; {row.about}: " if row.about != row.law else ""
-    stated = ("law", f"{silent}{row.counterexample['law']}")
+    law_in_words = row.counterexample["law"]
+    law_in_words = _first_of(law_in_words, row.about) if brief else law_in_words
+    stated = ("law", f"{silent}{law_in_words}")
     return [stated, seen, *because, *by, *usually, *problems]
+
+
+def _first_of(statement: str, law: str) -> str:
+    """Return a statement that fits a few lines of a terminal, and of another the first sentence,
+    which sums it up, with the command that shows all.
+    """
+    first, separator, _ = statement.partition(". ")
+    if len(statement) <= _FEW_LINES or not separator:
+        return statement
+    return f"{first} (frostproof laws {law})"
 
 
 def _silent(row: Row) -> str:
@@ -133,11 +149,13 @@ def _continued(sentence: str) -> str:
     return f"{word if any(map(str.isupper, word[1:])) else word.lower()}{space}{rest}"
 
 
-def explain(row: Row, script: Path | None = None) -> str:
-    """Return the facts that help to fix the code as text, the script or its file last."""
+def explain(row: Row, script: Path | None = None, *, brief: bool = False) -> str:
+    """Return the facts that help to fix the code as text, the script or its file last; `brief` is
+    that of `story`.
+    """
     examples = f"{row.examples} example{'s' * (row.examples != 1)}"
     lines = [f"{row.subject}: {row.law} {row.verdict} after {examples}", ""]
-    lines += [f"{keyword:7} {text}" for keyword, text in story(row)]
+    lines += [f"{keyword:7} {text}" for keyword, text in story(row, brief=brief)]
     if script is not None:
         lines.append(f"{'script':7} {script}")
     elif row.reproduce:

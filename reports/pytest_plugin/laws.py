@@ -174,7 +174,7 @@ class BoundLaw:
         script = self._script_of(row)
         if row.fails:
             shown = without_large_arrays(row) if script is None else row
-            pytest.fail(explain(shown, script), pytrace=False)
+            pytest.fail(explain(shown, script, brief=True), pytrace=False)
         if row.verdict == "not-run":
             pytest.skip(row.reason or "")
         if row.verdict not in ("held", "proved"):

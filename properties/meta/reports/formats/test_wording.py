@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.book import BOOK, BY_ID
 from frostproof.properties.meta.reports.formats.verdict_samples import refuted, row, standing
+from frostproof.properties.plan.checks import Check, NamedSubject
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.batches import write_batch
 from frostproof.reports.cli.terminal import Terminal
 from frostproof.reports.formats.faults import by_cause
 from frostproof.reports.formats.html.matrix import place_of
 from frostproof.reports.formats.html.page import page
-from frostproof.reports.formats.wording import problem_text, story
+from frostproof.reports.formats.wording import explain, problem_text, story
+from frostproof.reports.pytest_plugin.laws import BoundLaw
 from frostproof.reports.results.report import Report
 
 
@@ -354,3 +356,34 @@ def test_what_follows_where_all_frozen_leaves_train_is_told_with_them(whole):
     alone = others if whole else [*follows, *others]
     assert [group[0] for group in groups] == [missed, *alone]
     assert sorted(len(group) for group in groups)[-1] == (1 + len(follows) if whole else 1)
+
+
+@pytest.mark.parametrize("law", BOOK, ids=lambda law: law.id)
+def test_a_law_takes_three_lines_of_a_terminal(law):
+    """A longer one is summed up by its first sentence; reports have the whole."""
+    failed = refuted(law.id)
+
+    told = dict(story(failed, brief=True))["law"]
+
+    assert len(f"law     {told}") <= 240
+    assert told == law.statement or (
+        len(law.statement) > 232
+        and told.endswith(f" (frostproof laws {law.id})")
+        and law.statement.startswith(f"{told.rpartition(' (')[0]}. ")
+    )
+    assert dict(story(failed))["law"] == law.statement
+    assert law.statement in explain(failed)
+
+
+def test_a_failed_test_and_the_terminal_sum_a_long_law_up():
+    """Both are read in a terminal."""
+    failed = refuted("trainable-moves")
+    item = Check(NamedSubject("s", "trainer"), BY_ID[failed.law], promised=True)
+    screen = io.StringIO()
+
+    Terminal(Console(file=screen, width=200, soft_wrap=True)).on_end(Report("ci", 0, [failed]))
+    with pytest.raises(pytest.fail.Exception) as test:
+        BoundLaw(item, lambda item: failed, lambda row: None, None)()
+
+    for each in (screen.getvalue(), str(test.value)):
+        assert "that very step (frostproof laws trainable-moves)\n" in each
