@@ -63,17 +63,27 @@ def _print(console: Console, target: str, subject: Any, *, explain: bool) -> int
     for assumption in _assumptions(standing):
         console.print(f"              [dim]if {escape(assumption)}[/]")
     promised, missing = closed(subject.promise), False
-    for law, (optimizer, explanation) in standing.unproved.items():
-        is_promised = BY_ID[law].guarantee in promised
-        missing |= is_promised
-        beyond = "" if is_promised else "  [dim]beyond the promise[/]"
-        console.print(
-            f"  [yellow]not proved[/]  {law:28} [dim]under {escape(optimizer)}[/]{beyond}"
-        )
+    for explanation, laws in _by_explanation(standing).items():
+        for law, optimizer in laws:
+            is_promised = BY_ID[law].guarantee in promised
+            missing |= is_promised
+            beyond = "" if is_promised else "  [dim]beyond the promise[/]"
+            console.print(
+                f"  [yellow]not proved[/]  {law:28} [dim]under {escape(optimizer)}[/]{beyond}"
+            )
         if explain:
-            console.print(f"              {escape(str(explanation))}")
-    console.print(f"[dim]{standing.programs} programs were traced[/]")
+            console.print(f"              {escape(explanation)}")
+    many = standing.programs != 1
+    console.print(f"[dim]{standing.programs} program{'s were' if many else ' was'} traced[/]")
     return int(missing)
+
+
+def _by_explanation(standing: Standing) -> dict[str, list[tuple[str, str]]]:
+    """Return the laws that are not proved, each with an optimizer, by what is in the way."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for law, (optimizer, explanation) in standing.unproved.items():
+        found.setdefault(str(explanation), []).append((law, optimizer))
+    return found
 
 
 def _assumptions(standing: Standing) -> Sequence[str]:
