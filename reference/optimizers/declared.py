@@ -63,6 +63,8 @@ def expected_optimizers(got: Any) -> str:
         isinstance(name, str) and name in CATALOGUE for name in names
     )
     hint = f": write Optimizers({', '.join(map(repr, names))})" if are_rows and names else ""
+    if isinstance(got, str) and not hint and (meant := did_you_mean(got, (*MANY, *CATALOGUE))):
+        hint = f"{meant} ({_ALL})"
     return (
         "`optimizers` must be 'common', 'all', Optimizers(…) or a Hypothesis strategy, "
         f"got {got!r}{hint}"

@@ -18,7 +18,7 @@ from ..pytrees.spelling import did_you_mean
 from .exercise import Exercise
 from .optax_wrapper import GuessedWrapper, OptaxFreeze
 from .signatures import UnusableSubject, binds, signature_of
-from .targets import UnusableTarget, resolved
+from .targets import REFERENCES, UnusableTarget, resolved
 from .trainer import Trainer
 from .user_errors import error_text, let_through, own_line, printable
 
@@ -77,7 +77,7 @@ def _place_and_name(target: str) -> tuple[str, str]:
         raise UnusableTarget(
             target,
             "expected `package.module:name`, `path/file.py:name`, or a reference such as "
-            "`linen/gradient-zeroing`",
+            f"`linen/gradient-zeroing`{did_you_mean(target, REFERENCES) if '/' in target else ''}",
         )
     if ".py:" in place:
         raise UnusableTarget(
@@ -145,7 +145,8 @@ class _NotFound(Exception):
 def _import_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
-        raise _NotFound("the file does not exist")
+        beside = [each.name for each in path.parent.glob("*.py")]
+        raise _NotFound(f"the file does not exist{did_you_mean(path.name, beside)}")
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == str(path):
             return module

@@ -7,15 +7,18 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ...properties.processes.device import DEVICES
+from ...reference.pytrees.spelling import did_you_mean
 from ...reference.subjects.targets import KINDS
 from ..diff.arguments import add_diff
 from .output import lasting_errors, lasting_output
 from .prove import add_prove
 
 UNJUDGED = 2
+#: What is said of options that people look for, and that are none.
+_INSTEAD = {"--profile": "; set FROSTPROOF_PROFILE, to default, ci or nightly"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,6 +26,17 @@ class Parser(argparse.ArgumentParser):
 
     #: What to say where arguments are missing that may have been taken for others.
     where_missing = ""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse arguments; what is left over is a mistake of the command that it was given to, and
+        not of the one above it.
+        """
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            option = left[0].partition("=")[0]
+            meant = _INSTEAD.get(option) or did_you_mean(option, self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(left)}{meant}")
+        return found, left
 
     def error(self, message: str) -> NoReturn:
         """End the process with a message."""

@@ -15,6 +15,7 @@ from rich.markup import escape
 from ...properties.laws.book import BY_ID
 from ...properties.plan.run_settings import TIMEOUT
 from ...properties.processes.worker_client import Unreadable, Worker
+from ...reference.pytrees.spelling import did_you_mean
 from ...reference.subjects.targets import resolved
 from ..results.reading import read_report
 from ..results.row import Row
@@ -43,9 +44,11 @@ def print_replay(report: Path, id: str | None, target: str | None, kind: str | N
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     rows = [row for row in read_report(report).rows if row.counterexample]
     if id is not None:
+        known = [name for row in rows for name in (row.law, row.id)]
         rows = [row for row in rows if id in (row.id, row.law)]
         if not rows:
-            raise ValueError(f"{report}: the report has no counterexample for {id!r}")
+            meant = did_you_mean(id, dict.fromkeys(known))
+            raise ValueError(f"{report}: the report has no counterexample for {id!r}{meant}")
     if not rows:
         console.print("the report has no counterexample")
         return 0

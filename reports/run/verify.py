@@ -194,10 +194,10 @@ def _known(
             known.append(known_subject(judge, subject, kind))
         except UnusableTarget as reason:
             unusable.append(reason)
-    for reason in unusable:
-        if not known and reason is unusable[-1]:
-            raise reason
-        told.on_unusable(reason)
+    for each in unusable:
+        if not known and each is unusable[-1]:
+            raise each
+        told.on_unusable(each)
     return known, unusable
 
 

@@ -84,6 +84,8 @@ def _raising(_):
         ({"optimizers": optax.sgd}, "`optimizers` must be 'common', 'all', Optimizers(…) or a"),
         ({"optimizers": "some"}, "`optimizers` must be 'common', 'all', Optimizers(…) or a"),
         ({"optimizers": "adam"}, "a Hypothesis strategy, got 'adam': write Optimizers('adam')"),
+        ({"optimizers": "adamx"}, "'adamx'; did you mean adamax, adam, adamaxw? (`frostproof opt"),
+        ({"optimizers": "comon"}, "'comon'; did you mean common"),
         ({"optimizers": ("adam", "sgd")}, "('adam', 'sgd'): write Optimizers('adam', 'sgd')"),
     ],
 )

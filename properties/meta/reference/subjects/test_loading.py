@@ -110,6 +110,14 @@ def test_an_unknown_place_is_explained(target, expected):
         load(target)
 
 
+def test_a_file_of_another_name_is_named(file):
+    """It lies in the folder where one was looked for."""
+    path = file(GOOD)
+
+    with pytest.raises(UnusableTarget, match=f"does not exist; did you mean {path.name}\\?"):
+        load(f"{path.with_stem(path.stem + 's')}:fn")
+
+
 @pytest.mark.parametrize("colon", ["", ":"])
 def test_a_file_without_a_name_is_answered_with_those_in_it(file, colon):
     """Nobody has to open it to know what can be judged."""

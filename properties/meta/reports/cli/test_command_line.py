@@ -68,7 +68,10 @@ def broken(tmp_path):
         (["verify", LINEN, "--report", "{file}"], "the folder cannot be made"),
         (["verify", LINEN, "--report", "{file}/below"], "the folder cannot be made"),
         (["verify", LINEN, "-n", "none"], "number of processes or auto"),
-        (["verify", LINEN, "--no-such-option"], "unrecognized arguments"),
+        (["verify", LINEN, "--no-such-option"], "verify: unrecognized arguments: --no-such-option"),
+        (["verify", LINEN, "--max-exampels=3"], "--max-exampels=3; did you mean --max-examples?"),
+        (["verify", LINEN, "--profile", "nightly"], "nightly; set FROSTPROOF_PROFILE, to default"),
+        (["verify", "linen/gradient-zeroin"], "did you mean linen/gradient-zeroing, nnx/"),
         (["laws", "no-such-law"], "no law is called"),
         (["replay", "{file}", "--target", LINEN], "not a report of frostproof"),
         (
@@ -155,6 +158,8 @@ def test_a_refuted_law_ends_with_1_and_a_report(broken, tmp_path, capsys):
     assert "failed" in capsys.readouterr().out
     assert main(["replay", str(folder), "answer-loss-is-mse", "--target", LINEN]) == 0
     assert "fixed" in capsys.readouterr().out
+    assert main(["replay", str(folder), "answer-loss-is-ms", "--target", LINEN]) == 2
+    assert "'answer-loss-is-ms'; did you mean answer-loss-is-mse" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
