@@ -211,6 +211,22 @@ def test_trainable_leaves_that_do_not_move():
     assert guard.report().still == ("head/bias", "head/kernel", "norm/bias", "norm/scale")
 
 
+def test_statistics_below_a_prefix_are_frozen_unless_parameters_alone_are_given():
+    """By the guard and by the assertion: a module shows all of its leaves."""
+    model = nnx.BatchNorm(3, rngs=nnx.Rngs(0))
+    every = frostproof.Guard({"norm": nnx.state(model)}, ("norm",))
+    params = frostproof.Guard({"norm": nnx.state(model, nnx.Param)}, ("norm",))
+    before = frostproof.snapshot({"norm": nnx.state(model)})
+
+    model(jnp.ones((2, 3)))
+
+    with pytest.raises(AssertionError, match="norm/mean: moved"):
+        every.check({"norm": nnx.state(model)})
+    with pytest.raises(AssertionError, match="norm/mean"):
+        frostproof.assert_frozen(before, {"norm": nnx.state(model)}, frozen=("norm",))
+    params.check({"norm": nnx.state(model, nnx.Param)})
+
+
 def test_nothing_is_frozen():
     """A guard may watch only whether leaves train."""
     guard = frostproof.Guard({"head": jnp.ones(2)}, ())
