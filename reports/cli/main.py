@@ -239,9 +239,6 @@ def _verify(options: argparse.Namespace) -> int:
     from ..run.verify import verify
     from .terminal import Terminal
 
-    terminal = Terminal(
-        verbose=options.verbose, quiet=options.quiet, show_script=options.show_script
-    )
     typed = {
         "laws": _names(options.laws or ()),
         "max_examples": options.max_examples,
@@ -252,10 +249,17 @@ def _verify(options: argparse.Namespace) -> int:
         "balance": options.balance,
         "device": options.device,
     }
-    settings = {"kind": options.kind, "report": options.report, "listener": terminal}
+    settings = {"kind": options.kind, "report": options.report}
     settings["proofs"] = not options.no_proofs
     settings |= {"laws": ("*",), "promise": ()} | project_settings(Path.cwd())
     settings |= {name: value for name, value in typed.items() if value not in (None, [])}
+    terminal = Terminal(
+        verbose=options.verbose,
+        quiet=options.quiet,
+        show_script=options.show_script,
+        max_examples=settings.get("max_examples"),
+    )
+    settings["listener"] = terminal
     workers = options.workers or "auto"
     allowed = options.allow_not_shown
     report = verify(*options.targets, workers=workers, allow_not_shown=allowed, **settings)

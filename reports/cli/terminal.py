@@ -15,6 +15,7 @@ from rich.status import Status
 
 from ...properties.laws.law import PROMISABLE
 from ...properties.plan.checks import Check
+from ...properties.plan.profiles import current_profile
 from ...reference.subjects.targets import UnusableTarget
 from ..formats.faults import by_cause
 from ..formats.reasons import in_short, needs_together, reasons_not_run, untold
@@ -38,6 +39,8 @@ _FEW = 3
 _NAMED = 3
 #: Reasons why laws did not run that are shown.
 _REASONS = 4
+#: So many laws tell how long the others take.
+_SEVERAL = 3
 #: Seconds in which a log hears nothing, before it hears how far the run has come.
 _PATIENCE = 30.0
 
@@ -52,6 +55,7 @@ class Terminal(Listener):
         verbose: bool = False,
         quiet: bool = False,
         show_script: bool = False,
+        max_examples: int | None = None,
     ):
         self.console = console or Console(highlight=False, soft_wrap=True, emoji=False)
         #: Where a log hears how far the run has come: what reads the verdicts reads nothing of it.
@@ -64,6 +68,10 @@ class Terminal(Listener):
         self._began = self._spoke = monotonic()
         self._patience = _PATIENCE
         self._due: Counter[str] = Counter()
+        #: Examples per law, if not those of the profile, and the share of them that laws which are
+        #: being judged have seen, by subject and law.
+        self._most = max_examples
+        self._begun: dict[tuple[str, str], float] = {}
         self._rows: defaultdict[str, list[Row]] = defaultdict(list)
         self._report: Report | None = None
         #: The longest name of a law.
@@ -93,6 +101,8 @@ class Terminal(Listener):
         """
         if self.quiet:
             return
+        most = self._most or current_profile().max_examples
+        self._begun[item.subject_name, item.law.id] = min(1.0, examples / item.law.examples(most))
         done, due = sum(map(len, self._rows.values())), self._due.total()
         progress = (
             f"{done} of {due} laws{self._remaining(done, due)}: "
@@ -111,6 +121,7 @@ class Terminal(Listener):
         if self._status is not None:
             self._status.stop()
             self._status = None
+        self._begun.pop((row.subject, row.law), None)
         self._rows[row.subject].append(row)
         if self.verbose:
             self._verdict(row)
@@ -167,16 +178,18 @@ class Terminal(Listener):
         seen = escape(in_short((row.reason or "").partition(": ")[0]))
         self.console.print(f"[{_STYLES[row.verdict]}]{row.verdict}[/]  {name}{row.law}: {seen}")
 
-    def _remaining(self, done: int, due: int) -> str:
-        """Say how long the rest may take, by what the laws so far took."""
-        if done < 3:
-            return ""
-        seconds = (monotonic() - self._began) / done * (due - done)
-        return (
-            f", about {seconds:.0f} s left"
-            if seconds < 90
-            else f", about {seconds / 60:.0f} min left"
-        )
+    def _remaining(self, done: float, due: int) -> str:
+        """Say how long the rest may take, by what the laws so far took. The first of a night take
+        long: by what they have seen of their examples, which others share with them.
+        """
+        spent, words = monotonic() - self._began, "about"
+        if done < _SEVERAL:
+            done, words = done + sum(self._begun.values()), "up to"
+            if spent < _PATIENCE or not done:
+                return ""
+        seconds = spent / done * (due - done)
+        told = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        return f", {words} {told} left"
 
     def _verdict(self, row: Row) -> None:
         if row.subject != self._subject:

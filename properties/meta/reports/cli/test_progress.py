@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 from rich.console import Console
 
-from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.book import BOOK, BY_ID
 from frostproof.properties.meta.reports.formats.report_samples import row_of
 from frostproof.reports.cli.terminal import Terminal
 from frostproof.reports.results.report import Report
@@ -48,6 +48,39 @@ def test_a_log_of_a_long_run_hears_how_far_it_is(clock, capsys):
 
     assert printed == ""
     line = "3 of 8 laws, about 50 s left: train.py:step frozen-value, 30 examples\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(("most", "left"), [(2000, "266 min"), (1000, "133 min"), (None, "13 min")])
+def test_a_night_says_how_long_it_takes_while_its_first_law_is_judged(clock, capsys, most, left):
+    """By the share of its examples, one in each second; without a number those of the profile."""
+    run_of(31, clock, max_examples=most)
+
+    line = f"0 of 8 laws, up to {left} left: train.py:step frozen-value, 30 examples\n"
+    assert capsys.readouterr().err == line
+
+
+def test_a_terminal_has_an_estimate_as_soon_as_something_tells(clock):
+    """Not by the first examples, for which everything is compiled."""
+    with mock.patch.object(Console, "status") as status:
+        run_of(31, clock, terminal=True)
+
+    (_, *early, last) = [each.args[0] for each in status.return_value.update.call_args_list]
+    assert not any("left" in each for each in early)
+    assert last == "0 of 8 laws, up to 13 min left: train.py:step frozen-value, 30 examples"
+
+
+def test_a_verdict_takes_the_place_of_what_was_judged_of_its_law(clock, capsys):
+    """It is not counted twice."""
+    told = Terminal(max_examples=100)
+    told.on_start(Report("ci", 0, ROWS))
+    told.on_progress(CHECK, 50)
+    told.on_row(row_of(CHECK.subject_name, BOOK.index(CHECK.law), "held"))
+    clock.return_value = 40.0
+
+    told.on_progress(SimpleNamespace(subject_name="train.py:step", law=BY_ID["frozen-norm"]), 0)
+
+    line = "1 of 8 laws, up to 5 min left: train.py:step frozen-norm, 0 examples\n"
     assert capsys.readouterr().err == line
 
 
