@@ -59,9 +59,10 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
     # The update of a normalised leaf is added to what its layer made of it.
     if paths and paths <= trajectory.steps[0].normalised:
         raise Inconclusive("its layer normalises each leaf that trains", subject=True)
-    for path in sorted(paths - trajectory.steps[0].normalised):
-        moves = alone[path]
-        if not _has_rate_of_its_own(moves):
+    trained = {path: alone[path] for path in sorted(paths - trajectory.steps[0].normalised)}
+    any_as_it_is = any(map(_moves_as_it_is, trained.values()))
+    for moves in trained.values():
+        if not _has_rate_of_its_own(moves, among_others=any_as_it_is):
             for move in moves:
                 close = (move.after, move.expected, move.bound)
                 _require_close(trajectory, move.step, move.path, *close)
@@ -109,11 +110,19 @@ def _rests(step: Step) -> bool:
     return not any(moved(step.before.params, step.after.params, path) for path in step.trainable)
 
 
-def _has_rate_of_its_own(moves: list[_Moved]) -> bool:
+def _moves_as_it_is(moves: list[_Moved]) -> bool:
+    """Tell whether the updates of a leaf are those of the optimizer, and one shows a factor."""
+    telling = (np.abs(each.expected - each.before) > each.bound for each in moves)
+    return all(each.is_close for each in moves) and any(each.any() for each in telling)
+
+
+def _has_rate_of_its_own(moves: list[_Moved], *, among_others: bool) -> bool:
     """Tell whether all updates of a leaf are multiplied behind the optimizer by the same number.
 
-    A layer may have a rate of its own, a head often one ten times as large. Two and three times an
-    update is one that is applied again, and of one step nobody can tell what its factor depends on.
+    A layer may have a rate of its own, a head often one ten times as large, and biases one twice as
+    large. Two and three times the updates of all leaves are updates that are applied again: not
+    `among_others`, which move as the optimizer says. Of one step nobody can tell what its factor
+    depends on.
     """
     if all(move.is_close for move in moves):
         return False
@@ -126,7 +135,7 @@ def _has_rate_of_its_own(moves: list[_Moved]) -> bool:
             least = max(least, np.minimum(*ends).max(initial=-np.inf))
             most = min(most, np.maximum(*ends).min(initial=np.inf))
         factor = (least + most) / 2
-        applied_again = any(least <= times <= most for times in (2, 3))
+        applied_again = not among_others and any(least <= times <= most for times in (2, 3))
         if applied_again or not 0 < least <= most < np.inf:
             return False
         off = (abs(m.after - m.before - factor * (m.expected - m.before)) for m in moves)

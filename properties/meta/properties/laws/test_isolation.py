@@ -90,14 +90,22 @@ def test_a_leaf_that_a_label_leaves_out_is_told_from_other_names(after, told):
     assert verdict.reason == f"the optimizer never gets a trainable leaf: {told}"
 
 
-@pytest.mark.parametrize(("times", "outcome"), [(10.0, "held"), (0.5, "held"), (2.0, "refuted")])
-def test_a_layer_may_have_a_rate_of_its_own(times, outcome):
-    """Twice the update is one that is applied again."""
+@pytest.mark.parametrize(
+    ("leaves", "times", "outcome"),
+    [
+        (("kernel",), 10.0, "held"),
+        (("kernel",), 0.5, "held"),
+        (("bias",), 2.0, "held"),
+        (("bias", "kernel"), 2.0, "refuted"),
+    ],
+)
+def test_a_leaf_may_have_a_rate_of_its_own(leaves, times, outcome):
+    """Biases often have twice that of the others; twice the update of all is applied again."""
 
     def scaled(old, new):
-        kernel = old.params["head"]["kernel"]
-        kernel = kernel + times * (new.params["head"]["kernel"] - kernel)
-        return new.replace(params=new.params | {"head": new.params["head"] | {"kernel": kernel}})
+        before, after = old.params["head"], new.params["head"]
+        changed = {leaf: before[leaf] + times * (after[leaf] - before[leaf]) for leaf in leaves}
+        return new.replace(params=new.params | {"head": after | changed})
 
     few = Optimizers("sgd", rates=(0.1,))
     own = replace(multi_transform, train_step=stepping(after=scaled), optimizers=few)
