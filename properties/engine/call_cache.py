@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from .databases.namespaced import NamespacedDatabase
 from .numpy_guard import SharedNumPy
+from .tally import SILENT
 
 #: Strategies that are remembered, of a hundred problems or up to a thousand each.
 _MOST = 16
@@ -65,12 +66,21 @@ class CallCache:
         self._numpy = SharedNumPy()
         #: Which problems were drawn, for laws that draw the same.
         self.drawn = DrawnProblems()
+        #: The problems on which the subject raised, as long as it gave no answer to any.
+        self._unanswered: set[Any] | None = set()
 
     def turn_to(self, subject: Any) -> None:
         """Forget all about another subject: a process judges one after the other."""
         if subject is not self._subject:
-            self._subject, self.drawn = subject, DrawnProblems()
+            self._subject, self.drawn, self._unanswered = subject, DrawnProblems(), set()
             self._calls.clear()
+
+    @property
+    def silent(self) -> bool:
+        """Whether the subject raised on so many problems, and answered none, that no law tries as
+        many by itself.
+        """
+        return self._unanswered is not None and len(self._unanswered) >= SILENT
 
     def knows(self, subject: Any, problem: Any) -> bool:
         """Tell whether a run with predictions is remembered of an unwatched subject."""
@@ -100,6 +110,10 @@ class CallCache:
         call = run(subject, problem, watched=watched, shared=shared, predicted=predicted)
         if (tampered := self._numpy.restore()) is not None:
             call.raised = tampered
+        if getattr(call, "raised", None) is None or getattr(call, "steps", ()):
+            self._unanswered = None
+        elif self._unanswered is not None:
+            self._unanswered.add(problem)
         if not fresh:
             if len(self._calls) >= CAPACITY:
                 del self._calls[next(iter(self._calls))]

@@ -138,7 +138,8 @@ def _drawn(
             raise tally.failures[problems]
         if shrinking_long_enough():  # every further candidate passes at once
             return
-        if tally.failed_at is None and tally.seen and (tally.silent or out_of_time()):
+        silent = tally.silent or memory.silent
+        if tally.failed_at is None and tally.seen and (silent or out_of_time()):
             return
         if tally.failed_at is None and tally.by_optimizer.gives_up(problems[0]):
             raise _GivenUp

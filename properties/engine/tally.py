@@ -16,7 +16,8 @@ FEWEST = 50
 QUANTILE = 1e-6
 
 #: A law is not run where most examples get no answer. Of a subject that answers half of them, so
-#: many in a row at the start get none less than once in a million runs: 2 ** -20.
+#: many in a row at the start, of one law or of all, get none less than once in a million runs:
+#: 2 ** -20.
 SILENT = 20
 
 #: Examples of each kind of weights in which something did not happen that are looked at again,

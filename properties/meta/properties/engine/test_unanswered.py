@@ -89,6 +89,29 @@ def test_what_never_answers_is_soon_left_alone():
     assert calls <= CHECKED + SILENT
 
 
+@pytest.mark.parametrize("answers", [False, True])
+def test_what_never_answers_is_tried_by_all_laws_together(answers):
+    """So many examples of one law say of all that no answer is to be expected; one is enough for
+    each law to try as many by itself.
+    """
+    calls = 0
+
+    def freeze(optimizer, mask):
+        nonlocal calls
+        calls += 1
+        if answers and calls == 1:
+            return optax.chain(optimizer, optax.masked(optax.set_to_zero(), mask))
+        raise RuntimeError("no layer is called encoder")
+
+    subject, memory = OptaxFreeze(freeze), CallCache()
+    laws = ("frozen-value", "frozen-any-learning-rate", "frozen-under-overflow", "freeze-twice")
+    for law in laws:
+        verdict = judge(BY_ID[law], subject, Effort(100, 0), memory, "code.py:freeze")
+        assert verdict.outcome == "not-run"
+
+    assert (calls <= SILENT + 2 * len(laws)) == (not answers)
+
+
 def test_what_answers_seldom_is_judged_where_it_does():
     """One answer is enough for the rest to be tried."""
     calls = 0
