@@ -110,7 +110,7 @@ class CallCache:
         call = run(subject, problem, watched=watched, shared=shared, predicted=predicted)
         if (tampered := self._numpy.restore()) is not None:
             call.raised = tampered
-        if getattr(call, "raised", None) is None or getattr(call, "steps", ()):
+        if getattr(call, "raised", None) is None or bool(getattr(call, "steps", ())):
             self._unanswered = None
         elif self._unanswered is not None:
             self._unanswered.add(problem)
