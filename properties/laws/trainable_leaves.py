@@ -18,7 +18,7 @@ from ...reference.observation.decay import (
     moves_otherwise,
 )
 from ...reference.observation.trajectory import Step, Trajectory
-from ...reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer
+from ...reference.optimizers.optimizer import ForeignOptimizer, Optimizer, OwnOptimizer
 from ...reference.oracles.optimizer_oracles import informative, oracle_of
 from ...reference.problems.training_problem import TrainingProblem
 from ...reference.pytrees.comparison import same_value
@@ -156,6 +156,9 @@ def _observe_move_from_its_start(trajectory: Trajectory, path: Path) -> None:
 
 def _observe_batches(trajectory: Trajectory, other: Trajectory, path: Path) -> None:
     """Record whether a leaf that moves does so otherwise on other batches."""
+    optimizer = trajectory.problem.optimizer
+    if isinstance(optimizer, Optimizer) and optimizer.facts.couples_leaves:
+        return  # it does by the norm of all, whatever moves it
     if _how_it_stays(trajectory, path):
         return
     steps = list(zip(trajectory.steps, other.steps, strict=True))

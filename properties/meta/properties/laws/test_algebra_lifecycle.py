@@ -108,9 +108,17 @@ def test_a_leaf_that_nothing_depends_on_is_not_accused_of_staying():
     assert "never mattered: spare" in found.labels
 
 
-@pytest.mark.parametrize(("dead_below", "message"), [(8, None), (99, "gate: unfrozen leaf never")])
-def test_a_leaf_that_trains_on_other_data_is_not_accused_of_staying(dead_below, message):
-    """A dead unit has no gradient although the loss depends on it; under other seeds it lives."""
+@pytest.mark.parametrize(
+    ("dead_below", "gate", "message"),
+    [
+        (8, jax.nn.relu, None),
+        (99, jax.nn.relu, None),
+        (0, jax.lax.stop_gradient, "gate: unfrozen leaf never"),
+    ],
+    ids=["dead in some seeds", "dead", "stopped"],
+)
+def test_a_leaf_that_trains_on_other_data_is_not_accused_of_staying(dead_below, gate, message):
+    """A dead unit has no gradient, and a loss that is flat nearby, although it depends on it."""
 
     def with_gate(seed, batch, opt):
         state = create(seed, batch, opt)
@@ -118,7 +126,7 @@ def test_a_leaf_that_trains_on_other_data_is_not_accused_of_staying(dead_below, 
         return State(params, opt.init(params), masked(params, ("body", "gate")), opt)
 
     def loss_with_gate(params, batch):
-        return loss(params, batch._replace(y=batch.y - jax.nn.relu(params["gate"])))
+        return loss(params, batch._replace(y=batch.y - gate(params["gate"])))
 
     subject = trainer(with_gate, stepping(loss_with_gate), frozen=("body", "gate"))
     sgd = optimizer("sgd", learning_rate=0.1)

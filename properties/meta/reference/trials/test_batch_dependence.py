@@ -121,6 +121,16 @@ def test_a_leaf_that_its_loss_reaches_trains(right):
     assert (row.verdict, row.reason) == ("held", None)
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_behind_a_norm_of_all_leaves_other_batches_tell_nothing(seed):
+    """Clipped by it, each leaf moves by the batches, and the common set is drawn behind it, too."""
+    common = replace(gradient_stopped_under_a_pull, optimizers="common")
+
+    (row,) = verify(common, laws=["trainable-moves"], max_examples=40, seed=seed).rows
+
+    assert "moves alike on any batch" in row.reason
+
+
 def test_one_batch_tells_nothing():
     """Where a strategy draws no other, the path of a leaf is always the same."""
     batch = Batch(jnp.ones((2, 3)), jnp.ones((2, 1)))
