@@ -175,6 +175,8 @@ CLAIMS = (
     Claim("frozen-any-learning-rate", _WHATEVER_RATE, _moved(Level.VALUE)),
     Claim("frozen-optimizer-state", ALL, _state_grew),
     Claim("frozen-gradients-do-not-leak", _WHATEVER_GRADIENTS, _leaked),
+    Claim("frozen-under-coupled-overflow", _WHATEVER_GRADIENTS, _moved(Level.VALUE)),
+    Claim("frozen-under-other-optimizers", ALL, _moved(Level.VALUE)),
 )
 
 

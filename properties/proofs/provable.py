@@ -7,6 +7,8 @@ from __future__ import annotations
 
 #: Examples of a proved law: they check what the proof assumes, and the compiler.
 CHECKED = 10
+#: Laws about optimizers that are not promised: they are proved of any at once, or not.
+OF_ANY_OPTIMIZER = ("frozen-under-coupled-overflow", "frozen-under-other-optimizers")
 #: The laws that can be proved.
 PROVABLE = (
     "frozen-norm",
@@ -16,8 +18,9 @@ PROVABLE = (
     "frozen-any-learning-rate",
     "frozen-optimizer-state",
     "frozen-gradients-do-not-leak",
+    *OF_ANY_OPTIMIZER,
 )
-#: Laws that are not proved, with the one whose explanation says why they are refuted, too.
+#: Laws with another one whose explanation says why they are refuted, too.
 EXPLAINED_BY = {
     "frozen-special-weights": "frozen-bits",
     "frozen-under-coupled-overflow": "frozen-under-overflow",

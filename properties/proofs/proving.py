@@ -26,7 +26,7 @@ from .claims import Proof, Proofs, settle_claims
 from .explanation import Explanation
 from .marks import ANY_OPTIMIZER, has_rate
 from .program import NotTraced, Program
-from .provable import PROVABLE
+from .provable import OF_ANY_OPTIMIZER, PROVABLE
 from .tracing import trace_trainer, trace_wrapper
 
 _ROWS, _FEATURES = 4, 3
@@ -160,21 +160,21 @@ def prove_promised(subject: Any) -> Standing:
     except UnusableSubject as reason:
         return Standing(not_traced=str(reason))
     general = Standing() if own else _under_any_optimizer(subject)
-    left = [law for law in PROVABLE if law not in general.proved]
+    left = [law for law in PROVABLE if law not in {**general.proved, **general.unproved}]
     if not left:
         return general
     try:
         chosen = [OWN] if own else promised(subject)
     except NotTraced as reason:
         here = "its optimizers", Explanation("nothing", f"was tried: {reason}")
-        return replace(general, unproved=dict.fromkeys(left, here))
+        return replace(general, unproved={**dict.fromkeys(left, here), **general.unproved})
     special = _under_each(subject, chosen, left)
     if special.not_traced:
         return special
     proved = {**general.proved, **special.proved}
     return Standing(
         {law: proved[law] for law in PROVABLE if law in proved},
-        special.unproved,
+        {**special.unproved, **general.unproved},
         special.in_the_way,
         programs=general.programs + special.programs,
     )
@@ -182,15 +182,20 @@ def prove_promised(subject: Any) -> Standing:
 
 def _under_any_optimizer(subject: Any) -> Standing:
     proved: dict[str, Proof] = {}
+    unproved: dict[str, tuple[str, Explanation]] = {}
     for place in range(_places(subject)):
         laws = proved if place else PROVABLE
-        here = prove(subject, ANY_OPTIMIZER, laws, place=place).proved
+        proofs = prove(subject, ANY_OPTIMIZER, laws, place=place)
+        for law in laws:
+            if law in OF_ANY_OPTIMIZER and law not in proofs.proved:
+                unproved[law] = _circumstances(subject, proofs), _explanation(proofs, law)
+        here = proofs.proved
         if place:
             here = {law: proved[law].and_also(here[law]) for law in proved if law in here}
         proved = dict(here)
         if not proved:
             break
-    return Standing(proved, programs=place + 1)
+    return Standing(proved, unproved, programs=place + 1)
 
 
 def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> Standing:
@@ -212,11 +217,12 @@ def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> S
             if law in proofs.proved:
                 known = proved.get(law, proofs.proved[law])
                 proved[law] = known.and_also(proofs.proved[law])
-            elif proofs.not_traced:  # what is lost under another optimizer says more
-                unproved.setdefault(law, (_circumstances(subject, proofs), _not_traced(proofs)))
+                continue
+            why = _circumstances(subject, proofs), _explanation(proofs, law)
+            if proofs.not_traced:  # what is lost under another optimizer says more
+                unproved.setdefault(law, why)
             else:
-                unproved[law] = _circumstances(subject, proofs), proofs.unproved[law]
-                in_the_way[law] = under
+                unproved[law], in_the_way[law] = why, under
     proved = {law: proof for law, proof in proved.items() if law not in unproved}
     for law in laws:
         if law not in proved and law not in unproved:
@@ -226,7 +232,11 @@ def _under_each(subject: Any, chosen: Sequence[Any], laws: Collection[str]) -> S
 
 
 def _is_about(law: str, facts: Facts) -> bool:
-    """Tell whether a law is about an optimizer: that on overflow leaves out those that couple."""
+    """Tell whether a law is about a promised optimizer: that on overflow leaves out those that
+    couple leaves.
+    """
+    if law in OF_ANY_OPTIMIZER:
+        return False
     return law != "frozen-under-overflow" or not (facts.couples_leaves or facts.spreads_nan)
 
 
@@ -236,8 +246,10 @@ def _circumstances(subject: Any, proofs: Proofs) -> str:
     return f"{proofs.optimizer} on the {tree}" if tree else proofs.optimizer
 
 
-def _not_traced(proofs: Proofs) -> Explanation:
-    return Explanation("a step", f"is not traced: {proofs.not_traced}")
+def _explanation(proofs: Proofs, law: str) -> Explanation:
+    if proofs.not_traced:
+        return Explanation("a step", f"is not traced: {proofs.not_traced}")
+    return proofs.unproved[law]
 
 
 def _places(subject: Any) -> int:

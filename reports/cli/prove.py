@@ -65,7 +65,7 @@ def _print(console: Console, target: str, subject: Any, *, explain: bool) -> int
     promised, missing = closed(subject.promise), False
     for explanation, laws in _by_explanation(standing).items():
         for law, optimizer in laws:
-            is_promised = BY_ID[law].guarantee in promised
+            is_promised = BY_ID[law].guarantee in promised and not BY_ID[law].beyond
             missing |= is_promised
             beyond = "" if is_promised else "  [dim]beyond the promise[/]"
             console.print(
