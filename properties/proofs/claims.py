@@ -15,10 +15,10 @@ from .induction import Induction, Invariant
 from .interpretation.domain import Level, Range
 from .interpretation.floats import Limits, is_float, limits
 from .interpretation.interpreter import NotInterpreted
-from .marks import ANY_OPTIMIZER, has_rate
+from .marks import AnyOptimizer, has_rate
 from .program import NotTraced, Program
 
-#: Of a program that looks at the optimizer, or an optimizer at its rate, so that none is kept open.
+#: Of an optimizer that looks at its rate, so that none is kept open.
 ONE_RATE = "other learning rates are treated as those that were traced"
 FINITE_RATE = "the learning rate is finite"
 POSITIVE_RATE = "the learning rate is positive"
@@ -26,6 +26,8 @@ POSITIVE_RATE = "the learning rate is positive"
 RATE_OF_LEAVES = "the learning rate is so in the dtypes of all leaves, too"
 FINITE_GRADIENTS = "the gradients that the optimizer is given are finite"
 NO_FLUSH = "arithmetic keeps subnormals and the payloads of NaN as they are"
+#: Of a promise of more kinds of optimizers than were tried.
+OTHER_STATES = "states of other optimizers are treated as those that were traced"
 #: Of everything: Python code that looks at a clock or counts its calls does not show in a jaxpr.
 PURE = "a step does what it did when it was traced"
 #: Of everything, too: a jaxpr is one of one form.
@@ -228,7 +230,7 @@ def _settle(
 ) -> Proof | Explanation:
     if not program.frozen:
         return Explanation("nothing", "is frozen")
-    any_rate = program.rate is not None or optimizer is ANY_OPTIMIZER
+    any_rate = program.rate is not None or isinstance(optimizer, AnyOptimizer)
     if claim.law == "frozen-any-learning-rate" and not any_rate:
         return Explanation("the learning rate", "is written into the program")
     fault: Fault | None = None

@@ -296,7 +296,7 @@ class _Walk:
             if place == number:
                 return path_text(path)
         names = self._invariant.program.inputs
-        return _plain(names[number]) if 0 <= number < len(names) else None
+        return names[number] if 0 <= number < len(names) else None
 
     def text(self, value: Value) -> str:
         """Show the equation that made a value, with names for its operands."""
@@ -339,11 +339,3 @@ class _Walk:
         if states:
             return f"is moved by {states[0]}, which is not zero"
         return "is changed by the result of an equation"
-
-
-def _plain(name: str) -> str:
-    """Leave out what only the prover put around the optimizer, and around the parameters."""
-    own = [each for each in name.split("/") if each != "frostproof_state"]
-    if own[-1] == "frostproof_rate":
-        return "the learning rate"
-    return "/".join(own)

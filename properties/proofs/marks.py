@@ -1,10 +1,13 @@
 """Marks in a traced program: where gradients are taken, where they enter the optimizer, and a
 learning rate kept open.
+
+What a program can look at, the optimizer and its state, is what it would be without them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -14,7 +17,6 @@ from jax.interpreters import ad, batching, mlir
 
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.pytrees.paths import Path, normalise, path_text
-from .opaque_state import OpaqueState
 
 #: The identity; an equation of it says that this array is the gradient of a leaf, as it is taken or
 #: as the optimizer is given it.
@@ -61,21 +63,20 @@ def _like(like: Any, *others: Any) -> Any:
 anything_p.def_abstract_eval(_like)
 
 
-class _AnyOptimizer:
-    """Stands for every optimizer that answers in the form of the gradients which it is given."""
+class AnyOptimizer:
+    """Stands for every optimizer whose state is like that of one, and that answers in the form of
+    the gradients which it is given.
+    """
 
-    transformation = optax.GradientTransformation(
-        init=lambda params: OpaqueState(
-            frostproof_state=jax.tree.map(jax.numpy.zeros_like, params)
-        ),
-        update=lambda gradients, state, params=None: _anything(gradients, state, params),
-    )
+    def __init__(self, like: Optimizer):
+        plain = like.transformation
+        self.transformation = optax.GradientTransformation(
+            init=plain.init,
+            update=lambda gradients, state, params=None: _anything(gradients, state, params),
+        )
 
     def __str__(self) -> str:
         return "any optimizer"
-
-
-ANY_OPTIMIZER = _AnyOptimizer()
 
 
 def _anything(gradients: Any, state: Any, params: Any) -> tuple[Any, Any]:
@@ -92,38 +93,49 @@ def _is_array(leaf: Any) -> bool:
     return hasattr(leaf, "dtype")
 
 
+class Rate:
+    """A learning rate: a number, but while a step is traced for all rates an input of that step."""
+
+    def __init__(self, number: Any):
+        # A Python float, so that it is as weakly typed as one that a program writes down.
+        self.number = number
+        self._now = number
+
+    @property
+    def now(self) -> Any:
+        """The rate as it is now."""
+        return self._now
+
+    @contextmanager
+    def kept_open(self, rate: Any) -> Iterator[None]:
+        """Let it be another inside the block."""
+        self._now = rate
+        try:
+            yield
+        finally:
+            self._now = self.number
+
+
 def watched(
-    optimizer: Any, rate: Any = None, *, marked: bool = True
+    optimizer: Any, rate: Rate | None = None, *, marked: bool = True
 ) -> optax.GradientTransformationExtraArgs:
     """Return an optimizer that marks the gradients which it is given.
 
-    With a rate, a row of the catalogue keeps its learning rate in the state, starting with this
-    one, and can be traced for all rates at once.
+    With a rate, a row of the catalogue has this one instead of its own.
     """
     see: Callable[[Any], Any] = mark if marked else lambda gradients: gradients
-    if rate is None:
-        plain = optax.with_extra_args_support(optimizer.transformation)
 
-        def update(gradients: Any, state: Any, params: Any = None, **extra: Any) -> Any:
-            return plain.update(see(gradients), state, params, **extra)
+    def plain() -> optax.GradientTransformationExtraArgs:
+        made = optimizer.transformation if rate is None else at_rate(optimizer, rate.now)
+        return optax.with_extra_args_support(made)
 
-        return optax.GradientTransformationExtraArgs(plain.init, update)
+    def init(params: Any) -> Any:
+        return plain().init(params)
 
-    def rated(rate: Any, state: Any) -> OpaqueState:
-        # A Python float, so that it is as weakly typed as one that a program writes down.
-        return OpaqueState(frostproof_rate=rate, frostproof_state=state)
+    def update(gradients: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+        return plain().update(see(gradients), state, params, **extra)
 
-    def init(params: Any) -> OpaqueState:
-        return rated(rate, at_rate(optimizer, rate).init(params))
-
-    def rated_update(
-        gradients: Any, state: OpaqueState, params: Any = None, **extra: Any
-    ) -> tuple[Any, OpaqueState]:
-        at = optax.with_extra_args_support(at_rate(optimizer, state.frostproof_rate))
-        updates, inner = at.update(see(gradients), state.frostproof_state, params, **extra)
-        return updates, rated(state.frostproof_rate, inner)
-
-    return optax.GradientTransformationExtraArgs(init, rated_update)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def at_rate(optimizer: Optimizer, rate: Any) -> Any:

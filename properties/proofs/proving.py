@@ -9,8 +9,7 @@ from typing import Any, final
 from ...reference.correct.trainers.reference_trainer import ReferenceTrainer
 from ...reference.optimizers.catalogue import CATALOGUE, COMMON, WRAPPERS, Facts
 from ...reference.optimizers.declared import Optimizers
-from ...reference.optimizers.optimizer import OWN, Optimizer, optimizer
-from ...reference.optimizers.state_looks import looked_since, looks
+from ...reference.optimizers.optimizer import OWN, Optimizer, as_optimizer, optimizer
 from ...reference.problems.architecture_pool import PLAIN
 from ...reference.problems.batches import Batch
 from ...reference.problems.training_problem import TrainingProblem
@@ -21,10 +20,11 @@ from ...reference.subjects.linen_trainer import LinenTrainer
 from ...reference.subjects.nnx_trainer import NnxTrainer
 from ...reference.subjects.optax_wrapper import OptaxFreeze
 from ...reference.subjects.signatures import UnusableSubject
-from ...reference.trials.probe import probe, simplest_batches
-from .claims import Proof, Proofs, settle_claims
+from ...reference.trials.probe import probe, simplest_batches, some_of
+from .claims import OTHER_STATES, Proof, Proofs, settle_claims
 from .explanation import Explanation
-from .marks import ANY_OPTIMIZER, has_rate
+from .kinds import kinds_of
+from .marks import AnyOptimizer, has_rate
 from .program import NotTraced, Program
 from .provable import OF_ANY_OPTIMIZER, PROVABLE
 from .tracing import trace_trainer, trace_wrapper
@@ -47,7 +47,7 @@ def prove(
 
     Args:
         subject: an `OptaxFreeze`, a `LinenTrainer`, an `NnxTrainer` or a reference trainer.
-        under: a row of the catalogue, or `ANY_OPTIMIZER`.
+        under: a row of the catalogue, or any optimizer that is like one.
         laws: those to prove.
         place: which tree and mask, or which architecture, a subject that takes any is traced on.
         leaf: of which leaf to tell what is in the way, if it is one of several.
@@ -73,14 +73,6 @@ def prove(
 
 
 def _traced(subject: Any, under: Any, place: int, open_rate: bool, on: Any) -> Program:
-    start = looks()
-    program = _as_it_is_asked(subject, under, place, open_rate, on)
-    if (module := looked_since(start)) is not None:
-        raise NotTraced(f"{module} looks at what kind of state the optimizer has")
-    return program
-
-
-def _as_it_is_asked(subject: Any, under: Any, place: int, open_rate: bool, on: Any) -> Program:
     if isinstance(subject, OptaxFreeze):
         tree, frozen = (on.tree, on.frozen) if on else _masks()[place % len(_masks())]
         problem = TreeProblem(tree, frozen, under, 1, 0)
@@ -150,8 +142,8 @@ class Standing:
 def prove_promised(subject: Any) -> Standing:
     """Prove the laws of a subject under all optimizers under which it promises to freeze.
 
-    First for any optimizer at once, of which nothing is known: most techniques need to know none.
-    What does is proved for one optimizer of the promise after the other.
+    First for all of a kind at once, of which nothing but their state is known: most techniques need
+    to know no more. What does is proved for one optimizer of the promise after the other.
     """
     if subject.kind not in ("optax", "trainer"):
         return Standing(not_traced="it is an exercise, whose step is not apart from its set-up")
@@ -159,15 +151,14 @@ def prove_promised(subject: Any) -> Standing:
         own = Capability.OPTIMIZER not in probe(subject).capabilities
     except UnusableSubject as reason:
         return Standing(not_traced=str(reason))
-    general = Standing() if own else _under_any_optimizer(subject)
-    left = [law for law in PROVABLE if law not in {**general.proved, **general.unproved}]
-    if not left:
-        return general
     try:
         chosen = [OWN] if own else promised(subject)
     except NotTraced as reason:
-        here = "its optimizers", Explanation("nothing", f"was tried: {reason}")
-        return replace(general, unproved={**dict.fromkeys(left, here), **general.unproved})
+        return _under_some(subject, str(reason))
+    general = Standing() if own else _under_any_optimizer(subject, *kinds_of(chosen))
+    left = [law for law in PROVABLE if law not in {**general.proved, **general.unproved}]
+    if not left:
+        return general
     special = _under_each(subject, chosen, left)
     if special.not_traced:
         return special
@@ -180,12 +171,24 @@ def prove_promised(subject: Any) -> Standing:
     )
 
 
-def _under_any_optimizer(subject: Any) -> Standing:
+def _under_some(subject: Any, reason: str) -> Standing:
+    """Prove what holds under all that keep a state like that of one of a few drawn optimizers."""
+    drawn = [as_optimizer(each) for each in some_of("optimizers", subject.optimizers)]
+    kinds, _ = kinds_of(drawn)
+    general = _under_any_optimizer(subject, kinds, False)
+    here = "its optimizers", Explanation("nothing", f"was tried: {reason}")
+    unproved = {law: here for law in PROVABLE if law not in general.proved}
+    return replace(general, unproved=unproved | dict(general.unproved))
+
+
+def _under_any_optimizer(subject: Any, kinds: Sequence[AnyOptimizer], are_all: bool) -> Standing:
     proved: dict[str, Proof] = {}
     unproved: dict[str, tuple[str, Explanation]] = {}
-    for place in range(_places(subject)):
+    for place in range(max(len(kinds), _places(subject))):
+        # All kinds once more on what else the subject can take.
+        under = kinds[place % len(kinds)]
         laws = proved if place else PROVABLE
-        proofs = prove(subject, ANY_OPTIMIZER, laws, place=place)
+        proofs = prove(subject, under, laws, place=place)
         for law in laws:
             if law in OF_ANY_OPTIMIZER and law not in proofs.proved:
                 unproved[law] = _circumstances(subject, proofs), _explanation(proofs, law)
@@ -195,6 +198,9 @@ def _under_any_optimizer(subject: Any) -> Standing:
         proved = dict(here)
         if not proved:
             break
+    for law in OF_ANY_OPTIMIZER if are_all else PROVABLE:
+        if law in proved:
+            proved[law] = proved[law].and_also(Proof(law, (OTHER_STATES,)))
     return Standing(proved, unproved, programs=place + 1)
 
 

@@ -7,6 +7,7 @@ besides computing (printing, counting in an object of its own) is seen at that t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,7 +33,7 @@ from ...reference.subjects.user_errors import error_text, let_through
 from .induction import named
 from .interpretation.domain import Same, Source, Value, anything, constant
 from .interpretation.interpreter import Interpreter, NotInterpreted
-from .marks import mark, mark_taken, watched
+from .marks import Rate, mark, mark_taken, watched
 from .program import NotTraced, Program, shape_text
 
 #: The rates and seeds with which a training is created: what differs depends on them.
@@ -49,6 +50,8 @@ class _Carried:
     step: Callable[[Any, Any], Any]
     params: Callable[[Any], dict[Path, Any]]
     opt_state: Callable[[Any], Any]
+    #: The learning rate that its optimizer keeps open, if it does.
+    rate: Rate | None
 
 
 def trace_wrapper(subject: OptaxFreeze, problem: TreeProblem, *, open_rate: bool) -> Program:
@@ -58,16 +61,17 @@ def trace_wrapper(subject: OptaxFreeze, problem: TreeProblem, *, open_rate: bool
     """
     params, (mask,) = jax.tree.map(jax.numpy.asarray, problem.params()), problem.masks()
 
-    def frozen(rate: Any) -> Any:
-        inner = watched(problem.optimizer, rate if open_rate else None, marked=False)
-        return subject.fn(inner, mask)
+    def frozen(rate: Rate | None) -> Any:
+        return subject.fn(watched(problem.optimizer, rate, marked=False), mask)
 
     def create(rate: Any, params: Any) -> Any:
-        return params, frozen(rate).init(params)
+        return params, frozen(Rate(rate) if open_rate else None).init(params)
+
+    rate = Rate(_RATES[0]) if open_rate else None
 
     def step(state: Any, gradients: Any) -> Any:
         params, opt_state = state
-        updates, opt_state = frozen(_RATES[0]).update(mark(gradients), opt_state, params)
+        updates, opt_state = frozen(rate).update(mark(gradients), opt_state, params)
         return optax.apply_updates(params, updates), opt_state
 
     init, made = _traced(create, _RATES[0], params)
@@ -75,7 +79,9 @@ def trace_wrapper(subject: OptaxFreeze, problem: TreeProblem, *, open_rate: bool
     arguments = [named(place, anything(*_form(leaf))) for place, leaf in enumerate(leaves)]
     initial = [_since_init(value) for value in _interpreted(init, arguments)]
     chosen = frozenset(path for path, is_frozen in named_leaves(mask).items() if is_frozen)
-    carried = _Carried(made, step, lambda state: named_leaves(state[0]), lambda state: state[1])
+    carried = _Carried(
+        made, step, lambda state: named_leaves(state[0]), lambda state: state[1], rate
+    )
     return _program(carried, params, initial, lambda params: chosen, f"tree {problem.tree!r}")
 
 
@@ -104,10 +110,10 @@ def trace_trainer(
     Raises `NotTraced` with the reason where that cannot be done.
     """
     states = []
-    for seed, rate in zip(_SEEDS, _RATES, strict=True):
+    for seed, number in zip(_SEEDS, _RATES, strict=True):
         batch = batches[seed % len(batches)]
-        handed = watched(optimizer, rate if open_rate else None)
-        training: Any = _attempt(trainer.begin, seed, batch, handed)
+        rate = Rate(number) if open_rate else None
+        training: Any = _attempt(trainer.begin, seed, batch, watched(optimizer, rate))
         if not training.carries_all():
             raise NotTraced("it trains with an object that NNX cannot look into")
         states.append(training.split())
@@ -142,7 +148,7 @@ def trace_trainer(
         beside = _numbers(training.model_state()) if statistics else {}
         return params | {path: leaf for path, leaf in beside.items() if path in statistics}
 
-    carried = _Carried(state, step, judged, lambda state: put(state).opt_state())
+    carried = _Carried(state, step, judged, lambda state: put(state).opt_state(), rate)
     kept = _take_whole(training)
     try:
         program = _program(
@@ -196,22 +202,27 @@ def _program(
         paths.extend((tuple(params), tuple(states)))
         return list(params.values()), list(states.values())
 
-    def whole_step(state: Any, given: Any) -> Any:
+    rates: list[Any] = [] if carried.rate is None else [carried.rate.number]
+
+    def whole_step(state: Any, rates: Sequence[Any], given: Any) -> Any:
         params_before, opt_state_before = seen(state)
-        after = carried.step(state, given)
+        with carried.rate.kept_open(*rates) if carried.rate else nullcontext():
+            after = carried.step(state, given)
         later.append(jax.tree.structure(after))
         params, opt_state = seen(after)
-        return jax.tree.leaves(after), params_before, params, opt_state_before, opt_state
+        leaves = [*jax.tree.leaves(after), *rates]
+        return leaves, params_before, params, opt_state_before, opt_state
 
-    step, _ = _traced(whole_step, carried.example, given)
+    step, _ = _traced(whole_step, carried.example, rates, given)
     if later[0] != jax.tree.structure(carried.example):
-        _require_same_step(step, whole_step, later[0], given)
+        _require_same_step(step, whole_step, later[0], rates, given)
     if paths[0] != paths[2] or paths[1] != paths[3]:
         raise NotTraced("the parameters have other paths after a step")
     entries = jax.tree_util.tree_flatten_with_path(carried.example)[0]
     names = [path_text(normalise(path)) for path, _ in entries]
+    initial = [*initial, *(anything(*_form(rate)) for rate in rates)]
+    names += ["the learning rate"] * len(rates)
     _require_same_forms(step, names)
-    rates = [place for place, name in enumerate(names) if name.endswith("frostproof_rate")]
     inputs = jax.tree_util.tree_flatten_with_path(given)[0]
     return Program(
         step,
@@ -222,21 +233,22 @@ def _program(
         paths[1],
         frozen(dict.fromkeys(paths[0])),
         frozenset(paths[0]),
-        rates[0] if rates else None,
+        len(names) - 1 if rates else None,
         ", ".join(
             [shown, *(shape_text(path_text(normalise(p)), np.asarray(leaf)) for p, leaf in inputs)]
         ),
     )
 
 
-def _require_same_step(step: Any, whole_step: Any, form: Any, given: Any) -> None:
+def _require_same_step(step: Any, whole_step: Any, form: Any, rates: Any, given: Any) -> None:
     """Raise `NotTraced` unless the step does the same with a state of the form that it made itself,
     such as a list where there was a tuple.
     """
     leaves = [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in step.out_avals]
-    if form.num_leaves != len(step.in_avals) - len(jax.tree.leaves(given)):
+    if form.num_leaves != len(step.in_avals) - len(jax.tree.leaves((rates, given))):
         raise NotTraced("the state has another structure after a step")
-    again, _ = _traced(whole_step, jax.tree.unflatten(form, leaves[: form.num_leaves]), given)
+    state = jax.tree.unflatten(form, leaves[: form.num_leaves])
+    again, _ = _traced(whole_step, state, rates, given)
     if str(again.jaxpr) != str(step.jaxpr):
         raise NotTraced("the first step is another one than those after it")
 

@@ -46,23 +46,23 @@ class FrostproofState(_Parts):
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         """The type, of which `isinstance` asks unless it is that of any tuple."""
-        notice(searches=False)
+        notice()
         return FrostproofState
 
     def __getitem__(self, place: Any) -> Any:
         """Return a part by its place."""
-        notice(searches=False)
+        notice()
         return super().__getitem__(place)
 
     def __getattr__(self, name: str) -> Any:
         """Refuse an attribute that the state of some optimizer may have."""
         if not name.startswith("__"):
-            notice(searches=False)
+            notice()
         raise AttributeError(name)
 
     def __iter__(self) -> Iterator[Any]:
         """Go through the parts."""
-        notice(searches=False)
+        notice()
         return super().__iter__()
 
 

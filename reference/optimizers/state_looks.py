@@ -1,8 +1,8 @@
 """Notices where a program asks what the state of its optimizer is.
 
 Most programs hand the state on as a pytree, as Flax and Optax do, and do the same whatever it is.
-One that takes a part out of it, or asks for its type, gets another answer from a state that stands
-in for that of a real optimizer, or keeps more. Such states call `notice` when they are asked.
+One that takes a part out of it, or asks for its type, gets another answer from a state that keeps
+more than that of a real optimizer. Such states call `notice` when they are asked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ _WALK = (
     "frostproof.reference.optimizers",
     "frostproof.reference.pytrees",
     "frostproof.reference.subjects",
-    "frostproof.properties.proofs",
 )
 #: Packages that find a part wherever in a state it is.
 _SEARCH = ("optax", "orbax")
@@ -42,19 +41,17 @@ def looked_since(start: int) -> str | None:
     return _looks[start] if len(_looks) > start else None
 
 
-def notice(*, searches: bool = True) -> None:
+def notice() -> None:
     """Note that the caller's caller asks what a state is, unless it asks that of every node.
 
-    Args:
-        searches: whether it counts, too, where something is looked for among all nodes: by Optax,
-            or by a function that JAX calls for each.
+    It does where something is looked for among all nodes, too: by Optax, or by a function that JAX
+    calls for each.
     """
     frame = sys._getframe(2)
     while frame.f_back is not None and _is_within(_module(frame), _IN_BETWEEN):
         frame = frame.f_back
     module, caller = _module(frame), _module(frame.f_back) if frame.f_back is not None else ""
-    searched = _is_within(module, _SEARCH) or _is_within(caller, ("jax",))
-    if not _is_within(module, _WALK) and (searches or not searched):
+    if not (_is_within(module, (*_WALK, *_SEARCH)) or _is_within(caller, ("jax",))):
         _looks.append(module)
 
 

@@ -292,14 +292,20 @@ def _picks(optimizers: Any) -> bool:
 
 
 def _simplest(keyword: str, strategy: st.SearchStrategy[Any]) -> Any:
-    """Return the simplest value of a strategy of the user's; raises `UnusableSubject` where there
-    is none.
+    """Return the simplest value of a strategy of the user's; raises as `some_of`."""
+    return some_of(keyword, strategy, 1)[0]
+
+
+def some_of(keyword: str, strategy: st.SearchStrategy[Any], most: int = 20) -> list[Any]:
+    """Return a few values of a strategy of the user's, the simplest first and always the same.
+
+    Raises `UnusableSubject` where there is none.
     """
     drawn: list[Any] = []
 
     @hypothesis.seed(0)
     @hypothesis.settings(
-        max_examples=1,
+        max_examples=most,
         database=None,
         deadline=None,
         phases=[Phase.generate],
@@ -325,7 +331,7 @@ def _simplest(keyword: str, strategy: st.SearchStrategy[Any]) -> Any:
         ) from None
     if not drawn:
         raise UnusableSubject(f"`{keyword}` is a strategy from which nothing can be drawn")
-    return drawn[0]
+    return drawn
 
 
 def capabilities_of(subject: Any) -> frozenset[Capability]:

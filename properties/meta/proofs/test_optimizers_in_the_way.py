@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
+from hypothesis import strategies as st
 
 from frostproof import OptaxFreeze, verify
-from frostproof.properties.proofs.claims import ONE_RATE
+from frostproof.properties.proofs.claims import ONE_RATE, OTHER_STATES
 from frostproof.properties.proofs.provable import CHECKED
 from frostproof.properties.proofs.proving import prove_promised
 from frostproof.reference.optimizers.declared import Optimizers
@@ -27,6 +28,18 @@ def freezing_unless(looks):
     return freeze
 
 
+def _by_a_pattern(state):
+    match state:
+        case (optax.ScaleByRssState(), *_):
+            return True
+    return False
+
+
+def _unpacked(state):
+    first, *_ = state
+    return isinstance(first, optax.ScaleByRssState)
+
+
 LOOKS = {
     "isinstance": lambda state: isinstance(state[0], optax.ScaleByRssState),
     "an attribute": lambda state: hasattr(state[0], "sum_of_squares"),
@@ -38,6 +51,14 @@ LOOKS = {
             state, is_leaf=lambda node: isinstance(node, optax.ScaleByRssState)
         )
     ),
+    "its very type": lambda state: type(state[0]) is optax.ScaleByRssState,
+    "a pattern": _by_a_pattern,
+    "the number of its parts": lambda state: len(state) == 2 and len(state[0]) == 1,
+    "unpacking": _unpacked,
+    "the names of its leaves": lambda state: (
+        "sum_of_squares" in str(jax.tree.leaves_with_path(state))
+    ),
+    "its structure": lambda state: "ScaleByRssState" in str(jax.tree.structure(state)),
     "Optax": lambda state: optax.tree_utils.tree_get(state, "sum_of_squares") is not None,
 }
 
@@ -53,15 +74,31 @@ def test_a_program_that_looks_at_the_optimizer_is_proved_under_none_it_fails_und
     assert standing.in_the_way["frozen-value"].name == "adagrad"
 
 
-def test_what_is_proved_at_one_rate_says_so():
-    """A program that looks at the optimizer is not traced at an open rate."""
-    freeze = freezing_unless(lambda state: isinstance(state, optax.MaskedState))
-    right = OptaxFreeze(freeze, optimizers=Optimizers("sgd", "adam"))
-    plain = OptaxFreeze(freezing_unless(lambda state: False), optimizers=Optimizers("sgd", "adam"))
+def test_a_program_that_looks_is_proved_for_all_rates():
+    """It finds the state of a real optimizer, whatever the rate."""
+    freeze = freezing_unless(lambda state: type(state) is not tuple)
+    proved = prove_promised(OptaxFreeze(freeze, optimizers=Optimizers("sgd", "adam"))).proved
 
-    assumed = [prove_promised(each).proved["frozen-value"].assumptions for each in (right, plain)]
+    assert "frozen-any-learning-rate" in proved
+    assert ONE_RATE not in proved["frozen-value"].assumptions
 
-    assert [ONE_RATE in each for each in assumed] == [True, False]
+
+@pytest.mark.parametrize(
+    ("optimizers", "are_all"),
+    [
+        ("common", True),
+        ("all", False),
+        (st.sampled_from([optax.sgd(0.1), optax.adagrad(0.1)]), False),
+    ],
+    ids=["common", "all", "a strategy"],
+)
+def test_a_proof_says_if_it_rests_on_other_states(optimizers, are_all):
+    """There are too many kinds of states in the catalogue, and any in a strategy."""
+    subject = OptaxFreeze(freezing_unless(lambda state: False), optimizers=optimizers)
+    looking = OptaxFreeze(freezing_unless(LOOKS["its very type"]), optimizers=optimizers)
+
+    assert (OTHER_STATES in prove_promised(subject).proved["frozen-value"].assumptions) != are_all
+    assert "frozen-value" not in prove_promised(looking).proved
 
 
 @pytest.mark.parametrize("seed", range(3))
