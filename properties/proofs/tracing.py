@@ -25,6 +25,7 @@ from ...reference.problems.wrapper_problem import TreeProblem
 from ...reference.pytrees.articles import a_type_of
 from ...reference.pytrees.paths import Path, named_leaves, normalise, path_text
 from ...reference.pytrees.phases import has_phases
+from ...reference.pytrees.static_parts import fingerprint
 from ...reference.subjects.linen_trainer import LinenTrainer
 from ...reference.subjects.nnx_trainer import NnxTrainer
 from ...reference.subjects.optax_wrapper import OptaxFreeze
@@ -214,8 +215,11 @@ def _program(
         return leaves, params_before, params, opt_state_before, opt_state
 
     step, _ = _traced(whole_step, carried.example, rates, given)
-    if later[0] != jax.tree.structure(carried.example):
+    if later[0] != jax.tree.structure(carried.example) or _becomes_stronger(step):
         _require_same_step(step, whole_step, later[0], rates, given)
+        # What counts, or remembers, without arrays: later steps may be other ones.
+        if fingerprint(later[1]).parts != fingerprint(later[0]).parts:
+            raise NotTraced("each step leaves another number, or name, beside the arrays")
     if paths[0] != paths[2] or paths[1] != paths[3]:
         raise NotTraced("the parameters have other paths after a step")
     entries = jax.tree_util.tree_flatten_with_path(carried.example)[0]
@@ -242,15 +246,24 @@ def _program(
 
 def _require_same_step(step: Any, whole_step: Any, form: Any, rates: Any, given: Any) -> None:
     """Raise `NotTraced` unless the step does the same with a state of the form that it made itself,
-    such as a list where there was a tuple.
+    such as a list where there was a tuple, or an array where there was a Python number.
     """
-    leaves = [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in step.out_avals]
+    leaves = [
+        jax.ShapeDtypeStruct(each.shape, each.dtype, weak_type=each.weak_type)
+        for each in step.out_avals
+    ]
     if form.num_leaves != len(step.in_avals) - len(jax.tree.leaves((rates, given))):
         raise NotTraced("the state has another structure after a step")
     state = jax.tree.unflatten(form, leaves[: form.num_leaves])
     again, _ = _traced(whole_step, state, rates, given)
     if str(again.jaxpr) != str(step.jaxpr):
         raise NotTraced("the first step is another one than those after it")
+
+
+def _becomes_stronger(step: Any) -> bool:
+    """Tell whether a leaf of the state is weakly typed before the step, and not after it."""
+    pairs = zip(step.in_avals, step.out_avals, strict=False)
+    return any(before.weak_type and not after.weak_type for before, after in pairs)
 
 
 def _require_same_forms(step: Any, names: Sequence[str]) -> None:

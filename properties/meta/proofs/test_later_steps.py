@@ -1,0 +1,75 @@
+"""Programs whose first step is not like those after it: a proof is one of all of them, or none."""
+
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import pytest
+
+from frostproof import LinenTrainer, Optimizers
+from frostproof.properties.proofs.proving import prove_promised
+
+
+class _State(flax.struct.PyTreeNode):
+    params: Any
+    opt_state: Any
+    scale: Any
+    tx: Any = flax.struct.field(pytree_node=False)
+    made: Any = flax.struct.field(pytree_node=False)
+
+
+def _trainer(*, scale=1.0, later=lambda scale: scale, made=0, next_made=lambda made: made):
+    """Return a trainer whose state has a number among its arrays, and something beside them."""
+
+    def create(seed, batch, optimizer):
+        params = {"frozen": jnp.full(3, seed, jnp.bfloat16), "head": jnp.ones(3, jnp.bfloat16)}
+        return _State(params, optimizer.init(params), scale, optimizer, made)
+
+    def train_step(state, batch):
+        loss, gradients = jax.value_and_grad(lambda params: (params["head"] ** 2).sum())(
+            state.params
+        )
+        updates, opt_state = state.tx.update(gradients, state.opt_state, state.params)
+        frozen = {"frozen": state.made != 5, "head": False}
+        params = jax.tree.map(
+            lambda stays, p, u: jnp.where(stays, p, p + u.astype(p.dtype) * state.scale),
+            frozen,
+            state.params,
+            updates,
+        )
+        scale, made = later(state.scale), next_made(state.made)
+        return state.replace(params=params, opt_state=opt_state, scale=scale, made=made), loss
+
+    return LinenTrainer(create, train_step, frozen=("frozen",), optimizers=Optimizers("sgd"))
+
+
+@pytest.mark.parametrize(
+    ("trainer", "reason"),
+    [
+        (_trainer(next_made=lambda made: made + 1), "beside the arrays"),
+        (_trainer(later=lambda scale: scale * jnp.float32(0.5)), "the first step is another one"),
+    ],
+    ids=["a number beside the arrays counts", "a Python number becomes an array"],
+)
+def test_what_changes_after_the_first_step_is_not_proved(trainer, reason):
+    """The sixth step thaws the leaf; the second one promotes it to float32."""
+    standing = prove_promised(trainer)
+
+    assert not standing.proved
+    assert reason in standing.not_traced
+
+
+@pytest.mark.parametrize(
+    "trainer",
+    [
+        _trainer(later=lambda scale: scale * 0.5),
+        _trainer(scale=jnp.bfloat16(1), later=lambda scale: scale * 0.5),
+        _trainer(made=None, next_made=lambda made: lambda: 0),
+        _trainer(next_made=lambda made: 1),
+    ],
+    ids=["weak", "strong", "another function each time", "settles"],
+)
+def test_what_does_the_same_in_each_step_is_proved(trainer):
+    """A number stays as weak as it was; a function does what that before it did."""
+    assert "frozen-norm" in prove_promised(trainer).proved
