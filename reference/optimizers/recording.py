@@ -65,6 +65,34 @@ class FrostproofState(_Parts):
         notice()
         return super().__iter__()
 
+    def __len__(self) -> int:
+        """Return how many parts there are, of which a pattern and `bool` ask, too."""
+        notice()
+        return super().__len__()
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another state is equal."""
+        notice()
+        return super().__eq__(other)
+
+    def __contains__(self, part: object) -> bool:
+        """Tell whether something is a part."""
+        notice()
+        return super().__contains__(part)
+
+    def __repr__(self) -> str:
+        """Show the parts."""
+        notice()
+        return super().__repr__()
+
+    __hash__ = _Parts.__hash__
+
+    @property
+    def count(self) -> Any:
+        """What is a method of every tuple, and a number of steps in the states of many."""
+        notice()
+        return super().count
+
 
 #: How often recording optimizers were called so far: a program that never does has its own.
 _calls = 0

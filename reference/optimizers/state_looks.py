@@ -76,11 +76,12 @@ def as_it_would(function: Callable[..., Any], run: Callable[[], Answer]) -> Answ
     """Return what a run of a program answers that finds nothing in its state but the optimizer's.
 
     A program that looks is a looker from now on, and runs once more: `run` has to hand it the
-    optimizer as it is.
+    optimizer as it is. So does one that raises only if it finds more, as where it asks JAX for the
+    leaves, which nobody notices.
 
     Args:
         function: that which looks, by which the program is known.
-        run: runs the program.
+        run: runs the program; what it answers may have an exception that ended it, `raised`.
     """
     start = looks()
     try:
@@ -89,7 +90,12 @@ def as_it_would(function: Callable[..., Any], run: Callable[[], Answer]) -> Answ
         if is_looker(function) or looked_since(start) is None:
             raise
     else:
-        if is_looker(function) or looked_since(start) is None:
+        raised = getattr(answer, "raised", None)
+        if is_looker(function) or (looked_since(start) is None and raised is None):
             return answer
     _lookers[id(function)] = function
-    return run()
+    again = run()
+    if looked_since(start) is None and getattr(again, "raised", None) is not None:
+        del _lookers[id(function)]  # it raises by itself
+        return answer
+    return again

@@ -18,7 +18,7 @@ from hypothesis.errors import Unsatisfiable
 from ..observation.trainer_run import reweigh
 from ..optimizers.catalogue import CATALOGUE
 from ..optimizers.declared import Optimizers, expected_optimizers
-from ..optimizers.optimizer import UnusableDraw, as_optimizer, optimizer
+from ..optimizers.optimizer import Optimizer, UnusableDraw, as_optimizer, optimizer
 from ..optimizers.recording import calls, handed, recording
 from ..optimizers.state_looks import as_it_would
 from ..problems.training_problem import Drawn, TrainingProblem
@@ -57,6 +57,8 @@ class Probe:
     outputs: tuple[int, ...] = (1,)
     #: The first step after which a trainable leaf has moved; 1 where none did in `_PATIENCE`.
     first_move: int = 1
+    #: What ended the trial, if it did not come to its end.
+    raised: BaseException | None = None
 
 
 @functools.cache
@@ -106,6 +108,9 @@ def _tried(trainer: Trainer) -> Probe:
             raise
         return Probe(frozenset(found))
     outputs: tuple[int, ...] = (1,)
+    # Of the promise, too: the program may know the state of no other.
+    rows = promised if isinstance(promised, Optimizer) else _STILL
+    raised: BaseException | None = None
     try:
         if training.opt_state() is not None:
             found.add(Capability.OPT_STATE)
@@ -120,7 +125,7 @@ def _tried(trainer: Trainer) -> Probe:
             require_loss(trainer, prediction, replace(problem, outputs=outputs).batch(1))
         problem = replace(problem, outputs=outputs)
         # Most promise the one that moves nothing: to begin anew would compile as much again.
-        still = training if promised is _STILL else _begun_still(trainer, problem)
+        still = training if promised is _STILL else _begun(trainer, problem, rows.at_rate(0.0))
         if trainer.with_params is not None or _takes_params(still, problem, chosen):
             found.add(Capability.WITH_PARAMS)
         require_refreezing(trainer, training, chosen)
@@ -128,9 +133,17 @@ def _tried(trainer: Trainer) -> Probe:
         raise
     except BaseException as error:
         let_through(error)
+        raised = error
     if calls() == before and _ignores(trainer, problem):
         found.discard(Capability.OPTIMIZER)
-    return Probe(frozenset(found), outputs, _first_move(trainer, problem, chosen))
+    try:
+        moves = _first_move(trainer, problem, rows.at_rate(1.0), chosen)
+    except UnusableSubject:  # an answer of another form
+        raise
+    except BaseException as error:  # the laws report it with the problem
+        let_through(error)
+        moves, raised = 1, error
+    return Probe(frozenset(found), outputs, moves, raised)
 
 
 def _require_apart(training: Training, frozen: frozenset[Path]) -> None:
@@ -166,25 +179,20 @@ def tried_first(subject: Any) -> tuple[TrainingProblem | TreeProblem, ...]:
         return ()
 
 
-def _first_move(trainer: Trainer, problem: TrainingProblem, chosen: frozenset[Path]) -> int:
+def _first_move(
+    trainer: Trainer, problem: TrainingProblem, rated: Optimizer, chosen: frozenset[Path]
+) -> int:
     """Return the number of the step that first moves a trainable leaf: gradients may be
     accumulated, or a rate may start from zero.
     """
-    rated = optimizer("sgd", learning_rate=1.0).transformation
-    transformation = handed(trainer.train_step, rated)
-    try:
-        training = trainer.begin(0, problem.batch(1), transformation)
-        before = snapshot(training.params())
-        for number in range(1, _PATIENCE + 1):
-            training.step(problem.batch(number))
-            after = snapshot(training.params())
-            trainable = after.keys() & before.keys() - chosen
-            if any(not same_value(before[p].array, after[p].array) for p in trainable):
-                return number
-    except UnusableSubject:  # an answer of another form
-        raise
-    except BaseException as error:  # the laws report it with the problem
-        let_through(error)
+    training = _begun(trainer, problem, rated)
+    before = snapshot(training.params())
+    for number in range(1, _PATIENCE + 1):
+        training.step(problem.batch(number))
+        after = snapshot(training.params())
+        trainable = after.keys() & before.keys() - chosen
+        if any(not same_value(before[p].array, after[p].array) for p in trainable):
+            return number
     return 1
 
 
@@ -200,8 +208,9 @@ def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
     return calls() == before
 
 
-def _begun_still(trainer: Trainer, problem: TrainingProblem) -> Training:
-    return trainer.begin(0, problem.batch(1), handed(trainer.train_step, _STILL.transformation))
+def _begun(trainer: Trainer, problem: TrainingProblem, under: Optimizer) -> Training:
+    transformation = handed(trainer.train_step, under.transformation)
+    return trainer.begin(0, problem.batch(1), transformation)
 
 
 def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:

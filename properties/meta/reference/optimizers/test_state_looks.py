@@ -10,6 +10,8 @@ from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, NnxTrainer, OptaxFreeze, Optimizers, verify
 from frostproof.reference.optimizers.state_looks import is_looker
+from frostproof.reference.subjects.capability import Capability
+from frostproof.reference.trials.probe import probe
 
 ADAM = Optimizers("adam")
 LAWS = ("training-runs", "frozen-value", "trains-as-if-alone")
@@ -67,12 +69,31 @@ def _walked(state):
         raise LookupError
 
 
+def _counted(state):
+    if len(state) != 2:
+        raise LookupError
+
+
+def _of_its_very_type(state):
+    if type(state) is not tuple:
+        raise LookupError
+
+
+def _named(state):
+    path, _ = jax.tree.leaves_with_path(state)[0]
+    if jax.tree_util.keystr(path) != "[0].count":
+        raise LookupError
+
+
 def verdicts(subject):
     report = verify(subject, laws=LAWS, max_examples=3, seed=1, proofs=False)
     return {row.law: row for row in report.rows}
 
 
-@pytest.mark.parametrize("look", [_unpacked, _of_its_type, lambda state: state[0].mu["layers_1"]])
+@pytest.mark.parametrize(
+    "look",
+    [_unpacked, _of_its_type, _counted, _of_its_very_type, _named, lambda state: state[0].mu],
+)
 def test_a_program_that_takes_its_state_apart_is_not_accused(look):
     """It knows the state of Adam, which it was promised, and of no optimizer that records."""
     subject = _linen(look)
@@ -91,6 +112,37 @@ def test_a_program_that_searches_its_state_finds_what_it_looks_for(look):
 
     assert [row.verdict for row in verdicts(subject).values()] == ["held"] * len(LAWS)
     assert not is_looker(subject.train_step)
+
+
+def test_a_program_that_raises_by_itself_is_no_looker():
+    """It raises whatever it is handed."""
+
+    def look(state):
+        raise LookupError
+
+    subject = _linen(look)
+
+    assert verdicts(subject)["training-runs"].verdict == "error"
+    assert not is_looker(subject.train_step)
+
+
+@pytest.mark.parametrize("look", [lambda state: state == (), lambda state: () in state, str, bool])
+def test_a_question_without_consequences_is_noticed(look):
+    """What the program does with the answer is its own."""
+    subject = _linen(look)
+
+    probe(subject)
+
+    assert is_looker(subject.train_step)
+
+
+@pytest.mark.parametrize("look", [_unpacked, _named])
+def test_a_program_that_knows_the_state_of_its_promise_is_tried_under_none_other(look):
+    """The trial finds that it takes parameters, and no error."""
+    found = probe(_linen(look))
+
+    assert found.raised is None
+    assert Capability.WITH_PARAMS in found.capabilities
 
 
 def test_what_a_look_decides_is_what_it_decides_outside():
