@@ -32,6 +32,8 @@ OTHER_STATES = "states of other optimizers are treated as those that were traced
 PURE = "a step does what it did when it was traced"
 #: Of everything, too: a jaxpr is one of one form.
 FORMS = "other shapes and masks are treated as those that were traced"
+#: Of a trainer's gradients: one that is computed by hand, or forward, is a number like others.
+SEEN = "the gradients of frozen leaves are taken by `jax.grad` and its like"
 #: Of a trainer, whose `create` is run and not traced.
 CREATED = "what `create` makes alike of two seeds it makes alike of all"
 
@@ -283,4 +285,6 @@ def _assumptions(
         assumed.append(NO_FLUSH)
     if created and circumstances.created:
         assumed.append(CREATED)
+    if created and claim.law == "frozen-gradients-do-not-leak":
+        assumed.append(SEEN)
     return tuple(assumed)

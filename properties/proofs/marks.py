@@ -51,6 +51,11 @@ def mark_taken(gradient: Any, path: Path) -> Any:
     return gradient_p.bind(gradient, leaf=path_text(path), taken=True)
 
 
+def mark_unknown(gradient: Any) -> Any:
+    """Mark a gradient of which nobody can tell whose it is, such as that of a flattened tree."""
+    return gradient_p.bind(gradient, leaf="another array", taken=True)
+
+
 #: An array of which nothing is known, except that it depends on the operands.
 anything_p = Primitive("frostproof_anything")
 

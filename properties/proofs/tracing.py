@@ -31,10 +31,11 @@ from ...reference.subjects.nnx_trainer import NnxTrainer
 from ...reference.subjects.optax_wrapper import OptaxFreeze
 from ...reference.subjects.training import select_frozen
 from ...reference.subjects.user_errors import error_text, let_through
+from .equations import equations
 from .induction import named
 from .interpretation.domain import Same, Source, Value, anything, constant
 from .interpretation.interpreter import Interpreter, NotInterpreted
-from .marks import Rate, mark, mark_taken, watched
+from .marks import Rate, mark, mark_taken, mark_unknown, watched
 from .program import NotTraced, Program, shape_text
 
 #: The rates and seeds with which a training is created: what differs depends on them.
@@ -137,7 +138,8 @@ def trace_trainer(
     def step(state: Any, batch: Batch) -> Any:
         leaves = named_leaves(put(state).params())
         shapes = {path: np.shape(leaf) for path, leaf in leaves.items()}
-        with disturbing_gradients(Disturbance("marked", shapes, frozen, sighting, mark_taken)):
+        marks = Disturbance("marked", shapes, frozen, sighting, mark_taken, mark_unknown)
+        with disturbing_gradients(marks):
             training.step(batch)
         after, grown = training.split()
         if grown != graph:
@@ -256,7 +258,7 @@ def _require_same_step(step: Any, whole_step: Any, form: Any, rates: Any, given:
         raise NotTraced("the state has another structure after a step")
     state = jax.tree.unflatten(form, leaves[: form.num_leaves])
     again, _ = _traced(whole_step, state, rates, given)
-    if str(again.jaxpr) != str(step.jaxpr):
+    if equations(again) != equations(step):
         raise NotTraced("the first step is another one than those after it")
 
 

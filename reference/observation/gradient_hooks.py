@@ -2,8 +2,9 @@
 
 What is handed to the optimizer comes late: a norm over all gradients, or each example's own, has
 already been taken of them. So `jax.grad`, `jax.value_and_grad` and `jax.vjp`, by which NNX and most
-libraries differentiate too, are replaced by functions that pass everything through and, while a
-training is disturbed, change the frozen leaves' part of what comes out.
+libraries differentiate too, and `jax.jacrev` and `jax.jacfwd` are replaced by functions that pass
+everything through and, while a training is disturbed, change the frozen leaves' part of what comes
+out.
 
 A step that was compiled before would not notice: a disturbed one is traced once more (see
 `retracing`), and once for each way to disturb it.
@@ -53,6 +54,8 @@ class Disturbance:
     sighting: Sighting = field(default_factory=Sighting)
     #: What becomes of the gradient of a frozen leaf; by default what the name says.
     change: Callable[[Any, Path], Any] | None = None
+    #: What becomes of a gradient that may be of a frozen leaf, or of several in one array.
+    change_unknown: Callable[[Any], Any] = lambda gradient: gradient
 
     @property
     def tag(self) -> str:
@@ -77,7 +80,9 @@ class Disturbance:
 #: By checksums of leaves and of what is frozen, how many programs were disturbed.
 _programs: Counter[int] = Counter()
 _active: Disturbance | None = None
-_originals: tuple[Differentiate, Differentiate, Differentiate] | None = None
+#: Functions that return gradients alone: those of a number, and of several numbers one for each.
+_GRADIENTS = ("grad", "jacrev", "jacfwd")
+_originals: dict[str, Differentiate] | None = None
 
 
 def install() -> None:
@@ -89,8 +94,9 @@ def install() -> None:
         return
     import jax
 
-    _originals = jax.grad, jax.value_and_grad, jax.vjp
-    jax.grad = _disturbing(jax.grad, returns_value=False)
+    _originals = {name: getattr(jax, name) for name in ("vjp", "value_and_grad", *_GRADIENTS)}
+    for name in _GRADIENTS:
+        setattr(jax, name, _disturbing(_originals[name], returns_value=False))
     jax.value_and_grad = _disturbing(jax.value_and_grad, returns_value=True)
     jax.vjp = _disturbing_vjp(jax.vjp)
 
@@ -102,7 +108,8 @@ def uninstall() -> None:
         return
     import jax
 
-    jax.grad, jax.value_and_grad, jax.vjp = _originals
+    for name, original in _originals.items():
+        setattr(jax, name, original)
     _originals = None
 
 
@@ -188,6 +195,8 @@ def _disturb(disturbance: Disturbance, gradients: Any, several: bool) -> Any:
         candidates = belonging.get(number, frozenset())
         if candidates and candidates <= disturbance.frozen:
             leaf = disturbance.applied(leaf, min(candidates))
+        elif number in belonging and not (candidates and candidates.isdisjoint(disturbance.frozen)):
+            leaf = disturbance.change_unknown(leaf)
         # Of one that fits frozen and trainable leaves nobody can tell whose gradient it is.
         if candidates <= disturbance.frozen or not candidates & disturbance.frozen:
             disturbance.sighting.found |= candidates

@@ -19,11 +19,13 @@ class _State(flax.struct.PyTreeNode):
     made: Any = flax.struct.field(pytree_node=False)
 
 
-def _trainer(*, scale=1.0, later=lambda scale: scale, made=0, next_made=lambda made: made):
+def _trainer(
+    *, dtype=jnp.bfloat16, scale=1.0, later=lambda scale: scale, made=0, next_made=lambda made: made
+):
     """Return a trainer whose state has a number among its arrays, and something beside them."""
 
     def create(seed, batch, optimizer):
-        params = {"frozen": jnp.full(3, seed, jnp.bfloat16), "head": jnp.ones(3, jnp.bfloat16)}
+        params = {"frozen": jnp.full(3, seed, dtype), "head": jnp.ones(3, dtype)}
         return _State(params, optimizer.init(params), scale, optimizer, made)
 
     def train_step(state, batch):
@@ -67,9 +69,10 @@ def test_what_changes_after_the_first_step_is_not_proved(trainer, reason):
         _trainer(scale=jnp.bfloat16(1), later=lambda scale: scale * 0.5),
         _trainer(made=None, next_made=lambda made: lambda: 0),
         _trainer(next_made=lambda made: 1),
+        _trainer(dtype=jnp.float32, later=lambda scale: scale * jnp.float32(0.5)),
     ],
-    ids=["weak", "strong", "another function each time", "settles"],
+    ids=["weak", "strong", "another function each time", "settles", "becomes strong"],
 )
 def test_what_does_the_same_in_each_step_is_proved(trainer):
-    """A number stays as weak as it was; a function does what that before it did."""
+    """Whether a number is as weak as it was, where that changes nothing that is computed."""
     assert "frozen-norm" in prove_promised(trainer).proved

@@ -60,7 +60,7 @@ class Interpreter:
         self._unnamed = unnamed
         #: Whether a gradient was handed to the optimizer at all.
         self.marked = False
-        #: Names of gradients that are no parameter's.
+        #: Names of gradients that are no parameter's, of those that the optimizer is given.
         self.strangers: set[str] = set()
         #: The call of a helper of JAX's own that is being looked into.
         self._site: JaxprEqn | None = None
@@ -155,7 +155,7 @@ class Interpreter:
         (gradient,) = operands
         leaf, taken = equation.params["leaf"], equation.params["taken"]
         self.marked = self.marked or not taken
-        if leaf not in self._gradients:
+        if leaf not in self._gradients and not taken:
             self.strangers.add(leaf)
         reads = gradient.reads | self._gradients.get(leaf, self._unnamed)
         reads = 0 if gradient.is_constant else reads
