@@ -7,6 +7,7 @@ import re
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 _ADDRESS = re.compile("0x[0-9a-f]+")
@@ -24,7 +25,9 @@ def equations(jaxpr: Any) -> Hashable:
 
     def number(variable: Any) -> Hashable:
         if isinstance(variable, Literal):
-            return str(variable.val), _form(variable)
+            # A Python number stands for that of the dtype which it rounds to.
+            rounded = np.asarray(variable.val, getattr(variable.aval, "dtype", None))
+            return repr(rounded), _form(variable)
         if variable not in numbers:
             numbers[variable] = next(fresh)
         return numbers[variable]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from frostproof import LinenTrainer, Optimizers
+from frostproof.properties.proofs.equations import equations
 from frostproof.properties.proofs.proving import prove_promised
 
 
@@ -76,3 +77,12 @@ def test_what_changes_after_the_first_step_is_not_proved(trainer, reason):
 def test_what_does_the_same_in_each_step_is_proved(trainer):
     """Whether a number is as weak as it was, where that changes nothing that is computed."""
     assert "frozen-norm" in prove_promised(trainer).proved
+
+
+def test_a_number_is_what_it_rounds_to():
+    """A moment decays by 1 - 0.9, which is 0.1 where it is weakly typed."""
+
+    def times(number):
+        return equations(jax.make_jaxpr(lambda x: x * number)(1.0))
+
+    assert times(0.1) == times(1 - 0.9) != times(0.2)
