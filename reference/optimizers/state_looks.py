@@ -65,6 +65,8 @@ def _is_within(module: str, packages: Sequence[str]) -> bool:
 
 #: Programs that were seen to look, by the identity of the function that does.
 _lookers: dict[int, Callable[..., Any]] = {}
+#: Programs that were seen to raise whatever is in their state: they are not tried again.
+_raising: dict[int, Callable[..., Any]] = {}
 
 
 def is_looker(function: Callable[..., Any]) -> bool:
@@ -90,12 +92,16 @@ def as_it_would(function: Callable[..., Any], run: Callable[[], Answer]) -> Answ
         if is_looker(function) or looked_since(start) is None:
             raise
     else:
-        raised = getattr(answer, "raised", None)
-        if is_looker(function) or (looked_since(start) is None and raised is None):
+        may_find_more = _raised(answer) and id(function) not in _raising
+        if is_looker(function) or not (may_find_more or looked_since(start) is not None):
             return answer
     _lookers[id(function)] = function
     again = run()
-    if looked_since(start) is None and getattr(again, "raised", None) is not None:
-        del _lookers[id(function)]  # it raises by itself
+    if looked_since(start) is None and _raised(again):
+        _raising[id(function)] = _lookers.pop(id(function))
         return answer
     return again
+
+
+def _raised(answer: Any) -> bool:
+    return getattr(answer, "raised", None) is not None
