@@ -56,11 +56,15 @@ def run_trainer(
         predicted: predict before the first step, without which no law can judge the loss.
     """
 
+    shares = shared and may_share(trainer, problem)
+
     def live(sighting: Sighting | None = None) -> Trajectory:
         trajectory = Trajectory(problem, declared_loss=trainer.loss, predicted=predicted)
-        return _live(trainer, trajectory, shared and may_share(trainer, problem), sighting)
+        return _live(trainer, trajectory, shares, sighting)
 
     def lived(sighting: Sighting | None = None) -> Trajectory:
+        if shares:  # what raises by the program of another runs as it is, too
+            return live(sighting)
         return as_it_would(trainer.train_step, lambda: live(sighting))
 
     if not problem.disturbed:
