@@ -40,8 +40,8 @@ def require_agreement(
 ) -> None:
     """Require two runs to keep the same frozen leaves, and to train the others alike.
 
-    A frozen leaf that moves in both runs is left to other laws, and so is one that moves in the
-    first by as little as rounding: in the other the same step may round to what the leaf was.
+    A frozen leaf that moves in both runs is left to other laws, and so is one that moves in one of
+    them by as little as rounding: in the other the same step may round to what the leaf was.
 
     Args:
         runs: all runs of the example.
@@ -136,9 +136,8 @@ def _require_same_fate(
 
 
 def _moves_in_both(step: Step, counterpart: Step, path: Path) -> bool:
-    return _moves(step, path) and (
-        _moves(counterpart, path) or _only_rounds(step, counterpart, path)
-    )
+    fates = [_moves(each, path) for each in (step, counterpart)]
+    return all(fates) or (any(fates) and _only_rounds(step, counterpart, path))
 
 
 def _moves(step: Step, path: Path) -> bool:
@@ -146,13 +145,14 @@ def _moves(step: Step, path: Path) -> bool:
 
 
 def _only_rounds(step: Step, counterpart: Step, path: Path) -> bool:
-    """Tell whether a leaf moves in a step no further than rounding could take it."""
-    moments = (step.before, step.after, counterpart.after)
+    """Tell whether a leaf moves in neither step further than rounding could take it."""
+    moments = [moment for each in (step, counterpart) for moment in (each.before, each.after)]
     leaves = [each.params[path].array for each in moments if path in each.params]
     alike = len(leaves) == len(moments) and len({(each.dtype, each.shape) for each in leaves}) == 1
     if not alike or not is_float(leaves[0].dtype):
         return False
-    return _step_length(step, path) <= _rounding(step, counterpart, path)
+    length = max(_step_length(each, path) for each in (step, counterpart))
+    return length <= _rounding(step, counterpart, path)
 
 
 def _step_length(step: Step, path: Path) -> float:
