@@ -18,8 +18,6 @@ from .marks import AnyOptimizer
 
 #: Two leaves of other shapes, by which a state is told from others.
 _PARAMS = {"a": np.zeros((2, 3), np.float32), "b": np.zeros(3, np.float32)}
-
-
 #: With more kinds than these, wrappers are tried around some optimizers only.
 _MOST = 32
 

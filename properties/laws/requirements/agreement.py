@@ -58,7 +58,7 @@ def require_agreement(
     moving: set[Path] = set()  # frozen leaves, of which nothing more is asked here
     for step, counterpart in zip(first.steps, second.steps, strict=True):
         frozen = step.frozen & counterpart.frozen
-        moving |= {path for path in frozen if _moves_in_both(step, counterpart, path)}
+        moving |= {path for path in frozen if _is_left_to_others(step, counterpart, path)}
         for path in sorted(frozen - moving):
             _require_same_fate(step, counterpart, path, numbers, other)
         same = given_the_same(first, step, counterpart)
@@ -135,7 +135,8 @@ def _require_same_fate(
         )
 
 
-def _moves_in_both(step: Step, counterpart: Step, path: Path) -> bool:
+def _is_left_to_others(step: Step, counterpart: Step, path: Path) -> bool:
+    """Tell whether a frozen leaf moves in both runs, or in one of them by rounding."""
     fates = [_moves(each, path) for each in (step, counterpart)]
     return all(fates) or (any(fates) and _only_rounds(step, counterpart, path))
 
@@ -151,8 +152,8 @@ def _only_rounds(step: Step, counterpart: Step, path: Path) -> bool:
     alike = len(leaves) == len(moments) and len({(each.dtype, each.shape) for each in leaves}) == 1
     if not alike or not is_float(leaves[0].dtype):
         return False
-    length = max(_step_length(each, path) for each in (step, counterpart))
-    return length <= _rounding(step, counterpart, path)
+    bound = _rounding(step, counterpart, path)
+    return all(_step_length(each, path) <= bound for each in (step, counterpart))
 
 
 def _step_length(step: Step, path: Path) -> float:

@@ -1,5 +1,7 @@
 """Laws of repetition and algebra on Optax wrappers: they hold on correct code, and they stop."""
 
+import jax
+import jax.numpy as jnp
 import optax
 import pytest
 
@@ -65,3 +67,22 @@ def test_a_frozen_leaf_that_rounding_moves_is_left_to_the_laws_of_frozen_leaves(
 
     assert compared.outcome == "held"
     assert verdict("frozen-value", schedule_free).outcome == "refuted"
+
+
+def test_a_frozen_leaf_that_becomes_no_number_in_one_run_is_not_rounded():
+    """No comparison with NaN is true, whichever run it comes from."""
+
+    def broken(opt, mask):
+        frozen = partitioned(opt, mask)
+
+        def update(updates, state, params=None):
+            updates, state = frozen.update(updates, state, params)
+            if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(updates)):
+                updates = jax.tree.map(lambda leaf: leaf * jnp.nan, updates)
+            return updates, state
+
+        return optax.GradientTransformation(frozen.init, update)
+
+    found = verdict("eager-equals-jit", OptaxFreeze(broken, optimizers=FEW))
+
+    assert found.outcome == "refuted"
