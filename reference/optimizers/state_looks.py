@@ -28,17 +28,8 @@ _IN_BETWEEN = ("abc", "collections", "copy", "functools", "typing")
 
 Answer = TypeVar("Answer")
 
-_looks: list[str] = []
-
-
-def looks() -> int:
-    """Return how often any program was noticed so far."""
-    return len(_looks)
-
-
-def looked_since(start: int) -> str | None:
-    """Return the module that first looked after so many looks; None if none did."""
-    return _looks[start] if len(_looks) > start else None
+#: How often any program was noticed so far.
+_looks = 0
 
 
 def notice() -> None:
@@ -47,12 +38,13 @@ def notice() -> None:
     It does where something is looked for among all nodes, too: by Optax, or by a function that JAX
     calls for each.
     """
+    global _looks
     frame = sys._getframe(2)
     while frame.f_back is not None and _is_within(_module(frame), _IN_BETWEEN):
         frame = frame.f_back
     module, caller = _module(frame), _module(frame.f_back) if frame.f_back is not None else ""
     if not (_is_within(module, (*_WALK, *_SEARCH)) or _is_within(caller, ("jax",))):
-        _looks.append(module)
+        _looks += 1
 
 
 def _module(frame: Any) -> str:
@@ -85,19 +77,19 @@ def as_it_would(function: Callable[..., Any], run: Callable[[], Answer]) -> Answ
         function: that which looks, by which the program is known.
         run: runs the program; what it answers may have an exception that ended it, `raised`.
     """
-    start = looks()
+    start = _looks
     try:
         answer = run()
     except BaseException:
-        if is_looker(function) or looked_since(start) is None:
+        if is_looker(function) or _looks == start:
             raise
     else:
         may_find_more = _raised(answer) and id(function) not in _raising
-        if is_looker(function) or not (may_find_more or looked_since(start) is not None):
+        if is_looker(function) or not (may_find_more or _looks > start):
             return answer
     _lookers[id(function)] = function
     again = run()
-    if looked_since(start) is None and _raised(again):
+    if _looks == start and _raised(again):
         _raising[id(function)] = _lookers.pop(id(function))
         return answer
     return again

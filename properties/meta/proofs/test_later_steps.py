@@ -86,3 +86,12 @@ def test_a_number_is_what_it_rounds_to():
         return equations(jax.make_jaxpr(lambda x: x * number)(1.0))
 
     assert times(0.1) == times(1 - 0.9) != times(0.2)
+
+
+def test_a_step_along_another_axis_is_another_step():
+    """Its equations differ in nothing but a parameter."""
+    rows, columns = (
+        jax.make_jaxpr(lambda x, n=n: jnp.flip(x, n))(jnp.ones((2, 2))) for n in (0, 1)
+    )
+
+    assert equations(rows) != equations(columns)
