@@ -32,7 +32,7 @@ LAWS = (
 @pytest.fixture(scope="module")
 def scripts():
     """The script of one faulty program for each law."""
-    faulty = {fn.specimen.law: fn for fn in reversed(specimens())}
+    faulty = {fn.specimen.law: fn for fn in specimens()}
     return {law: script_of(faulty[law]) for law in LAWS}
 
 

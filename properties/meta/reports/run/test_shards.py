@@ -19,7 +19,8 @@ def right(optimizer, mask):
 def wrong(optimizer, mask):
     return optax.masked(optimizer, jax.tree.map(lambda frozen: not frozen, mask))
 """
-RUN = ("code.py:right", "code.py:wrong", "--laws", "f*-*", "--max-examples", "4", "--seed", "3")
+LAWS = "freeze-*,frozen-bits,frozen-copies,frozen-value"
+RUN = ("code.py:right", "code.py:wrong", "--laws", LAWS, "--max-examples", "4", "--seed", "3")
 OF = 3
 
 
