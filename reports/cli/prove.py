@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from ...reference.subjects.targets import KINDS, resolved
+from ...reference.subjects.targets import KINDS, UnusableTarget, resolved
 
 if TYPE_CHECKING:  # the prover, and JAX with it, is loaded when it is asked
     from ...properties.proofs.proving import Standing
@@ -33,22 +34,24 @@ def add_prove(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return print_proofs(options.targets, options.kind, explain=options.explain)
-
-
-def print_proofs(targets: Sequence[str], kind: str | None, *, explain: bool) -> int:
-    """Prove the laws of each target, all of which are loaded first, and return the exit status.
-
-    Raises `UnusableTarget`.
-    """
+    """Prove the laws of each target, and name those that cannot be loaded at the end."""
     from ...reference.subjects.loading import load
 
     console = Console(highlight=False, soft_wrap=True, emoji=False)
-    subjects = [(target, load(resolved(target), kind)) for target in targets]
-    return max(_print(console, *each, explain=explain) for each in subjects)
+    statuses, unusable = [], []
+    for target in options.targets:
+        try:
+            subject = load(resolved(target), options.kind)
+        except UnusableTarget as reason:
+            unusable.append(reason)
+        else:
+            statuses.append(_print_proofs(console, target, subject, explain=options.explain))
+    for reason in unusable:
+        print(f"frostproof: {reason}", file=sys.stderr)
+    return 2 if unusable else max(statuses)
 
 
-def _print(console: Console, target: str, subject: Any, *, explain: bool) -> int:
+def _print_proofs(console: Console, target: str, subject: Any, *, explain: bool) -> int:
     from ...properties.laws.book import BY_ID
     from ...properties.plan.checks import closed
     from ...properties.proofs.judging import standing_of

@@ -121,8 +121,8 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     targets = config.getoption("frostproof_subject") or []
     folder = config.getoption("frostproof_report")
-    if worker and worker["frostproof_subjects"]:
-        _session(config).adopt(worker["frostproof_subjects"])
+    if worker and worker["frostproof_named"]:
+        _session(config).adopt(worker["frostproof_named"])
     elif not worker and any(map(config.getoption, _ASKING)):
         try:
             _session(config).prepare(targets, config.getoption("frostproof_as"), folder)
@@ -150,7 +150,7 @@ def pytest_configure_node(node: Any) -> None:
     """Hand the seed and the subjects to an xdist worker, so that all workers collect the same."""
     session = node.config.stash.get(_SESSION, None)
     node.workerinput["frostproof_seed"] = node.config.stash[_SEED]
-    node.workerinput["frostproof_subjects"] = session.named() if session else []
+    node.workerinput["frostproof_named"] = session.named() if session else None
     # A worker on another machine has an environment, and a folder of scripts, of its own.
     spec = node.gateway.spec
     node.workerinput["frostproof_shares_files"] = bool(spec.popen and not spec.chdir)

@@ -47,6 +47,8 @@ class Session:
         )
         self.settings = fixed.drawn_from(seed) if chosen["seed"] is None else fixed
         self.subjects: list[NamedSubject] = []
+        #: Why others that were named, or handed over, cannot be judged.
+        self._unusable: list[str] = []
         self._division = division
         #: The laws that apply to each subject, chosen or not.
         self._applicable: dict[str, set[str]] = {}
@@ -68,32 +70,50 @@ class Session:
     def prepare(self, targets: Iterable[str], kind: str | None, folder: str | None) -> None:
         """Load the targets and make the report's folder, before anything runs.
 
-        Raises `UnusableTarget`, or a `ValueError` that names the folder.
+        Raises a `ValueError` that names the folder, or that says why no target can be judged.
         """
         if folder is not None:
             make_folder(Path(folder))
             self._folder = Path(folder).absolute()  # a test may go elsewhere
-        self.subjects += [self._known(target, kind) for target in dict.fromkeys(targets)]
+        self.take(dict.fromkeys(targets), kind)
 
-    def named(self) -> list[list[Any]]:
-        """Return what a worker has to know of the loaded targets, which it is to judge."""
+    def named(self) -> dict[str, list[Any]]:
+        """Return what a worker has to know of the targets that were loaded, or could not be."""
         self._judging.rest()
-        return [subject.to_wire() for subject in self.subjects]
+        return {
+            "subjects": [subject.to_wire() for subject in self.subjects],
+            "unusable": self._unusable,
+        }
 
-    def adopt(self, named: Iterable[Sequence[Any]]) -> None:
+    def adopt(self, named: Mapping[str, list[Any]]) -> None:
         """Take over what the controller loaded."""
-        self.subjects = [NamedSubject.from_wire(fields) for fields in named]
+        self.subjects = [NamedSubject.from_wire(fields) for fields in named["subjects"]]
+        self._unusable = named["unusable"]
 
-    def take(self, values: Iterable[Any]) -> None:
-        """Judge what conftests hand over; raises a `ValueError` for what cannot be judged."""
-        self.subjects = [self._known(value) for value in values]
+    def take(self, values: Iterable[Any], kind: str | None = None) -> None:
+        """Judge targets, or what conftests hand over; one that cannot be judged is an error of its
+        own, beside the laws on the others.
+
+        Raises a `ValueError` with every reason if none can be judged.
+        """
+        self.subjects, self._unusable = [], []
+        for value in values:
+            try:
+                self.subjects.append(self._known(value, kind))
+            except ValueError as reason:
+                self._unusable.append(str(reason))
+        if self._unusable and not self.subjects:
+            raise ValueError("\n".join(self._unusable))
 
     def laws_of_subjects(self) -> list[Any]:
-        """Return a parameter for every law on every subject of the run."""
-        return [
+        """Return a parameter for every law on every subject of the run, and one for each subject
+        that cannot be judged.
+        """
+        laws = [
             self._parameter(item, f"{item.subject.name}-{item.law.id}")
             for item in self._items(self.subjects)
         ]
+        return [*laws, *map(unusable, self._unusable)]
 
     def laws_of_marks(self, marks: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Return a parameter for every law on the subjects of `@frostproof.laws`, and one for each

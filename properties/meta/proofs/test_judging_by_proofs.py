@@ -88,6 +88,16 @@ def test_the_command_says_what_is_proved(target, status, said, tmp_path, monkeyp
     assert ("on the tree 'two layers'" in printed) == (status < 2)
 
 
+def test_a_target_that_cannot_be_loaded_takes_no_proof_with_it(capsys):
+    """It is named at the end, as after `verify`."""
+    assert main(["prove", "none.py:fn", "optax/partition"]) == 2
+
+    printed = capsys.readouterr()
+    assert "proved" in printed.out
+    assert printed.err.startswith("frostproof: none.py:fn: ")
+    assert printed.err.count("\n") == 1
+
+
 def test_verify_without_proofs_proves_nothing(tmp_path, monkeypatch, capsys):
     """`--no-proofs` samples all; else the line of a subject counts what is proved."""
     monkeypatch.chdir(tmp_path)

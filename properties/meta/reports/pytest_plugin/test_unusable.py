@@ -155,3 +155,16 @@ def test_an_unusable_subject_is_chosen_as_its_laws_are(project):
         assert "he chosen laws held; 1 subject cannot be judged" in page
         assert "Cannot be judged: train.py:sund: the module has no " in page
     others.assert_outcomes(passed=1, deselected=12)
+
+
+def test_a_target_that_cannot_be_judged_takes_none_with_it(project):
+    """Each that was named by an option is judged, or an error of its own."""
+    named = ("--subject", "train.py:sound", "--subject", "train.py:sund", "--subject", "none.py:fn")
+
+    result = project.runpytest_subprocess(*named, "-n2", "-k", "answer-shape", "--report=out")
+
+    result.assert_outcomes(passed=1, errors=2)
+    report = json.loads((project.path / "out" / "report.json").read_text())
+    assert [row["verdict"] for row in report["verdicts"]] == ["held"]
+    assert len(report["unusable"]) == 2
+    assert "train.py:sund: the module has no 'sund'; did you mean sound?" in report["unusable"]
