@@ -52,9 +52,9 @@ def ordinary_runs(subject: Any, problem: Any) -> list[Trajectory]:
 
     calm = replace(problem, optimizer=_at_ordinary_rate(problem.optimizer))
     if isinstance(problem, TreeProblem):
-        others = [replace(calm, gradients="ordinary")]
+        others = [replace(calm, gradients="ordinary", weights="ordinary")]
     else:
-        calm = replace(calm, numbers="ordinary")
+        calm = replace(calm, numbers="ordinary", weights=_ordinary_weights(problem))
         others = [replace(calm, seed=calm.seed + number) for number in range(_SEEDS)]
     if others[0] == problem:
         return []
@@ -78,9 +78,15 @@ def calm_runs(subject: Any, problem: Any) -> list[Trajectory]:
     if isinstance(problem, TreeProblem):
         return []
     calm = replace(problem, numbers="ordinary", optimizer=problem.optimizer.at_rate(_CALM_RATE))
+    calm = replace(calm, weights=_ordinary_weights(problem))
     others = (replace(calm, seed=calm.seed + number) for number in range(_SEEDS))
     ran = (run(subject, other) for other in others)
     return [each for each in ran if each.raised is None and each.steps]
+
+
+def _ordinary_weights(problem: Any) -> str:
+    """Return how the weights of a trainer are made where none of them is infinite or NaN."""
+    return "redrawn" if problem.weights == "special" else problem.weights
 
 
 def _at_ordinary_rate(optimizer: Any) -> Any:

@@ -308,3 +308,14 @@ def test_a_trap_is_named(specimen, cause):
 
     assert verdict.outcome == "refuted"
     assert cause in verdict.counterexample.cause
+
+
+def test_a_product_is_named_where_frozen_weights_are_infinite():
+    """The same leaf stays where its weights are ordinary."""
+    subject, rate = linen_models.gradient_times_mask, optimizer("sgd", learning_rate=0.1)
+    problem = TrainingProblem(0, rate, 2, 3, fill=3, weights="special")
+    found = Refutation("it moved", assertion="False", leaf="body/bias", step=1)
+
+    reason = cause_of(BY_ID["frozen-special-weights"], subject, [run(subject, problem)], found)
+
+    assert reason.kind == "product"
