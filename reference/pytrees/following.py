@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from .articles import a_type_of
 from .paths import Path, UnmatchedPattern, path_text, select
+from .phases import depends_on_step
 
 #: The part of the way that a copy goes to what it follows, in each step or as a function of `step`,
 #: counted from 1. 1 makes an exact copy.
@@ -39,6 +40,13 @@ class Copy(NamedTuple):
     def names(self) -> tuple[str, str]:
         """The names of both leaves, as the program has them."""
         return path_text(self.path[self.hidden :]), path_text(self.followed[self.hidden :])
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it has to be the exact copy after each step. A rate that is a function may be 1
+        in some steps, and belong to an average that rounds there as elsewhere.
+        """
+        return self.rate == 1
 
     def rate_at(self, step: int) -> float:
         """Return the part of the way that it goes in a step, counted from 1.
@@ -86,10 +94,10 @@ def _read(pattern: Any, value: Any) -> Following:
     if not isinstance(pattern, str) or not isinstance(followed, str):
         raise UnusableCopies(f"`copies` has {pattern!r}: {value!r}: write it {_FORM}")
     is_rate = isinstance(rate, int | float) and 0 < rate <= 1
-    if not is_rate and not (callable(rate) and list(_arguments(rate)) == ["step"]):
+    if not is_rate and not depends_on_step(rate):
         raise UnusableCopies(
             f"the rate of `{pattern}` in `copies` must be a number above 0 and at most 1, or a "
-            f"function whose only argument is called `step`, got {_shown(rate)}"
+            f"function whose argument is called `step`, got {_shown(rate)}"
         )
     return Following(pattern, followed, rate)
 

@@ -294,7 +294,7 @@ def _chosen_by(predicate: Callable[[Path], Any], path: Path) -> bool:
     except Exception as error:
         raise UnusableFrozen(
             f"`frozen` raises {type(error).__name__} for the path {path!r} ({error}): it is called "
-            "with tuples of names"
+            "with tuples of names, or with numbers where its argument is called `step`"
         ) from error
     if isinstance(answer, tuple):  # any would be taken for True
         raise UnusableFrozen(

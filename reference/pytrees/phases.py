@@ -15,15 +15,27 @@ LONGEST = 64
 
 
 def has_phases(frozen: Any) -> TypeGuard[Phases]:
-    """Tell whether `frozen` is a function of the step, and not a predicate on paths: its only
-    argument is called `step`.
+    """Tell whether `frozen` is a function of the step, and not a predicate on paths."""
+    return depends_on_step(frozen)
+
+
+def depends_on_step(value: Any) -> bool:
+    """Tell whether a value is a function whose first argument is called `step`, and whose others
+    have defaults, such as those that `functools.partial` gives.
     """
-    if not callable(frozen) or isinstance(frozen, type):
+    if not callable(value) or isinstance(value, type):
         return False
     try:
-        return list(inspect.signature(frozen).parameters) == ["step"]
+        arguments = list(inspect.signature(value).parameters.values())
     except (TypeError, ValueError):  # of some built-in functions nothing is known
         return False
+    first = [each.name for each in arguments[:1]]
+    return first == ["step"] and arguments[:1] == [each for each in arguments if _is_needed(each)]
+
+
+def _is_needed(argument: inspect.Parameter) -> bool:
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return argument.default is inspect.Parameter.empty and argument.kind not in several
 
 
 def at_step(frozen: Frozen | Phases, step: int) -> Frozen:

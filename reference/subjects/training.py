@@ -19,7 +19,7 @@ from ..pytrees.paths import (
     path_text,
     select,
 )
-from ..pytrees.phases import at_step
+from ..pytrees.phases import at_step, has_phases
 from ..pytrees.snapshot import PYTHON_NUMBERS, holds_numbers
 from .moment import Moment
 
@@ -175,9 +175,15 @@ class UnshownState(UnmatchedPattern):
 
 def select_frozen(training: Training, step: int = 1) -> Selection:
     """Return what a training's `frozen` names, in a step if it depends on the step; raises as
-    `select_named` does.
+    `select_named` does, but for a predicate that covers nothing in some steps.
     """
-    return select_named(training, at_step(training.trainer.frozen, step))
+    frozen = at_step(training.trainer.frozen, step)
+    try:
+        return select_named(training, frozen)
+    except UnmatchedPattern:
+        if callable(frozen) and has_phases(training.trainer.frozen):
+            return Selection(frozenset(), frozenset())
+        raise
 
 
 def select_named(training: Training, frozen: Frozen) -> Selection:

@@ -98,8 +98,9 @@ def _tried(trainer: Trainer) -> Probe:
         )
         require_views(trainer, training)
         chosen, _ = select_frozen(training)
-        for frozen in trainer.phases.values():
-            _require_apart(training, select_named(training, frozen).params)
+        for step in trainer.phases:
+            _require_apart(training, select_frozen(training, step).params)
+        _require_matches(training)
     except (UnmatchedPattern, OtherName, UnusableCopies, UnusableFrozen) as error:
         raise UnusableSubject(str(error)) from None
     except BaseException as error:
@@ -144,6 +145,18 @@ def _tried(trainer: Trainer) -> Probe:
         let_through(error)
         moves, raised = 1, error
     return Probe(frozenset(found), outputs, moves, raised)
+
+
+def _require_matches(training: Training) -> None:
+    """Require predicates to cover something: where they differ from step to step, in some step.
+
+    Raises:
+        UnmatchedPattern: for one that covers nothing.
+    """
+    phases = training.trainer.phases
+    if not any(any(select_frozen(training, step)) for step in phases):
+        for frozen in phases.values():
+            select_named(training, frozen)
 
 
 def _require_apart(training: Training, frozen: frozenset[Path]) -> None:

@@ -1,5 +1,6 @@
 """What `copies=` may say, which leaves it finds, and what it is told where it finds none."""
 
+import functools
 from dataclasses import replace
 
 import pytest
@@ -23,7 +24,7 @@ PROBLEM = TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 2, 3, 0)
         ({"target": ("params", 0)}, "must be a number above 0 and at most 1, or a function"),
         (
             {"target": ("params", lambda number: 1)},
-            r"only argument is called `step`, got <lambda>.number.$",
+            r"function whose argument is called `step`, got <lambda>.number.$",
         ),
         ({"target": ["params"]}, "`copies` has 'target': .'params'.: write it such as"),
         ({("target",): "params"}, "write it such as"),
@@ -62,12 +63,14 @@ def test_what_follows_is_not_frozen():
 def test_leaves_are_named_as_the_program_has_them():
     """Below a module the engine knows another place; a rate may depend on the step."""
     leaves = [("0", "student", "w"), ("0", "teacher", "w"), ("1", "ema", "w")]
-    declared = read_copies({"teacher": ("student", lambda step: 1 / step), "ema": "student"})
+    rate = functools.partial(lambda step, first: first / step, first=1)
+    declared = read_copies({"teacher": ("student", rate), "ema": "student"})
     first, second = find_copies(declared, leaves, [("0",), ("1",)])
 
     assert (first.path, first.followed) == (leaves[1], leaves[0])
     assert first.names == ("teacher/w", "student/w")
     assert first.rate_at(4) == 0.25
+    assert (first.rate_at(1), first.is_exact, second.is_exact) == (1.0, False, True)
     assert (second.path, second.rate_at(4)) == (leaves[2], 1.0)
 
 

@@ -1,5 +1,6 @@
 """A frozen set that depends on the step: how it is told from a predicate, and what is refused."""
 
+import functools
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from frostproof.reference.observation.trainer_run import run_trainer
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.pytrees.phases import LONGEST, at_step, beginnings, has_phases
+from frostproof.reference.subjects.capability import Capability
 from frostproof.reference.subjects.signatures import UnusableSubject
 from frostproof.reference.trials.probe import probe
 
@@ -16,6 +18,9 @@ from frostproof.reference.trials.probe import probe
 def test_a_function_of_the_step_is_told_by_the_name_of_its_argument():
     """Any other function is a predicate on paths."""
     assert has_phases(lambda step: ("base",))
+    assert has_phases(lambda step, first=3: ("base",))
+    assert has_phases(functools.partial(lambda step, first: ("base",), first=3))
+    assert not has_phases(lambda step, first: ("base",))
     assert not has_phases(lambda path: path[0] == "base")
     assert not has_phases(lambda path, step: False)
     assert not has_phases(dict)
@@ -53,6 +58,25 @@ def test_a_later_phase_that_names_no_leaf_is_refused():
     """The paths are listed, as for any pattern."""
     trainer = replace(gradual_unfreezing, frozen=lambda step: ("base",) if step < 9 else ("bsae",))
     with pytest.raises(UnusableSubject, match=r"(?s)bsae.*base"):
+        probe(trainer)
+
+
+def test_a_predicate_may_cover_nothing_in_some_phases():
+    """In all of them it is refused, as any other."""
+
+    def named(*names):
+        return lambda step: lambda path: path[0] in names[: 3 - step]
+
+    trainer = replace(gradual_unfreezing, frozen=named("base", "mid"))
+    assert Capability.TRAINER in probe(trainer).capabilities
+    with pytest.raises(UnusableSubject, match="matches no leaf"):
+        probe(replace(trainer, frozen=named("bsae")))
+
+
+def test_a_function_of_another_name_is_told_what_it_is_called_with():
+    """It is taken for a predicate."""
+    trainer = replace(gradual_unfreezing, frozen=lambda epoch: ("base",) if epoch < 3 else ())
+    with pytest.raises(UnusableSubject, match="numbers where its argument is called `step`"):
         probe(trainer)
 
 
