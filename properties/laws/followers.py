@@ -151,7 +151,10 @@ def _require_following(trajectory: Trajectory, copy: Copy) -> None:
         ways = [leaves[when][copy.followed].array for when, _ in possible]
         label(WAY_TO_GO, rate > 0 and _has_way(possible[-1][1], ways[-1]))
         pairs = zip(possible, ways, strict=True)
-        moved = [(when, each.moved(leaf, rate)) for (when, each), leaf in pairs]
+        moved = [
+            (when, each.copied(leaf) if copy.is_exact else each.moved(leaf, rate))
+            for (when, each), leaf in pairs
+        ]
         possible = [(when, each) for when, each in moved if each.first_off(seen) is None]
         if not possible:
             _refute_copy(trajectory, step, copy, moved[-1][1], ways[-1])
@@ -172,7 +175,7 @@ def _refute_copy(
     assert index is not None, "it is off"
     (name, other), rate = copy.names, copy.rate_at(step.number)
     value, bound = float(expected.value[index]), float(expected.bound[index])
-    way = "the exact copy of" if rate == 1 else f"{rate:.6g} of the way in each step to"
+    way = "the exact copy of" if copy.is_exact else f"{rate:.6g} of the way in each step to"
     way = f"{way} {other} ({float(followed[index]):.6g})" if rate else "where it was"
     start = _carried(trajectory.first)[copy.path].array
     stays = ", and has not moved" if start[index] == seen[index] else ""

@@ -65,8 +65,17 @@ class Average:
         """Return where a copy is before the first step."""
         return cls(copy.astype(np.float64), np.zeros(copy.shape), copy.dtype)
 
+    def copied(self, leaf: np.ndarray) -> Average:
+        """Return where an exact copy has to be after a step: but for subnormal numbers, which XLA
+        makes zero where it computes.
+        """
+        with np.errstate(all="ignore"):
+            exact = leaf.astype(self.dtype).astype(np.float64)
+        tiny = float(ml_dtypes.finfo(self.dtype).tiny)
+        return Average(exact, np.full(exact.shape, tiny), self.dtype)
+
     def moved(self, leaf: np.ndarray, rate: float) -> Average:
-        """Return where it has to be after a step at this rate; a rate of 1 copies exactly.
+        """Return where it has to be after a step at this rate.
 
         Errors of earlier steps fade by 1 − rate, so that each step adds its own roundings. In half
         precision they may not add up: two units in the last place are allowed, however many steps.
@@ -75,15 +84,14 @@ class Average:
             return self
         limits = ml_dtypes.finfo(self.dtype)
         with np.errstate(all="ignore"):
-            if rate == 1:  # but for subnormal numbers, which XLA makes zero where it computes
-                exact = leaf.astype(self.dtype).astype(np.float64)
-                return Average(exact, np.full(exact.shape, float(limits.tiny)), self.dtype)
             wide = leaf.astype(np.float64)
-            value = (1 - rate) * self.value + rate * wide
+            left = 1 - rate
+            # At a rate of 1 not even an infinity is left of where it was.
+            value = left * self.value + rate * wide if left else wide
             unit, coarse = float(limits.eps) / 2, float(ml_dtypes.finfo(leaf.dtype).eps) / 2
             size = np.abs(self.value) + np.abs(wide)
             added = _ROUNDINGS * (unit * size + coarse * rate * np.abs(wide)) + float(limits.tiny)
-            bound = (1 - rate) * self.bound + added
+            bound = left * self.bound + added if left else added
             if self.dtype.itemsize < _WIDE:
                 largest = np.maximum(np.abs(value), np.abs(self.value))
                 bound = _ROUNDINGS * unit * largest + float(limits.tiny)

@@ -65,7 +65,7 @@ def followed(way, rate, updates, dtype=np.float32):
     return copy, expected
 
 
-@pytest.mark.parametrize("rate", [0.9, 0.5, 0.1, 0.01, 0.001])
+@pytest.mark.parametrize("rate", [1.0, 0.9, 0.5, 0.1, 0.01, 0.001])
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_a_correct_average_of_what_trains_stays_within(way, rate):
     """After one step and after many."""
@@ -92,8 +92,17 @@ def test_an_average_in_16_bits_is_seen_to_stick():
 
 
 def test_a_copy_is_exact():
-    """At a rate of 1; at 0 it stays where it was."""
-    expected = Average.starting(LEAF).moved(LEAF + 1, 1.0).moved(LEAF + 2, 0.0)
+    """At a rate of 0 it stays where it was."""
+    expected = Average.starting(LEAF).copied(LEAF + 1).moved(LEAF + 2, 0.0)
 
     assert expected.first_off(LEAF + 1) is None
     assert expected.first_off(np.nextafter(LEAF + 1, np.float32(np.inf))) is not None
+
+
+def test_nothing_is_left_of_an_infinity():
+    """Where an average goes all the way, it is a number again."""
+    infinite = Average.starting(np.full(LEAF.shape, np.inf, np.float32))
+    expected = infinite.moved(LEAF, 1.0).moved(LEAF, 1.0)
+
+    assert expected.first_off(LEAF) is None
+    assert expected.first_off(LEAF + 1) is not None

@@ -80,6 +80,35 @@ polyak_target = accepted(
 )
 
 
+@jax.jit
+def _debiased(state, batch):
+    """Keep an average that begins with zeros, and what it is once that is corrected: in the first
+    step the parameters themselves, but for rounding.
+    """
+    new, loss = _half(state, batch)
+    raw = jax.tree.map(lambda old, leaf: 0.9 * old + 0.1 * leaf, state.target["raw"], new.params)
+    mean = jax.tree.map(lambda leaf: leaf / (1 - 0.9**new.step), raw)
+    return new.replace(target={"raw": raw, "mean": mean}), loss
+
+
+def _zeros(params):
+    return {name: jax.tree.map(jnp.zeros_like, params) for name in ("raw", "mean")}
+
+
+debiased_average = accepted(
+    LinenTrainer(
+        _create_with_target(jnp.float32, _zeros),
+        _debiased,
+        frozen=("base",),
+        copies={
+            "target/raw": ("params", 0.1),
+            "target/mean": ("params", lambda step: (1 - 0.9) / (1 - 0.9**step)),
+        },
+        **_declared,
+    )
+)
+
+
 def _warmed_up(state, batch):
     """Average half-precision weights in float32, at a rate that falls."""
     new, loss = _half(state, batch)
