@@ -36,7 +36,8 @@ _RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
 )
 def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
     """Optimizer state that belongs to a frozen leaf does not exist, stays zero from a fresh start,
-    or stays as it is where the leaf trained before. Counters and schedules belong to no leaf.
+    or stays as it is where the leaf trained before, unless the program makes it anew, as it was at
+    the start. Counters and schedules belong to no leaf.
     """
     unknown: Path | None = None
     trained: frozenset[Path] = frozenset()
@@ -53,7 +54,8 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
             if owner not in step.frozen or path not in before:
                 continue
             index, name, kind = step.number - 1, _shown(path), "optimizer state"
-            if owner in trained and not same_value(before[path].array, after[path].array):
+            stays = same_value(before[path].array, after[path].array)
+            if owner in trained and not stays and not _is_anew(trajectory, path, after[path]):
                 expected = f"{_largest(before[path]):.6g} as before"
                 pair = f"states[0][{index - 1}].get({name!r}), states[0][{index}].get({name!r})"
                 same = f"same_value({pair})"
@@ -68,6 +70,12 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
             "a frozen leaf or of several leaves in a row: nobody can tell whose it is"
         )
         raise Inconclusive(reason, subject=True)
+
+
+def _is_anew(trajectory: Trajectory, path: Path, leaf: Leaf) -> bool:
+    """Tell whether a leaf of an optimizer's state is as it was before the first step."""
+    begun = (trajectory.first.opt_state or {}).get(path)
+    return begun is not None and same_value(begun.array, leaf.array)
 
 
 @training_law(

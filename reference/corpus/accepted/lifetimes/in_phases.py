@@ -74,6 +74,34 @@ body_frozen_later = accepted(
 )
 
 
+@jax.jit
+def _anew_step(state, batch):
+    """Make the optimizer's state anew as the body is frozen, and give it no gradients from then
+    on.
+    """
+    held = state.step >= 2
+    fresh = state.tx.init(state.params)
+    opt_state = jax.tree.map(
+        lambda new, old: jnp.where(state.step == 2, new, old), fresh, state.opt_state
+    )
+    loss, grads = jax.value_and_grad(_loss)(state.params, batch)
+    grads |= {name: jnp.where(held, 0, grads[name]) for name in ("base", "mid")}
+    new = state.replace(opt_state=opt_state).apply_gradients(grads=grads)
+    body = {n: jnp.where(held, state.params[n], new.params[n]) for n in ("base", "mid")}
+    return new.replace(params=new.params | body), loss
+
+
+optimizer_made_anew = accepted(
+    LinenTrainer(
+        _create,
+        _anew_step,
+        frozen=lambda step: () if step <= 2 else ("base", "mid"),
+        optimizers=Optimizers("momentum", "adam", rates=(0.1,)),
+        promise=("selected", "value", "inert"),
+    )
+)
+
+
 class _Pair(nnx.Module):
     def __init__(self, inputs, rngs):
         self.one = nnx.Linear(inputs, 4, rngs=rngs)
