@@ -48,21 +48,18 @@ def is_given_nothing(step: Step, path: Path) -> bool:
         return False
     if leaf is None or path not in step.after.params or not is_float(leaf.array.dtype):
         return False
-    return not given.gradients[path].any() and _moves(step, path) and adds(step, path, 1)
+    gradient, update = given.gradients[path], given.updates[path]
+    return not gradient.any() and _moves(step, path) and adds(step, path, update)
 
 
-def adds(step: Step, path: Path, share: int) -> bool:
-    """Tell whether a step adds all of the optimizer's update to a leaf, or for a `share` of 0 none.
+def adds(step: Step, path: Path, update: np.ndarray, share: int = 1) -> bool:
+    """Tell whether a step adds all of an optimizer's update to a leaf, or for a `share` of 0 none.
 
     Compiled, the last product of an update may be added to the leaf without being rounded before:
     the product and the sum are rounded, here and there.
-
-    Raises `LookupError` where nobody sees what the optimizer makes.
     """
-    if step.given is None:
-        raise LookupError("the optimizer is not seen")
     old, new = (moment.params[path].array for moment in (step.before, step.after))
-    old, new, update = (each.astype(np.float64) for each in (old, new, step.given.updates[path]))
+    old, new, update = (each.astype(np.float64) for each in (old, new, update))
     bound = gamma(4, _unit(step, path)) * (np.abs(old) + np.abs(update))
     return bool((np.abs(new - (old + share * update)) <= bound).all())
 

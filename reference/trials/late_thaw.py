@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..observation.decay import adds
 from ..observation.trajectory import Step, Trajectory
 from ..problems.training_problem import TrainingProblem
+from ..pytrees.comparison import changes
 from ..pytrees.paths import Path
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
@@ -23,11 +26,12 @@ _RATE = 0.001
 
 def is_thawed_late(subject: Any, trajectory: Trajectory, path: Path, number: int) -> bool:
     """Tell whether a leaf stays in the step of this number although the optimizer makes an update
-    of it, and takes the whole one in one of the next steps, by each seed and from other weights
-    than those of the program, of which some may be zero.
+    of it, or is called for others alone, and takes the whole one in one of the next steps, by each
+    seed and from other weights than those of the program, of which some may be zero.
 
-    One whose rate grows from zero since then takes a part of it, or its update is zero. Where a
-    gradient is zero in its first step, or the program's own optimizer is unseen, nobody can tell.
+    One whose rate grows from zero since then takes a part of it, or its update is zero; one that
+    trains in turns is left out again. Where a gradient is zero in its first step, or the program's
+    own optimizer is unseen, nobody can tell.
     """
     assert isinstance(subject, TrainerSource), "only trainers thaw leaves"
     trainer, problem = subject.trainer_for(trajectory.problem), trajectory.problem
@@ -41,15 +45,38 @@ def is_thawed_late(subject: Any, trajectory: Trajectory, path: Path, number: int
 
 
 def _moves_later(trainer: Trainer, problem: TrainingProblem, path: Path, number: int) -> bool:
-    training = begin(trainer, problem, None, scatter)
-    for each in range(1, number + _LATEST + 1):
-        before = training.moment()
-        training.step(problem.batch(each))
-        step = Step(before, training.moment(), frozenset(), each)
-        if each < number:
-            continue
-        if not adds(step, path, 0):
-            return each > number and adds(step, path, 1)
-        if adds(step, path, 1):  # an update of zero tells nothing
+    *steps, last = _steps_from(trainer, problem, number)
+    following = [*steps[1:], last]
+    for place, step in enumerate(steps):
+        update = _update_of(step, path)
+        if update is None:
+            if changes(step.before.params, step.after.params, [path], "value"):
+                return False
+        elif not adds(step, path, update, share=0):
+            again = _update_of(following[place], path) is not None
+            return place > 0 and again and adds(step, path, update)
+        elif adds(step, path, update):  # one of zero tells nothing
             return False
     return False
+
+
+def _steps_from(trainer: Trainer, problem: TrainingProblem, number: int) -> list[Step]:
+    """Train, and return the step of a number and those after it."""
+    training, steps = begin(trainer, problem, None, scatter), []
+    for each in range(1, number + _LATEST + 2):
+        before = training.moment()
+        training.step(problem.batch(each))
+        steps.append(Step(before, training.moment(), frozenset(), each))
+    return steps[number - 1 :]
+
+
+def _update_of(step: Step, path: Path) -> np.ndarray | None:
+    """Return the update that the optimizer makes of a leaf; None where those that are called in the
+    step make updates of others alone.
+
+    Raises `LookupError` where none is called, or one several times.
+    """
+    called = [recorded for recorded, calls in step.recordings if calls]
+    if not called or any(calls > 1 for _, calls in step.recordings):
+        raise LookupError("the optimizer is not seen")
+    return next((each.updates[path] for each in called if path in each.updates), None)

@@ -95,9 +95,12 @@ def reason_of_late_thaw(trajectory: Trajectory, thaw: int) -> Reason:
     before, step = trajectory.steps[thaw - 2 : thaw]
     thawed = step.trainable & before.frozen
     late = frozenset(path for path in thawed if not moves_otherwise(step, path))
+    called = [recorded for recorded, calls in step.recordings if calls]
+    given = any(path in recorded.updates for recorded in called for path in late)
+    what = "what the optimizer makes is put back" if given else "it is left out of the optimizer"
     text = (
-        "what the optimizer makes is put back for longer than `frozen` says, which counts steps "
-        f"from 1; or it has to name the leaf for step {thaw}, too"
+        f"{what} for longer than `frozen` says, which counts steps from 1; or it has to name the "
+        f"leaf for step {thaw}, too"
     )
     told = extent(late, thawed, "thawed", "stay")
     return Reason("late thaw", "; ".join(filter(None, (text, told))), late)

@@ -1,13 +1,16 @@
 """A leaf trains in the very step that lets it, unless its rate grows from zero."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 import pytest
+from flax import struct
 
 from frostproof import Optimizers, verify
+from frostproof.properties.engine.causes.stillness import reason_of_late_thaw
 from frostproof.properties.meta.properties.laws.standing import standing_of
 from frostproof.reference.corpus.specimens.lifetimes.phased import (
     phased,
@@ -18,6 +21,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     BODY,
     Layers,
     creating,
+    mse,
     stepping,
     trainer,
     where,
@@ -153,3 +157,54 @@ def test_only_what_stays_and_then_moves_is_late(step, told):
     trajectory = run(subject, TrainingProblem(0, sgd, 2, 3, 0, actions=("step", "step")))
 
     assert is_thawed_late(subject, trajectory, ("body", "kernel"), 2) == told
+
+
+@struct.dataclass
+class Both:
+    """An optimizer's state of the head alone, and one of all."""
+
+    params: Any
+    states: dict
+    step: int
+    tx: Any = struct.field(pytree_node=False)
+
+
+def with_two_optimizers(trains_all):
+    """Train all by one optimizer in the steps that this tells, and the head by another else."""
+    layers = Layers()
+
+    def create(seed, batch, tx):
+        params = layers.init(jax.random.key(seed), batch.x)["params"]
+        states = {True: tx.init(params), False: tx.init({"head": params["head"]})}
+        return Both(params, states, 0, tx)
+
+    def loss(trained, params, batch):
+        return mse(layers.apply({"params": params | trained}, batch.x), batch.y)
+
+    def step(state, batch):
+        chosen = trains_all(state.step + 1)
+        trained = state.params if chosen else {"head": state.params["head"]}
+        value, grads = jax.value_and_grad(loss)(trained, state.params, batch)
+        updates, new = state.tx.update(grads, state.states[chosen], trained)
+        params = state.params | optax.apply_updates(trained, updates)
+        states = state.states | {chosen: new}
+        return state.replace(params=params, states=states, step=state.step + 1), value
+
+    return trainer(after_one_step, create=create, step=step, opt_state=lambda state: state.states)
+
+
+@pytest.mark.parametrize(
+    ("trains_all", "told"),
+    [(lambda step: step > 1, False), (lambda step: step > 2, True), (lambda step: step % 2, False)],
+    ids=["in time", "a step late", "in each second step"],
+)
+def test_what_is_left_out_of_the_optimizer_may_be_late(trains_all, told):
+    """It is not where it is left out again."""
+    subject = with_two_optimizers(lambda step: bool(trains_all(step)))
+    sgd = optimizer("sgd", learning_rate=0.1)
+    trajectory = run(subject, TrainingProblem(0, sgd, 2, 3, 0, actions=("step", "step")))
+
+    assert is_thawed_late(subject, trajectory, ("body", "kernel"), 2) == told
+    if told:
+        text = reason_of_late_thaw(trajectory, 2).text
+        assert text.startswith("it is left out of the optimizer for longer than `frozen` says")
