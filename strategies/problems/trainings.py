@@ -35,6 +35,9 @@ _LENGTHS = (*(1, 2, 3, 4) * 4, 8)
 _SHARED_LENGTHS = (*(1, 2, 3, 4) * 8, *(8,) * 4, *(16,) * 3, 64)
 #: Those under a rate of zero: one step does not tell a decay from a projection.
 _LENGTHS_AT_RATE_ZERO = (*(2, 3, 4) * 5, 8)
+#: How long most of these are; where the phases of a trainer last longer, one run in some five
+#: reaches the last of them.
+_USUAL, _SHARE_OF_LAST = 4, 4
 #: The longest run, and that of a reference, whose optimizer runs operation by operation.
 _LONGEST, _LONGEST_OF_REFERENCES = 64, 16
 _seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
@@ -79,7 +82,19 @@ def _steps(subject: Any, lengths: tuple[int, ...]) -> st.SearchStrategy[int]:
     found = probe(subject)
     is_reference = Capability.REFERENCE in found.capabilities
     longest = max(_LONGEST_OF_REFERENCES if is_reference else _LONGEST, found.first_move)
-    return st.sampled_from([min(found.first_move * length, longest) for length in lengths])
+    usual = [min(found.first_move * length, longest) for length in lengths]
+    reaching = _last_phase(subject) - 1 + 2 * found.first_move
+    if _USUAL * found.first_move < reaching <= longest:
+        usual += [reaching] * (len(lengths) // _SHARE_OF_LAST)
+    return st.sampled_from(usual)
+
+
+def _last_phase(subject: Any) -> int:
+    """Return the step from which on a trainer's last phase lasts; 1 where none is known: predicates
+    of two steps are not told apart.
+    """
+    phases = getattr(subject, "phases", {1: ()})
+    return 1 if any(map(callable, phases.values())) else max(phases)
 
 
 def claimed(subject: Any) -> st.SearchStrategy[Any]:

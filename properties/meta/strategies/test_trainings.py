@@ -69,6 +69,19 @@ def test_long_runs_are_in_the_stream_that_laws_share(trainer):
     assert lengths(trainings.at_extreme_rates(trainer)) == {1, 2, 3, 4, 8}
 
 
+def test_some_runs_reach_the_last_phase(trainer):
+    """What thaws late trains in them, be it by every other update; not where they are too long."""
+
+    def longer(frozen, strategy=trainings.at_extreme_rates):
+        problems = drawn(strategy(replace(trainer, frozen=frozen)))
+        return {problem.steps for problem in problems} - {1, 2, 3, 4, 8}
+
+    assert longer(lambda step: ("body",) if step <= 10 else ()) == {12}
+    assert longer(lambda step: ("body",) if step <= 10 else (), trainings.single) == {12, 16, 64}
+    assert longer(lambda step: ("body",) if step % 2 else ()) == set()
+    assert longer(lambda step: ("body",) if step <= 63 else ()) == set()
+
+
 def test_an_optimizer_of_many_is_compiled_for_one_size(trainer):
     """All sizes are drawn, but only the plainest optimizer meets each of them."""
     sizes = defaultdict(set)
