@@ -148,7 +148,11 @@ class _Life:
         self.chosen, self.frozen_statistics = select_frozen(self.training)
         trajectory.chosen = self.frozen = self.chosen
         trajectory.at_work = "`initial`"
-        trajectory.initial = trainer.beginning
+        given = trainer.beginning
+        known = self.training.other_names().items() if given else ()
+        # A checkpoint may have a tied weight by either name, or by both.
+        tied = {path: given[other] for other, path in known if other in given}
+        trajectory.initial = {**tied, **given} if tied else given
         if problem.weights != "initialised":
             trajectory.at_work = "`with_params`"
             reweigh(self.training, problem, self.chosen)

@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from frostproof import NnxTrainer
+from frostproof.properties.laws.frozen_leaves import frozen_leaves_begin_as_given
+from frostproof.properties.laws.law import Refutation
 from frostproof.reference.corpus.accepted.lifetimes import from_checkpoints, own_checkpoints
 from frostproof.reference.corpus.accepted.lifetimes.skipped_steps import apply_if_finite
 from frostproof.reference.observation.checkpoint import CheckpointRaised
@@ -63,3 +66,24 @@ def test_to_save_is_to_load():
     """One without the other is refused as the trainer is made."""
     with pytest.raises(UnusableSubject, match="`save` and `load` go together"):
         replace(own_checkpoints.state_as_msgpack, save=None)
+
+
+def test_a_checkpoint_may_have_a_tied_weight_by_its_other_name():
+    """The module is known as `also`, which comes first, and was saved as `encoder`."""
+    checkpoint = from_checkpoints.module_of_a_checkpoint.beginning
+
+    def create(seed, batch, optimizer):
+        model, optimizer = from_checkpoints.module_of_a_checkpoint.create(seed, batch, optimizer)
+        model.also = model.encoder
+        return model, optimizer
+
+    tied = NnxTrainer(
+        create, lambda *arguments: 0.0, frozen=("also",), initial=lambda: {"encoder": changed}
+    )
+    encoder = [path for path in checkpoint if path[0] == "encoder"]
+    changed = {path[-1]: checkpoint[path].array for path in encoder}
+    frozen_leaves_begin_as_given.check(run_trainer(tied, PROBLEM))
+
+    changed["kernel"] = changed["kernel"] + 1
+    with pytest.raises(Refutation, match="also/kernel: frozen leaf begins with other values"):
+        frozen_leaves_begin_as_given.check(run_trainer(replace(tied), PROBLEM))
