@@ -175,7 +175,9 @@ def _refute_copy(
     assert index is not None, "it is off"
     (name, other), rate = copy.names, copy.rate_at(step.number)
     value, bound = float(expected.value[index]), float(expected.bound[index])
-    way = "the exact copy of" if copy.is_exact else f"{rate:.6g} of the way in each step to"
+    part, when = ("all", "") if rate == 1 else (f"{rate:.6g}", " in each step")
+    when = f" in step {step.number}" if callable(copy.rate) else when
+    way = "the exact copy of" if copy.is_exact else f"{part} of the way{when} to"
     way = f"{way} {other} ({float(followed[index]):.6g})" if rate else "where it was"
     start = _carried(trajectory.first)[copy.path].array
     stays = ", and has not moved" if start[index] == seen[index] else ""

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from frostproof.properties.laws.followers import copies_follow
+from frostproof.properties.laws.law import Refutation
 from frostproof.reference.corpus.accepted.lifetimes import following_copies as programs
 from frostproof.reference.observation.trainer_run import run_trainer
 from frostproof.reference.optimizers.optimizer import optimizer
@@ -97,3 +99,19 @@ def test_a_step_knows_what_follows():
     assert {path[:2] for path in distilled.trainable} == {("student", "dense"), ("student", "norm")}
 
     assert not run_trainer(programs.polyak_target, PROBLEM).steps[0].copies
+
+
+@pytest.mark.parametrize(
+    ("followed", "said"),
+    [
+        ("params", "the exact copy of params/base"),
+        (("params", 0.5), "0.5 of the way in each step to params/base"),
+        (("params", lambda step: 0.5 / step), "0.5 of the way in step 1 to params/base"),
+        (("params", lambda step: 1 / step), "all of the way in step 1 to params/base"),
+    ],
+)
+def test_where_a_copy_has_to_be_is_said_by_its_rate(followed, said):
+    """One that goes a twentieth of the way is not there."""
+    trajectory = run_trainer(replace(programs.polyak_target, copies={"target": followed}), PROBLEM)
+    with pytest.raises(Refutation, match=said):
+        copies_follow.check(trajectory)
