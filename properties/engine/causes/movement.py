@@ -79,7 +79,9 @@ def _with_ordinary_numbers(
         others += calm_runs(subject, trajectory.problem)
     for other in others:
         moving = next((each for each in other.steps if path in moved_leaves(each)), None)
-        if moving is not None and is_finite(moving, path):
+        # With other weights than the special ones something else may move it.
+        alike = other.problem.weights == trajectory.problem.weights
+        if alike and moving is not None and is_finite(moving, path):
             for reason in reasons_to_move(subject, other, moving, path):
                 # Of a leaf that was never given more than zeros here, something else moves it.
                 if reason.kind != EARLIER or got_earlier_gradients(trajectory, step, path):
