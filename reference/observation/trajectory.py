@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..optimizers.recorded import Recorded, merged, recordings
+from ..optimizers.recorded import Recorded, in_full, merged, recordings
 from ..pytrees.comparison import same_bits, same_value
 from ..pytrees.dtypes import is_inexact
 from ..pytrees.following import Copy
@@ -67,11 +67,12 @@ class Step:
     @cached_property
     def given(self) -> Recorded | None:
         """The arguments of the engine's optimizer in this step, if it was called exactly once, or
-        once for each of several groups of leaves.
+        once for each of several groups of leaves, by the whole names of the leaves where it knows
+        them by the endings alone.
         """
         if any(calls != 1 for _, calls in self.recordings):
             return None
-        return merged([each for each, _ in self.recordings])
+        return merged([in_full(each, self.before.params) for each, _ in self.recordings])
 
     @cached_property
     def gradients(self) -> Mapping[Path, np.ndarray] | None:
@@ -80,7 +81,8 @@ class Step:
         """
         if any(calls != 1 for _, calls in self.recordings) or not self.recordings:
             return None
-        return {path: g for each, _ in self.recordings for path, g in each.gradients.items()}
+        called = (in_full(each, self.before.params) for each, _ in self.recordings)
+        return {path: g for each in called for path, g in each.gradients.items()}
 
     @cached_property
     def aliases(self) -> dict[Path, Path]:
@@ -92,7 +94,7 @@ class Step:
         """
         params = {path: leaf.array for path, leaf in self.before.params.items()}
         found = {}
-        given = self.given or merged([each for each, calls in self.recordings if calls == 1])
+        given = merged([each for each, calls in self.recordings if calls == 1])
         for name, array in (given.params if given else {}).items():
             of_shape = [
                 path

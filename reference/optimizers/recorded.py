@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..pytrees.comparison import same_bits
 from ..pytrees.paths import Path
-from ..pytrees.snapshot import Snapshot
+from ..pytrees.snapshot import Leaf, Snapshot
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,38 @@ def _recording(state: Snapshot, count: Path) -> Recorded:
         count=int(state[count].array),
         groups=(frozenset(gradients),),
     )
+
+
+def in_full(recorded: Recorded, params: Mapping[Path, Leaf]) -> Recorded:
+    """Return a recording by the whole names of the parameters.
+
+    An optimizer that is made for a part of them, such as `nnx.Optimizer(model.head, …)`, names them
+    from there. The part is the only one whose parameters have these endings and these bits; where
+    there is none, or several, the recording is returned as it is.
+    """
+    if not recorded.params or _fits(recorded, params, ()):
+        return recorded
+    ending = next(iter(recorded.params))
+    parts = {path[: -len(ending)] for path in params if path[-len(ending) :] == ending} - {()}
+    fitting = [part for part in parts if _fits(recorded, params, part)]
+    return _below(recorded, fitting[0]) if len(fitting) == 1 else recorded
+
+
+def _fits(recorded: Recorded, params: Mapping[Path, Leaf], part: Path) -> bool:
+    return all(
+        (leaf := params.get(part + path)) is not None and same_bits(leaf.array, array)
+        for path, array in recorded.params.items()
+    )
+
+
+def _below(recorded: Recorded, part: Path) -> Recorded:
+    """Return a recording in which all leaves are named from further up."""
+    gradients, params, updates = (
+        {part + path: array for path, array in arrays.items()}
+        for arrays in (recorded.gradients, recorded.params, recorded.updates)
+    )
+    groups = tuple(frozenset(part + path for path in group) for group in recorded.groups)
+    return replace(recorded, gradients=gradients, params=params, updates=updates, groups=groups)
 
 
 def merged(recordings: Sequence[Recorded]) -> Recorded | None:

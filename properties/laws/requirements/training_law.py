@@ -203,7 +203,7 @@ def _why_ungiven(step: Step, given: Collection[Path], ungiven: Collection[Path])
     names, or never. Leaves are not named here, since reasons are counted over trees of all names.
     """
     before, after = step.before.params, step.after.params
-    if step.goes_by_other_names or not before.keys() >= set(given):
+    if not before.keys() - step.aliases.keys() >= set(given):
         return "the optimizer gets the leaves under other names"
     if any(moved(before, after, path) for path in ungiven):
         return "the optimizer never gets a trainable leaf: something else moves it"

@@ -27,7 +27,7 @@ EFFORT = Effort(max_examples=3, seed=0, shrinking=0)
     [
         ("frozen-optimizer-state", "held", None),
         ("frozen-gradients-do-not-leak", "not-run", "adapter/kernel trains by a gradient that "),
-        ("trains-as-if-alone", "not-run", "the optimizer gets the leaves under other names"),
+        ("trains-as-if-alone", "held", None),
     ],
 )
 def test_what_an_adapter_is_given_is_not_taken_for_the_frozen_leaf(law, outcome, reason):
@@ -36,6 +36,46 @@ def test_what_an_adapter_is_given_is_not_taken_for_the_frozen_leaf(law, outcome,
 
     assert verdict.outcome == outcome, verdict.counterexample
     assert (verdict.reason or "").startswith(reason or "")
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(1, "held"), (2, "refuted")])
+def test_optimizers_of_parts_that_name_their_leaves_alike_are_told_apart(times, outcome):
+    """Both call theirs `kernel`: that says nothing of which part each of them is made for."""
+    names = ("base", "mid", "head")
+
+    def create(seed, batch, optimizer):
+        params = {
+            name: {"kernel": jax.random.normal(key, (batch.x.shape[1],) * 2)}
+            for name, key in zip(names, jax.random.split(jax.random.key(seed), 3), strict=True)
+        }
+        states = {name: optimizer.init(params[name]) for name in names[1:]}
+        return InTurns(params, states, None, optimizer)
+
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            return jnp.mean(batch.x @ sum(params[name]["kernel"] for name in names) ** 2)
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        params, states = dict(state.params), {}
+        for name in names[1:]:
+            updates, states[name] = state.tx.update(
+                grads[name], state.states[name], state.params[name]
+            )
+            for _ in range(times):
+                params[name] = optax.apply_updates(params[name], updates)
+        return state.replace(params=params, states=states), value
+
+    parts = LinenTrainer(
+        create,
+        step,
+        frozen=("base",),
+        opt_state=lambda state: tuple(state.states.values()),
+        optimizers=Optimizers("momentum", rates=(0.1,)),
+    )
+    verdict = judge(BY_ID["trains-as-if-alone"], parts, EFFORT, CallCache(), outcome)
+
+    assert verdict.outcome == outcome, verdict.reason
 
 
 def apply(variables, x):

@@ -26,7 +26,7 @@ def step(given, frozen=("w",), **params):
     moment = Moment(snapshot(params))
     found = Step(moment, moment, frozenset((name,) for name in frozen), 1)
     arrays = {(name,): array for name, array in given.items()}
-    found.given = Recorded(arrays, arrays, arrays, {}, 1)
+    found.recordings = [(Recorded(arrays, arrays, arrays, {}, 1, (frozenset(arrays),)), 1)]
     return found
 
 
@@ -53,6 +53,24 @@ def test_a_parameter_of_the_same_numbers_does_not_take_a_name_away():
     """Nor does the only one of the shape and dtype that are given."""
     assert not step({"w": BASE}, frozen=("v", "w"), v=BASE, w=BASE).aliases
     assert not step({"w": BASE + 1}, w=BASE.astype(np.float16), master=BASE).aliases
+
+
+@pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        ({"part": {"w": HEAD}, "other": {"w": HEAD + 1}}, ("part", "w")),
+        ({"part": {"w": HEAD}, "other": {"w": HEAD}}, ("w",)),
+        ({"part": {"w": HEAD}, "w": HEAD}, ("w",)),
+        ({"part": {"w": HEAD + 1}}, ("w",)),
+    ],
+    ids=["of a part", "of either of two", "its own", "of none"],
+)
+def test_what_a_part_is_given_goes_by_whole_names(params, name):
+    """As long as one part alone has these numbers under these names."""
+    found = step({"w": HEAD}, frozen=(), **params)
+
+    assert set(found.given.gradients) == set(found.gradients) == {name}
+    assert found.given.groups == ({name},)
 
 
 class Owning(struct.PyTreeNode):
