@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -63,6 +64,8 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
     any_as_it_is = any(map(_moves_as_it_is, trained.values()))
     for moves in trained.values():
         if not _has_rate_of_its_own(moves, among_others=any_as_it_is):
+            if not _is_coupled(trajectory) and _share_a_rate_of_each_step(trained.values()):
+                raise Inconclusive(_SCHEDULED, subject=True)
             for move in moves:
                 close = (move.after, move.expected, move.bound)
                 _require_close(trajectory, move.step, move.path, *close)
@@ -116,6 +119,54 @@ def _moves_as_it_is(moves: list[_Moved]) -> bool:
     return all(each.is_close for each in moves) and any(each.any() for each in telling)
 
 
+_SCHEDULED = (
+    "all updates of a step are multiplied by a number behind the optimizer: nobody can tell "
+    "whether it is that of a schedule, or depends on frozen leaves"
+)
+
+
+def _is_coupled(trajectory: Trajectory) -> bool:
+    """Tell whether the optimizer itself couples the leaves with frozen gradients."""
+    couples = trajectory.problem.optimizer.facts.couples_leaves
+    return couples and any(map(_is_reached, trajectory.steps))
+
+
+def _share_a_rate_of_each_step(leaves: Iterable[list[_Moved]]) -> bool:
+    """Tell whether all updates are multiplied by a number of their step, such as that of a warm-up,
+    which may begin with zero. Two and three times an update is one that is applied again.
+    """
+    steps = zip(*leaves, strict=True)
+    off = [moves for moves in steps if not all(move.is_close for move in moves)]
+    rates = [_common_rate(moves) for moves in off]
+    found = [rate for rate in rates if rate is not None]
+    again = any(least <= times <= most for least, most in found for times in (2, 3))
+    return len(found) == len(rates) and not again and any(most < 1 for _, most in found)
+
+
+def _common_rate(moves: tuple[_Moved, ...]) -> tuple[float, float] | None:
+    """Return bounds on the number by which the updates of one step are multiplied, if there is one
+    and several elements agree on it.
+    """
+    if all(np.array_equal(move.after, move.before) for move in moves):
+        return 0.0, 0.0
+    with np.errstate(all="ignore"):
+        telling = sum((np.abs(each.expected - each.before) > each.bound).sum() for each in moves)
+        least, most = _factors(moves)
+    return (least, most) if telling > 1 and 0 < least <= most < np.inf else None
+
+
+def _factors(moves: Iterable[_Moved]) -> tuple[float, float]:
+    """Return the bounds on a number by which all these updates may be multiplied."""
+    least, most = -np.inf, np.inf
+    for each in moves:
+        update, length = each.expected - each.before, each.after - each.before
+        telling = np.abs(update) > each.bound
+        ends = [(length + sign * each.bound)[telling] / update[telling] for sign in (-1, 1)]
+        least = max(least, np.minimum(*ends).max(initial=-np.inf))
+        most = min(most, np.maximum(*ends).min(initial=np.inf))
+    return least, most
+
+
 def _has_rate_of_its_own(moves: list[_Moved], *, among_others: bool) -> bool:
     """Tell whether all updates of a leaf are multiplied behind the optimizer by the same number.
 
@@ -127,13 +178,7 @@ def _has_rate_of_its_own(moves: list[_Moved], *, among_others: bool) -> bool:
     if all(move.is_close for move in moves):
         return False
     with np.errstate(all="ignore"):
-        least, most = -np.inf, np.inf
-        for each in moves:
-            update, length = each.expected - each.before, each.after - each.before
-            telling = np.abs(update) > each.bound
-            ends = [(length + sign * each.bound)[telling] / update[telling] for sign in (-1, 1)]
-            least = max(least, np.minimum(*ends).max(initial=-np.inf))
-            most = min(most, np.maximum(*ends).min(initial=np.inf))
+        least, most = _factors(moves)
         factor = (least + most) / 2
         applied_again = not among_others and any(least <= times <= most for times in (2, 3))
         if applied_again or not 0 < least <= most < np.inf:
@@ -201,7 +246,7 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
     """Frozen gradients that are scaled, flipped, made huge or NaN where the program takes them,
     only where they are not zero, change no trainable leaf.
     """
-    label("frozen gradients reach the optimizer", _reach(trajectory))
+    label("frozen gradients reach the optimizer", _is_reached(trajectory.steps[0]))
     for step, other in zip(trajectory.steps, disturbed.steps, strict=True):
         if not _same_start(step, other) or step.frozen != trajectory.steps[0].frozen:
             break
@@ -230,11 +275,12 @@ def _same_start(step: Step, other: Step) -> bool:
     return all(same_bits(*(each[path].array for each in pair)) for path in step.trainable)
 
 
-def _reach(trajectory: Trajectory) -> bool:
-    given, frozen = trajectory.steps[0].given, trajectory.steps[0].frozen
+def _is_reached(step: Step) -> bool:
+    """Tell whether the optimizer is given gradients of frozen leaves."""
+    given = step.given
     if given is None:
         return False
-    return any(given.gradients[path].any() for path in frozen & given.gradients.keys())
+    return any(given.gradients[path].any() for path in step.frozen & given.gradients.keys())
 
 
 _DISTURBED = {"scaled": "scaled by 1000", "flipped": "negated", "huge": "huge", "nan": "NaN"}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
@@ -19,6 +20,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     partitioned,
     stepping,
 )
+from frostproof.strategies.optimizers import behind_clipping
 
 EFFORT = Effort(max_examples=3, seed=0, shrinking=0)
 
@@ -118,3 +120,42 @@ def test_a_leaf_may_have_a_rate_of_its_own(leaves, times, outcome):
     verdict = judge(BY_ID["trains-as-if-alone"], own, EFFORT, CallCache(), str(times))
 
     assert verdict.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("rates", "outcome"),
+    [
+        ((0.0, 0.5, 1.0), "not-run"),
+        ((0.5, 0.5, 0.5), "held"),
+        ((1.0, 2.0, 0.5), "refuted"),
+    ],
+    ids=["warm-up", "constant", "applied again"],
+)
+def test_a_schedule_behind_the_optimizer_is_no_coupling(rates, outcome):
+    """It multiplies all updates of a step alike, whatever the frozen leaves are."""
+
+    def create(seed, batch, optimizer):
+        schedule = optax.scale_by_schedule(lambda count: jnp.array(rates)[count])
+        return multi_transform.create(seed, batch, optax.chain(optimizer, schedule))
+
+    few = Optimizers("sgd", rates=(0.1,))
+    scheduled = replace(multi_transform, create=create, optimizers=few, steps=(3,))
+    verdict = judge(BY_ID["trains-as-if-alone"], scheduled, EFFORT, CallCache(), str(rates))
+
+    assert verdict.outcome == outcome, verdict.reason
+
+
+def frozen_last(optimizer):
+    """Freeze the updates of the body, and let the optimizer see its gradients."""
+    return optax.chain(optimizer, optax.masked(optax.set_to_zero(), {"body": True, "head": False}))
+
+
+def test_clipping_that_sees_frozen_gradients_is_no_schedule():
+    """It multiplies all updates of a step alike, too."""
+    seen = creating(Layers(("body", "head")), frozen_last)
+    sgd = behind_clipping().filter(lambda each: "sgd" in str(each) and "momentum" not in str(each))
+    clipped = LinenTrainer(seen, multi_transform.train_step, frozen=("body",), optimizers=sgd)
+
+    verdict = judge(BY_ID["trains-as-if-alone"], clipped, EFFORT, CallCache(), "clipped")
+
+    assert verdict.outcome == "refuted", verdict.reason
