@@ -72,10 +72,12 @@ def _steps_from(trainer: Trainer, problem: TrainingProblem, number: int) -> list
 
 def _update_of(step: Step, path: Path) -> np.ndarray | None:
     """Return the update that the optimizer makes of a leaf; None where those that are called in the
-    step make updates of others alone.
+    step make updates of others alone, or are made anew behind it.
 
     Raises `LookupError` where none is called, or one several times.
     """
+    if any(calls < 0 for _, calls in step.recordings):
+        return None
     called = [recorded for recorded, calls in step.recordings if calls]
     if not called or any(calls > 1 for _, calls in step.recordings):
         raise LookupError("the optimizer is not seen")

@@ -95,7 +95,7 @@ def reason_of_late_thaw(trajectory: Trajectory, thaw: int) -> Reason:
     before, step = trajectory.steps[thaw - 2 : thaw]
     thawed = step.trainable & before.frozen
     late = frozenset(path for path in thawed if not moves_otherwise(step, path))
-    called = [recorded for recorded, calls in step.recordings if calls]
+    called = [recorded for recorded, calls in step.recordings if calls > 0]
     given = any(path in recorded.updates for recorded in called for path in late)
     what = "what the optimizer makes is put back" if given else "it is left out of the optimizer"
     text = (

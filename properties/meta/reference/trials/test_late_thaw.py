@@ -193,14 +193,37 @@ def with_two_optimizers(trains_all):
     return trainer(after_one_step, create=create, step=step, opt_state=lambda state: state.states)
 
 
+def made_anew(last):
+    """Train the head up to this step, at whose end the optimizer is made anew, for all."""
+    begun = with_two_optimizers(lambda step: step > last)
+
+    def step(state, batch):
+        new, loss = begun.train_step(state, batch)
+        if state.step + 1 == last:
+            new = new.replace(states=new.states | {True: state.tx.init(new.params)})
+        return new, loss
+
+    return trainer(
+        after_one_step,
+        create=begun.create,
+        step=step,
+        opt_state=lambda state: state.states[state.step >= last],
+    )
+
+
 @pytest.mark.parametrize(
-    ("trains_all", "told"),
-    [(lambda step: step > 1, False), (lambda step: step > 2, True), (lambda step: step % 2, False)],
-    ids=["in time", "a step late", "in each second step"],
+    ("subject", "told"),
+    [
+        (with_two_optimizers(lambda step: step > 1), False),
+        (with_two_optimizers(lambda step: step > 2), True),
+        (with_two_optimizers(lambda step: step % 2 == 1), False),
+        (made_anew(1), False),
+        (made_anew(2), True),
+    ],
+    ids=["in time", "a step late", "in each second step", "made anew", "made anew a step late"],
 )
-def test_what_is_left_out_of_the_optimizer_may_be_late(trains_all, told):
+def test_what_is_left_out_of_the_optimizer_may_be_late(subject, told):
     """It is not where it is left out again."""
-    subject = with_two_optimizers(lambda step: bool(trains_all(step)))
     sgd = optimizer("sgd", learning_rate=0.1)
     trajectory = run(subject, TrainingProblem(0, sgd, 2, 3, 0, actions=("step", "step")))
 
