@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["held", "proved", "refuted", "vacuous", "not-run", "error"]
+#: How the reason of an error begins that says nothing of the program.
+OWN_FAILURE = "frostproof itself failed"
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ _RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
 )
 def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
     """Optimizer state that belongs to a frozen leaf does not exist, stays zero from a fresh start,
-    or stays as it is where the leaf trained before, unless the program makes it anew, as it was at
-    the start. Counters and schedules belong to no leaf.
+    or, where the leaf trained before, stays as it is or is made anew. Counters and schedules belong
+    to no leaf.
     """
     unknown: Path | None = None
     trained: frozenset[Path] = frozenset()

@@ -20,7 +20,7 @@ from ...reference.subjects.targets import UnusableTarget
 from ...reference.subjects.user_errors import error_text
 from ..engine.call_cache import CallCache
 from ..engine.judge import judge, refutation
-from ..engine.verdict import Verdict
+from ..engine.verdict import OWN_FAILURE, Verdict
 from ..laws.book import BY_ID
 from ..laws.law import Refutation, SubjectRaised
 from ..plan.run_settings import RunSettings
@@ -97,7 +97,7 @@ def _answer(
     except ProcessIsFull:
         return {"full": True}
     except Exception:  # our own fault, and no reason to lose the other verdicts
-        verdict = Verdict("error", 0, f"frostproof itself failed: {traceback.format_exc()}")
+        verdict = Verdict("error", 0, f"{OWN_FAILURE}: {traceback.format_exc()}")
     return {"verdict": asdict(verdict)}
 
 

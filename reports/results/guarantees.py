@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from ...properties.engine.causes.reason import INVERTED, NOTHING_MOVES, SWAPPED
+from ...properties.engine.verdict import OWN_FAILURE
 from ...properties.laws.book import BOOK
 from ...properties.laws.law import Guarantee
 from .row import FAILING, Row
@@ -223,7 +224,7 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         rows = found.get(guarantee, ())
         if not rows:
             continue
-        if any(row.verdict in ("refuted", "error") for row in rows):
+        if any(row.verdict in ("refuted", "error") and not row.is_own_failure for row in rows):
             broken.append(guarantee)
             if all(row.is_known for row in rows if row.verdict in FAILING):
                 known.append(guarantee)
@@ -282,6 +283,8 @@ def _unshown(rows: Sequence[Row], omitted: Sequence[str], told: Collection[str])
     left out might. What follows from the failure of another law is not repeated where it is `told`.
     """
     for row in rows:
+        if row.is_own_failure:
+            return f"{row.law}: {OWN_FAILURE}"
         if row.verdict == "vacuous" or (_is_decisive(row) and row.verdict not in _GOOD):
             reason = row.reason or row.verdict
             reference = reason.partition(":")[0]

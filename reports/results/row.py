@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ...properties.engine.verdict import Verdict
+from ...properties.engine.verdict import OWN_FAILURE, Verdict
 from ...properties.laws.book import BY_ID
 from ...properties.laws.law import REPORTING
 from ...properties.plan.checks import Check
@@ -80,6 +80,11 @@ class Row:
         """Whether what was seen in place of an answer is an exception."""
         facts = (self.counterexample or {}).get("facts", {})
         return str(facts.get("raised")).startswith("raised ")
+
+    @property
+    def is_own_failure(self) -> bool:
+        """Whether frostproof itself failed, of which nothing follows for the program."""
+        return self.verdict == "error" and (self.reason or "").startswith(OWN_FAILURE)
 
     @property
     def words(self) -> str:

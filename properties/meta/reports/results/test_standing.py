@@ -139,6 +139,20 @@ def test_an_exception_that_was_seen_is_no_hang(raised, follows):
     assert standing(found, hung).follows.startswith("the program raises, hangs or ends its process")
 
 
+def test_a_failure_of_frostproof_breaks_no_guarantee():
+    """Nothing follows from it for the program; what it would have shown is not shown."""
+    reason = "frostproof itself failed: Traceback …"
+    found = standing(
+        row("frozen-value", "value", "held"),
+        row("frozen-special-weights", "bits", "error", reason=reason),
+        row("frozen-bits", "bits", "held"),
+    )
+
+    assert (found.held, found.broken) == (("value",), ())
+    assert found.not_shown == {"bits": "frozen-special-weights: frostproof itself failed"}
+    assert found.missed == ("bits",)
+
+
 def test_nothing_held():
     """A subject of which no law could run holds nothing, and breaks nothing."""
     assert (
