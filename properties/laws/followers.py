@@ -77,7 +77,7 @@ def statistics_of_trainable_layers_move(trajectory: Trajectory) -> None:
 
 
 def _follows(trajectory: Trajectory, path: Path) -> bool:
-    """Tell whether a statistic belongs to a layer of which all parameters train."""
+    """Tell whether a statistic belongs to a layer of which all parameters train in some step."""
     step = trajectory.steps[0]
     assert step.before.model_state is not None, "there are statistics"
     dtype = step.before.model_state[path].array.dtype
@@ -85,8 +85,7 @@ def _follows(trajectory: Trajectory, path: Path) -> bool:
     if path in named or not is_float(dtype):
         return False
     layer = layer_of(path, step)
-    frozen = frozenset().union(*(each.frozen for each in trajectory.steps))
-    return bool(layer) and not frozen.intersection(layer)
+    return bool(layer) and not all(each.frozen.intersection(layer) for each in trajectory.steps)
 
 
 def _observe_statistic(trajectory: Trajectory, path: Path) -> None:

@@ -25,9 +25,10 @@ from .reruns import run_under, settings_of
 
 
 def statistic_of(trajectory: Trajectory, leaf: str | None) -> Path | None:
-    """Return the statistic of this name that is frozen in a step; None where there is none."""
-    frozen = (path for step in trajectory.steps for path in frozen_statistics(step))
-    return next((path for path in frozen if path_text(path) == leaf), None)
+    """Return the statistic of this name if it moves in a step in which it is frozen."""
+    frozen = ((step, path) for step in trajectory.steps for path in frozen_statistics(step))
+    named = ((step, path) for step, path in frozen if path_text(path) == leaf)
+    return next((path for step, path in named if _moves(step, path)), None)
 
 
 def reason_of_statistic(subject: Any, trajectory: Trajectory, path: Path) -> Reason | None:

@@ -39,6 +39,7 @@ from frostproof.reference.corpus.specimens.trainers.linen_models import (
 )
 from frostproof.reference.corpus.specimens.trainers.linen_updates import decay_by_hand
 from frostproof.reference.corpus.specimens.trainers.nnx_traps import weights_normalised_in_place
+from frostproof.reference.corpus.specimens.trainers.statistics import thawing_norm
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.batches import Batch
@@ -215,6 +216,20 @@ def test_without_a_loss_no_statistic_is_called_left_behind():
     (row,) = verify(trainer, laws=["trainable-statistics-move"], max_examples=4, seed=1).rows
 
     assert row.verdict == "held"
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [(lambda old, new: new, "held"), (lambda old, new: old, "refuted")],
+    ids=["kept", "put back"],
+)
+def test_statistics_of_a_layer_that_thaws_move(after, verdict):
+    """That the layer runs in training mode, which moves them while it is frozen, is no reason."""
+    laws, trainer = ["trainable-statistics-move"], thawing_norm(after)
+    (row,) = verify(trainer, laws=laws, max_examples=2, seed=1).rows
+
+    assert row.verdict == verdict
+    assert (row.counterexample or {}).get("cause") is None
 
 
 def three_steps(trainer, rate):

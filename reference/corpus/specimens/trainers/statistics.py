@@ -1,5 +1,7 @@
 """Faulty trainers of layers with statistics, and of arrays that are no variables."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -40,6 +42,38 @@ def statistics_put_back():
         return loss
 
     return NnxTrainer(recipe.creating(Normed, rest), step, frozen=("l1",), optimizers=SGD)
+
+
+def thawing_norm(after):
+    """Return a training whose norm trains from its second step on; `after` each, its statistics are
+    made of those before the step and behind it.
+    """
+    rest = recipe.all_but("l1")
+
+    @nnx.jit
+    def step(model, optimizer, batch):
+        kinds = nnx.BatchStat, nnx.Param
+        is_first = optimizer.step[...] == 0
+        before = [jax.tree.map(jnp.copy, nnx.state(model.norm, kind)) for kind in kinds]
+        loss = recipe.stepping(wrt=rest)(model, optimizer, batch)
+        made = [nnx.state(model.norm, kind) for kind in kinds]
+        nnx.update(model.norm, jax.tree.map(after, before[0], made[0]))
+        frozen_first = partial(jnp.where, is_first)
+        nnx.update(model.norm, jax.tree.map(frozen_first, before[1], made[1]))
+        return loss
+
+    return NnxTrainer(
+        recipe.creating(Normed, rest),
+        step,
+        frozen=lambda step: ("l1", "norm") if step == 1 else ("l1",),
+        optimizers=SGD,
+    )
+
+
+@specimen(law="trainable-statistics-move", seen="a norm thawed by its weights alone")
+def statistics_of_a_thawed_norm_put_back():
+    """The norm trains from the second step on, and its statistics are put back in all steps."""
+    return thawing_norm(after=lambda old, new: old)
 
 
 @specimen(law="frozen-value", seen="fine-tuning without `use_running_average`")
