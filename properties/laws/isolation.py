@@ -232,6 +232,12 @@ def _require_close(
     )
 
 
+#: What two programs, each compiled as a whole, may differ by: part of the update, part of the leaf.
+#: Of 28 accepted programs no leaf differed by a bit, in 3,550 comparisons. A leak under Adam, which
+#: divides by the size of a gradient, may be as small as 2e-4 of the update.
+_SAME_UPDATE, _SAME_LEAF = 1e-4, 1e-6
+
+
 @training_law(
     "frozen-gradients-do-not-leak",
     guarantee="isolated",
@@ -255,8 +261,7 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
                 snapshot[path].array.astype(np.float64)
                 for snapshot in (step.before.params, step.after.params, other.after.params)
             )
-            # Two programs, each compiled as a whole, differ by rounding; a leak is far larger.
-            bound = 1e-4 * np.abs(plain - before) + 1e-6 * np.abs(before)
+            bound = _SAME_UPDATE * np.abs(plain - before) + _SAME_LEAF * np.abs(before)
             _require_close(disturbed, other, path, seen, plain, bound)
     if disturbed.unseen:
         name = path_text(min(disturbed.unseen))
