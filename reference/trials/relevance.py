@@ -22,6 +22,7 @@ from ..subjects.trainer import Trainer
 from .longer_run import PATIENCE, longer, moved_in_the_end, run_again, stays
 from .other_weights import (
     TELLING,
+    Change,
     begin,
     differs,
     first_loss,
@@ -30,6 +31,7 @@ from .other_weights import (
     nudge,
     nudge_again,
     scatter,
+    scatter_again,
     shift,
 )
 from .penalties import is_always_given_one_batch, is_by_the_model
@@ -148,7 +150,8 @@ def loss_depends_on(
             return _NO_LOSS
         return _SAME_LOSS if is_placeholder(trainer, problem, shared=shared) else False
     nearby = [loss(each) for each in (nudge, nudge_again)]
-    if not any(each is None or _is_other(plain, each) for each in nearby):
+    flat = not any(each is None or _is_other(plain, each) for each in nearby)
+    if flat and _trains_elsewhere(trainer, problem, path):
         return False
     if is_always_given_one_batch(problem):
         return _SAME_BATCH if decaying else True
@@ -161,6 +164,25 @@ def _is_other(plain: float, nearby: float) -> bool:
     the same, as a hinge loss within its margins does, the gradient is zero.
     """
     return not abs(plain - nearby) <= _ROUNDED * abs(plain)
+
+
+def _trains_elsewhere(trainer: Trainer, problem: TrainingProblem, path: Path) -> bool:
+    """Tell whether a leaf is seen to have a gradient, or to move, where it has other values. What
+    an `argmax`, a rounding or a comparison takes has none anywhere, and yet the loss depends on it.
+    """
+    try:
+        return any(
+            moves_otherwise(step, path) or _has_been_given_some(step, path)
+            for change in (scatter, scatter_again, shift, nudge)
+            for step in _steps_from(trainer, problem, path, change)
+        )
+    except Exception:  # it trains from no other values: nothing is seen
+        return True
+
+
+def _has_been_given_some(step: Step, path: Path) -> bool:
+    """Tell whether the optimizer was given a gradient of a leaf that is not zero."""
+    return step.given is not None and bool(np.any(step.given.gradients.get(path, 0) != 0))
 
 
 #: Of each trainer of which a leaf never moved, the leaves that move in the end.
@@ -200,8 +222,16 @@ def _moves_from(
     trainer: Trainer, problem: TrainingProblem, path: Path, scale: float
 ) -> Iterator[bool]:
     """Yield step by step whether a leaf that was scaled moves otherwise than by a decay."""
-    training = begin(trainer, problem, {path}, lambda _, leaf: leaf * scale)
+    for step in _steps_from(trainer, problem, path, lambda _, leaf: leaf * scale):
+        yield moves_otherwise(step, path)
+
+
+def _steps_from(
+    trainer: Trainer, problem: TrainingProblem, path: Path, change: Change
+) -> Iterator[Step]:
+    """Yield the steps of a training in which a leaf was changed before."""
+    training = begin(trainer, problem, {path}, change)
     for number in range(1, PATIENCE + 1):
         before = training.moment()
         training.step(problem.batch(number))
-        yield moves_otherwise(Step(before, training.moment(), frozenset(), number), path)
+        yield Step(before, training.moment(), frozenset(), number)

@@ -97,6 +97,24 @@ def test_a_leaf_whose_loss_is_flat_nearby_has_no_gradient():
     assert relevance.matters(critic, trajectory, ("bias",)) is False
 
 
+class Routed(nn.Module):
+    """Frozen experts, of which a router chooses one for each row, and weighs none."""
+
+    @nn.compact
+    def __call__(self, x):
+        """Predict one column."""
+        chosen = nn.Dense(3, use_bias=False, name="router")(x).argmax(-1)
+        return (nn.Dense(3, name="body")(x) * nn.one_hot(chosen, 3)).sum(-1, keepdims=True)
+
+
+def test_what_only_an_argmax_takes_should_train():
+    """No values of it have a gradient: a hinge has one beyond its margins."""
+    hard = trainer(model=Routed(), create=creating(Routed()), frozen=("body",))
+    trajectory = run(hard, TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 6, 3, 0))
+
+    assert relevance.matters(hard, trajectory, ("router", "kernel")) is True
+
+
 class Shifted(nn.Module):
     """A frozen layer, and a bias of many columns."""
 
