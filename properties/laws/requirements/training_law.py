@@ -179,7 +179,10 @@ def _why_unrecorded(step: Step) -> str:
     if step.after.opt_state is None:
         return f"the state of {optimizer} is not found: add `opt_state=`"
     if not step.recordings:
-        return f"the optimizer's state does not hold that of {optimizer} once, outside `jax.vmap`"
+        return (
+            f"the optimizer's state does not hold that of {optimizer} once, outside `jax.vmap` and "
+            "`jax.pmap`"
+        )
     if step.waits:
         return f"{optimizer} is not called in each step"
     if any(calls != 1 for _, calls in step.recordings):

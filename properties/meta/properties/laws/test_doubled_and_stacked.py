@@ -31,7 +31,7 @@ def test_of_a_stack_of_optimizers_it_is_said_that_nothing_was_recorded():
     (row,) = verify(ensemble, laws=["trains-as-if-alone"], max_examples=4, seed=1).rows
 
     assert row.verdict == "not-run"
-    assert "once, outside `jax.vmap`" in row.reason
+    assert "once, outside `jax.vmap` and `jax.pmap`" in row.reason
 
 
 def _raising():
