@@ -30,6 +30,7 @@ from .stillness import (
     reason_on_any_batch,
     reasons_to_stay,
 )
+from .swapped_rate import reason_of_swapped_rate
 
 #: The guarantees of which laws say that frozen leaves stay.
 _OF_FROZEN_LEAVES = ("selected", "norm", "value", "bits")
@@ -70,6 +71,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
         if found.facts["path"] not in trajectory.first.params:
             return None
         return next(reasons_to_stay(subject, trajectory, found.facts["path"]), None)
+    if law.id == "copies-follow":
+        return reason_of_swapped_rate(trajectory, found.facts)
     if law.id == "frozen-structure":
         return _untied(subject, trajectory)
     if law.guarantee not in _OF_FROZEN_LEAVES:

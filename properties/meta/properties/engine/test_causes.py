@@ -13,6 +13,7 @@ from frostproof.properties.engine.causes.movement import moved_leaves
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Refutation
+from frostproof.reference.corpus.specimens.lifetimes import copies_left_behind
 from frostproof.reference.corpus.specimens.recipes import linen_training_recipe as linen_recipe
 from frostproof.reference.corpus.specimens.recipes.nnx_training_recipe import creating, stepping
 from frostproof.reference.corpus.specimens.trainers import linen_models, nnx_models, nnx_traps
@@ -319,3 +320,20 @@ def test_a_product_is_named_where_frozen_weights_are_infinite():
     reason = cause_of(BY_ID["frozen-special-weights"], subject, [run(subject, problem)], found)
 
     assert reason.kind == "product"
+
+
+def test_of_an_average_the_wrong_way_round_it_is_said_how_far_it_goes():
+    """One that never moves goes no such way: nothing is said of it."""
+    problem = TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 2, 3, 0)
+    found = Refutation("it is off", assertion="False", leaf="target/head/bias", step=1)
+
+    swapped, still = (
+        cause_of(BY_ID["copies-follow"], subject, [run(subject, problem)], found)
+        for subject in (
+            copies_left_behind.average_the_wrong_way_round,
+            copies_left_behind.following(0.01, lambda params, target: target),
+        )
+    )
+
+    assert swapped.text.startswith("it goes 0.99 of the way, and has to leave as much")
+    assert still is None
