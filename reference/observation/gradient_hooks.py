@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 from zlib import crc32
 
@@ -208,13 +209,36 @@ def _places(taken: list[tuple[Path, Shape]], shapes: Mapping[Path, Shape]) -> li
     """Return, for each leaf of a tree of gradients, which parameters it can be the gradient of.
 
     The tree may hang deeper than the parameters do (NNX differentiates by `states/0/l1/kernel`), or
-    be a part of them, such as the layer `head` alone. It lies where most of its leaves fit; where
-    it fits in several places, each leaf has several candidates.
+    be a part of them, such as the layer `head` alone, or both. It lies where most of its leaves
+    fit; where it fits in several places, each leaf has several candidates.
     """
-    depth = max((len(path) for path, _ in taken), default=0)
     prefixes = {path[:length] for path in shapes for length in range(len(path))}
-    placed = [[path[start:] for path, _ in taken] for start in range(1, depth)]
+    deeper = range(1, max((len(path) for path, _ in taken), default=0))
+    placed = [[path[start:] for path, _ in taken] for start in deeper]
     placed += [[prefix + path for path, _ in taken] for prefix in prefixes]
+    # Both only where neither says anything: a leaf alone would fit below any layer of its form.
+    above = range(1, _shared_names(taken) + 1)
+    parts = [[prefix + path[n:] for path, _ in taken] for n in above for prefix in prefixes]
+    best = _best_fitting(placed, taken, shapes) or _best_fitting(parts, taken, shapes)
+    return [
+        frozenset(paths[number] for paths in best) - {None}  # type: ignore[misc]
+        for number in range(len(taken))
+    ]
+
+
+def _shared_names(taken: list[tuple[Path, Shape]]) -> int:
+    """Return how many names above their own all leaves share."""
+    above = [path[:-1] for path, _ in taken]
+    levels = zip(*above, strict=False)  # as deep as the first leaf whose names end
+    return sum(1 for _ in takewhile(lambda names: len(set(names)) == 1, levels))
+
+
+def _best_fitting(
+    placed: list[list[Path]], taken: list[tuple[Path, Shape]], shapes: Mapping[Path, Shape]
+) -> list[list[Path | None]]:
+    """Return the places in which most leaves fit, with None for those that do not; none where no
+    leaf fits anywhere.
+    """
     fitting = [
         [
             path if path in shapes and _fits(shape, shapes[path]) else None
@@ -223,11 +247,7 @@ def _places(taken: list[tuple[Path, Shape]], shapes: Mapping[Path, Shape]) -> li
         for paths in placed
     ]
     most = max((len(paths) - paths.count(None) for paths in fitting), default=0)
-    best = [paths for paths in fitting if len(paths) - paths.count(None) == most]
-    return [
-        frozenset(paths[number] for paths in best) - {None}  # type: ignore[misc]
-        for number in range(len(taken))
-    ]
+    return [paths for paths in fitting if most and len(paths) - paths.count(None) == most]
 
 
 def _fits(taken: Shape, whole: Shape) -> bool:

@@ -15,6 +15,7 @@ from frostproof.reference.observation.gradient_hooks import (
     disturbing_gradients,
 )
 from frostproof.reference.optimizers.recording import recording
+from frostproof.reference.pytrees.paths import named_leaves
 
 PARAMS = {"body": {"w": jnp.ones(3)}, "head": {"w": jnp.ones((3, 2))}}
 SHAPES = {("body", "w"): (3,), ("head", "w"): (3, 2)}
@@ -160,6 +161,26 @@ def test_nnx_differentiates_by_jax(graph):
     ratios = nnx.to_pure_dict(ratios)
     assert ratios["l1"] == pytest.approx({"kernel": 1000, "bias": 1000})
     assert ratios["l11"] == {"kernel": 1, "bias": 1}
+
+
+@pytest.mark.parametrize("graph", [True, False])
+@pytest.mark.parametrize("part", ["l1", "l11"])
+def test_nnx_differentiates_by_a_part_of_the_model(part, graph):
+    """NNX then knows its leaves as `bias` and `kernel`, below names of its own."""
+    model, x = Model(), jnp.ones((1, 2))
+    state = nnx.state(model, nnx.Param)
+    shapes = {(layer, name): state[layer][name].shape for layer in state for name in state[layer]}
+    frozen = frozenset(path for path in shapes if path[0] == "l1")
+    layer = getattr(model, part)
+    take = nnx.grad(lambda layer: layer(x if part == "l1" else model.l1(x)).sum(), graph=graph)
+    plain, sighting = take(layer), Sighting()
+    with disturbing_gradients(Disturbance("flipped", shapes, frozen, sighting)):
+        flipped = take(layer)
+
+    sign = -1 if part == "l1" else 1
+    kernels = [named_leaves(taken)["kernel",] for taken in (plain, flipped)]
+    np.testing.assert_array_equal(kernels[1], sign * kernels[0])
+    assert sighting.found == {path for path in shapes if path[0] == part}
 
 
 def test_a_gradient_that_can_be_anybodys_is_left_alone():
