@@ -145,14 +145,13 @@ def _share_a_rate_of_each_step(leaves: Iterable[list[_Moved]]) -> bool:
 
 def _common_rate(moves: tuple[_Moved, ...]) -> tuple[float, float] | None:
     """Return bounds on the number by which the updates of one step are multiplied, if there is one
-    and several elements agree on it.
+    that all elements agree on, as a single one does with itself.
     """
     if all(np.array_equal(move.after, move.before) for move in moves):
         return 0.0, 0.0
     with np.errstate(all="ignore"):
-        telling = sum((np.abs(each.expected - each.before) > each.bound).sum() for each in moves)
         least, most = _factors(moves)
-    return (least, most) if telling > 1 and 0 < least <= most < np.inf else None
+    return (least, most) if 0 < least <= most < np.inf else None
 
 
 def _factors(moves: Iterable[_Moved]) -> tuple[float, float]:

@@ -8,10 +8,11 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from frostproof import LinenTrainer, Optimizers
+from frostproof import LinenTrainer, OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.law import Inconclusive
 from frostproof.properties.laws.requirements.training_law import NO_UPDATE
 from frostproof.reference.corpus.accepted.trainers.linen_steps import multi_transform
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
@@ -20,6 +21,9 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     partitioned,
     stepping,
 )
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.problems.wrapper_problem import TreeProblem
 from frostproof.strategies.optimizers import behind_clipping
 
 EFFORT = Effort(max_examples=3, seed=0, shrinking=0)
@@ -143,6 +147,20 @@ def test_a_schedule_behind_the_optimizer_is_no_coupling(rates, outcome):
     verdict = judge(BY_ID["trains-as-if-alone"], scheduled, EFFORT, CallCache(), str(rates))
 
     assert verdict.outcome == outcome, verdict.reason
+
+
+def test_a_schedule_of_a_single_number_is_no_coupling():
+    """One element agrees with itself on what it is multiplied by."""
+
+    def freeze(optimizer, mask):
+        schedule = optax.scale_by_schedule(lambda count: 1 / (1 + count))
+        return optax.chain(optimizer, schedule, optax.masked(optax.set_to_zero(), mask))
+
+    sgd = optimizer("sgd", learning_rate=0.1)
+    trajectory = run(OptaxFreeze(freeze), TreeProblem("scalar", ("kernel",), sgd, 2, 0))
+
+    with pytest.raises(Inconclusive, match="all updates of a step are multiplied by a number"):
+        BY_ID["trains-as-if-alone"].check(trajectory)
 
 
 def frozen_last(optimizer):
