@@ -69,7 +69,8 @@ def matters(subject: Any, trajectory: Trajectory, path: Path) -> bool | str | No
     """
     problem = trajectory.problem
     if isinstance(problem, TreeProblem):
-        return _moves_unwrapped(problem, path) or None
+        should = _moves_unwrapped(problem, path) and not _moves_later(subject, problem, path)
+        return should or None
     assert isinstance(subject, TrainerSource), "only wrappers and trainers have leaves"
     return _would_move(subject.trainer_for(problem), trajectory, path)
 
@@ -85,6 +86,13 @@ def _moves_unwrapped(problem: TreeProblem, path: Path) -> bool:
 
 
 _UNWRAPPED = OptaxFreeze(lambda optimizer, mask: optimizer)
+
+
+def _moves_later(wrapper: OptaxFreeze, problem: TreeProblem, path: Path) -> bool:
+    """Tell whether a wrapper that waits, as one with `MultiSteps` does, moves a leaf in the end."""
+    # Compiled as a whole, since `MultiSteps` has a `lax.cond` that is compiled anew in each step.
+    run = run_wrapper(wrapper, replace(problem, steps=PATIENCE, jitted=True))
+    return any(moves_otherwise(step, path) for step in run.steps)
 
 
 def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | str | None:

@@ -3,9 +3,12 @@
 import itertools
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
+import optax
+import pytest
 
-from frostproof import Optimizers, verify
+from frostproof import OptaxFreeze, Optimizers, verify
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     Layers,
     creating,
@@ -17,6 +20,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.problems.wrapper_problem import TreeProblem
 from frostproof.reference.trials import relevance
 from frostproof.reference.trials.other_weights import first_loss
 
@@ -46,6 +50,24 @@ def test_a_leaf_that_is_put_back_does_not_train():
     trajectory = run(faulty, TrainingProblem(0, sgd, 2, 3, 0, actions=("step",) * 3))
 
     assert relevance.matters(faulty, trajectory, HEAD)
+
+
+@pytest.mark.parametrize(("calls", "should"), [(6, None), (1000, True)])
+def test_a_wrapper_may_wait_longer_than_its_runs(calls, should):
+    """All of them may end before its first update; it was said that nothing trains."""
+
+    def freeze(optimizer, mask):
+        def hand_on(updates, count, params=None):
+            due = (count + 1) % calls == 0
+            return jax.tree.map(lambda update: due * update, updates), count + 1
+
+        waiting = optax.GradientTransformation(lambda params: jnp.zeros((), int), hand_on)
+        return optax.chain(optimizer, waiting, optax.masked(optax.set_to_zero(), mask))
+
+    waiting = OptaxFreeze(freeze)
+    problem = TreeProblem("two leaves", ("backbone",), optimizer("sgd", learning_rate=1.0), 1, 0)
+
+    assert relevance.matters(waiting, run(waiting, problem), ("head",)) is should
 
 
 class Prompted(Layers):
