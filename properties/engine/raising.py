@@ -13,6 +13,7 @@ from ...reference.optimizers.catalogue import COMMON
 from ...reference.optimizers.declared import Optimizers
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.optimizers.optimizer import optimizer as row
+from ...reference.problems.wrapper_problem import TreeProblem, leaf_paths
 from .causes.reason import Reason
 from .example_labels import optimizer_name
 
@@ -85,9 +86,21 @@ def raises_under(subject: Any, trajectory: Trajectory) -> Reason | None:
     raising = [name for name, raised in outcomes.items() if raised]
     running = [name for name, raised in outcomes.items() if not raised]
     if not running:
-        return _of_leaves(trajectory) or _of_batches(subject, trajectory)
+        all_frozen = _of_all_frozen(subject, trajectory.problem)
+        return all_frozen or _of_leaves(trajectory) or _of_batches(subject, trajectory)
     text = f"it raises under {', '.join(raising)}; it runs under {', '.join(running)}"
     return Reason("raises", text)
+
+
+def _of_all_frozen(subject: Any, problem: Any) -> Reason | None:
+    """Say that a wrapper raises only where it leaves nothing to train, as `optax.flatten` does."""
+    from ...reference.observation.run import run  # here, as above
+
+    if not isinstance(problem, TreeProblem) or set(problem.frozen) < set(leaf_paths(problem.tree)):
+        return None
+    if run(subject, replace(problem, frozen=problem.frozen[1:])).raised is not None:
+        return None
+    return Reason("raises", "it raises where all leaves are frozen, and runs where one trains")
 
 
 #: Modules that get gradients, and no batch.

@@ -63,6 +63,22 @@ def test_what_always_raises_has_no_verdict():
     assert judged("training-runs", subject).counterexample.cause is None
 
 
+def test_what_raises_where_nothing_trains_is_told_so():
+    """`optax.flatten` joins no arrays; masks and labels are right."""
+
+    def freeze(optimizer, mask):
+        labels = jax.tree.map(lambda frozen: "frozen" if frozen else "trained", mask)
+        parts = {"frozen": optax.set_to_zero(), "trained": optax.flatten(optimizer)}
+        return optax.partition(parts, labels)
+
+    verdict = judged("training-runs", OptaxFreeze(freeze, optimizers=FEW))
+
+    assert verdict.outcome == "error"
+    assert verdict.counterexample.cause == (
+        "it raises where all leaves are frozen, and runs where one trains"
+    )
+
+
 def classifying(seed, batch, optimizer):
     params = {"w": jnp.ones((batch.x.shape[1], 3))}
     return TrainState.create(apply_fn=None, params=params, tx=optimizer)
