@@ -108,19 +108,25 @@ def normalise(key_path: Iterable[Any]) -> Path:
     """Return the path that a JAX key path spells.
 
     A last entry ``GetAttrKey('value')``, as the path of an NNX variable has it, is dropped. A
-    parameter *named* ``value`` keeps its name.
+    parameter *named* ``value`` keeps its name. A key that is a tuple, as those that
+    ``flax.traverse_util.flatten_dict`` makes, is a path of its own.
     """
     entries = tuple(key_path)
     if entries and getattr(entries[-1], "name", None) == "value":
         entries = entries[:-1]
-    return tuple(_segment(entry) for entry in entries)
+    return _spelt(entries)
 
 
-def _segment(entry: Any) -> str:
+def _spelt(key_path: Iterable[Any]) -> Path:
+    return tuple(segment for entry in key_path for segment in _segments(entry))
+
+
+def _segments(entry: Any) -> Path:
     for attribute in ("key", "name", "idx"):
         if hasattr(entry, attribute):
-            return str(getattr(entry, attribute))
-    return str(entry)  # JAX lets a pytree node have keys of any type
+            key = getattr(entry, attribute)
+            return tuple(map(str, key)) if isinstance(key, tuple) and key else (str(key),)
+    return (str(entry),)  # JAX lets a pytree node have keys of any type
 
 
 class _Layout(NamedTuple):
@@ -224,7 +230,7 @@ def _layout(treedef: Any, tree: Any, is_nnx: Callable[[Any], bool] | None) -> _L
         known = None
     if known is None:
         key_paths = [key_path for key_path, _ in tree_flatten_with_path(tree, is_nnx)[0]]
-        stems = [tuple(map(_segment, key_path)) for key_path in key_paths]
+        stems = [*map(_spelt, key_paths)]
         text = _ADDRESS.sub("", str(treedef))
         known = _Layout(key_paths, [*map(normalise, key_paths)], stems, text)
         if len(_layouts) >= _MOST_LAYOUTS:

@@ -11,6 +11,7 @@ import pytest
 from flax import linen as nn
 from flax import nnx
 from flax.core import FrozenDict
+from flax.traverse_util import flatten_dict
 from hypothesis import given
 from hypothesis import strategies as st
 from jax.experimental import hijax
@@ -126,6 +127,16 @@ def test_every_kind_of_key_becomes_a_string() -> None:
     keys = (DictKey(1), GetAttrKey("a"), SequenceKey(2), FlattenedIndexKey(3), "foreign")
 
     assert normalise(keys) == ("1", "a", "2", "3", "foreign")
+
+
+def test_a_key_that_is_a_tuple_is_a_path_of_its_own() -> None:
+    """A flat dict of Flax's names the leaves that the nested one has."""
+    nested = {"enc": {"kernel": 1.0}, "enc_1": {"kernel": 2.0}}
+    flat = flatten_dict(nested)
+
+    assert named_leaves({"params": flat}) == named_leaves({"params": nested})
+    assert select(named_leaves(flat), ("enc",)) == {("enc", "kernel")}
+    assert normalise((DictKey(()),)) == ("()",)
 
 
 def test_tied_weights_have_one_path() -> None:
