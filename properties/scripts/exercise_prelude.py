@@ -14,8 +14,9 @@ updates: list[Any] = []
 
 def names(path: Any) -> tuple[str, ...]:
     """Return the names in the path of a leaf."""
-    path = [str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path]
-    return tuple(path[:-1] if path[-1:] == ["value"] else path)
+    if path and getattr(path[-1], "name", None) == "value":  # of a variable of NNX
+        path = path[:-1]
+    return tuple(str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path)
 
 
 def leaves(tree: Any) -> dict[Any, Any]:

@@ -41,8 +41,10 @@ def on_event(event: str, *_: Any, **__: Any) -> None:
 
 def name(path: Any) -> str:
     """Return the path of a leaf with "/", as laws name it."""
-    path = [str(getattr(p, "key", getattr(p, "name", getattr(p, "idx", p)))) for p in path]
-    return "/".join(path[:-1] if path[-1:] == ["value"] else path)
+    if path and getattr(path[-1], "name", None) == "value":  # of a variable of NNX
+        path = path[:-1]
+    keys = [getattr(p, "key", getattr(p, "name", getattr(p, "idx", p))) for p in path]
+    return "/".join("/".join(map(str, k)) if isinstance(k, tuple) else str(k) for k in keys)
 
 
 def leaves(tree: Any) -> dict[str, Any]:

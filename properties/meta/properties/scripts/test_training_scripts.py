@@ -3,10 +3,13 @@
 import sys
 
 import pytest
+from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.scripts import training_prelude
+from frostproof.reference.pytrees.paths import normalise, path_text
 from frostproof.reference.subjects.loading import load
 
 WRAPPER = """
@@ -172,3 +175,17 @@ def test_the_script_of_a_statistic(tmp_path, run):
     mended = source.replace("grads=grads)", "grads=grads).replace(step=state.step)")
     write(tmp_path, mended)
     assert run(script) == ""
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        (DictKey("head"), GetAttrKey("value")),
+        (DictKey("head"), DictKey("value")),
+        (DictKey(("enc", "kernel")), SequenceKey(1)),
+    ],
+    ids=["a variable", "a parameter of that name", "a tuple"],
+)
+def test_a_script_names_leaves_as_laws_do(keys):
+    """Else it asks for a leaf that it does not have."""
+    assert training_prelude.name(keys) == path_text(normalise(keys))
