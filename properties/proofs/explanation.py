@@ -83,7 +83,7 @@ def explain_leak(invariant: Invariant, path: Path) -> Explanation:
     value = last = invariant.params[path]
     led_by = _led_by(value, is_source)
     while not is_source(value) and id(value) in led_by:
-        operands = _operands(value)
+        operands = _causes(value)
         # Where what is led by it meets what is not, the last time on the way back to the gradient.
         if any(id(each) not in led_by and not each.is_constant for each in operands):
             last = value
@@ -102,17 +102,23 @@ def _led_by(value: Value, is_source: Callable[[Value], bool]) -> set[int]:
     while stack:
         each, operands_are_seen = stack.pop()
         if operands_are_seen:
-            if is_source(each) or any(id(operand) in found for operand in _operands(each)):
+            if is_source(each) or any(id(operand) in found for operand in _causes(each)):
                 found.add(id(each))
         elif id(each) not in seen:
             seen.add(id(each))
             stack.append((each, True))
-            stack += [(operand, False) for operand in _operands(each)]
+            stack += [(operand, False) for operand in _causes(each)]
     return found
 
 
 def _operands(value: Value) -> list[Value]:
     return list(value.origin.operands) if value.origin is not None else []
+
+
+def _causes(value: Value) -> list[Value]:
+    """Return what a value is computed from, and what decides which of several outcomes it is."""
+    decided_by = value.origin.params.get("decided_by", ()) if value.origin is not None else ()
+    return [*_operands(value), *decided_by]
 
 
 def _loser(value: Value, own: Source, wanted: Level) -> Value | None:

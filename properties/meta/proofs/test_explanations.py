@@ -245,6 +245,22 @@ def test_a_leak_is_told_where_it_happens_in_a_step():
     assert "concatenate" in told
 
 
+def test_a_leak_by_way_of_a_condition_is_told_where_it_is_made():
+    """`optax.apply_if_finite` decides by all gradients whether a step is taken, by `lax.cond`."""
+
+    def skipping(optimizer, mask):
+        labels = jax.tree.map(lambda frozen: "frozen" if frozen else "trained", mask)
+        parts = {"frozen": optax.set_to_zero(), "trained": optimizer}
+        return optax.apply_if_finite(optax.partition(parts, labels), 5)
+
+    problem = TreeProblem("two leaves", ("backbone",), optimizer("sgd"), 1, 0)
+
+    told = explanation_of("frozen-gradients-do-not-leak", OptaxFreeze(skipping), problem, "head")
+
+    assert "apply_if_finite" in told
+    assert "concatenate bool" in told
+
+
 def test_huge_rates_are_not_proved_of_by_gradients_that_are_finite():
     """They make gradients overflow, and 0 · inf is NaN: a rate of 3.4e38 refuted it."""
     told = explained(linen_models.gradient_times_mask, "sgd", "frozen-any-learning-rate")

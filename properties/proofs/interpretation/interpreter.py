@@ -185,7 +185,7 @@ class Interpreter:
             outcomes = [self._call(branch, arguments) for branch in branches]
         decided = len(outcomes) == 1
         return [
-            _merged(equation, each, 0 if decided else index.reads)
+            _merged(equation, each, () if decided else (index,))
             for each in zip(*outcomes, strict=True)
         ]
 
@@ -204,7 +204,7 @@ class Interpreter:
         entry, last = settle(operands[tests + bodies :], body)
         # How often it runs shows in all that it carries.
         return [
-            _merged(equation, (before, after), read_by(condition))
+            _merged(equation, (before, after), condition)
             for before, after in zip(entry, last, strict=True)
         ]
 
@@ -225,7 +225,7 @@ class Interpreter:
         final = last if params["length"] else initial
         outputs = _outputs(equation)[carries:]
         names = {name: value for (name, _), value in zip(slices, stacked, strict=True)}
-        return [_merged(equation, (each,), 0) for each in final] + [
+        return [_merged(equation, (each,), ()) for each in final] + [
             _outside(
                 equation,
                 each,
@@ -290,8 +290,8 @@ def _outside(equation: JaxprEqn, inner: Value, shape: tuple[int, ...], same: Sam
     return replace(inner, shape=shape, same=same, origin=origin)
 
 
-def _merged(equation: JaxprEqn, outcomes: Sequence[Value], reads: Inputs) -> Value:
-    """Return what is known of one of several outcomes."""
+def _merged(equation: JaxprEqn, outcomes: Sequence[Value], deciding: Sequence[Value]) -> Value:
+    """Return what is known of one of several outcomes, and of what decides which one it is."""
     first = outcomes[0]
     same = first.same
     for each in outcomes[1:]:
@@ -303,8 +303,8 @@ def _merged(equation: JaxprEqn, outcomes: Sequence[Value], reads: Inputs) -> Val
         first.dtype,
         bounds,
         same,
-        0 if settled else read_by(outcomes) | reads,
-        Origin(equation.primitive.name, {}, outcomes, equation),
+        0 if settled else read_by(outcomes) | read_by(deciding),
+        Origin(equation.primitive.name, {"decided_by": tuple(deciding)}, outcomes, equation),
     )
 
 
