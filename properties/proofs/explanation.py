@@ -192,6 +192,10 @@ def _is_averaged(after: Value, lost: Value, own: Source, wanted: Level) -> bool:
     return False
 
 
+def _is_random(value: Value) -> bool:
+    return value.origin is not None and value.origin.primitive.startswith("random")
+
+
 def _is_zero_or_nan(value: Value) -> bool:
     return value.range is not None and value.range.low == value.range.high == 0
 
@@ -216,13 +220,14 @@ class _Walk:
         if made is not None and _is_zero_or_nan(made):
             bad = [each for each in bad if each.range is None or each.range.nan]
 
-        def blame(value: Value) -> tuple[bool, bool, bool]:
-            # Sooner what is not zero than what may be NaN, and sooner what the leaf itself is in.
-            # That a rate is not zero is nobody's fault.
+        def blame(value: Value) -> tuple[bool, bool, bool, bool]:
+            # Sooner what is not zero than what may be NaN, what the leaf itself is in, and noise
+            # than what scales it. That a rate is not zero is nobody's fault.
             return (
                 value.reads != self._rate,
                 not _is_zero_or_nan(value),
                 bool(value.reads & self._bit),
+                len(bad) > 1 and id(value) in _led_by(value, _is_random),
             )
 
         return max(bad, key=blame, default=None)
@@ -329,7 +334,7 @@ class _Walk:
             return "is moved where 0 · x is NaN, since x may be infinite or NaN"
         if primitive == "div" and any(each.is_zero for each in operands):
             return "is moved where 0 / x is NaN, since x may be zero or NaN"
-        if primitive.startswith("random"):
+        if _is_random(cause):
             return "is moved by noise"
         leaves = [each for each in operands if self._is_own(each)]
         if leaves:

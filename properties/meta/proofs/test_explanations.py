@@ -60,7 +60,7 @@ def explained(subject, name, law="frozen-value", leaf=""):
                 "what is computed from its own value: optax/contrib/_schedule_free.py",
             ),
             ("yogi", "mu/Dense_0/bias, which is not zero: optax/_src/transform.py"),
-            ("noisy_sgd", "count, which is not zero: optax/_src/numerics.py"),
+            ("noisy_sgd", "is moved by noise: optax/transforms/_adding.py"),
         )
         if not too_new(row[0])
     ],
@@ -243,6 +243,20 @@ def test_a_leak_is_told_where_it_happens_in_a_step():
     assert "head/bias is updated by a number that depends on the gradient of body/bias" in told
     assert "altered_gradients.py" in told
     assert "concatenate" in told
+
+
+def test_noise_is_told_and_not_the_count_that_scales_it():
+    """The scale comes first in the product, and less of it moves a leaf."""
+
+    def noisy(optimizer, mask):
+        frozen = optax.masked(optax.set_to_zero(), mask)
+        return optax.chain(optimizer, frozen, optax.add_noise(0.01, 0.55, 0))
+
+    problem = TreeProblem("two leaves", ("backbone",), optimizer("sgd"), 1, 0)
+
+    told = explanation_of("frozen-value", OptaxFreeze(noisy), problem, "backbone")
+
+    assert told.startswith("backbone is moved by noise: ")
 
 
 def test_a_leak_by_way_of_a_condition_is_told_where_it_is_made():
