@@ -177,3 +177,18 @@ def test_clipping_that_sees_frozen_gradients_is_no_schedule():
     verdict = judge(BY_ID["trains-as-if-alone"], clipped, EFFORT, CallCache(), "clipped")
 
     assert verdict.outcome == "refuted", verdict.reason
+
+
+def test_coupling_is_not_judged_by_decays_that_nobody_promises():
+    """It was refuted under a clipped AdamW, whose decay nothing freezes."""
+
+    def freeze(optimizer, mask):
+        zeroed = optax.masked(optax.set_to_zero(), mask)
+        return optax.chain(zeroed, optimizer, optax.zero_nans())
+
+    rests = OptaxFreeze(freeze, optimizers=Optimizers("sgd", "adam"))
+    effort = replace(EFFORT, max_examples=12)
+
+    verdict = judge(BY_ID["frozen-under-coupled-overflow"], rests, effort, CallCache(), "rests")
+
+    assert verdict.outcome == "held", verdict.counterexample
