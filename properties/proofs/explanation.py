@@ -82,12 +82,12 @@ def explain_leak(invariant: Invariant, path: Path) -> Explanation:
 
     value = last = invariant.params[path]
     led_by = _led_by(value, is_source)
-    while not is_source(value) and id(value) in led_by:
+    while not is_source(value) and led_by[id(value)]:
         operands = _causes(value)
         # Where what is led by it meets what is not, the last time on the way back to the gradient.
-        if any(id(each) not in led_by and not each.is_constant for each in operands):
+        if any(not led_by[id(each)] and not each.is_constant for each in operands):
             last = value
-        value = next(each for each in operands if id(each) in led_by)
+        value = next(each for each in operands if led_by[id(each)])
     if is_source(value) and value.origin is not None:
         came = str(value.origin.params["leaf"])
     else:  # in earlier steps alone
@@ -96,19 +96,23 @@ def explain_leak(invariant: Invariant, path: Path) -> Explanation:
     return Explanation(path_text(path), what, walk.text(last), where(last))
 
 
-def _led_by(value: Value, is_source: Callable[[Value], bool]) -> set[int]:
-    """Return the identities of what a value is computed from, in this step, by way of a source."""
-    found, seen, stack = set(), set(), [(value, False)]
+def _led_by(
+    value: Value, is_source: Callable[[Value], bool], known: dict[int, bool] | None = None
+) -> dict[int, bool]:
+    """Tell, by the identities of what a value is computed from in this step, what is computed by
+    way of a source; what is `known` is added to.
+    """
+    led: dict[int, bool] = {} if known is None else known
+    stack = [(value, False)]
     while stack:
-        each, operands_are_seen = stack.pop()
-        if operands_are_seen:
-            if is_source(each) or any(id(operand) in found for operand in _causes(each)):
-                found.add(id(each))
-        elif id(each) not in seen:
-            seen.add(id(each))
+        each, causes_are_known = stack.pop()
+        if causes_are_known:
+            led[id(each)] = is_source(each) or any(led[id(cause)] for cause in _causes(each))
+        elif id(each) not in led:
+            led[id(each)] = False
             stack.append((each, True))
-            stack += [(operand, False) for operand in _causes(each)]
-    return found
+            stack += [(cause, False) for cause in _causes(each)]
+    return led
 
 
 def _operands(value: Value) -> list[Value]:
@@ -210,6 +214,8 @@ class _Walk:
         self._leaf = next((path_text(p) for p, n in invariant.places.items() if n == place), "")
         # Any rate is meant: that it is not zero is nobody's fault.
         self._rate = -1 if invariant.program.rate is None else 1 << invariant.program.rate
+        #: Whether noise is in a value, by its identity.
+        self._noisy: dict[int, bool] = {}
 
     def worst(self, values: list[Value], made: Value | None = None) -> Value | None:
         """Return the one to blame of the operands of an equation; None if none is.
@@ -227,7 +233,7 @@ class _Walk:
                 value.reads != self._rate,
                 not _is_zero_or_nan(value),
                 bool(value.reads & self._bit),
-                len(bad) > 1 and id(value) in _led_by(value, _is_random),
+                _led_by(value, _is_random, self._noisy)[id(value)],
             )
 
         return max(bad, key=blame, default=None)
