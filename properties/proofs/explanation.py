@@ -47,7 +47,11 @@ def explain_moved(invariant: Invariant, path: Path, wanted: Level) -> Explanatio
     lost = _loser(invariant.params[path], own, wanted)
     name = path_text(path)
     if lost is None:
-        return Explanation(name, "is replaced by something else")
+        becomes = invariant.params[path]
+        others = (p for p, other in invariant.params.items() if other is becomes and p != path)
+        other = next(others, None)
+        what = "something else" if other is None else f"what {path_text(other)} becomes"
+        return Explanation(name, f"is replaced by {what}")
     walk = _Walk(invariant, place)
     bad = walk.worst(_without(lost, own, wanted))
     if bad is None:
@@ -128,8 +132,12 @@ def _causes(value: Value) -> list[Value]:
 def _loser(value: Value, own: Source, wanted: Level) -> Value | None:
     """Return the value whose equation has an operand that equals the leaf, but does not itself."""
     seen: set[int] = set()
-    bit = 1 << own.number
-    while value.origin is not None and id(value) not in seen:
+    bit, stack = 1 << own.number, [value]
+    while stack:
+        value = stack.pop()
+        # What is behind a gradient is no part of a leaf, also where the leaf is in it.
+        if value.origin is None or value.origin.primitive == gradient_p.name or id(value) in seen:
+            continue
         seen.add(id(value))
         operands = _operands(value)
         if any(each.same.get(own, 0) >= wanted for each in operands):
@@ -138,12 +146,9 @@ def _loser(value: Value, own: Source, wanted: Level) -> Value | None:
             deeper = [each for each in inside if each.reads & bit and each.origin is not None]
             if not (chosen and deeper):
                 return value
-            value = deeper[-1]
+            stack = [deeper[-1]]
             continue
-        reading = [each for each in operands if each.reads & bit]
-        if not reading:
-            return None
-        value = reading[0]
+        stack += [each for each in reversed(operands) if each.reads & bit]
     return None
 
 

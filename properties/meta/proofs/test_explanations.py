@@ -245,6 +245,19 @@ def test_a_leak_is_told_where_it_happens_in_a_step():
     assert "concatenate" in told
 
 
+def test_a_leaf_that_becomes_another_is_not_said_to_be_computed_with():
+    """The way back led through its gradient to the prediction, which it is in."""
+
+    def exchanged(old, new):
+        body = new.params["body"] | {"bias": new.params["mid"]["bias"]}
+        return new.replace(params=new.params | {"body": body})
+
+    layers = creating(Layers(("body", "mid", "head")))
+    told = explained(trainer(create=layers, step=stepping(after=exchanged)), "sgd")
+
+    assert told == "body/bias is replaced by what mid/bias becomes"
+
+
 def test_noise_is_told_and_not_the_count_that_scales_it():
     """The scale comes first in the product, and less of it moves a leaf."""
 
