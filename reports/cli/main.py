@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -262,7 +263,8 @@ def _verify(options: argparse.Namespace) -> int:
     settings["listener"] = terminal
     workers = options.workers or "auto"
     allowed = options.allow_not_shown
-    report = verify(*options.targets, workers=workers, allow_not_shown=allowed, **settings)
+    with closing(terminal):  # also where the run is interrupted
+        report = verify(*options.targets, workers=workers, allow_not_shown=allowed, **settings)
     folder = folder_of_scripts(options.report)
     terminal.on_end(report, write_scripts(report.rows, folder))
     if report.unwritten is not None:

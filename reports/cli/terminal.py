@@ -41,6 +41,8 @@ _NAMED = 3
 _REASONS = 4
 #: So many laws tell how long the others take.
 _SEVERAL = 3
+#: So many examples of the first law do.
+_TELLING = 10
 #: Seconds in which a log hears nothing, before it hears how far the run has come.
 _PATIENCE = 30.0
 
@@ -79,6 +81,17 @@ class Terminal(Listener):
         #: What proofs of a subject were said to assume.
         self._assumed: set[tuple[str, str | None]] = set()
 
+    def close(self) -> None:
+        """Take away what a live terminal shows for the moment, and give the cursor back."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def on_loading(self, number: int, many: int) -> None:
+        """Show how many subjects are loaded, of which each is tried before any is judged."""
+        if not self.quiet:
+            self._show_progress(f"loading subject {number} of {many}")
+
     def on_unusable(self, reason: UnusableTarget) -> None:
         """Name a subject that cannot be judged, and let the others be."""
         print(f"frostproof: {reason}", file=sys.stderr)
@@ -105,9 +118,12 @@ class Terminal(Listener):
         self._begun[item.subject_name, item.law.id] = min(1.0, examples / item.law.examples(most))
         done, due = sum(map(len, self._rows.values())), self._due.total()
         progress = (
-            f"{done} of {due} laws{self._remaining(done, due)}: "
+            f"{done} of {due} laws{self._remaining(done, due, examples)}: "
             f"{escape(item.subject_name)} {escape(item.law.id)}, {examples} examples"
         )
+        self._show_progress(progress)
+
+    def _show_progress(self, progress: str) -> None:
         if not self.console.is_terminal:
             self._log(progress)
             return
@@ -118,9 +134,7 @@ class Terminal(Listener):
 
     def on_row(self, row: Row) -> None:
         """Print a verdict, or the line of a subject whose last verdict this is."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        self.close()
         self._begun.pop((row.subject, row.law), None)
         self._rows[row.subject].append(row)
         if self.verbose:
@@ -178,15 +192,16 @@ class Terminal(Listener):
         seen = escape(in_short((row.reason or "").partition(": ")[0]))
         self.console.print(f"[{_STYLES[row.verdict]}]{row.verdict}[/]  {name}{row.law}: {seen}")
 
-    def _remaining(self, done: float, due: int) -> str:
+    def _remaining(self, done: float, due: int, examples: int) -> str:
         """Say how long the rest may take, by what the laws so far took. The first of a night take
-        long: by what they have seen of their examples, which others share with them.
+        long: by what they have seen of their examples, which others share with them. Of the first
+        examples nothing follows: everything is compiled for them.
         """
         spent, words = monotonic() - self._began, "about"
         if done < _SEVERAL:
-            done, words = done + sum(self._begun.values()), "up to"
-            if spent < _PATIENCE or not done:
+            if spent < _PATIENCE or not (done or examples >= _TELLING):
                 return ""
+            done, words = done + sum(self._begun.values()), "up to"
         seconds = spent / done * (due - done)
         told = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
         return f", {words} {told} left"

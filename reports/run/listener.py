@@ -13,6 +13,9 @@ class Listener:
     judged.
     """
 
+    def on_loading(self, number: int, many: int) -> None:
+        """Receive which of so many subjects is loaded and tried now, counted from 1."""
+
     def on_unusable(self, reason: UnusableTarget) -> None:
         """Receive why a subject beside others cannot be judged: raised, it ends the run before
         anything is judged, and else the others are.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -181,7 +181,7 @@ def begin(
 
 
 def _known(
-    judge: Judging, subjects: Iterable[Any], kind: str | None, told: Listener
+    judge: Judging, subjects: Sequence[Any], kind: str | None, told: Listener
 ) -> tuple[list[NamedSubject], list[UnusableTarget]]:
     """Return the subjects that can be judged, and why others of them cannot.
 
@@ -189,7 +189,8 @@ def _known(
     """
     known: list[NamedSubject] = []
     unusable: list[UnusableTarget] = []
-    for subject in subjects:
+    for number, subject in enumerate(subjects, 1):
+        told.on_loading(number, len(subjects))
         try:
             known.append(known_subject(judge, subject, kind))
         except UnusableTarget as reason:

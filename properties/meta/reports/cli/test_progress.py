@@ -6,9 +6,11 @@ from unittest import mock
 
 import pytest
 from rich.console import Console
+from rich.status import Status
 
 from frostproof.properties.laws.book import BOOK, BY_ID
 from frostproof.properties.meta.reports.formats.report_samples import row_of
+from frostproof.reports.cli.main import main
 from frostproof.reports.cli.terminal import Terminal
 from frostproof.reports.results.report import Report
 
@@ -108,3 +110,37 @@ def test_a_verdict_that_is_printed_is_a_sign_of_life(clock, capsys):
 
     assert run_of(160, clock, received, verbose=True).count("held") == len(ROWS)
     assert capsys.readouterr().err == ""
+
+
+def test_nothing_follows_from_the_first_examples(clock, capsys):
+    """They may take minutes, in which everything is compiled."""
+    told = Terminal()
+    told.on_start(Report("ci", 0, ROWS))
+    clock.return_value = 200.0
+
+    told.on_progress(CHECK, 1)
+
+    assert capsys.readouterr().err == "0 of 8 laws: train.py:step frozen-value, 1 examples\n"
+
+
+def test_subjects_that_are_loaded_are_a_sign_of_life(clock, capsys):
+    """Each is tried before any is judged."""
+    told = Terminal()
+    for number in range(1, 28):
+        clock.return_value = 8.0 * number
+        told.on_loading(number, 27)
+
+    lines = ["loading subject 4 of 27", "loading subject 12 of 27", "loading subject 27 of 27"]
+    assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_the_cursor_comes_back_where_nothing_can_be_judged():
+    """What a live terminal shows for the moment is taken away, whatever ends the run."""
+    with (
+        mock.patch.object(Console, "is_terminal", True),
+        mock.patch.object(Status, "start"),
+        mock.patch.object(Status, "stop") as stop,
+    ):
+        assert main(["verify", "none.py:fn"]) == 2
+
+    stop.assert_called_once_with()
