@@ -146,8 +146,11 @@ def _share_a_rate_of_each_step(leaves: Iterable[list[_Moved]]) -> bool:
 def _common_rate(moves: tuple[_Moved, ...]) -> tuple[float, float] | None:
     """Return bounds on the number by which the updates of one step are multiplied, if there is one
     that all elements agree on, as a single one does with itself.
+
+    It is zero where nothing moves. Where frozen leaves do, the mask is inverted.
     """
-    if all(np.array_equal(move.after, move.before) for move in moves):
+    step = moves[0].step
+    if not any(moved(step.before.params, step.after.params, path) for path in step.before.params):
         return 0.0, 0.0
     with np.errstate(all="ignore"):
         least, most = _factors(moves)
