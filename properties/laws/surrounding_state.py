@@ -74,8 +74,8 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
 
 def _is_anew(trajectory: Trajectory, path: Path, leaf: Leaf) -> bool:
     """Tell whether a leaf of an optimizer's state is as it was before the first step."""
-    begun = (trajectory.first.opt_state or {}).get(path)
-    return begun is not None and same_value(begun.array, leaf.array)
+    begun = trajectory.first.opt_state
+    return begun is not None and path in begun and same_value(begun[path].array, leaf.array)
 
 
 @training_law(

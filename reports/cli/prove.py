@@ -46,8 +46,8 @@ def _run(options: argparse.Namespace) -> int:
             unusable.append(reason)
         else:
             statuses.append(_print_proofs(console, target, subject, explain=options.explain))
-    for reason in unusable:
-        print(f"frostproof: {reason}", file=sys.stderr)
+    for each in unusable:
+        print(f"frostproof: {each}", file=sys.stderr)
     return 2 if unusable else max(statuses)
 
 

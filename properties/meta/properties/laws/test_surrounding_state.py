@@ -1,11 +1,20 @@
-"""What belongs to frozen leaves stays, in the optimizer's state."""
+"""What is beside parameters: the optimizer's state of frozen leaves stays, and statistics of layers
+that train move.
+"""
+
+from dataclasses import replace
 
 import pytest
 
+from frostproof import verify
 from frostproof.properties.laws.law import Refutation
 from frostproof.properties.laws.surrounding_state import optimizer_state_of_frozen_leaves_stays_zero
 from frostproof.reference.corpus.accepted.lifetimes.in_phases import optimizer_made_anew
+from frostproof.reference.corpus.accepted.trainers.named_statistics import (
+    statistics_used_as_they_are,
+)
 from frostproof.reference.corpus.specimens.lifetimes.phased import momentum_that_fades_while_frozen
+from frostproof.reference.corpus.specimens.trainers.statistics import thawing_norm
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
@@ -24,3 +33,30 @@ def test_state_may_not_fade():
     trajectory = run(momentum_that_fades_while_frozen, PROBLEM)
     with pytest.raises(Refutation, match="as before"):
         optimizer_state_of_frozen_leaves_stays_zero.check(trajectory)
+
+
+def test_without_a_loss_no_statistic_is_called_left_behind():
+    """The program uses it as it is, which a number in the place of its loss does not show."""
+    correct = statistics_used_as_they_are
+
+    def step(state, batch):
+        return correct.train_step(state, batch)[0], 0.0
+
+    trainer = replace(correct, train_step=step, loss=None, predict=None)
+    (row,) = verify(trainer, laws=["trainable-statistics-move"], max_examples=4, seed=1).rows
+
+    assert row.verdict == "held"
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [(lambda old, new: new, "held"), (lambda old, new: old, "refuted")],
+    ids=["kept", "put back"],
+)
+def test_statistics_of_a_layer_that_thaws_move(after, verdict):
+    """That the layer runs in training mode, which moves them while it is frozen, is no reason."""
+    laws, trainer = ["trainable-statistics-move"], thawing_norm(after)
+    (row,) = verify(trainer, laws=laws, max_examples=2, seed=1).rows
+
+    assert row.verdict == verdict
+    assert (row.counterexample or {}).get("cause") is None
