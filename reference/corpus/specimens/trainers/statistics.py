@@ -9,7 +9,7 @@ from flax import nnx
 from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, NnxTrainer, Optimizers
-from frostproof.reference.corpus.register import specimen
+from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes import nnx_training_recipe as recipe
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import mse
 
@@ -70,7 +70,11 @@ def thawing_norm(after):
     )
 
 
-@specimen(law="trainable-statistics-move", seen="a norm thawed by its weights alone")
+@specimen(
+    law="trainable-statistics-move",
+    seen="a norm thawed by its weights alone",
+    needs=Needs("the step in which it thaws", steps=2),
+)
 def statistics_of_a_thawed_norm_put_back():
     """The norm trains from the second step on, and its statistics are put back in all steps."""
     return thawing_norm(after=lambda old, new: old)
