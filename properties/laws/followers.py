@@ -145,13 +145,14 @@ def _require_following(trajectory: Trajectory, copy: Copy) -> None:
         return
     # By what is followed before each step, and after it.
     possible = [(0, Average.starting(start)), (1, Average.starting(start))]
+    settled = copy.settled_rate
     for step, leaves in zip(trajectory.steps, moments, strict=True):
         rate, seen = copy.rate_at(step.number), leaves[1][copy.path].array
         ways = [leaves[when][copy.followed].array for when, _ in possible]
         label(WAY_TO_GO, rate > 0 and _has_way(possible[-1][1], ways[-1]))
         pairs = zip(possible, ways, strict=True)
         moved = [
-            (when, each.copied(leaf) if copy.is_exact else each.moved(leaf, rate))
+            (when, each.copied(leaf) if copy.is_exact else each.moved(leaf, rate, settled))
             for (when, each), leaf in pairs
         ]
         possible = [(when, each) for when, each in moved if each.first_off(seen) is None]

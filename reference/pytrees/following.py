@@ -27,6 +27,10 @@ class Following(NamedTuple):
     rate: Rate
 
 
+#: Steps by which a decay as close to 1 as a float can be has faded.
+_VERY_LATE = (2**29, 2**30)
+
+
 class Copy(NamedTuple):
     """A leaf of a state that follows another one."""
 
@@ -47,6 +51,17 @@ class Copy(NamedTuple):
         in some steps, and belong to an average that rounds there as elsewhere.
         """
         return self.rate == 1
+
+    @property
+    def settled_rate(self) -> float | None:
+        """The rate after very many steps; None where it is a number, or settles at none above 0."""
+        if not callable(self.rate):
+            return None
+        try:
+            late, later = map(self.rate_at, _VERY_LATE)
+        except UnusableCopies:  # such as one that looks into a table
+            return None
+        return late if late == later and 0 < late < 1 else None
 
     def rate_at(self, step: int) -> float:
         """Return the part of the way that it goes in a step, counted from 1.

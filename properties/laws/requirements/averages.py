@@ -10,6 +10,10 @@ import numpy as np
 #: Roundings of one update d·a + e·p, where d + e = 1: of each weight and of each product, which
 #: weigh d and e together, of 1 − d where it is computed in the dtype, and of the sum.
 _ROUNDINGS = 4
+#: By how many roundings of 1, divided by 1 − d, a computed 1 − dⁿ may be off: n + 3 of them, n by
+#: way of d, two of the power and one of the difference. 1 − dⁿ itself is at least 0.63 n (1 − d) as
+#: long as that is below 0.63. So they are 6.4 at most, and one more of 1 − d.
+_CANCELLED = 8
 #: Bytes of a dtype that is wide enough to average in: in half precision the same roundings make up
 #: percents, and the average sticks there.
 _WIDE = 4
@@ -74,11 +78,14 @@ class Average:
         tiny = float(ml_dtypes.finfo(self.dtype).tiny)
         return Average(exact, np.full(exact.shape, tiny), self.dtype)
 
-    def moved(self, leaf: np.ndarray, rate: float) -> Average:
+    def moved(self, leaf: np.ndarray, rate: float, settles_at: float | None = None) -> Average:
         """Return where it has to be after a step at this rate.
 
         Errors of earlier steps fade by 1 − rate, so that each step adds its own roundings. In half
         precision they may not add up: two units in the last place are allowed, however many steps.
+
+        A rate that is a function and `settles_at` r may be that of an average that is debiased: it
+        is divided by 1 − (1 − r)ⁿ, which is as small as r, of numbers as large as 1.
         """
         if rate == 0:
             return self
@@ -91,6 +98,8 @@ class Average:
             unit, coarse = float(limits.eps) / 2, float(ml_dtypes.finfo(leaf.dtype).eps) / 2
             size = np.abs(self.value) + np.abs(wide)
             added = _ROUNDINGS * (unit * size + coarse * rate * np.abs(wide)) + float(limits.tiny)
+            if settles_at is not None:
+                added += _CANCELLED * unit / settles_at * rate * size
             bound = left * self.bound + added if left else added
             if self.dtype.itemsize < _WIDE:
                 largest = np.maximum(np.abs(value), np.abs(self.value))

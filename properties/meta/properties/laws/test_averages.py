@@ -74,6 +74,37 @@ def test_a_correct_average_of_what_trains_stays_within(way, rate):
         assert expected.first_off(copy) is None
 
 
+def debiased(decay, updates, late=0):
+    """Average a leaf that trains from zeros, and divide by what is missing; return the result, and
+    where it has to be.
+    """
+
+    @jax.jit
+    def step(raw, leaf, number):
+        raw = decay * raw + (1 - decay) * leaf
+        return raw, raw / (1 - decay ** (number + late))
+
+    draw = np.random.default_rng(1).standard_normal
+    raw = np.zeros_like(LEAF)
+    expected = Average.starting(raw)
+    for number in range(1, updates + 1):
+        leaf = draw(LEAF.shape).astype(np.float32)
+        raw, copy = step(raw, leaf, number)
+        rate = (1 - decay) / (1 - decay**number)
+        expected = expected.moved(leaf, rate, settles_at=1 - decay)
+    return np.asarray(copy), expected
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.99, 0.999, 0.9999])
+def test_an_average_that_is_debiased_stays_within(decay):
+    """By a difference of numbers that are nearly 1."""
+    for updates in (1, 2, 5, 64):
+        copy, expected = debiased(decay, updates)
+        assert expected.first_off(copy) is None
+        copy, expected = debiased(decay, updates, late=1)
+        assert expected.first_off(copy) is not None
+
+
 def test_an_average_at_another_rate_does_not():
     """One that is off by a ten-thousandth is seen."""
     copy, _ = followed(WAYS["weights"], 0.0101, 5)

@@ -11,7 +11,7 @@ from frostproof.reference.corpus.accepted.lifetimes import following_copies as p
 from frostproof.reference.observation.trainer_run import run_trainer
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
-from frostproof.reference.pytrees.following import copied_params, find_copies, read_copies
+from frostproof.reference.pytrees.following import Copy, copied_params, find_copies, read_copies
 from frostproof.reference.subjects.signatures import UnusableSubject
 from frostproof.reference.trials.probe import probe
 
@@ -115,3 +115,20 @@ def test_where_a_copy_has_to_be_is_said_by_its_rate(followed, said):
     trajectory = run_trainer(replace(programs.polyak_target, copies={"target": followed}), PROBLEM)
     with pytest.raises(Refutation, match=said):
         copies_follow.check(trajectory)
+
+
+@pytest.mark.parametrize(
+    ("rate", "settled"),
+    [
+        (0.1, None),
+        (lambda step: 0.1 / (1 - 0.9**step), 0.1),
+        (lambda step: max(1 / step, 0.01), 0.01),
+        (lambda step: 1 / step, None),
+        (lambda step: float(step % 100 == 0), None),
+        (lambda step: [1, 0.5][step], None),
+    ],
+    ids=["a number", "debiased", "warmed up", "a mean", "at times", "a table"],
+)
+def test_a_rate_may_settle(rate, settled):
+    """After very many steps, of which a table knows nothing."""
+    assert Copy(("copy",), ("leaf",), rate).settled_rate == settled

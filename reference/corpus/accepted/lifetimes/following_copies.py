@@ -80,14 +80,17 @@ polyak_target = accepted(
 )
 
 
+_DECAY = 0.999
+
+
 @jax.jit
 def _debiased(state, batch):
     """Keep an average that begins with zeros, and what it is once that is corrected: in the first
     step the parameters themselves, but for rounding.
     """
     new, loss = _half(state, batch)
-    raw = jax.tree.map(lambda old, leaf: 0.9 * old + 0.1 * leaf, state.target["raw"], new.params)
-    mean = jax.tree.map(lambda leaf: leaf / (1 - 0.9**new.step), raw)
+    raw = optax.incremental_update(new.params, state.target["raw"], 1 - _DECAY)
+    mean = jax.tree.map(lambda leaf: leaf / (1 - _DECAY**new.step), raw)
     return new.replace(target={"raw": raw, "mean": mean}), loss
 
 
@@ -101,8 +104,8 @@ debiased_average = accepted(
         _debiased,
         frozen=("base",),
         copies={
-            "target/raw": ("params", 0.1),
-            "target/mean": ("params", lambda step: (1 - 0.9) / (1 - 0.9**step)),
+            "target/raw": ("params", 1 - _DECAY),
+            "target/mean": ("params", lambda step: (1 - _DECAY) / (1 - _DECAY**step)),
         },
         **_declared,
     )
