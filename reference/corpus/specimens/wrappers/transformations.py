@@ -203,7 +203,11 @@ class Held(NamedTuple):
     updates: Any
 
 
-@specimen(law="trains-as-if-alone", seen="updates that are sent asynchronously")
+@specimen(
+    law="trains-as-if-alone",
+    seen="updates that are sent asynchronously",
+    needs=Needs("a second step: a schedule may begin with an update of zero", steps=2),
+)
 def updates_one_step_late():
     """The updates of a step are applied in the next one."""
 
