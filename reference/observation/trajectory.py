@@ -72,7 +72,7 @@ class Step:
         """
         if any(calls != 1 for _, calls in self.recordings):
             return None
-        return merged([in_full(each, self.before.params) for each, _ in self.recordings])
+        return merged(self._in_full)
 
     @cached_property
     def gradients(self) -> Mapping[Path, np.ndarray] | None:
@@ -81,8 +81,12 @@ class Step:
         """
         if any(calls != 1 for _, calls in self.recordings) or not self.recordings:
             return None
-        called = (in_full(each, self.before.params) for each, _ in self.recordings)
-        return {path: g for each in called for path, g in each.gradients.items()}
+        return {path: g for each in self._in_full for path, g in each.gradients.items()}
+
+    @cached_property
+    def _in_full(self) -> list[Recorded]:
+        """What recorders last saw, by the whole names of the leaves."""
+        return [in_full(each, self.before.params) for each, _ in self.recordings]
 
     @cached_property
     def aliases(self) -> dict[Path, Path]:

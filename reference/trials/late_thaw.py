@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..pytrees.comparison import changes
 from ..pytrees.paths import Path
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
-from .other_weights import begin, scatter
+from .other_weights import scatter, steps_from
 
 #: So many trainings are begun: in one of them a leaf may have no gradient in one step.
 _SEEDS = 4
@@ -45,29 +46,19 @@ def is_thawed_late(subject: Any, trajectory: Trajectory, path: Path, number: int
 
 
 def _moves_later(trainer: Trainer, problem: TrainingProblem, path: Path, number: int) -> bool:
-    *steps, last = _steps_from(trainer, problem, number)
-    following = [*steps[1:], last]
-    for place, step in enumerate(steps):
+    last = number + _LATEST + 1
+    steps = [*steps_from(trainer, problem, None, scatter, last)][number - 1 :]
+    for place, (step, following) in enumerate(pairwise(steps)):
         update = _update_of(step, path)
         if update is None:
             if changes(step.before.params, step.after.params, [path], "value"):
                 return False
         elif not adds(step, path, update, share=0):
-            again = _update_of(following[place], path) is not None
+            again = _update_of(following, path) is not None
             return place > 0 and again and adds(step, path, update)
         elif adds(step, path, update):  # one of zero tells nothing
             return False
     return False
-
-
-def _steps_from(trainer: Trainer, problem: TrainingProblem, number: int) -> list[Step]:
-    """Train, and return the step of a number and those after it."""
-    training, steps = begin(trainer, problem, None, scatter), []
-    for each in range(1, number + _LATEST + 2):
-        before = training.moment()
-        training.step(problem.batch(each))
-        steps.append(Step(before, training.moment(), frozenset(), each))
-    return steps[number - 1 :]
 
 
 def _update_of(step: Step, path: Path) -> np.ndarray | None:

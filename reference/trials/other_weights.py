@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..observation.shared_programs import may_share, share_program
 from ..observation.trainer_run import reweigh
+from ..observation.trajectory import Step
 from ..optimizers.recording import handed
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path, named_leaves, normalise, path_text
@@ -120,6 +121,21 @@ def begin(
     if "unfreeze" in problem.actions:
         training.refreeze(())
     return training
+
+
+def steps_from(
+    trainer: Trainer,
+    problem: TrainingProblem,
+    paths: Container[Path] | None,
+    change: Change,
+    many: int,
+) -> Iterator[Step]:
+    """Yield so many steps of a new training, begun as `begin` does."""
+    training = begin(trainer, problem, paths, change)
+    for number in range(1, many + 1):
+        before = training.moment()
+        training.step(problem.batch(number))
+        yield Step(before, training.moment(), frozenset(), number)
 
 
 def change_in_place(training: Training, path: Path, array: Any, change: Change) -> None:

@@ -11,7 +11,7 @@ from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path
 from ..subjects.protocols import TrainerSource
 from ..subjects.trainer import Trainer
-from .other_weights import Change, begin, keep
+from .other_weights import Change, keep, steps_from
 
 #: Of each trainer, the leaves that were tried.
 _PROJECTED: WeakKeyDictionary[Trainer, dict[Path, bool]] = WeakKeyDictionary()
@@ -55,9 +55,5 @@ def _step_from(
     Raises:
         Exception: where the program raises, or no other values can be put in its place.
     """
-    training = begin(trainer, problem, {path}, change)
-    for earlier in range(1, number):
-        training.step(problem.batch(earlier))
-    before = training.moment()
-    training.step(problem.batch(number))
-    return Step(before, training.moment(), frozenset(), number)
+    *_, step = steps_from(trainer, problem, {path}, change, number)
+    return step

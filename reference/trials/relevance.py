@@ -22,8 +22,6 @@ from ..subjects.trainer import Trainer
 from .longer_run import PATIENCE, longer, moved_in_the_end, run_again, stays
 from .other_weights import (
     TELLING,
-    Change,
-    begin,
     differs,
     first_loss,
     is_placeholder,
@@ -33,6 +31,7 @@ from .other_weights import (
     scatter,
     scatter_again,
     shift,
+    steps_from,
 )
 from .penalties import is_always_given_one_batch, is_by_the_model
 
@@ -182,7 +181,7 @@ def _trains_elsewhere(trainer: Trainer, problem: TrainingProblem, path: Path) ->
         return any(
             moves_otherwise(step, path) or _has_been_given_some(step, path)
             for change in (scatter, scatter_again, shift, nudge)
-            for step in _steps_from(trainer, problem, path, change)
+            for step in steps_from(trainer, problem, {path}, change, PATIENCE)
         )
     except Exception:  # it trains from no other values: nothing is seen
         return True
@@ -230,16 +229,5 @@ def _moves_from(
     trainer: Trainer, problem: TrainingProblem, path: Path, scale: float
 ) -> Iterator[bool]:
     """Yield step by step whether a leaf that was scaled moves otherwise than by a decay."""
-    for step in _steps_from(trainer, problem, path, lambda _, leaf: leaf * scale):
+    for step in steps_from(trainer, problem, {path}, lambda _, leaf: leaf * scale, PATIENCE):
         yield moves_otherwise(step, path)
-
-
-def _steps_from(
-    trainer: Trainer, problem: TrainingProblem, path: Path, change: Change
-) -> Iterator[Step]:
-    """Yield the steps of a training in which a leaf was changed before."""
-    training = begin(trainer, problem, {path}, change)
-    for number in range(1, PATIENCE + 1):
-        before = training.moment()
-        training.step(problem.batch(number))
-        yield Step(before, training.moment(), frozenset(), number)
