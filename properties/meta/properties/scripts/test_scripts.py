@@ -1,10 +1,12 @@
 """The stand-alone script of a counterexample fails by itself, and passes on mended code."""
 
 import pytest
+from jax.tree_util import DictKey, GetAttrKey
 
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.judge import Effort, judge
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.scripts.exercise_prelude import names
 from frostproof.reference.subjects.loading import load
 
 HEAD = """
@@ -72,3 +74,11 @@ def test_an_exception_comes_back_from_the_script(tmp_path, run):
     script.write_text(verdict.reproduce)
 
     assert "no batch of one" in run(script)
+
+
+def test_a_watched_leaf_is_named_without_the_attribute_of_its_variable():
+    """A parameter that is called `value` keeps its name."""
+    layer, value = DictKey("l1"), DictKey("value")
+
+    assert names((layer, DictKey("kernel"), GetAttrKey("value"))) == ("l1", "kernel")
+    assert names((layer, value)) == ("l1", "value")

@@ -132,3 +132,8 @@ def test_where_a_copy_has_to_be_is_said_by_its_rate(followed, said):
 def test_a_rate_may_settle(rate, settled):
     """After very many steps, of which a table knows nothing."""
     assert Copy(("copy",), ("leaf",), rate).settled_rate == settled
+
+
+def test_a_debiased_average_may_be_off_by_its_divisor():
+    """The program computes in float32 what is left of 1 after a decay of 0.999."""
+    copies_follow.check(run_trainer(programs.debiased_average, PROBLEM))
