@@ -2,62 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic  # by itself: a subject may replace `time.monotonic`
 from typing import Any
 
-import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
-from hypothesis.database import ExampleDatabase
-from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
+from hypothesis.errors import Flaky, Unsatisfiable
 
-from ...strategies.values import Shape, pool
 from ..laws.book import BY_ID
 from ..laws.law import Law, Refutation, SubjectRaised
 from ..laws.requirements.endings import ending
 from ..proofs.provable import CHECKED, EXPLAINED, PROVABLE
 from ..scripts.script import script
 from .call_cache import CallCache
-from .clock import own_time
-from .databases.namespaced import NamespacedDatabase
-from .examples import calls_of, examine, ran_as_it_is
-from .liveness import confirmed, smaller
+from .drawing import Drawing
+from .effort import Effort
+from .examples import examine, ran_as_it_is
+from .liveness import confirmed
 from .raising import judged_without
 from .tally import Tally, shortage
 from .verdict import Counterexample, Verdict
 
-#: Hypothesis would shrink for up to 300 s: ten refuted slow laws would take an hour.
-SHRINKING_SECONDS = 20.0
-#: Hypothesis remembers all it drew, 6 KB an example: after so many a law starts afresh.
-ROUND = 1000
 NOT_REPEATABLE = "not repeatable: the failure did not recur on the same problem"
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much to try: examples a law, the seed they are drawn from, seconds a law may take."""
-
-    max_examples: int
-    seed: int
-    seconds: float = 300.0
-    #: The shapes that batches are drawn from.
-    shapes: tuple[Shape, ...] = field(default_factory=pool)
-    #: Seconds for making a counterexample smaller; 0 leaves the first as it is.
-    shrinking: float = SHRINKING_SECONDS
-    database: ExampleDatabase | None = None
-    #: Ask the prover first: a law that it shows for all inputs is drawn only a little.
-    proofs: bool = False
-    #: Whether a subject that gives no answer is reported by another law of the run.
-    reported: bool = True
-    #: Told the problems of an example before it runs: a process may die of them.
-    begins: Callable[[tuple[Any, ...]], None] = lambda problems: None
-    #: Told a failure as it is found: the process may die while it is made smaller.
-    fails: Callable[[Refutation, tuple[Any, ...]], None] = lambda found, problems: None
-    #: Told the number of judged examples as it grows.
-    progress: Callable[[int], None] = lambda examples: None
 
 
 def judge(law: Law, subject: Any, effort: Effort, memory: CallCache, target: str) -> Verdict:
@@ -102,141 +69,11 @@ def _drawn(
     *,
     trusting: bool = True,
 ) -> Verdict:
-    """Return the verdict that at most so many examples give.
-
-    To see each smaller counterexample in the program as it is, all would have to be compiled: where
-    `trusting`, the first and the smallest are.
-    """
-    # Here: a law book is read without JAX.
-    from ...reference.observation.compilations import forget_programs, seconds_compiling
-
-    tally = Tally()
-    began, compiled = own_time(), seconds_compiling()
-
-    def out_of_time() -> bool:
-        # Neither other processes nor the compiler make the subject slow. Half: the other half is
-        # left for shrinking and for the last example to come back.
-        spent = own_time() - began - (seconds_compiling() - compiled)
-        return spent > effort.seconds / 2
-
-    def shrinking_long_enough() -> bool:
-        allowed = min(effort.shrinking, effort.seconds / 4)
-        return tally.failed_at is not None and own_time() > tally.failed_at + allowed
-
-    def example(drawn: tuple[Any, ...]) -> None:
-        try:
-            judged(drawn)
-        except (Refutation, UnsatisfiedAssumption, _GivenUp):
-            raise
-        except BaseException:
-            tally.broken = True
-            raise
-
-    def judged(drawn: tuple[Any, ...]) -> None:
-        problems = law.varies(subject, drawn)
-        if problems in tally.failures:  # Hypothesis runs the smallest once more
-            raise tally.failures[problems]
-        if shrinking_long_enough():  # every further candidate passes at once
-            return
-        silent = tally.silent or memory.silent
-        if tally.failed_at is None and tally.seen and (silent or out_of_time()):
-            return
-        if tally.failed_at is None and tally.by_optimizer.gives_up(problems[0]):
-            raise _GivenUp
-        # Here, and not once a law: two thousand examples can compile more than a process can hold.
-        forget_programs()
-        effort.begins(problems)
-        try:
-            trusted = trusting and tally.failed_at is not None
-            examine(law, subject, problems, memory, tally, trusted=trusted)
-        except Refutation as found:
-            if ran_as_it_is(found):
-                effort.fails(found, problems)
-            raise
-        effort.progress(tally.seen)
-
-    strategy = law.draws(subject, effort.shapes)
-    name = f"{target}::{law.id}"
-    database = None if effort.database is None else NamespacedDatabase(effort.database, name)
-    quietly = hypothesis.settings(
-        database=database,
-        deadline=None,  # the first example of each shape is a compilation
-        phases=[Phase.reuse, Phase.generate, *([Phase.shrink] if effort.shrinking else [])],
-        report_multiple_bugs=False,
-        verbosity=Verbosity.quiet,
-        print_blob=False,
-        suppress_health_check=list(HealthCheck),
-    )
-
-    def draw(number: int, examples: int) -> list[tuple[Any, ...]] | None:
-        problems: list[tuple[Any, ...]] | None = []
-
-        def noted(drawn: tuple[Any, ...]) -> None:
-            nonlocal problems
-            try:
-                example(drawn)
-            except _GivenUp:
-                problems = None  # others are drawn in its place, for this law alone
-                hypothesis.reject()
-            if problems is not None:
-                problems.append(drawn)
-
-        given = hypothesis.seed(f"{effort.seed}/{number}")(hypothesis.given(strategy)(noted))
-        hypothesis.settings(quietly, max_examples=examples)(given)()
-        return problems
-
-    failed: tuple[Refutation, Tally] | None = None
-    verdict: Verdict | None
-    try:
-        stream = id(subject), law.draws, effort.shapes, effort.seed, min(ROUND, most)
-        known = memory.drawn.of(stream, database)
-        try:
-            for drawn in known or ():
-                example(drawn)
-        except Refutation as found:
-            # Only Hypothesis makes it smaller: it draws the same once more, up to this failure.
-            failed, tally, known = (found, tally), Tally(), None
-        except _GivenUp:  # only Hypothesis draws others in the place of these
-            tally, known = Tally(), None
-        for number, start in enumerate(range(0, most, ROUND)):
-            if number or known is None:
-                problems = draw(number, min(ROUND, most - start))
-                if not number and problems is not None:
-                    memory.drawn.remember(stream, problems, database)
-            if out_of_time():
-                break
-        if failed is not None:
-            tally = failed[1]
-            raise Flaky("a failure did not recur")
-    except Refutation as found:
-        shown = found if ran_as_it_is(found) else _shown(law, subject, found)
-        verdict = None if shown is None else _refuted(law, subject, shown, tally, target)
-    except Unsatisfiable:
-        reason = "the subject promises no optimizer that this law is about"
-        if isinstance(getattr(subject, "optimizers", None), st.SearchStrategy):
-            reason += "; name rows of the catalogue by `Optimizers(…)`, since of others too little "
-            reason += "is known"
-        verdict = Verdict("not-run", 0, reason=reason)
-    except (Exception, SystemExit, GeneratorExit) as error:
-        if tally.broken:
-            raise
-        if isinstance(error, Flaky) and tally.failures:  # one passed when Hypothesis ran it again
-            *_, last = filter(ran_as_it_is, tally.failures.values())
-            verdict = _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
-        else:
-            verdict = Verdict("error", tally.judged, reason=f"drawing a problem {_ended(error)}")
-    else:
-        never = _confirmed(law, subject, tally)
-        if never is not None:
-            anew = hypothesis.settings(quietly, max_examples=min(ROUND, most), database=None)
-            if seconds := min(effort.shrinking, effort.seconds / 4):
-                names, calls = set(tally.never), partial(calls_of, law, subject, memory)
-                asked = strategy.map(partial(law.varies, subject))
-                never = smaller(law, subject, names, asked, calls, anew, seconds) or never
-            verdict = _refuted(law, subject, never, tally, target)
-        else:
-            verdict = _unrefuted(law, tally, effort, cut=tally.seen < most and out_of_time())
-    if verdict is None:  # not within `except`: Hypothesis looks at what a failure was raised in
+    """Return the verdict that at most so many examples give."""
+    drawing = Drawing(law, subject, effort, memory, target, most, trusting=trusting)
+    verdict = _verdict(drawing, target)
+    tally = drawing.tally
+    if verdict is None:  # not where it was caught: Hypothesis looks at what it was raised in
         again = _drawn(law, subject, effort, memory, target, most, trusting=False)
         if again.counterexample is not None:
             return again
@@ -246,6 +83,36 @@ def _drawn(
         silent = _drawn(BY_ID[tally.unanswered.law], subject, effort, memory, target, most)
         return verdict if silent.counterexample is None else silent
     return verdict
+
+
+def _verdict(drawing: Drawing, target: str) -> Verdict | None:
+    """Return the verdict on what is drawn; None where the smallest failure that was found is not
+    one of the program as it is.
+    """
+    law, subject = drawing.law, drawing.subject
+    try:
+        drawing.run()
+    except Refutation as found:
+        shown = found if ran_as_it_is(found) else _shown(law, subject, found)
+        return None if shown is None else _refuted(law, subject, shown, drawing.tally, target)
+    except Unsatisfiable:
+        reason = "the subject promises no optimizer that this law is about"
+        if isinstance(getattr(subject, "optimizers", None), st.SearchStrategy):
+            reason += "; name rows of the catalogue by `Optimizers(…)`, since of others too little "
+            reason += "is known"
+        return Verdict("not-run", 0, reason=reason)
+    except (Exception, SystemExit, GeneratorExit) as error:
+        tally = drawing.tally
+        if tally.broken:
+            raise
+        if isinstance(error, Flaky) and tally.failures:  # one passed when Hypothesis ran it again
+            *_, last = filter(ran_as_it_is, tally.failures.values())
+            return _refuted(law, subject, last, tally, target, reason=NOT_REPEATABLE)
+        return Verdict("error", tally.judged, reason=f"drawing a problem {_ended(error)}")
+    never = _confirmed(law, subject, drawing.tally)
+    if never is not None:
+        return _refuted(law, subject, drawing.smaller(never), drawing.tally, target)
+    return _unrefuted(law, drawing.tally, drawing.effort, cut=drawing.was_cut)
 
 
 def _shown(law: Law, subject: Any, found: Refutation) -> Refutation | None:
@@ -262,10 +129,6 @@ def _ended(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup) and isinstance(error, Flaky):
         return f"{ending(error.exceptions[0])}, and did not when it was drawn again"
     return ending(error)
-
-
-class _GivenUp(Exception):
-    """An example is under an optimizer under which the subject always raised."""
 
 
 def _proof(law: Law, subject: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from ...reference.subjects.targets import TRAINERS, WRAPPERS, canonical
 from ...strategies.values import pool
 from ..engine.databases.shared import require_server
-from ..engine.judge import Effort
+from ..engine.effort import Effort
 from ..laws.law import Refutation
 from .profiles import PROFILES, Profile, current_profile, open_database
 

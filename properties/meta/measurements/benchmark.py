@@ -58,7 +58,8 @@ def suite(target: str, kind: str) -> float:
 
     keep_compiled_programs()
     from frostproof.properties.engine.call_cache import CallCache
-    from frostproof.properties.engine.judge import Effort, judge
+    from frostproof.properties.engine.effort import Effort
+    from frostproof.properties.engine.judge import judge
     from frostproof.properties.laws.book import EXERCISE_LAWS
     from frostproof.reference.observation import update_hooks as watching
     from frostproof.reference.subjects.loading import load
@@ -155,7 +156,8 @@ def command() -> tuple[float, float]:
 def memory() -> float:
     """Return peak memory after 100,000 examples, in units of that after 5,000."""
     from frostproof.properties.engine.call_cache import CallCache
-    from frostproof.properties.engine.judge import Effort, judge
+    from frostproof.properties.engine.effort import Effort
+    from frostproof.properties.engine.judge import judge
     from frostproof.properties.laws.book import BY_ID
     from frostproof.reference.subjects.loading import load
 

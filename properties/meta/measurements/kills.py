@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import Flaky
 
 from frostproof.properties.engine.call_cache import CallCache
+from frostproof.properties.engine.effort import Effort
 from frostproof.properties.engine.examples import examine
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.engine.liveness import confirmed
 from frostproof.properties.engine.tally import Tally
 from frostproof.properties.laws.book import BY_ID

@@ -59,7 +59,8 @@ def say(suite: str, killer: str | None) -> None:
 def refuting(judged: tuple[Judged, ...]) -> Iterator[str]:
     """Yield what differs from a judgement of the module as it is: the law and the subject."""
     from frostproof.properties.engine.call_cache import CallCache
-    from frostproof.properties.engine.judge import Effort, judge
+    from frostproof.properties.engine.effort import Effort
+    from frostproof.properties.engine.judge import judge
     from frostproof.properties.plan.checks import NamedSubject, plan_checks
     from frostproof.reference.subjects.loading import load
     from frostproof.reference.trials.probe import capabilities_of

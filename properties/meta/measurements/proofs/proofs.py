@@ -20,7 +20,8 @@ from unittest import mock
 import jax
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.meta.measurements.proofs.proof_figures import LINES, markdown
 from frostproof.properties.meta.measurements.proofs.unproved import PROGRAMS

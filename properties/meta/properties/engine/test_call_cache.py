@@ -4,7 +4,8 @@ from hypothesis.database import InMemoryExampleDatabase
 
 from frostproof import OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import NOT_REPEATABLE, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Law, refute
 from frostproof.reference.corpus.specimens.wrappers.transformations import no_moments

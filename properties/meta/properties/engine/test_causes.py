@@ -10,7 +10,8 @@ from frostproof import NnxTrainer, OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.engine.causes.movement import moved_leaves
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Refutation
 from frostproof.reference.corpus.specimens.lifetimes import copies_left_behind

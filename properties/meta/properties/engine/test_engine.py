@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis.database import InMemoryExampleDatabase
 
-from frostproof.properties.engine import judge as judging
+from frostproof.properties.engine import drawing
 from frostproof.properties.engine.call_cache import CAPACITY, CallCache
-from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import NOT_REPEATABLE, judge
 from frostproof.properties.engine.tally import unmet
 from frostproof.properties.laws.law import Inconclusive, Law, label, refute
 from frostproof.reference.observation import compilations
@@ -317,7 +318,7 @@ def test_a_busy_machine_leaves_no_counterexample_larger(monkeypatch):
             refute("too large", assertion="False")
 
     waiting = itertools.count(time.monotonic(), 60.0)
-    monkeypatch.setattr(judging, "monotonic", lambda: next(waiting))
+    monkeypatch.setattr(drawing, "monotonic", lambda: next(waiting), raising=False)
 
     (problem,) = run(law(check)).counterexample.problems
 
@@ -327,7 +328,7 @@ def test_a_busy_machine_leaves_no_counterexample_larger(monkeypatch):
 def test_what_the_compiler_takes_is_not_the_subjects(monkeypatch):
     """A program that compiles for each example is judged by as many examples as any."""
     clock, compiler = itertools.count(step=60.0), itertools.count(step=60.0)
-    monkeypatch.setattr(judging, "own_time", lambda: next(clock))
+    monkeypatch.setattr(drawing, "own_time", lambda: next(clock))
     monkeypatch.setattr(compilations, "seconds_compiling", lambda: next(compiler))
 
     assert run(law(lambda call: None), max_examples=20, seconds=30).examples == 20

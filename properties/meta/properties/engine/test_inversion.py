@@ -12,7 +12,8 @@ from frostproof import OptaxFreeze, Optimizers, verify
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.engine.causes.reason import NOTHING_MOVES
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Refutation
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (

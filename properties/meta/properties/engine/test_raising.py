@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from frostproof import LinenTrainer, NnxTrainer, OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.engine.raising import PATIENCE, ByOptimizer, judged_without
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.accepted.wrappers.optax_features import only_where_it_runs

@@ -5,7 +5,8 @@ specimen declares that its fault needs more. A sample; the kill matrix looks at 
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.meta.measurements.kills import first_failure, size_of
 from frostproof.reference.corpus.register import SMALLEST, Needs, specimen_at

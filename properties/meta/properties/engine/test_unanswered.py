@@ -7,7 +7,8 @@ import pytest
 
 from frostproof import Exercise, LinenTrainer, OptaxFreeze, verify
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge, refutation
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge, refutation
 from frostproof.properties.engine.tally import SILENT
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import REPORTING

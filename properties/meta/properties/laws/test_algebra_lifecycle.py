@@ -11,7 +11,8 @@ import pytest
 from flax import struct
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge, refutation
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge, refutation
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.register import specimens_in
 from frostproof.reference.corpus.specimens.lifetimes import lifecycles

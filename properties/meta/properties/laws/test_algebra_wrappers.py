@@ -6,7 +6,8 @@ import optax
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.register import specimens_in
 from frostproof.reference.corpus.specimens.recipes.wrapper_recipe import partitioned, rate_halved

@@ -10,7 +10,8 @@ from jax.flatten_util import ravel_pytree
 
 from frostproof import LinenTrainer, OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Inconclusive
 from frostproof.properties.laws.requirements.training_law import NO_UPDATE

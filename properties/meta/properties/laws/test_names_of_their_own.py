@@ -13,7 +13,8 @@ from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.accepted.trainers.names_of_their_own import (
     adapter_named_as_what_is_frozen,

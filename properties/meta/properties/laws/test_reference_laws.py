@@ -6,7 +6,8 @@ import jax
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.references import LAWS
 from frostproof.reference.corpus.register import specimens_in

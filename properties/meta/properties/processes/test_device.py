@@ -12,7 +12,8 @@ import pytest
 
 import frostproof
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.processes.device import on_device
 from frostproof.reference import linen

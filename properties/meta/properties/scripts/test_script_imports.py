@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.scripts.literals import move_arrays_in, move_arrays_out
 from frostproof.reference.corpus.register import specimens

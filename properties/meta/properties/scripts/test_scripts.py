@@ -4,7 +4,8 @@ import pytest
 from jax.tree_util import DictKey, GetAttrKey
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.scripts.exercise_prelude import names
 from frostproof.reference.subjects.loading import load

@@ -6,7 +6,8 @@ import pytest
 from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.scripts import training_prelude
 from frostproof.reference.pytrees.paths import normalise, path_text

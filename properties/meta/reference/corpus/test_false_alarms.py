@@ -3,7 +3,8 @@
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge, refutation
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge, refutation
 from frostproof.properties.engine.tally import FEWEST
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.correct.trainers import linen_techniques as linen_trainers

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import EXERCISE_LAWS
 from frostproof.properties.meta.reference.corpus.tasting import tasted
 from frostproof.properties.plan.checks import NamedSubject, plan_checks

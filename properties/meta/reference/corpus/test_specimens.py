@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import NOT_REPEATABLE, judge
 from frostproof.properties.laws.book import BY_ID, EXERCISE_LAWS
 from frostproof.reference.corpus.register import escapes, specimens
 from frostproof.reference.subjects.loading import as_subject

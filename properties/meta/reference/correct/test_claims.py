@@ -9,7 +9,8 @@ from flax import nnx
 
 from frostproof import OptaxFreeze
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.optimizers.optax_releases import too_new
 from frostproof.reference.optimizers.optimizer import optimizer

@@ -13,8 +13,9 @@ from flax import nnx
 from flax.training.train_state import TrainState
 
 from frostproof.properties.engine.call_cache import CallCache
+from frostproof.properties.engine.effort import Effort
 from frostproof.properties.engine.examples import SHARED
-from frostproof.properties.engine.judge import NOT_REPEATABLE, Effort, judge
+from frostproof.properties.engine.judge import NOT_REPEATABLE, judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.observation.compilations import compilations
 from frostproof.reference.observation.run import run

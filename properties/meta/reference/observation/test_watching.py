@@ -11,7 +11,8 @@ import pytest
 from flax import nnx
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference import linen
 from frostproof.reference.observation import update_hooks as watching

@@ -8,7 +8,8 @@ import optax
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
-from frostproof.properties.engine.judge import Effort, judge, refutation
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge, refutation
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.plan.checks import NamedSubject, plan_checks
 from frostproof.reference.corpus.accepted.trainers import linen_steps as trainers_linen
