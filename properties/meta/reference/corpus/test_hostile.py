@@ -48,7 +48,8 @@ def rows(tmp_path_factory):
         laws = ("answer-shape", "training-runs", "answer-inputs-untouched")
         command = [
             *(str(Path(sys.executable).parent / "frostproof"), "verify", *targets),
-            *("-n", "3", "--timeout", "10", "--max-examples", "2", "--report", module),
+            # Quietly: on a busy machine it would say how far it has come.
+            *("-q", "-n", "3", "--timeout", "10", "--max-examples", "2", "--report", module),
             *(word for law in laws for word in ("--laws", law)),
         ]
         piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
