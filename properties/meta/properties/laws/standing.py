@@ -27,7 +27,7 @@ def standing_of(subject):
 
 def judged(subject, laws=LOSSES):
     """The verdicts of these laws, each with its reason."""
-    return {(row.verdict, row.reason) for row in verify(subject, laws=laws, max_examples=20).rows}
+    return {(row.verdict, row.reason) for row in verify(subject, laws=laws, max_examples=8).rows}
 
 
 class Keyed(TrainState):

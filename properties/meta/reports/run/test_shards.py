@@ -122,7 +122,7 @@ def test_a_bad_shard_is_one_line(capsys):
 
 
 def test_shards_in_pytest(pytester):
-    """The same shards, of subjects that are named and of `@frostproof.laws`."""
+    """The same shards, of subjects that are named and of `@frostproof.laws`, by workers or not."""
     pytester.makepyfile(
         code=CODE,
         test_code="""
@@ -141,9 +141,9 @@ def test_shards_in_pytest(pytester):
     ours = [
         pytester.runpytest_subprocess(
             "test_code.py", "--frostproof-shard", f"{index}/2", "--report", str(index), "-k",
-            "frozen or another", "-n", "2",
+            "frozen or another", *workers,
         )
-        for index in (1, 2)
+        for index, workers in ((1, ("-n", "2")), (2, ()))
     ]  # fmt: skip
 
     assert [run.ret for run in ours] == [0, 0]
