@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from jax.numpy import ones_like
 
+from ....reference.observation.gradient_hooks import Disturbance, disturbing_gradients
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import Optimizer
 from ....reference.optimizers.recorded import Recorded
@@ -137,6 +139,9 @@ def _with_settings_of_zero(
             "inside in its place, with weights that are normalised once",
             all_moved(trajectory) & unasked[0].normalised,
         )
+    if unasked and (raw := _raw_of_a_trainer(subject, trajectory, unasked[0], path)):
+        text = "the raw gradient is added to the leaf: the optimizer that is handed over never "
+        yield Reason("raw gradient", text + "gets it, and `optax.masked` hands it on", raw)
     if unasked:
         yield Reason(
             "the step",
@@ -232,6 +237,28 @@ def _mending(subject: Any, problem: Any, step: Step, path: Path) -> str:
     return (
         "" if len(moved_leaves(step)) < len(step.frozen) else reaching(subject, problem, step, path)
     )
+
+
+def _raw_of_a_trainer(
+    subject: Any, trajectory: Trajectory, unasked: Step, path: Path
+) -> frozenset[Path]:
+    """Return the frozen leaves to which a trainer adds 1 where each of their gradients is replaced
+    by 1, if this leaf is one of them and the optimizer never gets it.
+    """
+    problem = trajectory.problem
+    if isinstance(problem, TreeProblem) or not unasked.given or path in unasked.given.gradients:
+        return frozenset()
+    shapes = {each: leaf.array.shape for each, leaf in unasked.before.params.items()}
+    ones = Disturbance("ones", shapes, unasked.frozen, change=lambda taken, _: ones_like(taken))
+    with disturbing_gradients(ones):
+        steps = run_under(subject, problem, problem.optimizer.at_rate(0.0))
+    raw = frozenset(each for step in steps[:1] for each in step.frozen if _grows_by_one(step, each))
+    return raw if path in raw else frozenset()
+
+
+def _grows_by_one(step: Step, path: Path) -> bool:
+    old, new = step.before.params[path].array, step.after.params[path].array
+    return bool(same_value((old + 1).astype(old.dtype), new))
 
 
 def _is_raw(problem: Any, step: Step, path: Path) -> bool:

@@ -86,6 +86,30 @@ def test_an_overflow_of_ordinary_numbers_tells_a_mask_from_a_leaf_that_is_missed
     assert told(subject, TrainingProblem(0, row, 2, 3, 0, ("step",) * 2)).kind == kind
 
 
+def left_out(optimizer):
+    """Hand on the gradients of the body as they are."""
+    return optax.masked(optimizer, {"l1": False, "head": True})
+
+
+def by_hand(optimizer):
+    """Train the body at a rate that no optimizer is asked about."""
+    by_hand = {"hand": optax.sgd(0.5), "trained": optimizer}
+    return optax.multi_transform(by_hand, {"l1": "hand", "head": "trained"})
+
+
+@pytest.mark.parametrize(("wrap", "kind"), [(left_out, "raw gradient"), (by_hand, "the step")])
+def test_a_gradient_that_is_added_as_it_is_is_told_from_a_step_down(wrap, kind):
+    """`optax.masked` leaves it in the updates; an optimizer that the program adds does not."""
+    subject = LinenTrainer(
+        linen_recipe.creating(HALF, wrap), linen_recipe.stepping(), frozen=("l1",)
+    )
+
+    reason = told(subject, TrainingProblem(0, KNOWN, 2, 3, 0))
+
+    assert reason.kind == kind
+    assert reason.leaves >= {("l1", "bias")}
+
+
 @jax.jit
 def fading(state, batch):
     """Train all leaves in the first step, and take the gradients of the body away from then on."""
