@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 from hypothesis import strategies as st
@@ -92,6 +93,14 @@ def frozen_leaves_keep_their_bits(trajectory: Trajectory) -> None:
     _require_what_is_named_kept(trajectory, "bits")
 
 
+#: Why nothing is known of special weights: what they bring is nothing that `steps=` could mend.
+SKIPPED = "the program skips each step, as weights of NaN and infinity make the loss no number"
+
+
+def _is_no_number(loss: float | None) -> bool:
+    return loss is not None and not isfinite(loss)
+
+
 @training_law(
     "frozen-special-weights",
     guarantee="bits",
@@ -107,6 +116,8 @@ def frozen_special_weights_keep_their_bits(trajectory: Trajectory) -> None:
     """After every step, each frozen leaf has the bits it had, also where it holds −0.0, subnormals,
     NaN payloads and infinities, or is of bfloat16 or float16.
     """
+    if not trajectory.trained and all(_is_no_number(step.loss) for step in trajectory.steps):
+        raise Inconclusive(SKIPPED, subject=True)
     require_trained(trajectory)
     require_kept(trajectory, "bits")
 

@@ -1,4 +1,4 @@
-"""Laws of isolation say what they could not see, and refute all the same what they can."""
+"""Laws of isolation, and of special weights, say what they could not see, and refute the rest."""
 
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.effort import Effort
 from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.frozen_leaves import SKIPPED
 from frostproof.properties.laws.law import Inconclusive
 from frostproof.properties.laws.requirements.training_law import NO_UPDATE
 from frostproof.reference.corpus.accepted.trainers.linen_steps import multi_transform
@@ -69,6 +70,23 @@ def test_a_step_that_updates_nothing_is_told_by_the_law_that_says_why():
     verdict = judge(BY_ID["trains-as-if-alone"], still, EFFORT, CallCache(), "still")
 
     assert (verdict.outcome, verdict.reason) == ("not-run", NO_UPDATE)
+
+
+@jax.jit
+def skipping(state, batch):
+    """Leave out a step whose loss is no number."""
+    new, loss = multi_transform.train_step(state, batch)
+    kept = jax.tree.map(lambda now, old: jnp.where(jnp.isfinite(loss), now, old), new, state)
+    return kept, loss
+
+
+def test_a_program_that_skips_steps_is_not_sent_to_longer_runs():
+    """Weights that hold NaN make each loss NaN: no number of steps would update anything."""
+    skips = replace(multi_transform, train_step=skipping, optimizers=Optimizers("sgd"))
+
+    verdict = judge(BY_ID["frozen-special-weights"], skips, EFFORT, CallCache(), "skips")
+
+    assert (verdict.outcome, verdict.reason) == ("not-run", SKIPPED)
 
 
 BODY_AND_HEAD = Layers(("body_1", "body_10", "head"))
