@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from jax.numpy import ones_like
 
-from ....reference.observation.gradient_hooks import Disturbance, disturbing_gradients
+from ....reference.observation.decay import decays
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import Optimizer
 from ....reference.optimizers.recorded import Recorded
@@ -20,6 +19,7 @@ from .nnx_selection import reaching
 from .no_gradient import got_earlier_gradients, reason_without_gradient
 from .phase_edges import reason_of_edge
 from .reason import DECAY, EARLIER, Reason
+from .replaced_gradients import raw_of_a_trainer, steps_without_gradients
 from .reruns import calm_runs, ordinary_runs, run_under, settings_of, with_settings
 
 
@@ -65,7 +65,11 @@ def reasons_to_move(
         )
     if step.given is not None:
         yield _by_its_gradient(subject, trajectory, step, step.given, path)
-    elif hint := _mending(subject, problem, step, path):
+        return
+    hint = _mending(subject, problem, step, path)
+    if steps := steps_without_gradients(subject, problem, step, path):
+        yield _by_no_gradient(trajectory, path, steps, hint)
+    elif hint:
         text = "no rule seems to catch the leaf"
         yield Reason("missed", text, all_moved(trajectory), hint)
 
@@ -139,7 +143,7 @@ def _with_settings_of_zero(
             "inside in its place, with weights that are normalised once",
             all_moved(trajectory) & unasked[0].normalised,
         )
-    if unasked and (raw := _raw_of_a_trainer(subject, trajectory, unasked[0], path)):
+    if unasked and (raw := raw_of_a_trainer(subject, trajectory.problem, unasked[0], path)):
         text = "the raw gradient is added to the leaf: the optimizer that is handed over never "
         yield Reason("raw gradient", text + "gets it, and `optax.masked` hands it on", raw)
     if unasked:
@@ -179,6 +183,24 @@ def _by_its_gradient(
         pulled = _all_pulled(trajectory)
         return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
     return reason_without_gradient(trajectory, step, given, path)
+
+
+def _by_no_gradient(trajectory: Trajectory, path: Path, steps: Sequence[Step], hint: str) -> Reason:
+    """Return what moves a leaf under an optimizer that is not seen, by the steps in which the
+    gradients of frozen leaves are zeros.
+    """
+    moved = {each for step in steps for each in moved_leaves(step)}
+    if path not in moved:
+        pulled = all_moved(trajectory) - moved
+        text = "its own gradient moves the leaf, which stays where that is zero: the freeze misses "
+        text += "the leaf"
+        return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
+    decaying = {each for step in steps for each in moved_leaves(step) if decays(step, each)}
+    if path in decaying:
+        text = "a weight decay moves the leaf: it shrinks by a part where its gradient is zero, too"
+        return Reason(DECAY, text, frozenset(decaying))
+    text = "the leaf moves where its gradient is zero, too"
+    return Reason("without a gradient", text, frozenset({path}))
 
 
 def _all_pulled(trajectory: Trajectory) -> frozenset[Path]:
@@ -237,28 +259,6 @@ def _mending(subject: Any, problem: Any, step: Step, path: Path) -> str:
     return (
         "" if len(moved_leaves(step)) < len(step.frozen) else reaching(subject, problem, step, path)
     )
-
-
-def _raw_of_a_trainer(
-    subject: Any, trajectory: Trajectory, unasked: Step, path: Path
-) -> frozenset[Path]:
-    """Return the frozen leaves to which a trainer adds 1 where each of their gradients is replaced
-    by 1, if this leaf is one of them and the optimizer never gets it.
-    """
-    problem = trajectory.problem
-    if isinstance(problem, TreeProblem) or not unasked.given or path in unasked.given.gradients:
-        return frozenset()
-    shapes = {each: leaf.array.shape for each, leaf in unasked.before.params.items()}
-    ones = Disturbance("ones", shapes, unasked.frozen, change=lambda taken, _: ones_like(taken))
-    with disturbing_gradients(ones):
-        steps = run_under(subject, problem, problem.optimizer.at_rate(0.0))
-    raw = frozenset(each for step in steps[:1] for each in step.frozen if _grows_by_one(step, each))
-    return raw if path in raw else frozenset()
-
-
-def _grows_by_one(step: Step, path: Path) -> bool:
-    old, new = step.before.params[path].array, step.after.params[path].array
-    return bool(same_value((old + 1).astype(old.dtype), new))
 
 
 def _is_raw(problem: Any, step: Step, path: Path) -> bool:

@@ -9,7 +9,7 @@ from frostproof.properties.engine.causes.movement import moved_leaves, reasons_t
 from frostproof.reference.corpus.specimens.lifetimes import phased
 from frostproof.reference.corpus.specimens.recipes import linen_training_recipe as linen_recipe
 from frostproof.reference.observation.run import run
-from frostproof.reference.optimizers.optimizer import ForeignOptimizer, optimizer
+from frostproof.reference.optimizers.optimizer import ForeignOptimizer, OwnOptimizer, optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
 
 EDGE = "edge of a phase"
@@ -108,6 +108,41 @@ def test_a_gradient_that_is_added_as_it_is_is_told_from_a_step_down(wrap, kind):
 
     assert reason.kind == kind
     assert reason.leaves >= {("l1", "bias")}
+
+
+def decayed(rate):
+    """Return SGD with a decay of a tenth."""
+    return optax.chain(optax.add_decayed_weights(0.1), optax.sgd(rate))
+
+
+def zeroed_for(make):
+    """Return a wrapping of no optimizer, whose own has gradients of zero for the body."""
+
+    def wrap(_):
+        zeroed = optax.masked(optax.set_to_zero(), {"l1": True, "head": False})
+        return optax.chain(zeroed, make(0.1))
+
+    return wrap
+
+
+@pytest.mark.parametrize(
+    ("wrap", "kind"),
+    [
+        (lambda _: optax.sgd(0.1), "missed"),
+        (zeroed_for(decayed), "decay"),
+        (zeroed_for(optax.yogi), "without a gradient"),
+    ],
+    ids=["no freeze", "decay", "yogi"],
+)
+def test_what_moves_a_leaf_under_an_optimizer_of_the_program_is_told(wrap, kind):
+    """What that optimizer gets is not seen, but what becomes of the leaf without its gradient."""
+    subject = LinenTrainer(
+        linen_recipe.creating(HALF, wrap), linen_recipe.stepping(), frozen=("l1/kernel",)
+    )
+
+    reason = told(subject, TrainingProblem(0, OwnOptimizer(), 2, 3, 0, weights="redrawn"))
+
+    assert (reason.kind, reason.leaves) == (kind, {("l1", "kernel")})
 
 
 @jax.jit

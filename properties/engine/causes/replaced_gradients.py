@@ -1,0 +1,58 @@
+"""What a trainer does where the gradients of frozen leaves are others than it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jax.numpy import ones_like, zeros_like
+
+from ....reference.observation.gradient_hooks import Disturbance, disturbing_gradients
+from ....reference.observation.trajectory import Step
+from ....reference.problems.wrapper_problem import TreeProblem
+from ....reference.pytrees.comparison import same_value
+from ....reference.pytrees.paths import Path
+from .reruns import run_under
+
+
+def raw_of_a_trainer(subject: Any, problem: Any, unasked: Step, path: Path) -> frozenset[Path]:
+    """Return the frozen leaves to which a trainer adds 1 where each of their gradients is 1, if a
+    leaf that moves unasked is one of them and the optimizer never gets it.
+    """
+    if not unasked.given or path in unasked.given.gradients:
+        return frozenset()
+    unmoved = problem.optimizer.at_rate(0.0)
+    steps = _replaced(subject, problem, unmoved, unasked, path, ones_like)
+    raw = frozenset(each for step in steps[:1] for each in step.frozen if _grows_by_one(step, each))
+    return raw if path in raw else frozenset()
+
+
+def steps_without_gradients(subject: Any, problem: Any, step: Step, path: Path) -> Sequence[Step]:
+    """Return the steps of a trainer where the gradients of leaves that are frozen in a step are
+    zeros; none where it is not seen that it takes one of this leaf.
+    """
+    return _replaced(subject, problem, problem.optimizer, step, path, zeros_like)
+
+
+def _replaced(
+    subject: Any,
+    problem: Any,
+    optimizer: Any,
+    step: Step,
+    path: Path,
+    change: Callable[[Any], Any],
+) -> Sequence[Step]:
+    if isinstance(problem, TreeProblem):  # its gradients are drawn
+        return ()
+    shapes = {each: leaf.array.shape for each, leaf in step.before.params.items()}
+    replaced = Disturbance(
+        change.__name__, shapes, step.frozen, change=lambda gradient, _: change(gradient)
+    )
+    with disturbing_gradients(replaced):
+        steps = run_under(subject, problem, optimizer)
+    return steps if path in replaced.sighting.found else ()
+
+
+def _grows_by_one(step: Step, path: Path) -> bool:
+    old, new = step.before.params[path].array, step.after.params[path].array
+    return bool(same_value((old + 1).astype(old.dtype), new))
