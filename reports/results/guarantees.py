@@ -16,13 +16,14 @@ from ...properties.laws.book import BOOK
 from ...properties.laws.law import Guarantee
 from .row import FAILING, Row
 
+_MOVE = "frozen leaves move"
 #: What follows for a user from a guarantee that is broken, without a word on any other guarantee.
 FOLLOWS: Mapping[str, str] = {
     "computes": "the program does not compute what it reports, and the other verdicts are about "
     "what it computes",
     "selected": "the frozen leaves are not those that were named",
     "norm": "frozen leaves move, and their norms show it",
-    "value": "frozen leaves move",
+    "value": _MOVE,
     "bits": "the bytes of frozen leaves change: hashes and exact checkpoints differ",
     "inert": "state that belongs to frozen leaves changes: a leaf that is unfrozen later, or "
     "served from an average, starts from other values",
@@ -239,10 +240,11 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         else:
             held.append(guarantee)
     about_values = (*found.get("norm", ()), *found.get("value", ()))
-    if "selected" in held and any(row.verdict == "refuted" for row in about_values):
+    lost = {FOLLOWS_FROM.get(r.law, _MOVE) for r in about_values if r.verdict == "refuted"}
+    if "selected" in held and lost:
         # Its own laws are about the leaves that train; which leaves stay, others judge.
         held.remove("selected")
-        not_shown["selected"] = "frozen leaves move"
+        not_shown["selected"] = _MOVE if _MOVE in lost else min(lost)
     weakest = found[broken[0]] if broken else ()
     refuted = [row for row in weakest if row.verdict == "refuted"]
     return Standing(

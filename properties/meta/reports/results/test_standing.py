@@ -62,6 +62,11 @@ def test_leaves_are_not_exactly_the_selected_ones_where_frozen_ones_move():
     moved = standing(trained, row("frozen-value", "value", "refuted"))
 
     assert (moved.held, moved.not_shown) == ((), {"selected": "frozen leaves move"})
+    for law, reason in [
+        ("restored-equals-saved", "a training that goes on from a checkpoint is another one"),
+        ("frozen-initial", "frozen leaves do not begin with what they are to begin with"),
+    ]:  # no leaf was seen to move
+        assert standing(trained, row(law, "value", "refuted")).not_shown == {"selected": reason}
     assert standing(trained, row("frozen-bits", "bits", "refuted")).held == ("selected",)
     assert standing(trained, row("frozen-value", "value", "error")).held == ("selected",)
 
