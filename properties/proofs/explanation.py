@@ -161,6 +161,10 @@ def _what_alone(lost: Value, own: Source, after: Value, wanted: Level) -> str:
     else:
         keeps_values = lost.same.get(own, 0) >= Level.VALUE
         rounds = keeps_values or primitive in _CASTS or bool(constants and primitive in _NEUTRAL)
+    if rounds and primitive == "convert_element_type":
+        # There and back: where it comes back, the other dtype is the one that it comes from.
+        there, back = _operands(lost)[0].dtype, lost.dtype
+        return f"is cast to {there if back == own.dtype else back}, which rounds it"
     if rounds:
         return "is computed with, and rounds or changes the sign of its zeros"
     return "is changed by a constant" if constants else "is computed with"

@@ -326,7 +326,10 @@ def test_an_average_in_bfloat16_rounds():
         (lambda leaf: leaf[::-1], "is computed with"),
         (lambda leaf: leaf + 0.0, ROUNDS),
         (lambda leaf: 0.9 * leaf + 0.1 * leaf, ROUNDS),
-        (lambda leaf: leaf.astype(jnp.bfloat16).astype(leaf.dtype), ROUNDS),
+        (
+            lambda leaf: leaf.astype(jnp.bfloat16).astype(leaf.dtype),
+            "is cast to bfloat16, which rounds it",
+        ),
     ],
     ids=[
         "times",
