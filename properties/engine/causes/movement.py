@@ -192,12 +192,11 @@ def _by_no_gradient(trajectory: Trajectory, path: Path, steps: Sequence[Step], h
     moved = {each for step in steps for each in moved_leaves(step)}
     if path not in moved:
         pulled = all_moved(trajectory) - moved
-        text = "its own gradient moves the leaf, which stays where that is zero: the freeze misses "
-        text += "the leaf"
+        text = "the leaf's own gradient moves it: it stays where that is zero; the freeze misses it"
         return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
     decaying = {each for step in steps for each in moved_leaves(step) if decays(step, each)}
     if path in decaying:
-        text = "a weight decay moves the leaf: it shrinks by a part where its gradient is zero, too"
+        text = "a weight decay moves the leaf: it is scaled where its gradient is zero, too"
         return Reason(DECAY, text, frozenset(decaying))
     text = "the leaf moves where its gradient is zero, too"
     return Reason("without a gradient", text, frozenset({path}))
