@@ -18,6 +18,7 @@ from ....reference.subjects.protocols import TrainerSource
 from ...laws.law import Law, Refutation, SubjectRaised
 from ...laws.trainable_leaves import FROM_ITS_START, ON_ANY_BATCH
 from ..raising import raises_under
+from .copies import reason_of_copy
 from .exchanged_layers import exchanged_layers
 from .inversion import inversion
 from .movement import all_frozen, all_moved, moved_leaves, reasons_to_move
@@ -30,7 +31,6 @@ from .stillness import (
     reason_on_any_batch,
     reasons_to_stay,
 )
-from .swapped_rate import reason_of_swapped_rate
 
 #: The guarantees of which laws say that frozen leaves stay.
 _OF_FROZEN_LEAVES = ("selected", "norm", "value", "bits")
@@ -72,7 +72,7 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
             return None
         return next(reasons_to_stay(subject, trajectory, found.facts["path"]), None)
     if law.id == "copies-follow":
-        return reason_of_swapped_rate(trajectory, found.facts)
+        return reason_of_copy(trajectory, found.facts)
     if law.id == "frozen-structure":
         return _untied(subject, trajectory)
     if law.guarantee not in _OF_FROZEN_LEAVES:

@@ -5,8 +5,9 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from flax.training.train_state import TrainState
 
-from frostproof import NnxTrainer, OptaxFreeze, Optimizers
+from frostproof import LinenTrainer, NnxTrainer, OptaxFreeze, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.engine.causes.movement import moved_leaves
@@ -338,3 +339,31 @@ def test_of_an_average_the_wrong_way_round_it_is_said_how_far_it_goes():
 
     assert swapped.text.startswith("it goes 0.99 of the way, and has to leave as much")
     assert still is None
+
+
+def with_target_among_the_parameters(seed, batch, optimizer):
+    """Hand the optimizer a target network, too: it has no gradient, but decays."""
+    params = linen_recipe.creating(linen_recipe.Layers())(seed, batch, optimizer).params
+    params |= {"target": params["head"]}
+    return TrainState.create(apply_fn=linen_recipe.Layers().apply, params=params, tx=optimizer)
+
+
+def following(old, new):
+    """Let the target go half of the way."""
+    target = optax.incremental_update(new.params["head"], new.params["target"], 0.5)
+    return new.replace(params=new.params | {"target": target})
+
+
+def test_of_a_copy_that_the_optimizer_moves_it_is_said_so():
+    """Its rate is right; a decay takes a part of it before."""
+    copies = {"params/target": ("params/head", 0.5)}
+    step = linen_recipe.stepping(after=following)
+    subject = LinenTrainer(with_target_among_the_parameters, step, frozen=(), copies=copies)
+    found = Refutation("it is off", assertion="False", leaf="params/target/kernel", step=1)
+
+    def told(name):
+        problem = TrainingProblem(0, optimizer(name, learning_rate=0.1), 2, 3, 0)
+        return cause_of(BY_ID["copies-follow"], subject, [run(subject, problem)], found)
+
+    assert told("adamw").kind == "trained copy"
+    assert told("sgd") is None

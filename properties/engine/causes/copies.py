@@ -1,4 +1,4 @@
-"""Why a copy does not follow its leaf at the declared rate: it goes what it is to leave."""
+"""Why a copy does not follow its leaf: an optimizer moves it, or it goes what it is to leave."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ from .reason import Reason
 _ROUNDED = 1e-3
 
 
-def reason_of_swapped_rate(trajectory: Trajectory, facts: dict[str, Any]) -> Reason | None:
-    """Say so where a copy goes the rest of the way that it is declared to go."""
+def reason_of_copy(trajectory: Trajectory, facts: dict[str, Any]) -> Reason | None:
+    """Say so where the optimizer moves a copy, or where one goes the rest of the way that it is
+    declared to go.
+    """
     step = trajectory.steps[facts["step"] - 1]
     copy = next(each for each in trajectory.copies if each.names[0] == facts["leaf"])
+    if _is_trained(step, copy):
+        return Reason(
+            "trained copy",
+            "the optimizer gets the copy, too, and moves it: leave it out as what is frozen is",
+        )
     rate = copy.rate_at(step.number)
     if not 0 < rate < 1 or abs(1 - 2 * rate) < _ROUNDED or not _goes(step, copy, 1 - rate):
         return None
@@ -26,6 +33,14 @@ def reason_of_swapped_rate(trajectory: Trajectory, facts: dict[str, Any]) -> Rea
         f"it goes {1 - rate:.6g} of the way, and has to leave as much: the two trees are swapped, "
         "or a decay is taken for a rate, by the program or in `copies=`",
     )
+
+
+def _is_trained(step: Step, copy: Copy) -> bool:
+    """Tell whether the optimizer has an update for a copy, as a part of the parameters may."""
+    name = copy.path[copy.hidden :]
+    updates = step.given.updates if step.given else {}
+    paths = [name] + [name[1:]] * (name[0] == "params")
+    return any(np.any(updates.get(path, 0) != 0) for path in paths)
 
 
 def _goes(step: Step, copy: Copy, part: float) -> bool:
