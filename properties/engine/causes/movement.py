@@ -147,11 +147,11 @@ def _with_settings_of_zero(
         text = "the raw gradient is added to the leaf: the optimizer that is handed over never "
         yield Reason("raw gradient", text + "gets it, and `optax.masked` hands it on", raw)
     if unasked:
-        yield Reason(
-            "the step",
-            "the step itself moves the leaf: it moves at learning_rate=0, too",
-            frozenset({path}),
-        )
+        does = "moves the leaf: it moves"
+        if decays(unasked[0], path):
+            does = "scales the leaf, as a decay does: it is scaled"
+        text = f"the step itself {does} at learning_rate=0, too"
+        yield Reason("the step", text, frozenset({path}))
     if not settings_of(optimizer).get("weight_decay"):
         return
     undecayed = with_settings(optimizer, weight_decay=0.0)

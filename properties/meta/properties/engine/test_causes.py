@@ -69,6 +69,14 @@ def shrunk_by_itself(optimizer, mask):
     return optax.GradientTransformation(optimizer.init, update)
 
 
+def pushed_by_itself(optimizer, mask):
+    def update(updates, state, params):
+        updates, state = optimizer.update(updates, state, params)
+        return jax.tree.map(lambda u, f: u * 0 + 0.1 if f else u, updates, mask), state
+
+    return optax.GradientTransformation(optimizer.init, update)
+
+
 @pytest.mark.parametrize(
     ("wrap", "optimizers", "cause"),
     [
@@ -77,7 +85,8 @@ def shrunk_by_itself(optimizer, mask):
         (zeroed_before, "yogi", "the optimizer moves the leaf although its gradient is zero"),
         (left_out, "sgd", "the raw gradient is added to the leaf"),
         (untouched, "sgd", "the optimizer gets the gradient of the leaf: the freeze misses"),
-        (shrunk_by_itself, "sgd", "the step itself moves the leaf: it moves at learning_rate=0"),
+        (shrunk_by_itself, "sgd", "the step itself scales the leaf, as a decay does: it is scaled"),
+        (pushed_by_itself, "sgd", "the step itself moves the leaf: it moves at learning_rate=0"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
