@@ -97,11 +97,14 @@ class Guard:
             known = ", ".join(map(repr, get_args(Equality)))
             raise ValueError(f"`promise` must be one of {known}, got {promise!r}")
         leaves = leaves_of(params_or_model)
+        outside = (
+            "make the guard outside functions that are transformed (jit, grad, vmap), and check "
+            "inside"
+        )
         if traced := sorted(path for path, leaf in leaves.items() if leaf.traced):
-            raise ValueError(
-                f"{path_text(traced[0])}: this is a tracer, not a value; make the guard outside "
-                "functions that are transformed (jit, grad, vmap), and check inside"
-            )
+            raise ValueError(f"{path_text(traced[0])}: this is a tracer, not a value; {outside}")
+        if _is_compiling():
+            raise ValueError(f"a function is being compiled, which computes no values; {outside}")
         self._frozen = frozen
         self._promise: Equality = promise
         self._paths = sorted(select(leaves, frozen))
@@ -138,7 +141,8 @@ class Guard:
             return params_or_model
         leaves = leaves_of(params_or_model)
         changed = self._changed_forms(leaves)
-        if any(leaves[path].traced for path in self._paths if path in leaves):
+        # Frozen leaves may be constants of what is compiled: they are known, what is computed not.
+        if _is_compiling() or any(leaves[path].traced for path in self._paths if path in leaves):
             self._require_none(changed)
             return _token([_fingerprint[self._promise](leaves[p].value) for p in self._paths])
         moved = self._moved_leaves(leaves)
@@ -211,7 +215,9 @@ class Guard:
         return moved
 
     def _comparable(self, path: Path, leaves: Mapping[Path, Leaf]) -> bool:
-        return path in leaves and leaves[path].form == self._forms[path]
+        if path not in leaves or leaves[path].traced:  # a head under `jax.vmap`, say
+            return False
+        return leaves[path].form == self._forms[path]
 
     def _require_none(self, changed: Mapping[Path, str]) -> None:
         __tracebackhide__ = True
@@ -224,6 +230,11 @@ class Guard:
             lines[_LISTED:] = [f"… and {len(lines) - _LISTED} more"]
         head = f"{number} {self._promise} since the guard was made (check {self._checks}):"
         raise AssertionError("\n".join([head, "", *lines]))
+
+
+def _is_compiling() -> bool:
+    """Whether a function is being compiled: whatever is computed then has no values yet."""
+    return isinstance(jnp.add(0, 0), jax.core.Tracer)
 
 
 def _differing(

@@ -227,6 +227,27 @@ def test_statistics_below_a_prefix_are_frozen_unless_parameters_alone_are_given(
     params.check({"norm": nnx.state(model, nnx.Param)})
 
 
+def test_frozen_leaves_that_a_compiled_function_closes_over():
+    """They are constants there, and not traced: a token is returned all the same."""
+    frozen, head = tree()["backbone"], tree()["head"]
+    guard = frostproof.Guard({"backbone": frozen, "head": head}, FROZEN)
+
+    @partial(jax.jit, static_argnums=1)
+    def step(head, scale):
+        moved = frozen | {"kernel": frozen["kernel"] * scale}
+        return guard.check({"backbone": moved, "head": head + 1})
+
+    guard.check(step(head, 1))
+    with pytest.raises(AssertionError, match="backbone/kernel: moved"):
+        guard.check(step(head, 2))
+    guard.check(jax.jit(lambda: guard.check({"backbone": frozen, "head": head}))())
+    with pytest.raises(ValueError, match="make the guard outside"):
+        jax.jit(lambda: frostproof.Guard({"backbone": frozen}, FROZEN).report().checks)()
+    heads = jnp.stack([head, head])
+    jax.vmap(lambda head: guard.check({"backbone": frozen, "head": head}).fingerprints)(heads)
+    assert guard.report().still == ("head",)
+
+
 def test_nothing_is_frozen():
     """A guard may watch only whether leaves train."""
     guard = frostproof.Guard({"head": jnp.ones(2)}, ())
