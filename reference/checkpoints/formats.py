@@ -115,6 +115,10 @@ def _told(file: FilePath) -> Format:
         )
     if head.startswith(_HDF5):
         return _KERAS
+    if file.suffix == ".npy":  # else Equinox, whose files begin with such an array
+        raise UnusableCheckpoint(
+            file, "it is one array without a name: save the arrays of both as .npz, by np.savez"
+        )
     if file.name.endswith(".index.json") or head[8:9] == b"{":
         return _SAFETENSORS
     if head.startswith((_NPY, b"{")):

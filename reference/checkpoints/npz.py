@@ -23,7 +23,8 @@ def open_npz(file: FilePath) -> Checkpoint:
     """Open the file, which stays open. Raises `ValueError`, `OSError` or `zipfile.BadZipFile`."""
     archive = zipfile.ZipFile(file)
     try:
-        leaves = by_path(_leaf(file, archive, member) for member in archive.infolist())
+        found = (_leaf(file, archive, member) for member in archive.infolist())
+        leaves = by_path(leaf for leaf in found if leaf is not None)
     except BaseException:
         archive.close()
         raise
@@ -32,11 +33,17 @@ def open_npz(file: FilePath) -> Checkpoint:
     return opened
 
 
-def _leaf(file: FilePath, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredLeaf:
+def _leaf(file: FilePath, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredLeaf | None:
+    """Return an array as a leaf; None for texts and dates, such as a name or a configuration."""
     name = member.filename.removesuffix(".npy")
     with archive.open(member) as stream:
-        shape, by_columns, stored = read_header(stream)
-        dtype = dtype_of(stored)
+        try:
+            shape, by_columns, stored = read_header(stream)
+            if stored.kind in "SUMm":
+                return None
+            dtype = dtype_of(stored)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
         header = stream.tell()
     size = math.prod(shape)
     if member.file_size - header != size * dtype.itemsize:

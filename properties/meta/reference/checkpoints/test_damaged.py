@@ -142,8 +142,9 @@ def _npz(place, members):
 
 
 NPZ = {
-    "objects": ({"a.npy": _npy("|O")}, "pickled objects"),
-    "texts": ({"a.npy": _npy("<U2")}, "does not hold numbers"),
+    "objects": ({"a.npy": _npy("|O")}, "a: it holds pickled objects"),
+    "texts alone": ({"a.npy": _npy("<U2")}, "it holds no arrays"),
+    "records": ({"a.npy": _npy("|V8")}, "a: dtype '|V8' does not hold numbers"),
     "a dtype of no name": ({"a.npy": _npy("<q9")}, "dtype"),
     "a shape that does not fit": ({"a.npy": _npy(shape="(3,)")}, "does not fill"),
     "a shape that is code": ({"a.npy": _npy(shape="__import__('os')")}, ""),
@@ -160,6 +161,13 @@ def test_a_hostile_npz_is_refused(name, tmp_path, capsys):
     _npz(tmp_path / "m.npz", members)
 
     require_refused(tmp_path / "m.npz", capsys, says)
+
+
+def test_an_array_of_no_name_is_refused(tmp_path, capsys):
+    """By what it is: an Equinox file begins in the same way."""
+    (tmp_path / "m.npy").write_bytes(_npy())
+
+    require_refused(tmp_path / "m.npy", capsys, "one array without a name: save the arrays of both")
 
 
 def test_a_flipped_bit_in_an_npz_is_seen_by_its_checksum(tmp_path, capsys):

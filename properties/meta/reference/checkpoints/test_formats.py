@@ -59,6 +59,15 @@ def test_a_format_gives_back_what_was_saved(form, tmp_path):
         assert max(pieces) <= 2 * PIECE
 
 
+def test_texts_and_dates_beside_arrays_are_no_leaves(tmp_path):
+    """As in other formats: a configuration is often saved with what it made."""
+    date = np.datetime64("2030-01-31")
+    np.savez(tmp_path / "m.npz", config="{'width': 8}", date=date, kernel=np.ones(2))
+
+    with open_checkpoint(tmp_path / "m.npz") as opened:
+        assert list(opened.leaves) == [("kernel",)]
+
+
 def test_steps_of_a_manager_are_named(tmp_path):
     """A folder of several steps is not guessed; a step with several items has their names first."""
     import orbax.checkpoint as ocp
