@@ -19,6 +19,9 @@ from .groups import Group, groups, stayed, uniform_prefixes
 
 #: Leaves that are listed of one kind: with the table and the verdicts it stays a screen.
 _LISTED = 6
+#: Groups that the table shows: a model may have thousands of layers beside each other.
+_ROWS = 40
+_ALL = "--json or --report DIR has all of them"
 _STYLES = {"held": "green", "refuted": "bold red", "not-run": "dim"}
 
 
@@ -56,7 +59,7 @@ def print_listed(before: Checkpoint, after: Checkpoint, judged: Sequence[Judged]
     """Print what stayed and what moved, where nothing says what was to be frozen."""
     console = _console()
     _heads(console, before, after)
-    _table(console, groups(judged))
+    _table(console, groups(judged), listed=True)
     parameters = [each for each in judged if each.role is not Role.STATE]
     found = list(uniform_prefixes(parameters))
     for moved, title in ((False, "stayed bit-identical"), (True, "moved")):
@@ -94,26 +97,37 @@ def _bytes(count: int) -> str:
     return f"{size:.3g} {unit}"
 
 
-def _table(console: Console, found: Sequence[Group]) -> None:
+def _table(console: Console, found: Sequence[Group], *, listed: bool = False) -> None:
+    """Print a row per group, and what a mark in them means; `listed` if nothing had to stay."""
+    # What went wrong stands first where not all of them are shown.
+    shown = found if len(found) <= _ROWS else sorted(found, key=_rank)[:_ROWS]
     heads = ("group", "role", "leaves", "moved", "kept", "largest relative difference", "ulps")
-    rows = [heads, *map(_row, found)]
+    rows = [heads, *(_row(group, listed=listed) for group in shown)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         left = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
         right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
         line = escape("  ".join((*left, *right)).rstrip())
-        console.print(f"[dim]{line}[/]" if number == 0 else _coloured(line, found[number - 1]))
+        console.print(f"[dim]{line}[/]" if number == 0 else _coloured(line, shown[number - 1]))
+    if len(found) > len(shown):
+        console.print(f"… and {len(found) - len(shown):,} more groups: {_ALL}")
+    if any(cell.startswith("≥") for row in rows for cell in row):
+        console.print("[dim]≥: at least; of these leaves only a part was read, which moved[/]")
+
+
+def _rank(group: Group) -> int:
+    """Return 0 where frozen leaves moved, 1 where trainable ones stayed, 2 elsewhere."""
+    if group.role is Role.FROZEN and group.moved:
+        return 0
+    return 1 if group.role is Role.TRAINABLE and group.moved < len(group.leaves) else 2
 
 
 def _coloured(line: str, group: Group) -> str:
-    if group.role is Role.FROZEN and group.moved:
-        return f"[red]{line}[/]"
-    if group.role is Role.TRAINABLE and group.moved < len(group.leaves):
-        return f"[yellow]{line}[/]"
-    return line
+    colour = ("red", "yellow", "")[_rank(group)]
+    return f"[{colour}]{line}[/]" if colour else line
 
 
-def _row(group: Group) -> tuple[str, ...]:
+def _row(group: Group, *, listed: bool) -> tuple[str, ...]:
     numbers = ("", "")
     if group.moved and any(each.difference for each in group.leaves):
         least = "" if group.complete else "≥ "
@@ -121,7 +135,9 @@ def _row(group: Group) -> tuple[str, ...]:
         numbers = (f"{least}{group.relative:.2g}", ulps)
     kept = len(group.leaves) - group.moved
     counts = (str(len(group.leaves)), str(group.moved), str(kept))
-    return (group.name, str(group.role), *counts, *numbers)
+    # Where nothing says what had to stay, none of them is known to be trainable.
+    role = "parameter" if listed and group.role is Role.TRAINABLE else str(group.role)
+    return (group.name, role, *counts, *numbers)
 
 
 def _list(console: Console, title: str, lines: Sequence[str], most: int = _LISTED) -> None:
@@ -134,7 +150,7 @@ def _list(console: Console, title: str, lines: Sequence[str], most: int = _LISTE
 def _first(lines: Sequence[str], most: int) -> Iterator[str]:
     yield from lines[:most]
     if len(lines) > most:
-        yield f"… and {len(lines) - most:,} more: --json or --report DIR has all of them"
+        yield f"… and {len(lines) - most:,} more: {_ALL}"
 
 
 def _moved(judged: Judged) -> str:

@@ -60,6 +60,21 @@ def test_what_moved_is_named_with_its_cause(diff):
     assert out.rstrip().endswith("2 promised verdicts failed: frozen-norm, frozen-value")
 
 
+def test_the_table_says_what_its_marks_mean_and_has_an_end(diff):
+    """A part of a leaf was read; of many layers those come first that are wrong."""
+    before = {(f"layer{number}",): np.ones(4, "f") for number in range(60)}
+    after = before | {("layer0",): np.full(4, 2, "f"), ("layer59",): np.full(4, 2, "f")}
+
+    _, out, _ = diff(before, after, "--frozen", "layer59", "--still", "layer?", "layer??")
+    rows = [line.split()[0] for line in out.splitlines() if "frozen   " in line]
+    assert rows == ["layer59"]
+    assert "… and 20 more groups: --json or --report DIR has all of them" in out
+
+    _, out, _ = diff(weights(), trained(weights()))
+    assert "≥: at least" in out
+    assert " trainable " not in out
+
+
 def test_a_trainable_leaf_that_stayed_fails_unless_it_may(diff):
     """The default promise is `selected,value`; `--still` allows it, and so does `--promise`."""
     tree = weights()
