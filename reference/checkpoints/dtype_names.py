@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ..pytrees.snapshot import holds_numbers
+from ..pytrees.snapshot import holds_numbers, is_too_wide
 
 
 def numeric_dtype(name: object) -> np.dtype[Any]:
@@ -23,4 +23,6 @@ def numeric_dtype(name: object) -> np.dtype[Any]:
         raise ValueError(f"{text[:60]!r} is not the name of a dtype") from None
     if not holds_numbers(dtype):
         raise ValueError(f"dtype {text[:60]!r} does not hold numbers")
+    if is_too_wide(dtype):
+        raise ValueError(f"dtype {text[:60]!r} is one that JAX does not have: save it as float64")
     return dtype.newbyteorder("=")

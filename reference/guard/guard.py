@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from jax.experimental import multihost_utils
 
+from ..pytrees.layer_state import layer_state_hint
 from ..pytrees.paths import Frozen, Path, matches, path_text, select
 from .fingerprint import LANES, Equality, fingerprint
 from .leaves import Leaf, leaves_of
@@ -109,6 +110,7 @@ class Guard:
         self._promise: Equality = promise
         self._paths = sorted(select(leaves, frozen))
         self._forms = {path: leaf.form for path, leaf in leaves.items()}
+        self._kinds = {path: leaf.kind for path, leaf in leaves.items()}
         # By both, whatever is promised: who keeps the bits keeps the value, and the bits are read
         # faster. Only where they differ are the values looked at.
         self._bits = _fingerprints(leaves, "bits")
@@ -229,7 +231,8 @@ class Guard:
         if len(lines) > _LISTED:
             lines[_LISTED:] = [f"… and {len(lines) - _LISTED} more"]
         head = f"{number} {self._promise} since the guard was made (check {self._checks}):"
-        raise AssertionError("\n".join([head, "", *lines]))
+        hint = layer_state_hint({path: self._kinds.get(path) for path in changed})
+        raise AssertionError("\n".join([head, "", *lines, *hint]))
 
 
 def _is_compiling() -> bool:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..pytrees.paths import Entry, Path, flatten, path_text
-from ..pytrees.snapshot import PYTHON_NUMBERS, holds_numbers, require_buffers
+from ..pytrees.snapshot import PYTHON_NUMBERS, as_in_jax, holds_numbers, require_buffers
 
 
 @final
@@ -40,6 +40,8 @@ class Leaf:
     value: Any
     #: Whether an optimizer could train it: floating numbers, and of NNX variables the parameters.
     trainable: bool
+    #: The name of the NNX variable's type, such as "Param"; None outside NNX variables.
+    kind: str | None
 
     @property
     def traced(self) -> bool:
@@ -62,7 +64,7 @@ def leaves_of(tree: Any) -> dict[Path, Leaf]:
     require_buffers(entries)
     values = ((entry, _value(entry.path, entry.leaf)) for entry in entries)
     return {
-        entry.path: Leaf(value, _trainable(entry, value))
+        entry.path: Leaf(value, _trainable(entry, value), _kind(entry))
         for entry, value in values
         if value is not None
     }
@@ -74,14 +76,26 @@ def _value(path: Path, value: Any) -> Any:
     if isinstance(value, jax.Ref):
         value = value[...]
     elif isinstance(value, PYTHON_NUMBERS) and not isinstance(value, np.generic):
-        value = jnp.asarray(value)  # as any step will return it
+        value = _as_a_step_returns(value)
     elif not isinstance(value, jax.Array):
         if not hasattr(value, "__array__"):
             return None
-        value = np.asarray(value)
+        value = as_in_jax(path, np.asarray(value))
     if isinstance(value.dtype, np.dtype):
         return value if holds_numbers(value.dtype) else None
     return value if jnp.issubdtype(value.dtype, jax.dtypes.prng_key) else None
+
+
+def _as_a_step_returns(number: Any) -> Any:
+    """Return a Python number as JAX does; an integer that 32 bits cannot hold, in 64."""
+    try:
+        return jnp.asarray(number)
+    except OverflowError:
+        return np.asarray(number)  # beyond those, it is an object, and no leaf
+
+
+def _kind(entry: Entry) -> str | None:
+    return None if entry.variable is None else entry.variable.var_type.__name__
 
 
 def _trainable(entry: Entry, value: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .articles import a_type_of
 from .comparison import Change, Promise, changes
+from .layer_state import layer_state_hint
 from .paths import Frozen, Path, UnmatchedPattern, flatten, path_text, select
 from .snapshot import Snapshot, snapshot
 
@@ -59,7 +60,9 @@ def assert_frozen(before: Any, after: Any, frozen: Frozen, promise: Promise = "v
         )
     if moved := changes(old, new, chosen, promise):
         number = f"{len(moved)} of {len(chosen)} frozen leaves did not keep their {promise}"
-        raise AssertionError("\n".join([f"{number}:", "", *_table(moved)]))
+        kinds = {each.path: (old.get(each.path) or new[each.path]).kind for each in moved}
+        hint = layer_state_hint(kinds)
+        raise AssertionError("\n".join([f"{number}:", "", *_table(moved), *hint]))
 
 
 def _take_snapshot(name: str, tree: Any) -> Snapshot:

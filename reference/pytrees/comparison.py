@@ -283,6 +283,8 @@ def _ordered(reals: Array) -> Array:
     # is stored in a whole one.
     sign = 1 << (info.bits - 1)
     bits = _bits(reals)
+    if float(info.min) > 0:  # a float8_e8m0fnu has no sign, only an exponent
+        return bits
     magnitude = (bits & (sign - 1)).astype(np.int64)
     ordered: Array = np.where(bits & sign, -magnitude, magnitude)
     return ordered

@@ -164,11 +164,28 @@ def _copy(path: Path, value: Any) -> Array | None:
         return None
     # Never `np.asarray`: on CPU it is a view into JAX's buffer, and while the view lives, JAX does
     # not donate that buffer. A verifier that did this would change what it observes.
-    array = np.array(value, order="C")
+    array = as_in_jax(path, np.array(value, order="C"))
     if not holds_numbers(array.dtype):
         return None
     array.flags.writeable = False
     return array
+
+
+def as_in_jax(path: Path, array: Array) -> Array:
+    """Return an array in this machine's byte order, the only one that JAX knows.
+
+    Raises `ValueError` for numbers of more bits than JAX has.
+    """
+    if is_too_wide(array.dtype):
+        raise ValueError(
+            f"{path_text(path)}: this is a {array.dtype}, which JAX does not have; take 64 bits"
+        )
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def is_too_wide(dtype: np.dtype[Any]) -> bool:
+    """Tell whether a dtype is NumPy's `longdouble`, or a complex number of two of them."""
+    return dtype.kind in "fc" and dtype.itemsize > (8 if dtype.kind == "f" else 16)
 
 
 def holds_numbers(dtype: np.dtype[Any]) -> bool:

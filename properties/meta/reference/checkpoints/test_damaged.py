@@ -145,6 +145,7 @@ NPZ = {
     "objects": ({"a.npy": _npy("|O")}, "a: it holds pickled objects"),
     "texts alone": ({"a.npy": _npy("<U2")}, "it holds no arrays"),
     "records": ({"a.npy": _npy("|V8")}, "a: dtype '|V8' does not hold numbers"),
+    "a dtype that JAX lacks": ({"a.npy": _npy("<f16", data=bytes(32))}, "'<f16' is "),
     "a dtype of no name": ({"a.npy": _npy("<q9")}, "dtype"),
     "a shape that does not fit": ({"a.npy": _npy(shape="(3,)")}, "does not fill"),
     "a shape that is code": ({"a.npy": _npy(shape="__import__('os')")}, ""),

@@ -183,12 +183,18 @@ def test_leaves_of_other_kinds():
     with pytest.raises(AssertionError, match="4 of 4 frozen leaves"):
         guard.check({"backbone": moved})
 
+    start = {"backbone": [2**40, np.array([1, 2], ">f4")], "seed": 2**70}
+    guard = frostproof.Guard(start, FROZEN)
+    guard.check({"backbone": [2**40, np.array([1, 2], "f4")], "seed": 2**70})
+    with pytest.raises(AssertionError, match="2 of 2 frozen leaves"):
+        guard.check({"backbone": [2**40 + 1, np.array([1, 3], ">f4")]})
+
     model = Model()
     model.tied = nnx.Linear(3, 4, rngs=nnx.Rngs(1))
     model.tied.kernel = model.backbone.kernel
     guard = frostproof.Guard(model, FROZEN)
     model.tied.kernel[...] = model.tied.kernel[...] * 2
-    with pytest.raises(AssertionError, match="backbone/kernel: moved"):
+    with pytest.raises(AssertionError, match=r"backbone/kernel: moved$"):
         guard.check(model)
 
 
@@ -220,9 +226,10 @@ def test_statistics_below_a_prefix_are_frozen_unless_parameters_alone_are_given(
 
     model(jnp.ones((2, 3)))
 
-    with pytest.raises(AssertionError, match="norm/mean: moved"):
+    hint = r"(?s)norm/mean.*\n\nNot a parameter: norm/mean \(BatchStat\), norm/var .*`\.eval\(\)`"
+    with pytest.raises(AssertionError, match=hint):
         every.check({"norm": nnx.state(model)})
-    with pytest.raises(AssertionError, match="norm/mean"):
+    with pytest.raises(AssertionError, match=hint):
         frostproof.assert_frozen(before, {"norm": nnx.state(model)}, frozen=("norm",))
     params.check({"norm": nnx.state(model, nnx.Param)})
 
@@ -272,6 +279,9 @@ def test_what_cannot_be_watched():
         jax.jit(lambda params: frostproof.Guard(params, FROZEN).check(params))(params)
     with pytest.raises(ValueError, match="kernel: this is a shape without values"):
         frostproof.Guard(jax.eval_shape(tree), FROZEN)
+    if np.dtype(np.longdouble) != np.float64:  # on some machines it is no wider
+        with pytest.raises(ValueError, match=r"^k: this is a \w+, which JAX does not have"):
+            frostproof.Guard({"k": np.ones(2, np.longdouble)}, ("k",))
     with pytest.raises(ValueError, match="check it with its own guard"):
         guard.check(other.check(params))
 

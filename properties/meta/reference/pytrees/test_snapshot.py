@@ -124,6 +124,9 @@ def test_leaves_without_values_are_errors() -> None:
         jax.jit(lambda w: snapshot({"w": jax.new_ref(w)}))(1.0)
     with pytest.raises(ValueError, match=r"^w: this is a shape"):
         snapshot({"w": jax.ShapeDtypeStruct((2,), jnp.float32)})
+    if np.dtype(np.longdouble) != np.float64:  # on some machines it is no wider
+        with pytest.raises(ValueError, match=r"^w: this is a \w+, which JAX does not have"):
+            snapshot({"w": np.ones(2, np.longdouble)})
 
 
 def test_leaves_of_other_kinds() -> None:
@@ -231,6 +234,7 @@ def test_ulps_of_other_numbers() -> None:
     assert ulps(np.uint64(0), np.uint64(2**64 - 1)) == 2**64 - 1
     assert ulps(np.True_, np.False_) == 1
     assert ulps(np.complex64(1 + 2j), np.complex64(1 + np.nextafter(np.float32(2), 3) * 1j)) == 1
+    assert ulps(*np.array([[1], [4]], ml_dtypes.float8_e8m0fnu)) == 2  # which has no sign
     assert ulps(*np.array([[-0.5], [0.5]], ml_dtypes.float4_e2m1fn)) == 2  # four bits in a byte
     with pytest.raises(ValueError, match="no distance"):
         ulps(one, np.float64(1))
@@ -287,6 +291,14 @@ def test_changes_in_words(before: Any, after: Any, words: str) -> None:
     (found,) = described(before, after, "bits")
 
     assert found == words
+
+
+def test_the_order_of_bytes_is_no_difference() -> None:
+    """JAX knows that of the machine only, which the first step makes of the other."""
+    swapped = np.array([1, 2], np.dtype(np.float32).newbyteorder())
+
+    assert described(swapped, f32([1, 2]), "bits") == []
+    assert described(swapped, f32([1, 3]), "value") == ["2 → 3 (4194304 ulps), 1 of 2 elements"]
 
 
 def test_a_change_names_the_worst_element() -> None:
