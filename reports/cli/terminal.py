@@ -18,7 +18,7 @@ from ...properties.plan.checks import Check
 from ...properties.plan.profiles import current_profile
 from ...reference.subjects.targets import UnusableTarget
 from ..formats.faults import by_cause
-from ..formats.reasons import in_short, needs_together, reasons_not_run, untold
+from ..formats.reasons import beginning, in_short, needs_together, reasons_not_run, untold
 from ..formats.wording import conclusion, story
 from ..results.guarantees import BEYOND, Asked, with_reasons
 from ..results.report import Report
@@ -189,7 +189,7 @@ class Terminal(Listener):
     def _news(self, row: Row) -> None:
         name = f"{escape(row.subject)} :: " if len(self._due) > 1 else ""
         # The leaf, or the type of the exception: the block at the end has what happened to it.
-        seen = escape(in_short((row.reason or "").partition(": ")[0]))
+        seen = escape(in_short(beginning(row.reason or "")))
         self.console.print(f"[{_STYLES[row.verdict]}]{row.verdict}[/]  {name}{row.law}: {seen}")
 
     def _remaining(self, done: float, due: int, examples: int) -> str:

@@ -30,6 +30,15 @@ def in_short(text: str) -> str:
     return f"{cut} …{found.group() if found else ''}"
 
 
+def beginning(text: str) -> str:
+    """Return what stands before the first colon; the whole of a text that would end within an
+    answer it quotes, such as ``{'loss': 0.5}``.
+    """
+    head = text.partition(": ")[0]
+    cut = any(head.count(one) != head.count(other) for one, other in ("{}", "[]", "()"))
+    return text if cut else head
+
+
 def untold(reason: str, rows: Iterable[Row]) -> str:
     """Return of a reason, `see LAW: …`, what the failure of that law does not tell: it is among the
     rows of the subject, or else all of the reason is returned.

@@ -200,6 +200,7 @@ def test_columns_and_assumptions_of_many_verdicts():
             "step 1 raised ValueError",
         ),
         ("loss-is-mse", "the loss is 1, expected 2", "the loss is 1, expected 2"),
+        ("answer-shape", "the answer is {'loss': 0.5}", "the answer is {'loss': 0.5}"),
     ],
 )
 def test_a_log_names_the_first_failure_at_once(law, reason, news):
