@@ -15,7 +15,7 @@ import numpy.typing as npt
 from jax.experimental import multihost_utils
 
 from ..pytrees.layer_state import layer_state_hint
-from ..pytrees.paths import Frozen, Path, matches, path_text, select
+from ..pytrees.paths import Frozen, Path, matches, other_root_hint, path_text, select
 from .fingerprint import LANES, Equality, fingerprint
 from .leaves import Leaf, leaves_of
 
@@ -143,16 +143,18 @@ class Guard:
             return params_or_model
         leaves = leaves_of(params_or_model)
         changed = self._changed_forms(leaves)
+        nowhere = not any(path in leaves for path in self._paths)
+        hint = other_root_hint(self._paths, leaves) if nowhere else []
         # Frozen leaves may be constants of what is compiled: they are known, what is computed not.
         if _is_compiling() or any(leaves[path].traced for path in self._paths if path in leaves):
-            self._require_none(changed)
+            self._require_none(changed, hint)
             return _token([_fingerprint[self._promise](leaves[p].value) for p in self._paths])
         moved = self._moved_leaves(leaves)
         self._checks += 1
         self._checks_of_models += 1
         self._still = [path for path in self._still if path not in moved]
         changed |= {path: "moved" for path in self._paths if path in moved}
-        self._require_none(changed)
+        self._require_none(changed, hint)
         return _token(self._promised())
 
     def report(self) -> GuardReport:
@@ -221,7 +223,7 @@ class Guard:
             return False
         return leaves[path].form == self._forms[path]
 
-    def _require_none(self, changed: Mapping[Path, str]) -> None:
+    def _require_none(self, changed: Mapping[Path, str], hint: Sequence[str] = ()) -> None:
         __tracebackhide__ = True
         if not changed:
             return
@@ -231,7 +233,7 @@ class Guard:
         if len(lines) > _LISTED:
             lines[_LISTED:] = [f"… and {len(lines) - _LISTED} more"]
         head = f"{number} {self._promise} since the guard was made (check {self._checks}):"
-        hint = layer_state_hint({path: self._kinds.get(path) for path in changed})
+        hint = [*layer_state_hint({path: self._kinds.get(path) for path in changed}), *hint]
         raise AssertionError("\n".join([head, "", *lines, *hint]))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from .articles import a_type_of
 from .comparison import Change, Promise, changes
 from .layer_state import layer_state_hint
-from .paths import Frozen, Path, UnmatchedPattern, flatten, path_text, select
+from .paths import Frozen, Path, UnmatchedPattern, flatten, other_root_hint, path_text, select
 from .snapshot import Snapshot, snapshot
 
 _LISTED = 50  # leaves that a failed assertion shows
@@ -61,7 +61,10 @@ def assert_frozen(before: Any, after: Any, frozen: Frozen, promise: Promise = "v
     if moved := changes(old, new, chosen, promise):
         number = f"{len(moved)} of {len(chosen)} frozen leaves did not keep their {promise}"
         kinds = {each.path: (old.get(each.path) or new[each.path]).kind for each in moved}
+        vanished = [each.path for each in moved if each.path not in new]
         hint = layer_state_hint(kinds)
+        if len(vanished) == len(chosen):
+            hint += other_root_hint(vanished, new)
         raise AssertionError("\n".join([f"{number}:", "", *_table(moved), *hint]))
 
 

@@ -104,6 +104,20 @@ def path_text(path: Path) -> str:
     return "/".join(path) or "(root)"
 
 
+def other_root_hint(missing: Iterable[Path], paths: Collection[Path]) -> list[str]:
+    """Return the lines that say where a tree has a missing leaf below another root, if it does.
+
+    Such as ``params/l1/kernel``, where parameters are compared with the state that holds them.
+    """
+    for path in sorted(missing):
+        for other in paths:
+            short, long = sorted((path, other), key=len)
+            if short and len(short) < len(long) and long[-len(short) :] == short:
+                there = f"`{path_text(other)}` is there, and `{path_text(path)}` is not"
+                return ["", f"{there}: compare two trees of the same root."]
+    return []
+
+
 def normalise(key_path: Iterable[Any]) -> Path:
     """Return the path that a JAX key path spells.
 

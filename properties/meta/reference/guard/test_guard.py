@@ -255,6 +255,24 @@ def test_frozen_leaves_that_a_compiled_function_closes_over():
     assert guard.report().still == ("head",)
 
 
+def test_parameters_beside_the_state_that_holds_them():
+    """By the guard and by the assertion: all leaves vanished, and it is said where they are."""
+    state, hint = (
+        train_state(),
+        r"(?s)vanished.*\n\n`params/backbone/k\w+` is there, and `backbone/k",
+    )
+    guard = frostproof.Guard(state.params, FROZEN)
+
+    for check in (guard.check, jax.jit(guard.check)):
+        with pytest.raises(AssertionError, match=hint):
+            check(state)
+    with pytest.raises(AssertionError, match=hint):
+        frostproof.assert_frozen(state.params, state, FROZEN)
+    pair = {"a": jnp.ones(1), "b": {"a": jnp.ones(1)}, "c": jnp.ones(1)}
+    with pytest.raises(AssertionError, match=r"vanished$"):  # one of two: it was taken out
+        frostproof.assert_frozen(pair, {name: pair[name] for name in "bc"}, ("a", "c"))
+
+
 def test_nothing_is_frozen():
     """A guard may watch only whether leaves train."""
     guard = frostproof.Guard({"head": jnp.ones(2)}, ())
