@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..pytrees.paths import Entry, Path, flatten, path_text
-from ..pytrees.snapshot import PYTHON_NUMBERS, as_in_jax, holds_numbers, require_buffers
+from ..pytrees.snapshot import PYTHON_NUMBERS, Snapshot, as_in_jax, holds_numbers, require_buffers
 
 
 @final
@@ -58,8 +58,10 @@ def leaves_of(tree: Any) -> dict[Path, Leaf]:
     """Return what holds numbers in a pytree, ``nnx.State`` or ``nnx.Module``, by path.
 
     Raises:
-        ValueError: for donated buffers, shapes without values, and two leaves of the same path.
+        ValueError: for a snapshot, donated buffers, shapes without values, two leaves of one path.
     """
+    if isinstance(tree, Snapshot):
+        raise ValueError("a guard watches a model, and not a snapshot of one: give it the model")
     entries = flatten(tree)[0]
     require_buffers(entries)
     values = ((entry, _value(entry.path, entry.leaf)) for entry in entries)

@@ -300,6 +300,8 @@ def test_what_cannot_be_watched():
     if np.dtype(np.longdouble) != np.float64:  # on some machines it is no wider
         with pytest.raises(ValueError, match=r"^k: this is a \w+, which JAX does not have"):
             frostproof.Guard({"k": np.ones(2, np.longdouble)}, ("k",))
+    with pytest.raises(ValueError, match="not a snapshot of one: give it the model"):
+        frostproof.Guard(frostproof.snapshot(params), FROZEN)
     with pytest.raises(ValueError, match="check it with its own guard"):
         guard.check(other.check(params))
 
