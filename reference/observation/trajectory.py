@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..optimizers.parts import with_parts
 from ..optimizers.recorded import Recorded, in_full, merged, recordings
 from ..pytrees.comparison import same_bits, same_value
 from ..pytrees.dtypes import is_inexact
@@ -68,7 +69,7 @@ class Step:
     def given(self) -> Recorded | None:
         """The arguments of the engine's optimizer in this step, if it was called exactly once, or
         once for each of several groups of leaves, by the whole names of the leaves where it knows
-        them by the endings alone.
+        them by the endings alone, or as parts of larger arrays.
         """
         if any(calls != 1 for _, calls in self.recordings):
             return None
@@ -86,7 +87,8 @@ class Step:
     @cached_property
     def _in_full(self) -> list[Recorded]:
         """What recorders last saw, by the whole names of the leaves."""
-        return [in_full(each, self.before.params) for each, _ in self.recordings]
+        params = self.before.params
+        return [with_parts(in_full(each, params), params) for each, _ in self.recordings]
 
     @cached_property
     def aliases(self) -> dict[Path, Path]:
@@ -113,6 +115,14 @@ class Step:
             if candidates and len({path in self.frozen for path in candidates}) == 1:
                 found[name] = candidates[0]
         return found
+
+    @cached_property
+    def strangers(self) -> frozenset[Path]:
+        """The names of arrays that the optimizer is given and that are no parameters: one of these
+        may be a part of such an array, also where its numbers do not tell which.
+        """
+        given = self.given.gradients.keys() if self.given else frozenset[Path]()
+        return frozenset(given - self.before.params.keys() - self.aliases.keys())
 
     @property
     def goes_by_other_names(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class Recorded:
     count: int
     #: The leaves that are updated together: those of one optimizer.
     groups: tuple[frozenset[Path], ...] = ()
+    #: The parameters that it knows as a part of an array alone, with the name of that array.
+    parts: Mapping[Path, Path] = field(default_factory=dict)
 
 
 def without_recorder(path: Path) -> Path:
@@ -114,6 +116,7 @@ def merged(recordings: Sequence[Recorded]) -> Recorded | None:
         inner=inner,
         count=sum(each.count for each in recordings),
         groups=groups,
+        parts=dict(ChainMap(*(dict(each.parts) for each in recordings))),
     )
 
 

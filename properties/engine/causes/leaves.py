@@ -7,7 +7,7 @@ import numpy as np
 from ....reference.observation.trajectory import Step
 from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.dtypes import is_inexact
-from ....reference.pytrees.paths import Path
+from ....reference.pytrees.paths import Path, path_text
 
 
 def moves(step: Step, path: Path) -> bool:
@@ -41,4 +41,13 @@ def is_unasked(step: Step, path: Path) -> bool:
     if update is not None:
         return not np.any(update != 0)
     # Where it is not known what the optimizer asks for, NaN may come of it: 0 · NaN.
-    return step.given is not None or is_finite(step, path)
+    return (step.given is not None and not step.strangers) or is_finite(step, path)
+
+
+def part_of_what(step: Step) -> str:
+    """Say of a leaf that the optimizer does not know what it gets in the place of leaves."""
+    names = ", ".join(map(path_text, sorted(step.strangers)))
+    return (
+        f"the optimizer gets no leaf of this name, but {names}: the leaf may be a part of that, "
+        "since `params=` does not show what the optimizer is given"
+    )

@@ -14,7 +14,7 @@ from ....reference.optimizers.recorded import Recorded
 from ....reference.problems.wrapper_problem import TreeProblem
 from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.paths import Path, named_leaves
-from .leaves import is_finite, is_unasked, moves
+from .leaves import is_finite, is_unasked, moves, part_of_what
 from .nnx_selection import reaching
 from .no_gradient import got_earlier_gradients, reason_without_gradient
 from .phase_edges import reason_of_edge
@@ -170,6 +170,8 @@ def _by_its_gradient(
 ) -> Reason:
     """Return what moves a leaf by what the optimizer gets for its gradient."""
     gradient, alone = given.gradients.get(path), frozenset({path})
+    if gradient is None and step.strangers:
+        return Reason("part", part_of_what(step), alone)
     if gradient is None:
         text = "something else moves the leaf: the optimizer never gets it"
         return Reason("not the optimizer", text, alone)

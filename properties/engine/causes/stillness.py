@@ -17,7 +17,7 @@ from ....reference.pytrees.comparison import changes, same_value
 from ....reference.pytrees.paths import Path, path_text
 from ....reference.subjects.linen_trainer import LinenTrainer
 from ....reference.subjects.trainer import Trainer
-from .leaves import is_float, moves
+from .leaves import is_float, moves, part_of_what
 from .reason import Reason, extent
 
 #: Kinds of reasons that say themselves that no leaf moves.
@@ -157,7 +157,9 @@ def _reasons(
     if staying == steps[0].trainable:
         yield from _selections(steps, given, known, staying)
     pulled = frozenset(each for each in staying if _is_pulled(given, each))
-    if path not in known:
+    if path not in known and steps[0].strangers:
+        yield Reason("part", part_of_what(steps[0]), frozenset({path}))
+    elif path not in known:
         yield Reason(
             "left out",
             "the optimizer never gets the leaf: a mask, a label or a filter leaves it out",

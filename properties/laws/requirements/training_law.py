@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....reference.observation.trajectory import Step, Trajectory
+from ....reference.optimizers.recorded import Recorded
 from ....reference.pytrees.comparison import Change, Promise, changes
 from ....reference.pytrees.following import UnusableCopies
 from ....reference.pytrees.paths import Path, path_text
@@ -195,7 +196,10 @@ def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
 
     Raises `Inconclusive` where some of the trainable leaves have none.
     """
-    gradients: Mapping[Path, np.ndarray] = recorder_needed(step).gradients
+    given: Recorded = recorder_needed(step)
+    gradients = given.gradients
+    if given.parts.keys() & step.trainable:
+        raise Inconclusive("the optimizer gets leaves as parts of a larger array", subject=True)
     if ungiven := step.trainable - gradients.keys():
         raise Inconclusive(_why_ungiven(step, gradients.keys(), ungiven), subject=True)
     return gradients

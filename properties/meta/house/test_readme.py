@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax.training.train_state import TrainState
 from hypothesis import strategies as st
 
 import frostproof
@@ -92,6 +93,22 @@ def test_a_snippet_fits_into_a_program(snippet):
     for trainer in [each for each in names.values() if isinstance(each, frostproof.LinenTrainer)]:
         report = frostproof.verify(trainer, laws=KEYWORDS, max_examples=3, seed=0)
         assert [row.law for row in report.rows if row.verdict in ("held", "proved")] == [*KEYWORDS]
+
+
+def test_parts_that_are_shown_are_put_together_again():
+    """The rows of a table: those that stay, and two more."""
+    (snippet,) = [each for each in SNIPPETS if "def with_params" in each]
+    names = {"jnp": jnp}
+    exec(snippet, names)
+    table = np.arange(3006.0).reshape(1002, 3)
+    state = TrainState(0, None, {"table": table, "head": np.ones(3)}, None, None)
+
+    parts = names["params"](state)
+    together = names["with_params"](state.replace(params={}), parts).params
+
+    assert [len(parts[name]) for name in ("old", "new")] == [1000, 2]
+    assert (together["table"] == table).all()
+    assert (together["head"] == 1).all()
 
 
 def test_each_file_is_judged():

@@ -122,7 +122,7 @@ def test_of_state_in_a_row_nobody_can_tell_whose_it_is():
     verdict = judge(law, whole, EFFORT, CallCache(), "whole")
 
     assert verdict.outcome == "not-run"
-    assert "the shape of a frozen leaf or of several leaves in a row" in verdict.reason
+    assert "the shape of a frozen leaf or of an array with one in it" in verdict.reason
     assert judge(law, inside, EFFORT, CallCache(), "inside").outcome == "held"
 
 
