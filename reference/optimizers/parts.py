@@ -48,8 +48,8 @@ def _places(part: np.ndarray, whole: np.ndarray) -> np.ndarray | None:
 
     Compared slice by slice along the only axis of which a part is shorter, or element by element.
     """
-    if part.dtype != whole.dtype or not 0 < part.size < whole.size:
-        return None
+    if part.dtype != whole.dtype or not 1 < part.size < whole.size:
+        return None  # a single number may be anywhere
     numbers = np.arange(whole.size).reshape(whole.shape)
     shorter = [
         axis
@@ -60,7 +60,7 @@ def _places(part: np.ndarray, whole: np.ndarray) -> np.ndarray | None:
     known, first, times = np.unique(_slices(whole, axis), return_index=True, return_counts=True)
     wanted = _slices(part, axis)
     at = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-    if (known[at] != wanted).any() or (times[at] > 1).any():
+    if (known[at] != wanted).any() or (times[at] > 1).any() or len({*at}) < len(at):
         return None
     if axis is None:
         return first[at].reshape(part.shape)

@@ -56,8 +56,13 @@ def test_a_part_has_its_share_of_what_the_whole_has(part):
         (WHOLE, WHOLE[1:].astype(np.float16)),
         (TWICE, WHOLE[:1]),
         (np.zeros((4, 2), np.float32), np.zeros((2, 2), np.float32)),
+        (WHOLE, np.zeros(2, np.float32)),
+        (WHOLE, np.zeros(1, np.float32)),
     ],
-    ids=["other numbers", "all of it", "nothing", "another dtype", "twice there", "zeros"],
+    ids=[
+        *("other numbers", "all of it", "nothing", "another dtype", "twice there", "zeros"),
+        *("one number twice", "a single number"),
+    ],
 )
 def test_what_is_no_part_or_might_be_two_has_no_place(whole, part):
     """By its numbers alone nobody can tell."""
