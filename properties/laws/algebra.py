@@ -183,6 +183,7 @@ def _observe_thaw(trajectory: Trajectory, thawed: list[Step], path: Path) -> Non
         assertion=f"not same_value({pair})",
         leaf=name,
         path=path,
+        run=2,
         optimizer=str(trajectory.problem.optimizer),
     )
     observe(f"{trajectory.structure}{name}", failure)

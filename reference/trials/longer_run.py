@@ -15,7 +15,7 @@ from ..problems.training_problem import TrainingProblem
 from ..pytrees.comparison import changes
 from ..pytrees.paths import Path
 from ..subjects.trainer import Trainer
-from .other_weights import begin, keep
+from .other_weights import begin, keep, to_the_thaw
 
 #: Steps after which a leaf has trained if it ever does, also behind `MultiSteps` or a warm-up.
 PATIENCE = 40
@@ -27,11 +27,10 @@ MOST_PATIENCE = 200
 def longer(problem: TrainingProblem, steps: int = PATIENCE) -> TrainingProblem:
     """Return the problem with many more steps.
 
-    A leaf that was unfrozen is examined unfrozen: a frozen norm uses kept statistics, and a bias
-    before it matters then; the statistics of a single row cancel it.
+    A leaf that was unfrozen is examined unfrozen, after the steps before that: a frozen norm uses
+    kept statistics, and a bias before it matters then; the statistics of a single row cancel it.
     """
-    thawed = ("unfreeze",) if "unfreeze" in problem.actions else ()
-    return replace(problem, actions=(*thawed, *("step",) * steps))
+    return replace(problem, actions=(*to_the_thaw(problem), *("step",) * steps))
 
 
 @functools.lru_cache(maxsize=4)  # all leaves that did not move are looked at in the same runs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Container, Iterator
+from itertools import count
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ from ..optimizers.recording import handed
 from ..problems.training_problem import TrainingProblem
 from ..pytrees.paths import Path, named_leaves, normalise, path_text
 from ..subjects.trainer import Trainer
-from ..subjects.training import Training
+from ..subjects.training import Training, select_frozen
 
 #: A gradient, or a relative change of a loss, that exceeds rounding.
 TELLING = 1e-3
@@ -118,9 +119,26 @@ def begin(
         for path, leaf in named_leaves(training.params()).items():
             if paths is None or path in paths:
                 change_in_place(training, path, leaf, change)
-    if "unfreeze" in problem.actions:
-        training.refreeze(())
+    _go_to_the_thaw(training, problem)
     return training
+
+
+def to_the_thaw(problem: TrainingProblem) -> tuple[str, ...]:
+    """Return what a problem does until it unfreezes all, and that; nothing where it does not. What
+    a program prepares for its frozen steps it may keep.
+    """
+    actions = problem.actions
+    return actions[: actions.index("unfreeze") + 1] if "unfreeze" in actions else ()
+
+
+def _go_to_the_thaw(training: Training, problem: TrainingProblem) -> None:
+    frozen = tuple(map(path_text, sorted(select_frozen(training).params)))
+    step = count(1)
+    for action in to_the_thaw(problem):
+        if action == "step":
+            training.step(problem.batch(next(step)))
+        else:
+            training.refreeze(frozen if action == "freeze" else ())
 
 
 def steps_from(

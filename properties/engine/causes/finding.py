@@ -68,9 +68,10 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
     if trajectory.steps and (inverted := inversion(law, subject, calls, found)) is not None:
         return inverted
     if law.over_the_run and "path" in found.facts and trajectory.steps:
-        if found.facts["path"] not in trajectory.first.params:
+        staying = calls[found.facts.get("run", 0)]
+        if found.facts["path"] not in staying.first.params:
             return None
-        return next(reasons_to_stay(subject, trajectory, found.facts["path"]), None)
+        return next(reasons_to_stay(subject, staying, found.facts["path"]), None)
     if law.id == "copies-follow":
         return reason_of_copy(trajectory, found.facts)
     if law.id == "frozen-structure":

@@ -15,7 +15,7 @@ from frostproof.properties.engine.effort import Effort
 from frostproof.properties.engine.judge import judge, refutation
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.register import specimens_in
-from frostproof.reference.corpus.specimens.lifetimes import lifecycles
+from frostproof.reference.corpus.specimens.lifetimes import freezing_on_the_way, lifecycles
 from frostproof.reference.corpus.specimens.recipes.refreezing_recipe import (
     FEW,
     State,
@@ -107,6 +107,14 @@ def test_a_leaf_that_nothing_depends_on_is_not_accused_of_staying():
 
     assert found.outcome == "held"
     assert "never mattered: spare" in found.labels
+
+
+def test_why_an_unfrozen_leaf_stays_is_seen_where_it_does():
+    """In the run that thaws it: in one that never froze it, it trains, and nothing is wrong."""
+    found = verdict("unfreeze-resumes", freezing_on_the_way.step_of_the_first_phase, examples=2)
+
+    assert found.outcome == "refuted"
+    assert found.counterexample.cause == "no leaf moves: the optimizer is not called"
 
 
 @pytest.mark.parametrize(

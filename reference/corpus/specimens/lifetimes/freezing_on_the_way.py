@@ -1,9 +1,12 @@
-"""Faulty trainers that freeze in the middle of training, and change more than what is frozen."""
+"""Faulty trainers that freeze in the middle of training, and change more than that, or less."""
+
+from weakref import WeakKeyDictionary
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 
-from frostproof import Optimizers
+from frostproof import NnxTrainer, Optimizers
 from frostproof.reference.corpus.register import Needs, specimen
 from frostproof.reference.corpus.specimens.recipes.refreezing_recipe import refreeze, trainer
 
@@ -54,3 +57,44 @@ def leaves_added_up():
         return refreeze(state.replace(params=params), frozen)
 
     return trainer(refreeze=split, promise=("selected", "bits"))
+
+
+class Kept(nnx.Variable):
+    """A frozen leaf: the optimizer, which trains each `nnx.Param`, leaves it out."""
+
+
+def _freeze_by_type(model, optimizer, frozen):
+    for name in ("kernel", "bias"):
+        kind = Kept if name in frozen else nnx.Param
+        setattr(model, name, kind(getattr(model, name)[...]))
+    return model, nnx.Optimizer(model, getattr(optimizer, "tx", optimizer), wrt=nnx.Param)
+
+
+@specimen(
+    law="unfreeze-resumes",
+    seen="`nnx.cached_partial` in a training whose layers thaw by their type",
+    needs=Needs("a step before it is unfrozen, and one after it", steps=2),
+)
+def step_of_the_first_phase():
+    """The step is cached with the model as it was: after the thaw it goes on with the old one."""
+    steps = WeakKeyDictionary()
+
+    def create(seed, batch, optimizer):
+        linear = nnx.Linear(batch.x.shape[1], 1, rngs=nnx.Rngs(seed))
+        return _freeze_by_type(linear, optimizer, ("kernel",))
+
+    @nnx.jit
+    def step(model, optimizer, batch):
+        def error(model):
+            return jnp.mean((model(batch.x) - batch.y) ** 2)
+
+        loss, grads = nnx.value_and_grad(error)(model)
+        optimizer.update(model, grads)
+        return loss
+
+    def train_step(model, optimizer, batch):
+        if model not in steps:
+            steps[model] = nnx.cached_partial(step, model, optimizer)
+        return steps[model](batch)
+
+    return NnxTrainer(create, train_step, frozen=("kernel",), refreeze=_freeze_by_type)
