@@ -43,8 +43,9 @@ class Found:
 _WHY = {"because": "Because", "by": "By", "usually": "Usually means"}
 
 
-def show_verdict(row: Row, *, plotted: bool, same_as: Row | None = None) -> Found:
-    """Return what the page shows of a row; plots only where `plotted`, since they take time.
+def show_verdict(row: Row, file: str, *, plotted: bool, same_as: Row | None = None) -> Found:
+    """Return what the page shows of a row of a report, with the command that runs it again from its
+    `file`; plots only where `plotted`, since they take time.
 
     What was shown for the row that it is the `same_as` is not shown again.
     """
@@ -71,7 +72,7 @@ def show_verdict(row: Row, *, plotted: bool, same_as: Row | None = None) -> Foun
         if told
         else [(name, _number(value)) for name, value in example.get("facts", {}).items()],
         list(_plots(row, example)) if plotted and not same_as else [],
-        _replay(row) if example else "",
+        _replay(row, file) if example else "",
     )
 
 
@@ -161,7 +162,6 @@ def _float(value: Any) -> float:
         return math.nan
 
 
-def _replay(row: Row) -> str:
-    return (
-        f"frostproof replay report.json {shlex.quote(row.id)} --target {shlex.quote(row.subject)}"
-    )
+def _replay(row: Row, file: str) -> str:
+    report, id, target = map(shlex.quote, (file, row.id, row.subject))
+    return f"frostproof replay {report} {id} --target {target}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
@@ -14,6 +15,7 @@ from markupsafe import Markup
 
 from ....properties.laws.book import BY_ID
 from ...results.report import Report
+from ...results.report_file import REPORT
 from ...results.row import FAILING, Row
 from ..disagreement import disagreements
 from ..faults import by_cause, telling
@@ -37,28 +39,27 @@ _PLOTS = 30
 _LARGE, _MANY = 2000, 60
 
 
-def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
+def page(report: Report, kills: Mapping[str, Any] | None = None, file: str = REPORT) -> str:
     """Return a report as a page, in which all texts of a subject are escaped.
 
     Args:
         report: the report.
         kills: a kill matrix to show with it, as `read_kills` returns one.
+        file: the name of the report as data, from the folder in which the run was started.
     """
-    order = rank_of_guarantees()
-    bad = sorted(
-        (row for row in report.rows if row.verdict in FAILING),
-        key=lambda row: (not row.fails, *telling(row), order.get(row.guarantee, len(order))),
-    )
-    firsts = {row.id: first for first, *others in by_cause(bad) for row in others}
+    groups = _faults(report)
+    firsts = {row.id: first for first, *others in groups for row in others}
+    bad = [row for group in groups for row in group]
     places = {row.id: f"#{place_of(row.id)}" for row in bad}
     found = [
-        show_verdict(row, plotted=number < _PLOTS, same_as=firsts.get(row.id))
+        show_verdict(row, file, plotted=number < _PLOTS, same_as=firsts.get(row.id))
         for number, row in enumerate(bad)
     ]
     script = _text("script.js")
     ended = conclusion(report)
     return _environment().get_template("report.html").render(
         report=report,
+        file=shlex.quote(file),
         summary=report.summary,
         not_run=reasons_not_run(report),
         reasons=told_reasons(report),
@@ -81,6 +82,25 @@ def page(report: Report, kills: Mapping[str, Any] | None = None) -> str:
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )  # fmt: skip
+
+
+def _faults(report: Report) -> list[list[Row]]:
+    """Return the failing rows, those of one fault together, as the page shows them: a row by which
+    a fault is told comes before those that lead to it, and what fails before what does not.
+    """
+    order = rank_of_guarantees()
+    failing = [row for row in report.rows if row.verdict in FAILING]
+    # A page shows broken promises, known failures and what is beyond the promise, in this order.
+    groups = [
+        sorted(group, key=lambda row: (not row.fails, not row.promised))
+        for group in by_cause(failing)
+    ]
+
+    def key(group: list[Row]) -> tuple[bool, bool, bool, int]:
+        first = group[0]
+        return not first.fails, *telling(first), order.get(first.guarantee, len(order))
+
+    return sorted(groups, key=key)
 
 
 @cache
