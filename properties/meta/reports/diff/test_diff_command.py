@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -208,6 +209,15 @@ def test_a_report_is_left(diff, tmp_path):
     assert "swapped with params/encoder/other" in page
     assert {json.loads(line)["leaf"] for line in lines} == {"/".join(path) for path in weights()}
     assert (tmp_path / "out" / "junit.xml").is_file()
+
+
+def test_a_narrow_page_counts_leaves_in_words(diff, tmp_path):
+    """There the table has no headings; one leaf is a leaf."""
+    diff(weights(), weights(), "--frozen", "params/encoder/kernel", "--report", "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+
+    assert 'class="number">1<span class="unit"> leaf</span>' in page
+    assert re.search('class="number">[2-9]<span class="unit"> leaves</span>', page)
 
 
 def test_the_page_escapes_what_files_and_users_write():
