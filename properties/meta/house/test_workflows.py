@@ -163,3 +163,29 @@ def test_an_issue_gets_the_title_and_the_text_of_its_file(tmp_path):
     told = ["issue", "create", "--title", "2 laws regressed", "--body-file", "-"]
     text = ["", "- one", "The night: https://x/a/b/actions/runs/7"]
     assert run.stdout.splitlines() == told + text
+
+
+@pytest.mark.parametrize(("found", "status"), [("<testcase/>", 0), ("<failure message=''/>", 124)])
+def test_a_check_that_ran_out_of_time_tells_a_failure(found, status, tmp_path):
+    """What has failed by then is no success; what has not run yet is no failure."""
+    tools = {
+        "ruff": "",
+        "mypy": "",
+        "python": "echo test_a.py",
+        "timeout": 'while [[ $1 != */pytest ]]; do shift; done; "$@"; exit 124',
+        "pytest": f'[[ "$*" =~ xml\\ ([^ ]+) ]] && echo "{found}" > "${{BASH_REMATCH[1]}}"; exit 2',
+    }
+    for folder in (".ci", ".venv/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name, script in tools.items():
+        tool = tmp_path / ".venv" / "bin" / name
+        tool.write_text(f"#!/usr/bin/env bash\n{script}\n")
+        tool.chmod(0o755)
+    check = tmp_path / ".ci" / "check"
+    check.write_bytes((ROOT / ".ci" / "check").read_bytes())
+
+    path = f"{tmp_path / '.venv' / 'bin'}:/usr/bin:/bin"
+    run = subprocess.run(["bash", check], env={"PATH": path}, capture_output=True, text=True)
+
+    assert run.returncode == status, run.stdout + run.stderr
+    assert ("no failure" in run.stdout) == (status == 0)
