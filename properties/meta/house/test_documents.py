@@ -1,12 +1,15 @@
 """Documents name what is there: prose outlives code where nothing holds it."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 import frostproof
 from frostproof.properties.meta.house.test_layers import ORDER
+from frostproof.properties.meta.measurements import soundness
+from frostproof.reports.formats.files import FILES
 
 ROOT = Path(frostproof.__file__).parent
 DOCUMENTS = sorted(ROOT.glob("*.md"))
@@ -24,6 +27,23 @@ def test_a_path_in_a_document_is_there(document):
     missing = {path for path in missing if not (ROOT / path).exists()}
 
     assert missing == set()
+
+
+def test_a_judgement_of_correct_programs_takes_what_documents_give_it():
+    """And what judges some of them leaves alone the figures of all, which are in the repository."""
+    texts = [document.read_text(encoding="utf-8") for document in DOCUMENTS]
+    commands = re.findall(r"measurements/soundness\.py ([^`#\n]*)", "\n".join(texts))
+    assert len(commands) == 3
+    for command in commands:
+        options = soundness.parse_options(shlex.split(command))
+        assert not options.programs or options.output != soundness.HERE / "measured"
+
+
+def test_the_readme_names_every_file_of_a_report():
+    """In a row of its own, which says for whom."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [file for file in FILES if f"\n| `{file}` | " not in text] == []
 
 
 def test_the_architecture_names_every_package():

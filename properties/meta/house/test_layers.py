@@ -169,7 +169,7 @@ def test_a_wheel_has_every_package_but_the_corpora():
     packages = {name for name, path in modules_of(ROOT).items() if path.name == "__init__.py"}
 
     corpora = {name for name in packages if f"{name}.".startswith("reference.corpus.")}
-    assert listed - {""} == packages - corpora
+    assert listed - {""} == packages - corpora, "list it under `packages` in pyproject.toml"
 
 
 def test_a_folder_holds_few_modules_and_a_name_says_one_thing():
@@ -184,8 +184,10 @@ def test_a_folder_holds_few_modules_and_a_name_says_one_thing():
     folders = Counter(path.parent.relative_to(ROOT) for path in files)
     names = Counter(path.name for path in files if path.relative_to(ROOT).parts[0] == "reference")
 
-    assert {folder: n for folder, n in folders.items() if n > MOST_MODULES} == {}
-    assert {name: n for name, n in names.items() if n > 1} == {}
+    full = {str(folder): n for folder, n in folders.items() if n > MOST_MODULES}
+    shared = [name for name, n in names.items() if n > 1]
+    assert full == {}, f"more than {MOST_MODULES} modules: make a package of some, see CONTRIBUTING"
+    assert shared == [], "files of one name in `reference/`: name each by what it alone holds"
 
 
 @pytest.mark.parametrize("path", sorted(modules_of(ROOT).values()), ids=lambda p: dotted(p, ROOT))
@@ -196,7 +198,8 @@ def test_a_file_says_what_it_is_for(path):
 
     assert first.startswith('"""')
     assert len(first) > 20
-    assert path.name in TABLES or text.count("\n") <= LONG
+    fits = path.name in TABLES or text.count("\n") <= LONG
+    assert fits, f"more than {LONG} lines: a second concept, which wants a file of its own"
 
 
 def test_a_file_of_tests_is_not_longer_either():

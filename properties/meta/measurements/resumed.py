@@ -17,6 +17,7 @@ def rows_of(path: Path) -> Iterator[dict[str, Any]]:
 
 def going_on(path: Path) -> TextIO:
     """Open the file for further rows, which begin behind a line that was cut off."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
     file = path.open("a", encoding="utf-8")
     if cut_off:
