@@ -73,6 +73,8 @@ class NnxTrainer(Trainer):
         optimizers: under which optimizers the trainer promises to freeze: "common", "all",
             `frostproof.Optimizers`, or a Hypothesis strategy of Optax transformations.
         promise: the guarantees that it claims.
+        steps: the numbers of steps that runs take, such as (1, 100); by default mostly 1 to 4 of
+            those in which leaves move, and some 8, 16 or 64.
 
     Raises:
         UnusableSubject: where a function does not take these arguments, or an argument has another

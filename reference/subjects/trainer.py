@@ -65,7 +65,7 @@ class Trainer:
     optimizers: Any = "common"
     promise: Collection[str] = DEFAULT_PROMISE
     #: How many steps a run may take; by default mostly 1 to 4 of those in which leaves move, and
-    #: now and then 16 or 64.
+    #: some 8, 16 or 64.
     steps: Collection[int] | None = None
 
     kind: ClassVar[str] = "trainer"

@@ -159,7 +159,9 @@ def _parser() -> Parser:
     verify.add_argument(
         "--no-proofs", action="store_true", help="sample every law, also those that can be proved"
     )
-    verify.add_argument("--timeout", type=float, metavar="S", help="seconds per law")
+    verify.add_argument(
+        "--timeout", type=float, metavar="S", help="seconds per law; by default 300"
+    )
     verify.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html and .json, and more"
     )
@@ -192,7 +194,13 @@ def _parser() -> Parser:
         "name", nargs="?", metavar="GLOB", help="only these, such as adamw or 'adam*'"
     )
 
-    replay = commands.add_parser("replay", help="run recorded counterexamples again")
+    replay = commands.add_parser(
+        "replay",
+        help="run recorded counterexamples again",
+        description="Run the counterexamples of a report again, on the code as it is now. Exit "
+        "status: 0 none of a promised law fails any more; 1 one still fails; 2 the report cannot "
+        "be read, or the code cannot be run.",
+    )
     replay.set_defaults(run=_replay)
     replay.add_argument("report", type=Path, metavar="REPORT", help="a report.json or its folder")
     replay.add_argument("id", nargs="?", metavar="ID", help="the id of one row, or of one law")
@@ -225,7 +233,12 @@ def _parser() -> Parser:
 
     add_diff(commands)
 
-    merge = commands.add_parser("merge", help="make one report from the parts of a run")
+    merge = commands.add_parser(
+        "merge",
+        help="make one report from the parts of a run",
+        description="Make one report from the parts of a run. Exit status: 0 it was written, "
+        "whatever its verdicts; 2 a part is missing, or cannot be read.",
+    )
     merge.set_defaults(run=_merge)
     merge.add_argument("parts", nargs="+", type=Path, metavar="DIR", help="a folder with a report")
     merge.add_argument(

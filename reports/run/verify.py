@@ -60,15 +60,15 @@ def verify(
         laws: globs on law ids.
         max_examples: examples per law; by default the profile's number.
         seed: the seed that all problems are drawn from; by default the profile's, or a new one.
-            Examples that failed in earlier runs are tried first all the same.
+            Examples that failed in earlier runs are tried first all the same, but for the profile
+            `ci`, which keeps none.
         promise: guarantees to hold the subjects to, in place of those that they claim.
-        timeout: seconds per law.
+        timeout: seconds per law, for subjects given by name.
         report: a folder for the report, which is made if it does not exist.
         listener: receives the events of the run.
-        workers: the number of processes, or "auto" for one per processor where
-            memory allows, that judge subjects
-            given by name side by side; one by default. Verdicts come in the order in which they
-            are reached, subject by subject.
+        workers: the number of processes, or "auto" for one per processor where memory allows, that
+            judge subjects given by name side by side; one by default. Verdicts come in the order in
+            which they are reached, subject by subject.
         shard: the part of the laws to judge, such as "2/4"; other runs judge the rest.
         balance: an earlier report, by which all shards take about as long.
         device: "cpu", "gpu" or "tpu", which the report names; by default JAX chooses.

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import frostproof
 from frostproof.properties.plan.profiles import CACHE, PROFILES, open_database
+from frostproof.properties.plan.run_settings import TIMEOUT
 from frostproof.reports.cli.main import main
 
 README = (Path(frostproof.__file__).parent / "README.md").read_text(encoding="utf-8")
@@ -155,6 +156,16 @@ def test_the_help_tells_the_exit_status_as_the_readme_does(capsys):
 
     assert [status for status, _ in meanings] == ["0", "1", "2"]
     assert f"Exit status: {'; '.join(map(' '.join, meanings))}." in helped
+
+
+@pytest.mark.parametrize("command", ["verify", "prove", "replay", "compare", "diff", "merge"])
+def test_the_help_tells_how_a_command_ends(command, capsys):
+    """All that can end with another status than 0 for what they find, and after what time."""
+    main([command, "--help"])
+    helped = " ".join(capsys.readouterr().out.split())
+
+    assert "Exit status: 0 " in helped
+    assert "--timeout" not in helped or f"seconds per law; by default {TIMEOUT:g} " in helped
 
 
 def test_the_commands_of_ci_stand_first():
