@@ -117,7 +117,7 @@ class _Movement:
 
     def not_finite(self) -> str | None:
         if self.ended:
-            return f"{self.ended:,} elements became NaN or infinite"
+            return f"{self.ended:,} element{'s' * (self.ended != 1)} became NaN or infinite"
         return f"{self.which} are zero now" if self.zeroed else None
 
     def flipped(self) -> str | None:

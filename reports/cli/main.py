@@ -326,10 +326,9 @@ def _merge(options: argparse.Namespace) -> int:
     from .merge import write_merged
 
     merged = write_merged(options.parts, options.into)
-    summary = merged.summary
-    print(
-        f"{options.into}: ran {summary['ran']} of {summary['of']} laws in {len(merged.parts)} parts"
-    )
+    summary, many = merged.summary, len(merged.parts)
+    where = f"{many} part{'s' * (many != 1)}"
+    print(f"{options.into}: ran {summary['ran']} of {summary['of']} laws in {where}")
     lost = ", ".join(map(str, missing_shards(merged)))
     if lost:
         print(f"frostproof: shard {lost} is missing: its laws have no verdict", file=sys.stderr)

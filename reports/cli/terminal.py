@@ -119,7 +119,8 @@ class Terminal(Listener):
         done, due = sum(map(len, self._rows.values())), self._due.total()
         progress = (
             f"{done} of {due} laws{self._remaining(done, due, examples)}: "
-            f"{escape(item.subject_name)} {escape(item.law.id)}, {examples} examples"
+            f"{escape(item.subject_name)} {escape(item.law.id)}, "
+            f"{examples} example{'s' * (examples != 1)}"
         )
         self._show_progress(progress)
 
@@ -214,7 +215,8 @@ class Terminal(Listener):
         beyond = "" if row.promised else "  [dim]beyond the promise[/]"
         self.console.print(
             f"  [{style}]{row.verdict:8}[/] {row.law:{self._width}} [dim]{row.guarantee:9}"
-            f"{row.examples:6} examples {row.seconds:7.2f} s[/]{beyond}"
+            f"{row.examples:6} {'example' if row.examples == 1 else 'examples':8} "
+            f"{row.seconds:7.2f} s[/]{beyond}"
         )
         if row.verdict == "proved":  # what proofs assume is said once
             assumed = row.subject, row.reason

@@ -83,7 +83,8 @@ def _console() -> Console:
 def _heads(console: Console, before: Checkpoint, after: Checkpoint) -> None:
     for name, each in (("before", before), ("after", after)):
         size = sum(leaf.nbytes for leaf in each.leaves.values())
-        told = f"{each.format}, {len(each.leaves):,} leaves, {_bytes(size)}"
+        leaves = "1 leaf" if len(each.leaves) == 1 else f"{len(each.leaves):,} leaves"
+        told = f"{each.format}, {leaves}, {_bytes(size)}"
         console.print(f"{name:7} {escape(str(each.file))} [dim]{told}[/]")
     console.print()
 

@@ -13,7 +13,7 @@ def badge(report: Report) -> str:
     """Return the answer that shields.io expects of an endpoint: label, message and colour."""
     held = sum(row.verdict in ("held", "proved") for row in report.rows)
     if report.exit_status == 0:
-        message, colour = f"{held} laws held", "brightgreen"
+        message, colour = f"{held} law{'s' * (held != 1)} held", "brightgreen"
     else:
         message, colour = conclusion(report), "red" if report.exit_status == 1 else "lightgrey"
     content = {"schemaVersion": 1, "label": "frostproof", "message": message, "color": colour}

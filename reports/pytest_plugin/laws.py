@@ -189,7 +189,8 @@ class BoundLaw:
         if row.verdict in ("held", "proved"):
             self.frostproof_row = replace(row, reason=f"expected to fail: {expected}")
             pytest.fail(
-                f"{row.subject}: {row.law} held on {row.examples} examples, expected a failure "
+                f"{row.subject}: {row.law} held on {row.examples} "
+                f"example{'s' * (row.examples != 1)}, expected a failure "
                 f"({expected}): remove the law from `expected`, or raise `max_examples` if the "
                 "failure is rare",
                 pytrace=False,

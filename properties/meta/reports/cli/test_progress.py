@@ -120,7 +120,7 @@ def test_nothing_follows_from_the_first_examples(clock, capsys):
 
     told.on_progress(CHECK, 1)
 
-    assert capsys.readouterr().err == "0 of 8 laws: train.py:step frozen-value, 1 examples\n"
+    assert capsys.readouterr().err == "0 of 8 laws: train.py:step frozen-value, 1 example\n"
 
 
 def test_subjects_that_are_loaded_are_a_sign_of_life(clock, capsys):

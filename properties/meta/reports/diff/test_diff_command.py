@@ -110,6 +110,16 @@ def test_without_frozen_it_lists_what_stayed(diff):
     assert "frostproof diff before.npz after.npz --frozen params/encoder" in out
 
 
+def test_one_is_counted_as_one(diff):
+    """A checkpoint of one leaf, one element of which is lost."""
+    lost = np.where(np.arange(weights()[HEAD].size).reshape(weights()[HEAD].shape), 1, np.nan)
+    status, out, _ = diff({HEAD: weights()[HEAD]}, {HEAD: lost.astype("f")}, "--frozen", "params")
+
+    assert status == 1
+    assert "npz, 1 leaf, " in out
+    assert "1 element became NaN or infinite" in out
+
+
 def test_names_are_mapped_and_transposes_named(diff):
     """Another framework's names and layouts; what is not named is not guessed."""
     torch = {("encoder", "weight"): weights()[ENCODER].T, ("head", "weight"): weights()[HEAD].T}

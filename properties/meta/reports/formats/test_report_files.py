@@ -281,7 +281,7 @@ def test_junit_has_law_and_subject_as_properties():
     ("change", "expected"),
     [
         ({}, ("3 promised verdicts failed", "red")),
-        ({"rows": sample().rows[:1]}, ("1 laws held", "brightgreen")),
+        ({"rows": sample().rows[:1]}, ("1 law held", "brightgreen")),
         ({"rows": sample().rows[:1], "finished": False}, ("the run ended before all", "lightgrey")),
         ({"rows": sample().rows[5:]}, ("nothing promised could run", "lightgrey")),
     ],

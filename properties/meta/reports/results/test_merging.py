@@ -140,6 +140,8 @@ def test_the_command_writes_one_report(tmp_path, capsys):
     assert main(["merge", str(one), str(other), "-o", str(into)]) == 0
 
     assert "ran 1 of 1 laws in 2 parts" in capsys.readouterr().out
+    assert main(["merge", str(one), "-o", str(tmp_path / "alone")]) == 0
+    assert "in 1 part\n" in capsys.readouterr().out
     content = json.loads((into / "report.json").read_text())
     assert [each["verdict"] for each in content["verdicts"]] == ["refuted"]
     summary = (into / "report.md").read_text()
