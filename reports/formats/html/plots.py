@@ -31,6 +31,8 @@ _COLOURS = {
 _salts = itertools.count()
 #: Values of one trait that are shown; the others are counted together.
 _MOST = 12
+#: Leaves that are drawn beside the one that drifts furthest.
+_BESIDE = 5
 
 
 def plot_drift(drift: Mapping[str, Sequence[int | None]]) -> Markup | None:
@@ -40,10 +42,11 @@ def plot_drift(drift: Mapping[str, Sequence[int | None]]) -> Markup | None:
         return None
     worst = max(step for steps in leaves.values() for step in steps if step)
     leaf, steps = max(leaves.items(), key=lambda each: max(filter(None, each[1])))
+    others = [name for name in leaves if name != leaf]
 
     def draw(axes: Axes) -> None:
-        for name, distances in list(leaves.items())[:6]:
-            shown = [math.nan if each is None else each for each in distances]
+        for name in (*others[:_BESIDE], leaf):
+            shown = [math.nan if each is None else each for each in leaves[name]]
             colour = "bad" if name == leaf else "soft"
             axes.plot(range(1, len(shown) + 1), shown, "o-", ms=3.5, lw=1.5, color=_COLOURS[colour])
         if worst > 1000 * min(filter(None, steps)):
@@ -57,10 +60,17 @@ def plot_drift(drift: Mapping[str, Sequence[int | None]]) -> Markup | None:
     first, last = (_ulps(steps[place]) for place in (0, -1))
     return _figure(
         f"Drift of the frozen {leaf} in ulps, as training goes on",
-        f"{first} after step 1, {last} after step {len(steps)}",
+        f"{first} after step 1, {last} after step {len(steps)}{_in_grey(others)}",
         draw,
         told=True,
     )
+
+
+def _in_grey(others: Sequence[str]) -> str:
+    """Say which frozen leaves are drawn beside the one that drifts furthest."""
+    if len(others) > _BESIDE:
+        return f"; in grey {_BESIDE} of {len(others)} other frozen leaves that drift"
+    return f"; in grey {', '.join(others)}" if others else ""
 
 
 def _ulps(distance: int | None) -> str:

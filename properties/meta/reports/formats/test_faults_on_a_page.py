@@ -11,6 +11,7 @@ from frostproof.properties.meta.reports.formats.report_samples import counterexa
 from frostproof.properties.meta.reports.formats.test_report_files import Elements
 from frostproof.reports.formats.files import write_report
 from frostproof.reports.formats.html.page import page
+from frostproof.reports.formats.html.plots import plot_drift
 
 
 def told_with_causes(steps):
@@ -79,6 +80,23 @@ def test_steps_in_which_no_frozen_leaf_moves_are_shown_as_one():
 
     assert "1–5 backbone the same bits 6 backbone frozen 0.5" in told_with_causes(many)
     assert "1–" not in told_with_causes([still, moves])
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ((), "8 after step 1, 9 after step 2"),
+        (("a", "b"), "8 after step 1, 9 after step 2; in grey a, b"),
+        (tuple("abcdefg"), "; in grey 5 of 7 other frozen leaves that drift"),
+    ],
+)
+def test_a_plot_shows_the_leaf_that_drifts_furthest_among_others(others, told):
+    """The leaf that its title names is drawn however many stand before it."""
+    plot = plot_drift({**dict.fromkeys(others, (1, 2)), "worst": (8, 9)})
+
+    assert "Drift of the frozen worst" in plot
+    assert told in plot
+    assert "var(--bad)" in plot
 
 
 @pytest.mark.parametrize("folder", ["night", "my night"])
