@@ -56,7 +56,11 @@ def rows(tmp_path_factory):
         return subprocess.Popen([*limited, *command], env=settings, cwd=folder, **piped)
 
     runs = [start(module) for module in MODULES]
-    ended = [(run.communicate(timeout=300)[1], run.returncode) for run in runs]
+    try:
+        ended = [(run.communicate(timeout=300)[1], run.returncode) for run in runs]
+    finally:
+        for run in runs:
+            run.kill()  # where it took too long
 
     assert ended == [("", 1)] * len(runs)
     reports = [json.loads((folder / each / "report.json").read_text()) for each in MODULES]
