@@ -257,10 +257,8 @@ def test_frozen_leaves_that_a_compiled_function_closes_over():
 
 def test_parameters_beside_the_state_that_holds_them():
     """By the guard and by the assertion: all leaves vanished, and it is said where they are."""
-    state, hint = (
-        train_state(),
-        r"(?s)vanished.*\n\n`params/backbone/k\w+` is there, and `backbone/k",
-    )
+    state = train_state()
+    hint = r"(?s)vanished.*\n\n`params/backbone/k\w+` is there, and `backbone/k"
     guard = frostproof.Guard(state.params, FROZEN)
 
     for check in (guard.check, jax.jit(guard.check)):
