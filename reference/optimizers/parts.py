@@ -45,30 +45,47 @@ def _bits(array: np.ndarray) -> tuple[Any, ...]:
 def _places(part: np.ndarray, whole: np.ndarray) -> np.ndarray | None:
     """Return which elements of a flattened array are those of a part; None where it is no part, or
     where nobody can tell which part.
-
-    Compared slice by slice along the only axis of which a part is shorter, or element by element.
     """
     if part.dtype != whole.dtype or not 1 < part.size < whole.size:
         return None  # a single number may be anywhere
-    numbers = np.arange(whole.size).reshape(whole.shape)
-    shorter = [
-        axis
-        for axis, sizes in enumerate(zip(part.shape, whole.shape, strict=False))
-        if len({*sizes}) > 1
-    ]
-    axis = shorter[0] if part.ndim == whole.ndim and len(shorter) == 1 else None
-    known, first, times = np.unique(_slices(whole, axis), return_index=True, return_counts=True)
-    wanted = _slices(part, axis)
-    at = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-    if (known[at] != wanted).any() or (times[at] > 1).any() or len({*at}) < len(at):
+    for axis in _cuts(part.shape, whole.shape):
+        lone = axis is not None and part.ndim < whole.ndim
+        places = _places_along(np.expand_dims(part, axis) if lone else part, whole, axis)
+        if places is not None:
+            return places.reshape(part.shape)
+    return None
+
+
+def _cuts(part: tuple[int, ...], whole: tuple[int, ...]) -> list[int | None]:
+    """Return along which axes an array may be cut into slices that make a part of this shape: the
+    only one of which it is shorter, or one that a single slice lacks; None for its elements.
+    """
+    if len(part) == len(whole):
+        shorter = [axis for axis in range(len(whole)) if part[axis] != whole[axis]]
+        return [shorter[0] if len(shorter) == 1 else None]
+    lacking = (axis for axis in range(len(whole)) if part == whole[:axis] + whole[axis + 1 :])
+    return [*lacking, None]
+
+
+def _places_along(part: np.ndarray, whole: np.ndarray, axis: int | None) -> np.ndarray | None:
+    slices, wanted = _slices(whole, axis), _slices(part, axis)
+    in_order = np.sort(wanted)
+    if (in_order[1:] == in_order[:-1]).any():
+        return None
+    order = np.argsort(slices)
+    known = slices[order]
+    first, end = (np.searchsorted(known, wanted, side) for side in ("left", "right"))
+    if (end - first != 1).any():
         return None
     if axis is None:
-        return first[at].reshape(part.shape)
-    return np.take(numbers, first[at], axis)
+        return order[first]
+    return np.take(np.arange(whole.size).reshape(whole.shape), order[first], axis)
 
 
 def _slices(array: np.ndarray, axis: int | None) -> Any:
-    """Return the bytes of each slice of an array along an axis, or of each element."""
+    """Return the bits of each slice of an array along an axis, or of each element."""
     rows = array.reshape(-1, 1) if axis is None else np.moveaxis(array, axis, 0)
     rows = np.ascontiguousarray(rows.reshape(len(rows), -1))
-    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    size = rows.dtype.itemsize * rows.shape[1]
+    # Integers are sorted several times as fast as bytes.
+    return rows.view(f"u{size}" if size in (1, 2, 4, 8) else np.dtype((np.void, size))).ravel()

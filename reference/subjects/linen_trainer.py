@@ -13,7 +13,7 @@ from ..pytrees.paths import Path
 from .moment import Moment, take_moment
 from .signatures import UnusableSubject, form_of, place_of
 from .trainer import Trainer
-from .training import Training, copy_arrays
+from .training import Training, copy_arrays, require_own_leaves
 
 
 @final
@@ -106,6 +106,10 @@ class _LinenTraining:
 
     def set_params(self, params: Any) -> None:
         own = self.trainer.with_params
+        if own is None:
+            shown, held = self.params(), self.state.params
+            require_own_leaves(shown, held)
+            require_own_leaves(held, shown)
         state = own(self.state, params) if own else self.state.replace(params=params)
         if state is None:
             raise TypeError("`with_params` returned None, expected a state with these parameters")

@@ -17,7 +17,7 @@ from ..pytrees.paths import Path, matches, named_leaves, normalise
 from .moment import Moment, take_moment
 from .signatures import UnusableSubject, binds, form_of, place_of
 from .trainer import Trainer
-from .training import Training, copy_arrays
+from .training import Training, copy_arrays, require_own_leaves
 from .user_errors import remark
 
 #: Variables that hold no parameters, whatever a pattern says.
@@ -200,6 +200,8 @@ class _NnxTraining:
     def set_params(self, params: Any) -> None:
         own = self.trainer.with_params
         if own is None:
+            if self.trainer.params is not None:
+                require_own_leaves(self.params(), nnx.state(self.model))
             nnx.update(self.model, params)
         else:
             self.model = own(self.model, params) or self.model

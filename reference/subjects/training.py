@@ -46,7 +46,9 @@ class Training(Protocol):
 
     @abstractmethod
     def set_params(self, params: Any) -> None:
-        """Put other parameters of the same structure in their place."""
+        """Put other parameters of the same structure in their place; raises where there is no way,
+        and changes nothing then.
+        """
 
     @abstractmethod
     def step(self, batch: Batch) -> Any:
@@ -250,3 +252,15 @@ def _other_state(training: Training) -> set[Path]:
         for root in training.roots
         if path[: len(root)] == root and id(leaf) not in kept and _holds_numbers(leaf)
     }
+
+
+def require_own_leaves(shown: Any, own: Any) -> None:
+    """Require what `params=` shows to be leaves of the program, under the names that they have in
+    it: parts, copies and casts of them would be put beside it.
+
+    Raises:
+        TypeError: where some are not.
+    """
+    known = named_leaves(own)
+    if any(known.get(path) is not leaf for path, leaf in named_leaves(shown).items()):
+        raise TypeError("what `params=` shows can be put in place by `with_params=` alone")

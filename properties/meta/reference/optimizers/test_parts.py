@@ -1,9 +1,11 @@
 """Parameters that are parts of an array which the optimizer is given are found by their numbers."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from frostproof.properties.engine.call_cache import CallCache
@@ -11,15 +13,19 @@ from frostproof.properties.engine.effort import Effort
 from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.accepted.trainers.parts_of_arrays import (
+    last_layer_trains,
     new_words_train,
     pruned_weights_stay_zero,
     table_trainer,
 )
 from frostproof.reference.corpus.specimens.trainers.wrong_parts import new_words_are_put_back
 from frostproof.reference.optimizers.declared import Optimizers
+from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.optimizers.parts import with_parts
 from frostproof.reference.optimizers.recorded import Recorded
+from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.pytrees.snapshot import snapshot
+from frostproof.reference.trials.other_weights import first_loss, scatter
 
 WHOLE, NAME = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4), ("whole",)
 TWICE = WHOLE.copy()
@@ -67,6 +73,17 @@ def test_a_part_has_its_share_of_what_the_whole_has(part):
 def test_what_is_no_part_or_might_be_two_has_no_place(whole, part):
     """By its numbers alone nobody can tell."""
     assert not found_in(whole, part).parts
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_of_a_slice_that_is_shown_alone_numbers_may_repeat(axis):
+    """As in a large table, in which many a number is there twice: the slice is not."""
+    whole = WHOLE % 5
+    part = np.take(whole, 1, axis)
+
+    found = found_in(whole, part)
+
+    assert (found.gradients["part",] == -part).all()
 
 
 def cause(law, subject):
@@ -128,3 +145,29 @@ def test_a_part_is_not_replayed_by_itself():
         "not-run",
         "the optimizer gets leaves as parts of a larger array",
     )
+
+
+SHOWN = {
+    "linen": replace(new_words_train, with_params=None),
+    "nnx": replace(last_layer_trains, with_params=None),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_parts_are_put_in_place_by_nobody_but_the_program(name):
+    """They were put beside the array, and a prediction, or the next step, found no parameters."""
+    training = SHOWN[name].begin(0, SimpleNamespace(x=np.ones((4, 3))), optax.sgd(0.1))
+    before = snapshot(training.everything())
+
+    with pytest.raises(TypeError, match="by `with_params=` alone"):
+        training.set_params(training.params())
+    assert snapshot(training.everything()).keys() == before.keys()
+
+
+def test_of_parts_that_cannot_be_put_in_place_no_other_loss_is_known():
+    """Other weights were put beside the stack, and the loss stayed as it was: that no weight of the
+    last layer mattered, and that it need not train.
+    """
+    problem = TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 2, 3, 0)
+
+    assert first_loss(SHOWN["nnx"], problem, frozenset({("last",)}), scatter) is None
