@@ -283,7 +283,7 @@ def _shapes_of_many(step: Step) -> set[tuple[int, ...]]:
     whole = step.given.gradients.keys() - step.given.parts.keys()
     sizes = [step.before.params[path].array.size for path in step.frozen - whole]
     unknown = [step.given.gradients[name] for name in step.strangers]
-    larger = [array for array in unknown if array.size > min(sizes, default=array.size)]
+    larger = [array for array in unknown if array.size >= min(sizes, default=array.size)]
     training = sum(step.before.params[path].array.size for path in step.trainable)
     given = step.given.gradients.values()
     rows = {array.shape for array in given if array.ndim == 1 and array.size > training}

@@ -194,7 +194,7 @@ def _why_unrecorded(step: Step) -> str:
 def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
     """Return the gradients that the engine's optimizer was given.
 
-    Raises `Inconclusive` where some of the trainable leaves have none.
+    Raises `Inconclusive` where some of the trainable leaves have none, or others have some.
     """
     given: Recorded = recorder_needed(step)
     gradients = given.gradients
@@ -202,6 +202,8 @@ def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
         raise Inconclusive("the optimizer gets leaves as parts of a larger array", subject=True)
     if ungiven := step.trainable - gradients.keys():
         raise Inconclusive(_why_ungiven(step, gradients.keys(), ungiven), subject=True)
+    if step.strangers:  # what trains unseen has a share in a norm over all
+        raise Inconclusive("the optimizer gets arrays that are no parameters here", subject=True)
     return gradients
 
 

@@ -13,6 +13,7 @@ from frostproof.properties.engine.effort import Effort
 from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.reference.corpus.accepted.trainers.parts_of_arrays import (
+    OLD,
     last_layer_trains,
     new_words_train,
     pruned_weights_stay_zero,
@@ -135,6 +136,41 @@ def test_whose_the_state_of_a_whole_is_nobody_can_tell(subject):
 
     assert verdict.outcome == "not-run"
     assert "of an array with one in it: nobody can tell whose it is" in verdict.reason
+
+
+def test_state_of_an_array_that_is_shown_in_another_shape_may_be_that_of_a_frozen_leaf():
+    """Its moments move, and it was said that the state of frozen leaves is kept."""
+
+    def put_back(state, grads):
+        new = state.apply_gradients(grads=grads)
+        return new.replace(params=new.params | {"table": state.params["table"]})
+
+    def flat(state):
+        return {"old": state.params["table"].reshape(-1), "head": state.params["head"]}
+
+    trainer = replace(table_trainer(put_back), params=flat, with_params=None)
+    adam = replace(trainer, optimizers=Optimizers("adam"))
+
+    verdict = judge(BY_ID["frozen-optimizer-state"], adam, Effort(2, 0), CallCache(), "own")
+
+    assert verdict.outcome == "not-run"
+
+
+def test_beside_arrays_that_are_not_shown_nothing_is_replayed_alone():
+    """A clip by the norm of all has them in it: the head was said not to train as if alone."""
+
+    def shown(state):
+        return {"old": state.params["table"][:OLD], "head": state.params["head"]}
+
+    trainer = replace(new_words_train, params=shown, with_params=None)
+    sgd = replace(trainer, optimizers=Optimizers("sgd"))
+
+    verdict = judge(BY_ID["trains-as-if-alone"], sgd, Effort(2, 0), CallCache(), "own")
+
+    assert (verdict.outcome, verdict.reason) == (
+        "not-run",
+        "the optimizer gets arrays that are no parameters here",
+    )
 
 
 def test_a_part_is_not_replayed_by_itself():
