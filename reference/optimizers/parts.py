@@ -49,8 +49,10 @@ def _places(part: np.ndarray, whole: np.ndarray) -> np.ndarray | None:
     if part.dtype != whole.dtype or not 1 < part.size < whole.size:
         return None  # a single number may be anywhere
     for axis in _cuts(part.shape, whole.shape):
-        lone = axis is not None and part.ndim < whole.ndim
-        places = _places_along(np.expand_dims(part, axis) if lone else part, whole, axis)
+        cut = part
+        if axis is not None and part.ndim < whole.ndim:
+            cut = np.expand_dims(part, axis)
+        places = _places_along(cut, whole, axis)
         if places is not None:
             return places.reshape(part.shape)
     return None
