@@ -132,13 +132,15 @@ def to_the_thaw(problem: TrainingProblem) -> tuple[str, ...]:
 
 
 def _go_to_the_thaw(training: Training, problem: TrainingProblem) -> None:
-    frozen = tuple(map(path_text, sorted(select_frozen(training).params)))
     step = count(1)
     for action in to_the_thaw(problem):
         if action == "step":
             training.step(problem.batch(next(step)))
+        elif action == "freeze":
+            frozen = select_frozen(training).params
+            training.refreeze(tuple(map(path_text, sorted(frozen))))
         else:
-            training.refreeze(frozen if action == "freeze" else ())
+            training.refreeze(())
 
 
 def steps_from(
