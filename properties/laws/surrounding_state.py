@@ -280,7 +280,7 @@ def _shapes_of_many(step: Step) -> set[tuple[int, ...]]:
     """
     if step.given is None:
         return set()
-    whole = step.given.gradients.keys() - step.given.parts.keys()
+    whole = step.given.gradients.keys() - step.given.parts
     sizes = [step.before.params[path].array.size for path in step.frozen - whole]
     unknown = [step.given.gradients[name] for name in step.strangers]
     larger = [array for array in unknown if array.size >= min(sizes, default=array.size)]

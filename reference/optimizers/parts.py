@@ -25,17 +25,22 @@ def with_parts(recorded: Recorded, params: Mapping[Path, Leaf]) -> Recorded:
     shown = {_bits(leaf.array) for leaf in params.values()}
     wholes = {name for name in unknown if _bits(recorded.params[name]) not in shown}
     gradients, updates, given = map(dict, (recorded.gradients, recorded.updates, recorded.params))
-    parts: dict[Path, Path] = {}
+    parts: set[Path] = set()
     for path in params.keys() - recorded.params.keys():
-        part = params[path].array
-        for name in sorted(wholes & gradients.keys() & updates.keys()):
-            places = _places(part, recorded.params[name])
-            if places is None:
-                continue
-            parts[path] = name
-            for arrays in (gradients, updates, given):
-                arrays[path] = arrays[name].ravel()[places]
-    return replace(recorded, gradients=gradients, updates=updates, params=given, parts=parts)
+        found = {
+            name: places
+            for name in wholes & gradients.keys() & updates.keys()
+            if (places := _places(params[path].array, recorded.params[name])) is not None
+        }
+        if len(found) != 1:  # nowhere, or in two arrays, of which it may be a part of either
+            continue
+        ((name, places),) = found.items()
+        parts.add(path)
+        for arrays in (gradients, updates, given):
+            arrays[path] = arrays[name].ravel()[places]
+    return replace(
+        recorded, gradients=gradients, updates=updates, params=given, parts=frozenset(parts)
+    )
 
 
 def _bits(array: np.ndarray) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,8 +25,8 @@ class Recorded:
     count: int
     #: The leaves that are updated together: those of one optimizer.
     groups: tuple[frozenset[Path], ...] = ()
-    #: The parameters that it knows as a part of an array alone, with the name of that array.
-    parts: Mapping[Path, Path] = field(default_factory=dict)
+    #: The parameters that it knows as a part of an array alone.
+    parts: frozenset[Path] = frozenset()
 
 
 def without_recorder(path: Path) -> Path:
@@ -116,7 +116,7 @@ def merged(recordings: Sequence[Recorded]) -> Recorded | None:
         inner=inner,
         count=sum(each.count for each in recordings),
         groups=groups,
-        parts=dict(ChainMap(*(dict(each.parts) for each in recordings))),
+        parts=frozenset().union(*(each.parts for each in recordings)),
     )
 
 

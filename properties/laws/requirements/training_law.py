@@ -198,7 +198,7 @@ def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
     """
     given: Recorded = recorder_needed(step)
     gradients = given.gradients
-    if given.parts.keys() & step.trainable:
+    if given.parts & step.trainable:
         raise Inconclusive("the optimizer gets leaves as parts of a larger array", subject=True)
     if ungiven := step.trainable - gradients.keys():
         raise Inconclusive(_why_ungiven(step, gradients.keys(), ungiven), subject=True)

@@ -48,7 +48,7 @@ def test_a_part_has_its_share_of_what_the_whole_has(part):
     """Its gradient, its update and its numbers, in its own shape."""
     found = found_in(WHOLE, part)
 
-    assert found.parts == {("part",): NAME}
+    assert found.parts == {("part",)}
     assert (found.params["part",] == part).all()
     assert (found.gradients["part",] == -part).all()
     assert (found.updates["part",] == 2 * part).all()
@@ -85,6 +85,16 @@ def test_of_a_slice_that_is_shown_alone_numbers_may_repeat(axis):
     found = found_in(whole, part)
 
     assert (found.gradients["part",] == -part).all()
+
+
+def test_a_part_of_two_arrays_is_a_part_of_neither():
+    """Such as rows of a table of which the optimizer is given a copy, too."""
+    arrays = {NAME: WHOLE, ("copy",): np.concatenate([WHOLE, WHOLE + 100])}
+
+    found = with_parts(Recorded(arrays, arrays, arrays, {}, 1), snapshot({"part": WHOLE[1:]}))
+
+    assert not found.parts
+    assert ("part",) not in found.gradients
 
 
 def cause(law, subject):
