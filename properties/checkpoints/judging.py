@@ -53,6 +53,13 @@ class Judged:
         """Whether a bit, or the form, is another one."""
         return self.difference is None or self.difference.moved
 
+    @property
+    def fate(self) -> str:
+        """What became of it where nothing says what had to: appeared, vanished, moved or stayed."""
+        if self.pair.before is None or self.pair.after is None:
+            return self.pair.form_change or ""
+        return "moved" if self.moved else "stayed bit-identical"
+
 
 @final
 @dataclass(frozen=True)

@@ -73,19 +73,19 @@ def _grouped(judged: Sequence[Judged], depth: int) -> list[Group]:
     return [Group(prefix, role, leaves) for (prefix, role), leaves in found.items()]
 
 
-def uniform_prefixes(judged: Collection[Judged]) -> Iterator[tuple[Path, bool, int]]:
-    """Yield the shortest prefixes whose leaves all moved, or all stayed: the prefix, whether they
-    moved, and how many there are.
-    """
+def uniform_prefixes(judged: Collection[Judged]) -> Iterator[tuple[Path, str, int]]:
+    """Yield the shortest prefixes whose leaves have one fate: the prefix, the fate, how many."""
     yield from _uniform((), list(judged))
 
 
-def _uniform(prefix: Path, judged: Sequence[Judged]) -> Iterator[tuple[Path, bool, int]]:
+def _uniform(prefix: Path, judged: Sequence[Judged]) -> Iterator[tuple[Path, str, int]]:
     below = {each.path[len(prefix)] for each in judged if len(each.path) > len(prefix)}
-    if len({each.moved for each in judged}) == 1 and (prefix or len(below) < 2):
-        yield prefix, judged[0].moved, len(judged)
+    if len({each.fate for each in judged}) == 1 and (prefix or len(below) < 2):
+        yield prefix, judged[0].fate, len(judged)
         return
-    for segment in dict.fromkeys(each.path[len(prefix)] for each in judged):
+    # A leaf before may be what holds leaves after: `kernel`, and `kernel/value`.
+    yield from ((prefix, each.fate, 1) for each in judged if each.path == prefix)
+    for segment in dict.fromkeys(each.path[len(prefix)] for each in judged if each.path != prefix):
         inside = (*prefix, segment)
         yield from _uniform(inside, [each for each in judged if each.path[: len(inside)] == inside])
 

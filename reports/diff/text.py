@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ...properties.checkpoints.judging import Judged
+from ...properties.checkpoints.pairing import suggested_map
 from ...properties.checkpoints.roles import Role
 from ...properties.checkpoints.verdicts import sentence
 from ...reference.checkpoints.stored_leaf import Checkpoint
@@ -50,6 +51,7 @@ def print_judged(
         count = f"{row.examples:6} lea{'f  ' if row.examples == 1 else 'ves'}"
         told = f"{row.verdict:8}[/] {row.law:18} [dim]{row.guarantee:9}{count}[/]"
         console.print(f"  [{style}]{told}{beyond}")
+    _renaming(console, judged)
     style = {0: "bold green", 1: "bold red"}.get(report.exit_status, "bold yellow")
     laws = ", ".join(row.law for row in report.rows if row.fails)
     console.print(f"[{style}]{conclusion(report)}[/]{f': {laws}' if laws else ''}")
@@ -62,18 +64,31 @@ def print_listed(before: Checkpoint, after: Checkpoint, judged: Sequence[Judged]
     _table(console, groups(judged), listed=True)
     parameters = [each for each in judged if each.role is not Role.STATE]
     found = list(uniform_prefixes(parameters))
-    for moved, title in ((False, "stayed bit-identical"), (True, "moved")):
+    for title in ("stayed bit-identical", "moved", "vanished", "appeared"):
         lines = [
             f"{escape(path_text(prefix))}  [dim]{count:,} lea{'ves' if count > 1 else 'f'}[/]"
-            for prefix, has_moved, count in found
-            if has_moved is moved
+            for prefix, fate, count in found
+            if fate == title
         ]
         _list(console, title, lines, 12)
-    patterns = [path_text(prefix) for prefix, has_moved, _ in found if not has_moved]
-    if patterns and any(each.moved for each in parameters):
+    patterns = [path_text(prefix) for prefix, fate, _ in found if fate == "stayed bit-identical"]
+    if patterns and any(each.fate == "moved" for each in parameters):
         names = [str(before.file), str(after.file), "--frozen", *patterns]
         console.print("\nIf just that was frozen, this judges it:")
         console.print(f"  frostproof diff {escape(shlex.join(names))}")
+    _renaming(console, judged)
+
+
+def _renaming(console: Console, judged: Sequence[Judged]) -> None:
+    """Say how the leaves find each other where their names differ by what all of them share."""
+    before, after = (
+        {each.path: leaf for each in judged if (leaf := getattr(each.pair, side))}
+        for side in ("before", "after")
+    )
+    found = suggested_map(before, after)
+    if found is not None:
+        option = f"--map {escape(shlex.quote(found))}"
+        console.print(f"\nThe names differ by what they share; add {option}")
 
 
 def _console() -> Console:
@@ -114,6 +129,8 @@ def _table(console: Console, found: Sequence[Group], *, listed: bool = False) ->
         console.print(f"… and {len(found) - len(shown):,} more groups: {_ALL}")
     if any(cell.startswith("≥") for row in rows for cell in row):
         console.print("[dim]≥: at least; of these leaves only a part was read, which moved[/]")
+    if any(each.pair.form_change for group in shown for each in group.leaves):
+        console.print("[dim]moved: or vanished, appeared, of another shape or dtype[/]")
 
 
 def _rank(group: Group) -> int:

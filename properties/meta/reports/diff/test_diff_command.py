@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,6 +134,34 @@ def test_names_are_mapped_and_transposes_named(diff):
     assert diff(torch, after, *maps, *turned, "--frozen", "params/encoder")[0] == 0
     turned = ("--transpose", "**/kernel=1,0")
     assert diff(torch, after, *maps, *turned, "--frozen", "params.encoder")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("rename", "suggested"),
+    [
+        (lambda path: (*path, "value"), "'/value$='"),
+        (lambda path: ("ema", *path), "'^ema/='"),
+        (lambda path: path[1:], "'^=params/'"),
+        (lambda path: (path[0], *path[1:-1], "old", path[-1]), None),
+    ],
+)
+def test_names_that_differ_by_what_they_share_are_told(rename, suggested, diff):
+    """What vanished and appeared is not called moved; the map that is told pairs all leaves."""
+    params = {path: leaf for path, leaf in weights().items() if path[0] == "params"}
+    before = {rename(path): leaf for path, leaf in params.items()}
+    after = params | {HEAD: params[HEAD] + 1}
+
+    _, out, _ = diff(before, after, "--report", "page")
+    assert re.search("<h1.*>0 of . leaves moved, . vanished", Path("page/report.html").read_text())
+    assert "or vanished, appeared, of another shape or dtype" in out
+    assert "\nmoved\n" not in out
+    assert "\nappeared\n" in out
+    assert ("add --map" in out) is (suggested is not None)
+    if suggested is not None:
+        assert f"add --map {suggested}\n" in out
+        _, out, _ = diff(before, after, "--map", suggested.strip("'"))
+        assert "\nmoved\n  params/head  1 leaf\n" in out
+        assert "appeared" not in out
 
 
 def test_ignored_leaves_are_left_out(diff):
