@@ -20,7 +20,8 @@ from ...reference.subjects.linen_trainer import LinenTrainer
 from ...reference.subjects.nnx_trainer import NnxTrainer
 from ...reference.subjects.optax_wrapper import OptaxFreeze
 from ...reference.subjects.signatures import UnusableSubject
-from ...reference.trials.probe import probe, simplest_batches, some_of
+from ...reference.trials.drawn_first import simplest_batches, some_of
+from ...reference.trials.probe import probe
 from .claims import OTHER_STATES, Proof, Proofs, settle_claims
 from .explanation import Explanation
 from .kinds import kinds_of

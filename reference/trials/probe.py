@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-import hypothesis
 import jax
 import numpy as np
-from hypothesis import HealthCheck, Phase
-from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
 
 from ..observation.trainer_run import reweigh
-from ..optimizers.catalogue import CATALOGUE
-from ..optimizers.declared import Optimizers, expected_optimizers
-from ..optimizers.optimizer import Optimizer, UnusableDraw, as_optimizer, optimizer
+from ..optimizers.optimizer import Optimizer, optimizer
 from ..optimizers.recording import calls, handed, recording
 from ..optimizers.state_looks import as_it_would
-from ..problems.training_problem import Drawn, TrainingProblem
+from ..problems.training_problem import TrainingProblem
 from ..problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ..pytrees.articles import a_type_of
 from ..pytrees.comparison import same_value
@@ -35,16 +28,10 @@ from ..subjects.optax_wrapper import GuessedWrapper
 from ..subjects.signatures import UnusableSubject, signature_of
 from ..subjects.trainer import Trainer
 from ..subjects.training import OtherName, Training, select_frozen, select_named
-from ..subjects.user_errors import error_text, let_through, own_line
-from .declared_functions import (
-    prediction_of,
-    require_loss,
-    require_refreezing,
-    require_views,
-)
+from ..subjects.user_errors import let_through
+from .declared_functions import prediction_of, require_loss, require_refreezing, require_views
+from .drawn_first import STILL, promised_by, require_optimizers, simplest_batches
 
-#: An optimizer that moves nothing: a leaf that moves all the same never took the new weights.
-_STILL = optimizer("sgd", learning_rate=0.0)
 #: Steps that a training is given until a leaf has to have moved.
 _PATIENCE = 64
 
@@ -75,7 +62,7 @@ def probe(trainer: Any) -> Probe:
             contract's.
     """
     if hasattr(trainer, "optimizers"):
-        _require_optimizers(trainer.optimizers)
+        require_optimizers(trainer.optimizers)
     if not isinstance(trainer, Trainer):
         return Probe(trainer.declared)
     if trainer.frozen is None:  # not refused when it is made: the other targets of its file may run
@@ -87,15 +74,59 @@ def probe(trainer: Any) -> Probe:
 
 
 def _tried(trainer: Trainer) -> Probe:
-    found = set(trainer.declared)
     # The plainest size that is drawn: what it compiles serves the first examples.
-    problem = TrainingProblem(0, _STILL, 2, 3, 0, batches=simplest_batches(trainer))
+    problem = TrainingProblem(0, STILL, 2, 3, 0, batches=simplest_batches(trainer))
     before = calls()
     try:
-        promised = _promised(trainer)
-        training = trainer.begin(
-            0, problem.batch(1), handed(trainer.train_step, promised.transformation)
-        )
+        promised = promised_by(trainer)
+        training, chosen = _opened(trainer, problem, promised)
+    except BaseException as error:
+        let_through(error)
+        if isinstance(error, UnusableSubject):
+            raise
+        return Probe(trainer.declared)
+    # Of the promise, too: the program may know the state of no other.
+    rows = promised if isinstance(promised, Optimizer) else STILL
+    found = set(trainer.declared)
+    raised: BaseException | None = None
+    try:
+        found |= _views(training)
+        if trainer.predict is not None and hasattr(problem.batch(1), "x"):
+            found.add(Capability.PREDICT)
+            problem = replace(problem, outputs=_outputs(trainer, training, problem))
+        # Most promise the one that moves nothing: to begin anew would compile as much again.
+        still = training if promised is STILL else _begun(trainer, problem, rows.at_rate(0.0))
+        if trainer.with_params is not None or _takes_params(still, problem, chosen):
+            found.add(Capability.WITH_PARAMS)
+        require_refreezing(trainer, training, chosen)
+    except BaseException as error:
+        let_through(error)
+        if isinstance(error, UnusableSubject):
+            raise
+        raised = error
+    if calls() == before and _ignores(trainer, problem):
+        found.discard(Capability.OPTIMIZER)
+    moves = 1
+    try:
+        moves = _first_move(trainer, problem, rows.at_rate(1.0), chosen)
+    except BaseException as error:  # the laws report it with the problem
+        let_through(error)
+        if isinstance(error, UnusableSubject):  # an answer of another form
+            raise
+        raised = error
+    return Probe(frozenset(found), problem.outputs, moves, raised)
+
+
+def _opened(
+    trainer: Trainer, problem: TrainingProblem, promised: Any
+) -> tuple[Training, frozenset[Path]]:
+    """Begin a training, and return it with what is frozen of it, where all names name something.
+
+    Raises whatever the program raises, and `UnusableSubject` for what it declares.
+    """
+    transformation = handed(trainer.train_step, promised.transformation)
+    try:
+        training = trainer.begin(0, problem.batch(1), transformation)
         require_views(trainer, training)
         chosen, _ = select_frozen(training)
         for step in trainer.phases:
@@ -103,48 +134,28 @@ def _tried(trainer: Trainer) -> Probe:
         _require_matches(training)
     except (UnmatchedPattern, OtherName, UnusableCopies, UnusableFrozen) as error:
         raise UnusableSubject(str(error)) from None
-    except BaseException as error:
-        let_through(error)
-        if isinstance(error, UnusableSubject):
-            raise
-        return Probe(frozenset(found))
-    outputs: tuple[int, ...] = (1,)
-    # Of the promise, too: the program may know the state of no other.
-    rows = promised if isinstance(promised, Optimizer) else _STILL
-    raised: BaseException | None = None
-    try:
-        if training.opt_state() is not None:
-            found.add(Capability.OPT_STATE)
-        if jax.tree.leaves(training.model_state()):
-            found.add(Capability.MODEL_STATE)
-        batch = problem.batch(1)
-        if trainer.predict is not None and hasattr(batch, "x"):
-            prediction = prediction_of(trainer, training, batch)
-            found.add(Capability.PREDICT)
-            if jax.tree_util.all_leaves([prediction]):  # and no pytree of several
-                outputs = tuple(np.shape(prediction)[1:])
-            require_loss(trainer, prediction, replace(problem, outputs=outputs).batch(1))
-        problem = replace(problem, outputs=outputs)
-        # Most promise the one that moves nothing: to begin anew would compile as much again.
-        still = training if promised is _STILL else _begun(trainer, problem, rows.at_rate(0.0))
-        if trainer.with_params is not None or _takes_params(still, problem, chosen):
-            found.add(Capability.WITH_PARAMS)
-        require_refreezing(trainer, training, chosen)
-    except UnusableSubject:
-        raise
-    except BaseException as error:
-        let_through(error)
-        raised = error
-    if calls() == before and _ignores(trainer, problem):
-        found.discard(Capability.OPTIMIZER)
-    try:
-        moves = _first_move(trainer, problem, rows.at_rate(1.0), chosen)
-    except UnusableSubject:  # an answer of another form
-        raise
-    except BaseException as error:  # the laws report it with the problem
-        let_through(error)
-        moves, raised = 1, error
-    return Probe(frozenset(found), outputs, moves, raised)
+    return training, chosen
+
+
+def _views(training: Training) -> set[Capability]:
+    """Return what a training shows beside its parameters."""
+    shown = {
+        Capability.OPT_STATE: training.opt_state() is not None,
+        Capability.MODEL_STATE: bool(jax.tree.leaves(training.model_state())),
+    }
+    return {view for view, is_shown in shown.items() if is_shown}
+
+
+def _outputs(trainer: Trainer, training: Training, problem: TrainingProblem) -> tuple[int, ...]:
+    """Return the shape of one row of the predictions; that of one number for several arrays.
+
+    Raises `UnusableSubject` for a declared loss that takes no such predictions.
+    """
+    prediction = prediction_of(trainer, training, problem.batch(1))
+    is_array = jax.tree_util.all_leaves([prediction])
+    outputs = tuple(np.shape(prediction)[1:]) if is_array else problem.outputs
+    require_loss(trainer, prediction, replace(problem, outputs=outputs).batch(1))
+    return outputs
 
 
 def _require_matches(training: Training) -> None:
@@ -213,7 +224,7 @@ def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
     """Tell whether a trainer never uses the optimizer that it is handed, even a new object."""
     before = calls()
     try:
-        training = trainer.begin(0, problem.batch(1), recording.__wrapped__(_STILL.transformation))
+        training = trainer.begin(0, problem.batch(1), recording.__wrapped__(STILL.transformation))
         training.step(problem.batch(1))
     except BaseException as error:
         let_through(error)
@@ -267,93 +278,6 @@ def _holds_copies(training: Training) -> bool:
     weights = Counter(each.tobytes() for each in params if each.any() and each.size > 1)
     carried = Counter(leaf.array.tobytes() for leaf in snapshot(training.everything()).values())
     return any(carried[weight] > count for weight, count in weights.items())
-
-
-def simplest_batches(trainer: Trainer) -> tuple[Drawn, ...] | None:
-    """Draw the simplest batch of a user's strategy."""
-    if trainer.batches is None:
-        return None
-    if not isinstance(trainer.batches, st.SearchStrategy):
-        raise UnusableSubject(
-            f"`batches` must be a Hypothesis strategy, got {type(trainer.batches).__name__}"
-        )
-    return (_simplest("batches", trainer.batches.map(Drawn)),)
-
-
-def _require_optimizers(optimizers: Any) -> None:
-    """Raise `UnusableSubject` unless a subject's `optimizers=` says what optimizers are drawn."""
-    if isinstance(optimizers, st.SearchStrategy):
-        _simplest("optimizers", optimizers.map(as_optimizer))
-        return
-    if not (
-        _picks(optimizers) or isinstance(optimizers, Optimizers) or optimizers in ("common", "all")
-    ):
-        raise UnusableSubject(expected_optimizers(optimizers))
-
-
-def _promised(trainer: Trainer) -> Any:
-    """Return an optimizer that a trainer promises: its functions may know the state of no other."""
-    own = trainer.optimizers
-    if isinstance(own, st.SearchStrategy):
-        return _simplest("optimizers", own.map(as_optimizer))
-    rows = [CATALOGUE[name] for name in own.names] if isinstance(own, Optimizers) else []
-    plain = [row.name for row in rows if not row.wraps and not row.facts.picky]
-    return optimizer(plain[0]) if plain and "sgd" not in plain else _STILL
-
-
-def _picks(optimizers: Any) -> bool:
-    """Tell whether `optimizers=` picks rows of the catalogue by their facts, as references do, and
-    is no factory, such as `optax.sgd`.
-    """
-    if not callable(optimizers) or isinstance(optimizers, type):
-        return False
-    try:
-        return isinstance(optimizers(CATALOGUE["sgd"].facts), bool)
-    except Exception:  # whatever a function makes of facts
-        return False
-
-
-def _simplest(keyword: str, strategy: st.SearchStrategy[Any]) -> Any:
-    """Return the simplest value of a strategy of the user's; raises as `some_of`."""
-    return some_of(keyword, strategy, 1)[0]
-
-
-def some_of(keyword: str, strategy: st.SearchStrategy[Any], most: int = 20) -> list[Any]:
-    """Return a few values of a strategy of the user's, the simplest first and always the same.
-
-    Raises `UnusableSubject` where there is none.
-    """
-    drawn: list[Any] = []
-
-    @hypothesis.seed(0)
-    @hypothesis.settings(
-        max_examples=most,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @hypothesis.given(st.data())
-    def sample(data: st.DataObject) -> None:
-        drawn.append(data.draw(strategy))
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            sample()
-    except UnusableDraw as error:
-        raise UnusableSubject(str(error)) from None
-    except Unsatisfiable:
-        pass
-    except BaseException as error:
-        let_through(error)
-        where = f" ({line})" if (line := own_line(error)) else ""
-        raise UnusableSubject(
-            f"`{keyword}` is a strategy that raises {error_text(error)}{where}"
-        ) from None
-    if not drawn:
-        raise UnusableSubject(f"`{keyword}` is a strategy from which nothing can be drawn")
-    return drawn
 
 
 def capabilities_of(subject: Any) -> frozenset[Capability]:

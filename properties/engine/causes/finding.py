@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +36,13 @@ from .stillness import (
 _OF_FROZEN_LEAVES = ("selected", "norm", "value", "bits")
 
 
+_NO_LOSS = Reason(
+    "no loss",
+    "it returns None, metrics or several numbers in the place of the loss: without `loss=` the "
+    "freeze is judged all the same",
+)
+
+
 def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) -> Reason | None:
     """Say which leaves moved and what moves them, as far as other runs of the same problem show.
 
@@ -50,23 +57,16 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
     if isinstance(found, SubjectRaised):  # a step, or what is done with the training beside it
         return raises_under(subject, trajectory) if trajectory.raised is not None else None
     if found.facts.get("leaf") == "loss" and found.facts.get("observed", 0) is None:
-        return Reason(
-            "no loss",
-            "it returns None, metrics or several numbers in the place of the loss: without `loss=` "
-            "the freeze is judged all the same",
-        )
+        return _NO_LOSS
     if isinstance(subject, TrainerSource):  # a reference makes one for each network
         subject = subject.trainer_for(trajectory.problem)
     if (statistic := statistic_of(trajectory, found.facts.get("leaf"))) is not None:
         return reason_of_statistic(subject, trajectory, statistic)
-    if found.facts.get("how") == FROM_ITS_START:
-        return reason_of_deadlock(subject, trajectory)
-    if found.facts.get("how") == ON_ANY_BATCH:
-        return reason_on_any_batch(subject, trajectory)
-    if (thaw := found.facts.get("thaw")) is not None:
-        return reason_of_late_thaw(trajectory, thaw)
-    if trajectory.steps and (inverted := inversion(law, subject, calls, found)) is not None:
-        return inverted
+    told = _reason_of_facts(subject, trajectory, found.facts)
+    if told is None and trajectory.steps:
+        told = inversion(law, subject, calls, found)
+    if told is not None:
+        return told
     if law.over_the_run and "path" in found.facts and trajectory.steps:
         staying = calls[found.facts.get("run", 0)]
         if found.facts["path"] not in staying.first.params:
@@ -76,14 +76,32 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
         return reason_of_copy(trajectory, found.facts)
     if law.id == "frozen-structure":
         return _untied(subject, trajectory)
-    if law.guarantee not in _OF_FROZEN_LEAVES:
-        return None
+    if law.guarantee in _OF_FROZEN_LEAVES:
+        return _reason_to_move(law, subject, trajectory, found.facts)
+    return None
+
+
+def _reason_of_facts(
+    subject: Any, trajectory: Trajectory, facts: Mapping[str, Any]
+) -> Reason | None:
+    """Say why where the facts of a refutation name what to look at, whatever the law."""
+    if facts.get("how") == FROM_ITS_START:
+        return reason_of_deadlock(subject, trajectory)
+    if facts.get("how") == ON_ANY_BATCH:
+        return reason_on_any_batch(subject, trajectory)
+    if (thaw := facts.get("thaw")) is not None:
+        return reason_of_late_thaw(trajectory, thaw)
+    return None
+
+
+def _reason_to_move(
+    law: Law, subject: Any, trajectory: Trajectory, facts: Mapping[str, Any]
+) -> Reason | None:
+    """Say why a frozen leaf moves, and which others move beside it."""
     steps = [each for each in trajectory.steps if moved_leaves(each)]
     if not steps:
         return None if law.guarantee == "selected" else _only_bits(trajectory)
-    path = next(
-        (p for p in moved_leaves(steps[0]) if path_text(p) == found.facts.get("leaf")), None
-    )
+    path = next((p for p in moved_leaves(steps[0]) if path_text(p) == facts.get("leaf")), None)
     if path is None:
         return None
     reason = next(reasons_to_move(subject, trajectory, steps[0], path), Reason("unknown", ""))
