@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,13 @@ from ...strategies.problems import trainings as training
 from ...strategies.problems import variations
 from ...strategies.problems.kept_optimizers import kept_under, single_under
 from .law import Inconclusive, label, refute
+from .requirements.behind_the_optimizer import (
+    Moved,
+    has_rate_of_its_own,
+    is_changed,
+    moves_as_it_is,
+    share_a_rate_of_each_step,
+)
 from .requirements.training_law import NO_UPDATE, gradients_needed, moved, training_law
 
 
@@ -34,7 +41,7 @@ def _is_placeless(optimizer: Any) -> bool:
     varies=kept_under(_is_placeless),
     evidence={"trainable leaves beside frozen ones": 0.3},
     meaning="The optimizer sees the frozen gradients and couples them with the others, by a norm "
-    "or a count. Or something changes, delays or mixes up the updates of the optimizer.",
+    "or a count. Or updates are applied twice, or a step late.",
 )
 def trains_as_if_alone(trajectory: Trajectory) -> None:
     """The same optimizer, replayed on the trainable leaves alone with the gradients it was given,
@@ -61,67 +68,56 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
     if paths and paths <= trajectory.steps[0].normalised:
         raise Inconclusive("its layer normalises each leaf that trains", subject=True)
     trained = {path: alone[path] for path in sorted(paths - trajectory.steps[0].normalised)}
-    any_as_it_is = any(map(_moves_as_it_is, trained.values()))
+    _require_alone(trajectory, trained)
+
+
+def _require_alone(trajectory: Trajectory, trained: Mapping[Path, list[Moved]]) -> None:
+    """Require leaves to become what the optimizer makes of them alone, at a rate of their own or of
+    the step; raises `Inconclusive` where the step makes something else of that.
+    """
+    among_others = any(map(moves_as_it_is, trained.values()))
+    changed = False
     for moves in trained.values():
-        if not _has_rate_of_its_own(moves, among_others=any_as_it_is):
-            if not _is_coupled(trajectory) and _share_a_rate_of_each_step(trained.values()):
-                raise Inconclusive(_SCHEDULED, subject=True)
-            for move in moves:
-                close = (move.after, move.expected, move.bound)
-                _require_close(trajectory, move.step, move.path, *close)
+        if all(move.is_close for move in moves):
+            continue
+        if has_rate_of_its_own(moves, among_others=among_others):
+            continue
+        if not _is_coupled(trajectory) and share_a_rate_of_each_step(trained.values()):
+            raise Inconclusive(_SCHEDULED, subject=True)
+        if is_changed(moves, trained.values(), among_others=among_others):
+            changed = True
+            continue
+        for move in moves:
+            close = (move.after, move.expected, move.bound)
+            _require_close(trajectory, move.step, move.path, *close)
+    if changed:
+        raise Inconclusive(_CHANGED, subject=True)
 
 
-def _alone(optimizer: Any, steps: list[Step], *, nudged: bool) -> dict[Path, list[_Moved]]:
+def _alone(optimizer: Any, steps: list[Step], *, nudged: bool) -> dict[Path, list[Moved]]:
     """Return by leaf what the optimizer makes of the trainable leaves alone, step by step."""
     from ...reference.oracles.isolated_replay import replay  # here: a law book is read without JAX
 
     paths = steps[0].trainable
-    alone: dict[Path, list[_Moved]] = {path: [] for path in sorted(paths)}
+    alone: dict[Path, list[Moved]] = {path: [] for path in sorted(paths)}
     for group in steps[0].given.groups if steps[0].given else ():
         for step, expected, bound in replay(optimizer, steps, paths & group, nudged=nudged):
             for path in sorted(paths & group):
-                alone[path].append(_Moved(step, path, expected[path], bound[path]))
+                alone[path].append(Moved(step, path, expected[path], bound[path]))
     return alone
-
-
-class _Moved(NamedTuple):
-    """A trainable leaf in one step, and what the optimizer makes of it alone, in float64."""
-
-    step: Step
-    path: Path
-    expected: np.ndarray
-    bound: np.ndarray
-
-    @property
-    def before(self) -> np.ndarray:
-        """The leaf before the step."""
-        return self.step.before.params[self.path].array.astype(np.float64)
-
-    @property
-    def after(self) -> np.ndarray:
-        """The leaf after the step."""
-        return self.step.after.params[self.path].array.astype(np.float64)
-
-    @property
-    def is_close(self) -> bool:
-        """Whether the step makes what the optimizer makes alone, within the bound."""
-        with np.errstate(all="ignore"):
-            return bool((np.abs(self.after - self.expected) <= self.bound).all())
 
 
 def _rests(step: Step) -> bool:
     return not any(moved(step.before.params, step.after.params, path) for path in step.trainable)
 
 
-def _moves_as_it_is(moves: list[_Moved]) -> bool:
-    """Tell whether the updates of a leaf are those of the optimizer, and one shows a factor."""
-    telling = (np.abs(each.expected - each.before) > each.bound for each in moves)
-    return all(each.is_close for each in moves) and any(each.any() for each in telling)
-
-
 _SCHEDULED = (
     "all updates of a step are multiplied by a number behind the optimizer: nobody can tell "
     "whether it is that of a schedule, or depends on frozen leaves"
+)
+_CHANGED = (
+    "the step changes what the optimizer makes of a leaf, as a projection, a decay or an average "
+    "of its own does: nobody can tell whether by what is frozen"
 )
 
 
@@ -129,70 +125,6 @@ def _is_coupled(trajectory: Trajectory) -> bool:
     """Tell whether the optimizer itself couples the leaves with frozen gradients."""
     couples = trajectory.problem.optimizer.facts.couples_leaves
     return couples and any(map(_is_reached, trajectory.steps))
-
-
-def _share_a_rate_of_each_step(leaves: Iterable[list[_Moved]]) -> bool:
-    """Tell whether all updates are multiplied by a number of their step, such as that of a warm-up,
-    which may begin with zero. Two and three times an update is one that is applied again.
-    """
-    steps = zip(*leaves, strict=True)
-    off = [moves for moves in steps if not all(move.is_close for move in moves)]
-    rates = [_common_rate(moves) for moves in off]
-    found = [rate for rate in rates if rate is not None]
-    again = any(least <= times <= most for least, most in found for times in (2, 3))
-    return len(found) == len(rates) and not again and any(most < 1 for _, most in found)
-
-
-def _common_rate(moves: tuple[_Moved, ...]) -> tuple[float, float] | None:
-    """Return bounds on the number by which the updates of one step are multiplied, if there is one
-    that all elements agree on, as a single one does with itself.
-
-    It is zero where nothing moves. Where frozen leaves do, the mask is inverted.
-    """
-    step = moves[0].step
-    if not any(moved(step.before.params, step.after.params, path) for path in step.before.params):
-        return 0.0, 0.0
-    with np.errstate(all="ignore"):
-        least, most = _factors(moves)
-    return (least, most) if 0 < least <= most < np.inf else None
-
-
-def _factors(moves: Iterable[_Moved]) -> tuple[float, float]:
-    """Return the bounds on a number by which all these updates may be multiplied."""
-    least, most = -np.inf, np.inf
-    for each in moves:
-        update, length = each.expected - each.before, each.after - each.before
-        telling = np.abs(update) > each.bound
-        ends = [(length + sign * each.bound)[telling] / update[telling] for sign in (-1, 1)]
-        least = max(least, np.minimum(*ends).max(initial=-np.inf))
-        most = min(most, np.maximum(*ends).min(initial=np.inf))
-    return least, most
-
-
-def _has_rate_of_its_own(moves: list[_Moved], *, among_others: bool) -> bool:
-    """Tell whether all updates of a leaf are multiplied behind the optimizer by the same number.
-
-    A layer may have a rate of its own, a head often one ten times as large, and biases one twice as
-    large. Two and three times the updates of all leaves are updates that are applied again: not
-    `among_others`, which move as the optimizer says. Of one step nobody can tell what its factor
-    depends on.
-    """
-    if all(move.is_close for move in moves):
-        return False
-    with np.errstate(all="ignore"):
-        least, most = _factors(moves)
-        factor = (least + most) / 2
-        applied_again = not among_others and any(least <= times <= most for times in (2, 3))
-        if applied_again or not 0 < least <= most < np.inf:
-            return False
-        off = (abs(m.after - m.before - factor * (m.expected - m.before)) for m in moves)
-        bounds = ((1 + factor) * m.bound for m in moves)
-        if not all((a <= b).all() for a, b in zip(off, bounds, strict=True)):
-            return False
-    if len(moves) == 1:
-        raise Inconclusive("whether a leaf has a rate of its own is not seen in one step")
-    label("a leaf has a rate of its own")
-    return True
 
 
 def _require_close(

@@ -150,9 +150,10 @@ def test_a_leaf_may_have_a_rate_of_its_own(leaves, times, outcome):
     [
         ((0.0, 0.5, 1.0), "not-run"),
         ((0.5, 0.5, 0.5), "held"),
-        ((1.0, 2.0, 0.5), "refuted"),
+        ((1.0, 2.0, 0.5), "not-run"),
+        ((1.0, 2.0, 2.0), "refuted"),
     ],
-    ids=["warm-up", "constant", "applied again"],
+    ids=["warm-up", "constant", "cycle", "applied again"],
 )
 def test_a_schedule_behind_the_optimizer_is_no_coupling(rates, outcome):
     """It multiplies all updates of a step alike, whatever the frozen leaves are."""
@@ -166,6 +167,32 @@ def test_a_schedule_behind_the_optimizer_is_no_coupling(rates, outcome):
     verdict = judge(BY_ID["trains-as-if-alone"], scheduled, EFFORT, CallCache(), str(rates))
 
     assert verdict.outcome == outcome, verdict.reason
+
+
+@pytest.mark.parametrize(
+    "projected",
+    [
+        lambda old, new: jnp.clip(new, -0.1, 0.1),
+        lambda old, new: new / jnp.linalg.norm(new),
+        lambda old, new: jnp.round(64 * new) / 64,
+        lambda old, new: new - 0.01 * old,
+        lambda old, new: old + 0.5 * (new - old) * (jnp.arange(new.size) % 2).reshape(new.shape),
+    ],
+    ids=["clamp", "norm", "grid", "decay", "pruning"],
+)
+def test_what_a_step_does_behind_the_optimizer_is_no_coupling(projected):
+    """Weights of a critic are clamped, others kept positive, on a sphere or a grid, or pruned."""
+
+    def after(old, new):
+        head = jax.tree.map(projected, old.params["head"], new.params["head"])
+        return new.replace(params=new.params | {"head": head})
+
+    few = Optimizers("sgd", "momentum", rates=(0.1,))
+    program = replace(multi_transform, train_step=stepping(after=after), optimizers=few)
+    verdict = judge(BY_ID["trains-as-if-alone"], program, EFFORT, CallCache(), "projected")
+
+    assert verdict.outcome == "not-run"
+    assert verdict.reason.startswith("the step changes what the optimizer makes of a leaf")
 
 
 def test_a_schedule_of_a_single_number_is_no_coupling():

@@ -184,9 +184,9 @@ def one_leaf_lags():
 
 
 @specimen(
-    law="trains-as-if-alone",
+    law="zero-rate-is-identity",
     seen="a scale of the loss that is undone for one leaf only",
-    needs=Needs("a second step: after one, the head may have a rate of its own", steps=2),
+    needs=Needs("a second step tells a decay from a projection", steps=2),
 )
 def head_scaled_by_a_thousandth():
     """The head is shrunk by a thousandth on the way, a decay that nobody asked for."""
