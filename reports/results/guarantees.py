@@ -245,6 +245,10 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         # Its own laws are about the leaves that train; which leaves stay, others judge.
         held.remove("selected")
         not_shown["selected"] = _MOVE if _MOVE in lost else min(lost)
+    if "norm" in held and any(_loses_norms(row) for row in about_values):
+        # Its own law drew other problems: rates that overflow are for the laws of values.
+        held.remove("norm")
+        not_shown["norm"] = FOLLOWS["norm"]
     weakest = found[broken[0]] if broken else ()
     refuted = [row for row in weakest if row.verdict == "refuted"]
     return Standing(
@@ -273,6 +277,11 @@ def _follows_from(row: Row, guarantee: str) -> str:
 def _keeps_norms(row: Row) -> bool:
     facts = (row.counterexample or {}).get("facts", {})
     return facts.get("norms_kept") is True
+
+
+def _loses_norms(row: Row) -> bool:
+    facts = (row.counterexample or {}).get("facts", {})
+    return row.verdict == "refuted" and facts.get("norms_kept") is False
 
 
 def _kind_of_fault(row: Row) -> str | None:

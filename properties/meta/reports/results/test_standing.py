@@ -71,6 +71,19 @@ def test_leaves_are_not_exactly_the_selected_ones_where_frozen_ones_move():
     assert standing(trained, row("frozen-value", "value", "error")).held == ("selected",)
 
 
+def test_norms_are_not_kept_where_a_law_of_values_saw_them_change():
+    """The law of norms draws no rates that overflow, under which a leaf became NaN."""
+    norms = row("frozen-norm", "norm", "held")
+    lost = refuted("frozen-any-learning-rate", norms_kept=False)
+    unseen = refuted("frozen-value", norms_kept=True)
+
+    found = standing(norms, unseen, lost)
+    assert (found.held, found.broken) == ((), ("value",))
+    assert found.not_shown == {"norm": "frozen leaves move, and their norms show it"}
+    assert standing(norms, unseen).held == ("norm",)
+    assert standing(norms, replace(lost, verdict="held")).held == ("norm", "value")
+
+
 def test_a_stronger_guarantee_is_not_held_above_a_broken_one():
     """Bits that were only judged on other examples than broken values are no bits."""
     found = standing(row("a", "value", "refuted"), row("b", "bits", "held"))
