@@ -6,6 +6,9 @@ libraries differentiate too, and `jax.jacrev` and `jax.jacfwd` are replaced by f
 everything through and, while a training is disturbed, change the frozen leaves' part of what comes
 out.
 
+A gradient that is taken while another one is, such as that of the inner loop of MAML, belongs to
+what the outer one differentiates: it is no gradient to train by, and stays as it is.
+
 A step that was compiled before would not notice: a disturbed one is traced once more (see
 `retracing`), and once for each way to disturb it.
 """
@@ -81,6 +84,8 @@ class Disturbance:
 #: By checksums of leaves and of what is frozen, how many programs were disturbed.
 _programs: Counter[int] = Counter()
 _active: Disturbance | None = None
+#: How many gradients are being taken, one within the other.
+_depth = 0
 #: Functions that return gradients alone: those of a number, and of several numbers one for each.
 _GRADIENTS = ("grad", "jacrev", "jacfwd")
 _originals: dict[str, Differentiate] | None = None
@@ -132,6 +137,16 @@ def disturbing_gradients(disturbance: Disturbance) -> Iterator[None]:
             uninstall()
 
 
+@contextmanager
+def _within_a_gradient() -> Iterator[None]:
+    global _depth
+    _depth += 1
+    try:
+        yield
+    finally:
+        _depth -= 1
+
+
 def _disturbing(differentiate: Differentiate, *, returns_value: bool) -> Differentiate:
     """Return `jax.grad`, or `jax.value_and_grad`, with a look at what it returns."""
 
@@ -141,8 +156,9 @@ def _disturbing(differentiate: Differentiate, *, returns_value: bool) -> Differe
 
         @functools.wraps(taken)
         def call(*arguments: Any, **named: Any) -> Any:
-            answer = taken(*arguments, **named)
-            if _active is None:
+            with _within_a_gradient():
+                answer = taken(*arguments, **named)
+            if _active is None or _depth:
                 return answer
             several = not hasattr(argnums, "__index__")
             if returns_value:
@@ -161,8 +177,9 @@ def _disturbing_vjp(vjp: Differentiate) -> Differentiate:
 
     @functools.wraps(vjp)
     def take(fun: Any, *primals: Any, **keywords: Any) -> Any:
-        answer = vjp(fun, *primals, **keywords)
-        if _active is None:
+        with _within_a_gradient():
+            answer = vjp(fun, *primals, **keywords)
+        if _active is None or _depth:
             return answer
         from jax.tree_util import Partial  # which a compiled function can return, as JAX's own
 
@@ -173,7 +190,9 @@ def _disturbing_vjp(vjp: Differentiate) -> Differentiate:
 
 
 def _pull_back(disturbance: Disturbance, pull_back: Any, cotangent: Any) -> Any:
-    return _disturb(disturbance, pull_back(cotangent), several=True)
+    with _within_a_gradient():
+        gradients = pull_back(cotangent)
+    return _disturb(disturbance, gradients, several=True)
 
 
 def _disturb(disturbance: Disturbance, gradients: Any, several: bool) -> Any:

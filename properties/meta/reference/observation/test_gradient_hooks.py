@@ -86,6 +86,38 @@ def test_frozen_gradients_are_disturbed(take, compiled):
     np.testing.assert_array_equal(take(PARAMS)["body"]["w"], plain["body"]["w"])
 
 
+@pytest.mark.parametrize("take", [by_grad, by_vjp], ids=lambda take: take.__name__)
+@pytest.mark.parametrize("outer", ["grad", "vjp", "pull_back"])
+def test_a_gradient_within_another_stays(take, outer):
+    """What an inner loop adapts by is a part of the loss, and no gradient to train by."""
+    seen = []
+
+    @jax.custom_vjp
+    def identity(x):
+        return x
+
+    def watch(params):
+        seen.append(take(PARAMS)["body"]["w"])
+        return params
+
+    identity.defvjp(lambda x: (x, None), lambda _, cotangent: (watch(cotangent),))
+    sighting = Sighting()
+    with disturbing_gradients(Disturbance("flipped", SHAPES, BODY, sighting)):
+        if outer == "grad":
+            jax.grad(lambda x: watch(x))(1.0)
+        elif outer == "vjp":
+            jax.vjp(watch, 1.0)
+        else:
+            _, pull_back = jax.vjp(identity, 1.0)
+            pull_back(1.0)
+        assert not sighting.found
+        flipped = take(PARAMS)["body"]["w"]
+
+    plain = take(PARAMS)["body"]["w"]
+    np.testing.assert_array_equal(seen, [plain])
+    np.testing.assert_array_equal(flipped, -plain)
+
+
 def test_a_disturbed_step_is_traced_once_for_each_disturbance():
     """No compilation for each example."""
     traces = []

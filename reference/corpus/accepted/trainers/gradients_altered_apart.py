@@ -20,8 +20,8 @@ _net = nn.Sequential([nn.Dense(4), nn.tanh, nn.Dense(1)])
 
 
 @functools.cache
-def _parted(optimizer):
-    labels = {"layers_0": "frozen", "layers_2": "trained"}
+def _parted(optimizer, frozen="layers_0"):
+    labels = {"layers_0": "trained", "layers_2": "trained"} | {frozen: "frozen"}
     return optax.partition({"trained": optimizer, "frozen": optax.set_to_zero()}, labels)
 
 
@@ -75,6 +75,30 @@ def _skipping(state, batch):
 
 steps_skipped_for_the_head = accepted(
     LinenTrainer(_create, _skipping, frozen=("layers_0",), **_declared)
+)
+
+
+def _create_adapted(seed, batch, optimizer):
+    params = _init()(jax.random.key(seed), batch.x[:1])["params"]
+    tx = _parted(optimizer, frozen="layers_2")
+    return TrainState.create(apply_fn=_net.apply, params=params, tx=tx)
+
+
+@jax.jit
+def _adapting(state, batch):
+    """Train the body for a head that each task adapts, from a start that stays, before its loss."""
+
+    def adapted_loss(params):
+        grads = jax.grad(_loss)(params, batch.x, batch.y)
+        head = jax.tree.map(lambda p, g: p - 0.1 * g, params["layers_2"], grads["layers_2"])
+        return _loss(params | {"layers_2": head}, batch.x, batch.y)
+
+    loss, grads = jax.value_and_grad(adapted_loss)(state.params)
+    return state.apply_gradients(grads=grads), loss
+
+
+head_adapted_in_an_inner_loop = accepted(
+    LinenTrainer(_create_adapted, _adapting, frozen=("layers_2",), **_declared)
 )
 
 
