@@ -178,7 +178,10 @@ def _refute_copy(
     copy, leaf = _carried(step.after)[path].array, step.after.params[owner].array
     name, index, optimizer = path_text(owner), step.number - 1, trajectory.problem.optimizer
     pair = f"carried[0][{index}][{_shown(path)!r}], after[0][{index}][{name!r}]"
-    off = averages.difference(copy, leaf.astype(copy.dtype), updates)
+    if same_bits(copy, _carried(trajectory.first)[path].array):
+        off = "the leaf has moved, and the copy has not"
+    else:
+        off = averages.difference(copy, leaf.astype(copy.dtype), updates)
     refute(
         f"{_shown(path)}: copy of a frozen leaf is no longer {name} after step {step.number}: "
         f"{off}, under {optimizer}",

@@ -137,7 +137,8 @@ def require_buffers(entries: Iterable[Entry]) -> None:
         these = "this buffer was" if len(deleted) == 1 else "these buffers were"
         raise ValueError(
             f"{', '.join(deleted)}: {these} deleted, most likely donated to a compiled step; read "
-            "the state that the step returned, or take the snapshot before the step"
+            "the state that the step returned, or take the snapshot before the step; what is put "
+            "back behind the step has to be a copy that was made before it"
         )
 
 

@@ -114,14 +114,17 @@ _REMEDIES: Mapping[Capability, str] = {
     ),
     Capability.MSE: "`loss='mse'`",
     Capability.WITH_PARAMS: "`with_params=` (a function that puts other parameters in place)",
-    Capability.OPT_STATE: "`opt_state=` (a function that returns the optimizer's state)",
+    Capability.OPT_STATE: (
+        "`opt_state=` (a function that returns the optimizer's state, "
+        "an empty tuple where none is kept)"
+    ),
     Capability.MODEL_STATE: "`model_state=` (a function that returns the statistics of layers)",
     Capability.REFREEZE: "`refreeze=` (a function that freezes other leaves from now on)",
     Capability.COPIES: "`copies=` (which leaves have to follow which others)",
     Capability.INITIAL: "`initial=` (the leaves that frozen ones have to begin with)",
     Capability.SKIPS: "`skips=` (a function that tells whether a step has to change nothing)",
     Capability.OPTIMIZER: (
-        "a `create` that uses the optimizer it is handed (this one has its own)"
+        "a `create` that uses the optimizer it is handed (this one has its own, or none)"
     ),
     Capability.ROWS: "batches that the engine draws itself (no `batches=`)",
 }

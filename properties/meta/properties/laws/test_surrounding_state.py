@@ -8,12 +8,23 @@ import pytest
 
 from frostproof import verify
 from frostproof.properties.laws.law import Refutation
-from frostproof.properties.laws.surrounding_state import optimizer_state_of_frozen_leaves_stays_zero
+from frostproof.properties.laws.surrounding_state import (
+    copies_of_frozen_leaves_equal_them,
+    optimizer_state_of_frozen_leaves_stays_zero,
+)
 from frostproof.reference.corpus.accepted.lifetimes.in_phases import optimizer_made_anew
 from frostproof.reference.corpus.accepted.trainers.named_statistics import (
     statistics_used_as_they_are,
 )
+from frostproof.reference.corpus.specimens.lifetimes.copies_left_behind import Followed
 from frostproof.reference.corpus.specimens.lifetimes.phased import momentum_that_fades_while_frozen
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    BODY,
+    Layers,
+    creating,
+    stepping,
+    trainer,
+)
 from frostproof.reference.corpus.specimens.trainers.statistics import thawing_norm
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
@@ -33,6 +44,15 @@ def test_state_may_not_fade():
     trajectory = run(momentum_that_fades_while_frozen, PROBLEM)
     with pytest.raises(Refutation, match="as before"):
         optimizer_state_of_frozen_leaves_stays_zero.check(trajectory)
+
+
+def test_a_copy_that_stays_is_not_called_wrong():
+    """The frozen leaf has moved away from it."""
+    create = creating(Layers(), state=Followed, target=lambda params: params)
+    trajectory = run(trainer(BODY, create=create, step=stepping()), PROBLEM)
+
+    with pytest.raises(Refutation, match="the leaf has moved, and the copy has not, under"):
+        copies_of_frozen_leaves_equal_them.check(trajectory)
 
 
 def test_without_a_loss_no_statistic_is_called_left_behind():

@@ -252,6 +252,8 @@ def test_what_is_no_comparison() -> None:
     fails(TypeError, r"collection of .*: write \('params',\)", tree, other, "params")
     deleted = "^`before`: l1/bias, l1/kernel: these buffers were deleted, .* take the snapshot bef"
     fails(ValueError, deleted, donated, other, ("l1",))
+    put_back = "what is put back behind the step has to be a copy that was made before it$"
+    fails(ValueError, put_back, donated, other, ("l1",))
     fails(ValueError, "^`after`: l1/bias, l1/kernel: these", other, donated, ("l1",))
     fails(ValueError, r"no arrays in .* \(Plain\)", Plain(), Plain(), ("l1",))
     fails(ValueError, "no arrays in .* \\(dict\\)", {}, {"l1": {}}, ("l1",))
