@@ -15,6 +15,7 @@ from ...reference.observation.decay import (
     hardly_moves,
     is_given_a_decay,
     is_given_nothing,
+    is_lost,
     moves_otherwise,
 )
 from ...reference.observation.trajectory import Step, Trajectory
@@ -91,10 +92,10 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool | None:
 )
 def trainable_leaves_move(trajectory: Trajectory, other: Trajectory | None = None) -> None:
     """Over the whole run, each trainable leaf that matters moves at least once, by more than a
-    decay or noise of the optimizer's, and otherwise on other batches; what thaws moves in that very
-    step. A leaf matters if its gradient is not negligible, or if a perturbation of it changes the
-    loss other than by a penalty on the weights. Leaves that can lower the loss only together move
-    from the weights that the program makes.
+    decay or noise of the optimizer's, not to NaN while the loss is finite, and otherwise on other
+    batches; what thaws moves in that very step. A leaf matters if its gradient is not negligible,
+    or if a perturbation of it changes the loss other than by a penalty on the weights. Leaves that
+    can lower the loss only together move from the weights that the program makes.
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))
     if not trainable:
@@ -183,7 +184,7 @@ def _observe_thaw(trajectory: Trajectory, path: Path) -> None:
         assertion = f"not same_value(before[0][{place}][{name!r}], after[0][{place}][{name!r}])"
         failure = _stillness(trajectory, path, how, assertion)
         failure.facts["thaw"] = step.number
-        moves = moves_otherwise(step, path)
+        moves = moves_otherwise(step, path) or is_lost(step, path)
         event = f"{_event(trajectory, path)} at its thaw in step {step.number}"
         observe(event, None if moves else failure)
 
@@ -213,6 +214,8 @@ def _how_it_stays(trajectory: Trajectory, path: Path) -> tuple[str, str] | None:
     for step in trained:
         number = step.number - 1
         old, new = f"before[0][{number}][{name!r}]", f"after[0][{number}][{name!r}]"
+        if is_lost(step, path):
+            return "becomes NaN or infinite at a finite loss", f"np.isfinite({new}).any()"
         if decays(step, path):
             return "only decays", f"not decays({old}, {new})"
         if hardly_moves(step, path):

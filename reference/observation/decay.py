@@ -1,5 +1,5 @@
-"""Tells a leaf that trains from one that a decay moves, which multiplies it by a number, or that
-an optimizer moves without a gradient.
+"""Tells a leaf that trains from one that a decay moves, which multiplies it by a number, that an
+optimizer moves without a gradient, or that is lost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,22 @@ def moves_otherwise(step: Step, path: Path) -> bool:
     """Tell whether a step changes a leaf's value by more than rounding, and otherwise than a leaf
     whose gradient is missing, such as one behind `jax.lax.stop_gradient`; or adds or removes it.
     """
-    return _moves(step, path) and not is_untrained(step, path)
+    return _moves(step, path) and not is_untrained(step, path) and not is_lost(step, path)
+
+
+def is_lost(step: Step, path: Path) -> bool:
+    """Tell whether a step makes NaN or infinities of all numbers of a leaf, from finite ones and at
+    a loss that is a number: `optax.contrib.prodigy` does so at a first rate of zero.
+
+    Where the loss is none, a batch may be one that the program does not expect.
+    """
+    leaves = [moment.params.get(path) for moment in (step.before, step.after)]
+    if step.loss is None or not np.isfinite(step.loss):
+        return False
+    if any(leaf is None or not is_float(leaf.array.dtype) for leaf in leaves):
+        return False
+    old, new = (np.isfinite(leaf.array.astype(np.float64)) for leaf in leaves if leaf is not None)
+    return bool(old.all() and new.size and not new.any())
 
 
 def is_untrained(step: Step, path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ....reference.observation.decay import is_given_nothing, moves_otherwise
+from ....reference.observation.decay import is_given_nothing, is_lost, moves_otherwise
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.recorded import Recorded
 from ....reference.pytrees.comparison import changes, same_value
@@ -37,6 +37,8 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
     how = "decay at most" if decaying else "stay"
     if any(is_given_nothing(step, path) for step in steps):
         how = "move at most without a gradient"
+    if any(is_lost(step, path) for step in steps):
+        how = "become NaN or stay"
     told = extent(staying, steps[0].trainable, "trainable", how)
     for reason in _reasons(subject, trajectory, steps, path, staying, decaying):
         parts = [reason.text] if reason.kind in _OF_ALL else [reason.text, told]
@@ -121,6 +123,10 @@ def _reasons(
             "puts the array in the place of the variable, `layer.kernel[...] = array` into it",
             frozenset(each for each in staying if _is_bare(trajectory, each)),
         )
+    for step in steps:
+        if is_lost(step, path):
+            yield Reason("lost", _why_lost(step, path), staying)
+            return
     if any(is_given_nothing(step, path) for step in steps):
         yield Reason(
             "moved by the optimizer alone",
@@ -212,6 +218,18 @@ def _selections(
             "leaves, or what the optimizer makes of the gradients is not applied",
             staying,
         )
+
+
+def _why_lost(step: Step, path: Path) -> str:
+    given = step.given
+    if given is None or path not in given.gradients.keys() & given.updates.keys():
+        return "the loss is finite, and the update is not"
+    gradient, update = (of[path].astype(np.float64) for of in (given.gradients, given.updates))
+    if not np.isfinite(gradient).all():
+        return "the loss is finite, and its gradient is not, as that of `sqrt` or a norm at zero"
+    if not np.isfinite(update).all():
+        return "its gradient is finite, and what the optimizer makes of it is not"
+    return "what the optimizer makes of its gradient is finite, and what becomes of that is not"
 
 
 def _staying(steps: Sequence[Step]) -> frozenset[Path]:

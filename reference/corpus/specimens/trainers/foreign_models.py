@@ -225,6 +225,16 @@ def head_unknown_to_its_optimizer():
     return LinenTrainer(create, stepping(cross_entropy), frozen=("body",), batches=pictures)
 
 
+@specimen(law="trainable-moves", seen="a warm-up from zero in front of `optax.contrib.prodigy`")
+def lost_at_a_rate_of_zero():
+    """The program's own optimizer divides 0 by 0 in its first step; the head is NaN for good."""
+    prodigy = optax.contrib.prodigy(optax.linear_schedule(0.0, 1.0, 10))
+    labels = {"body": "frozen", "head": "trained"}
+    tx = optax.partition({"trained": prodigy, "frozen": optax.set_to_zero()}, labels)
+    create = create_for(Images(), lambda optimizer: tx)
+    return LinenTrainer(create, stepping(cross_entropy), frozen=("body",), batches=pictures)
+
+
 class Dropping(Pair):
     """A model with Dropout behind the frozen layer."""
 
