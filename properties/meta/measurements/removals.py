@@ -19,8 +19,7 @@ from unittest import mock
 
 from frostproof.properties.laws.book import BOOK
 from frostproof.properties.laws.law import Law
-from frostproof.properties.meta.properties.laws import test_law_book
-from frostproof.properties.meta.reference.corpus import test_specimens
+from frostproof.properties.meta.reference.corpus import test_law_book, test_specimens
 from frostproof.properties.plan.checks import Check, plan_checks
 from frostproof.reference.corpus.register import specimens
 from frostproof.reference.subjects.loading import load

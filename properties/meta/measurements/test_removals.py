@@ -6,7 +6,7 @@ import pytest
 
 from frostproof.properties.laws.book import BOOK
 from frostproof.properties.meta.measurements.removals import correct_for, notices, without
-from frostproof.properties.meta.properties.laws import test_law_book
+from frostproof.properties.meta.reference.corpus import test_law_book
 from frostproof.reference.corpus.specimens.exercises import losses
 from frostproof.reference.corpus.specimens.wrappers import masks as optax_wrappers
 
