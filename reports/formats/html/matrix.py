@@ -70,6 +70,11 @@ class Matrix:
         """Whether rows have notes."""
         return any(head.note for group in self.rows for head in group.heads)
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a law is about some subjects and not about others."""
+        return len(self.cells) < self.row_count * self.column_count
+
     @cached_property
     def troubled(self) -> set[int]:
         """The rows with a failing verdict."""

@@ -122,6 +122,14 @@ def test_the_page_leads_from_a_cell_to_its_counterexample(html):
     assert not any("1,056,964,608" in text for text in html.text)  # from 0 to 0.5
 
 
+def test_an_empty_place_in_the_matrix_is_explained():
+    """Where a law is about one subject and not about another; nowhere else."""
+    gap, whole = Report("ci", 0, [row_of("a", 20, "held"), row_of("b", 21, "held")]), sample()
+
+    assert "an empty place: the law is not about that subject" in page(gap)
+    assert "an empty place" not in page(whole)
+
+
 def test_the_page_needs_nothing_else(html):
     """No address but places within itself, no script but ours, which a policy enforces."""
     assert all(value.startswith("#") for name in ("href", "src") for value in html.values(name))
