@@ -330,8 +330,7 @@ def _patterns(frozen: Frozen) -> Collection[Pattern]:
     if isinstance(frozen, str | Mapping) or not isinstance(frozen, Collection):
         raise UnusableFrozen(
             "`frozen` must be a collection of path prefixes, such as ('Dense_0',), or a predicate "
-            f"on the path; got {frozen!r}"
-            + (f": write ({frozen!r},)" if isinstance(frozen, str) else "")
+            f"on the path; got {frozen!r}{_instead_of(frozen)}"
         )
     for pattern in frozen:
         if not isinstance(pattern, str | tuple):
@@ -340,6 +339,17 @@ def _patterns(frozen: Frozen) -> Collection[Pattern]:
                 f"strings; got {pattern!r}"
             )
     return frozen
+
+
+def _instead_of(frozen: Any) -> str:
+    """Say what to write in the place of what is often tried."""
+    if isinstance(frozen, str):
+        return f": write ({frozen!r},)"
+    if isinstance(frozen, Mapping) and frozen and all(isinstance(key, int) for key in frozen):
+        return (
+            ": write a function of the step, such as `lambda step: ('l1',) if step <= 10 else ()`"
+        )
+    return ""
 
 
 def _covers(pattern: Pattern, path: Path) -> bool:

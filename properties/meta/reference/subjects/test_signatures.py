@@ -81,6 +81,7 @@ def none():
         (lambda: linen(loss="mae"), "`loss` must be 'mse' or a NumPy callable, got 'mae'"),
         (lambda: linen(promise="value"), "`promise` must be a collection of names, got 'value': "),
         (lambda: linen(frozen="backbone"), "`frozen` must be a collection of path prefixes"),
+        (lambda: linen(frozen={1: ("l1",), 5: ()}), "write a function of the step, such as"),
         (lambda: nnx_trainer(create=two), "is called as create(seed, batch, optimizer): two(a, b)"),
         (lambda: nnx_trainer(train_step=two), "is called as train_step(model, optimizer, batch):"),
         (lambda: nnx_trainer(predict=none), "`predict` is called as predict(model, x): none()"),
