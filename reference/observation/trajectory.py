@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..optimizers.parts import with_parts
-from ..optimizers.recorded import Recorded, in_full, merged, recordings
+from ..optimizers.recorded import Recorded, in_full, merged, recordings, renamed
 from ..pytrees.comparison import same_bits, same_value
 from ..pytrees.dtypes import is_inexact
 from ..pytrees.following import Copy
@@ -113,8 +113,24 @@ class Step:
             alone = of_shape if len(of_shape) == 1 and name not in params else []
             candidates = same or alone
             if candidates and len({path in self.frozen for path in candidates}) == 1:
-                found[name] = candidates[0]
+                untaken = [path for path in candidates if path not in found.values()]
+                found[name] = (untaken or candidates)[0]
         return found
+
+    @cached_property
+    def given_by_path(self) -> Recorded | None:
+        """What `given` is, by the names of the parameters where the optimizer has others."""
+        return self.given and renamed(self.given, self.aliases)
+
+    @cached_property
+    def reached(self) -> frozenset[Path]:
+        """The leaves of which some optimizer got a gradient in this step, whether or not others are
+        called, by the names of the parameters.
+        """
+        calls = (calls for _, calls in self.recordings)
+        called = (each for each, times in zip(self._in_full, calls, strict=True) if times)
+        names = (path for each in called for path in each.gradients)
+        return frozenset(self.aliases.get(name, name) for name in names)
 
     @cached_property
     def strangers(self) -> frozenset[Path]:

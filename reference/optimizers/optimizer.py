@@ -213,7 +213,7 @@ class OwnOptimizer:
         return {"name": self.name, "hyperparameters": {}, "inner": None}
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.name}, or none"
 
     __repr__ = __str__
 

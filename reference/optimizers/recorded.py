@@ -68,12 +68,14 @@ def in_full(recorded: Recorded, params: Mapping[Path, Leaf]) -> Recorded:
 
     An optimizer that is made for a part of them, such as `nnx.Optimizer(model.head, …)`, names them
     from there. The part is the only one whose parameters have these endings and these bits; where
-    there is none, or several, the recording is returned as it is.
+    there is none, or several, the recording is returned as it is. A part may be a leaf, whose name
+    there is empty.
     """
     if not recorded.params or _fits(recorded, params, ()):
         return recorded
     ending = next(iter(recorded.params))
-    parts = {path[: -len(ending)] for path in params if path[-len(ending) :] == ending} - {()}
+    starts = ((path, len(path) - len(ending)) for path in params)
+    parts = {path[:start] for path, start in starts if start > 0 and path[start:] == ending}
     fitting = [part for part in parts if _fits(recorded, params, part)]
     return _below(recorded, fitting[0]) if len(fitting) == 1 else recorded
 
@@ -87,12 +89,19 @@ def _fits(recorded: Recorded, params: Mapping[Path, Leaf], part: Path) -> bool:
 
 def _below(recorded: Recorded, part: Path) -> Recorded:
     """Return a recording in which all leaves are named from further up."""
+    return renamed(recorded, {path: part + path for path in recorded.gradients})
+
+
+def renamed(recorded: Recorded, names: Mapping[Path, Path]) -> Recorded:
+    """Return a recording in which leaves have other names; those of no other keep theirs."""
     gradients, params, updates = (
-        {part + path: array for path, array in arrays.items()}
+        {names.get(path, path): array for path, array in arrays.items()}
         for arrays in (recorded.gradients, recorded.params, recorded.updates)
     )
-    groups = tuple(frozenset(part + path for path in group) for group in recorded.groups)
-    return replace(recorded, gradients=gradients, params=params, updates=updates, groups=groups)
+    groups = (frozenset(names.get(path, path) for path in group) for group in recorded.groups)
+    return replace(
+        recorded, gradients=gradients, params=params, updates=updates, groups=tuple(groups)
+    )
 
 
 def merged(recordings: Sequence[Recorded]) -> Recorded | None:

@@ -32,9 +32,9 @@ from .stillness import (
     reasons_to_stay,
 )
 
-#: The guarantees of which laws say that frozen leaves stay.
+#: The guarantees of which laws say that frozen leaves stay, and a law of another that says so, too.
 _OF_FROZEN_LEAVES = ("selected", "norm", "value", "bits")
-
+_OF_COUPLED_LEAVES = "frozen-under-coupled-overflow"
 
 _NO_LOSS = Reason(
     "no loss",
@@ -76,7 +76,7 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
         return reason_of_copy(trajectory, found.facts)
     if law.id == "frozen-structure":
         return _untied(subject, trajectory)
-    if law.guarantee in _OF_FROZEN_LEAVES:
+    if law.guarantee in _OF_FROZEN_LEAVES or law.id == _OF_COUPLED_LEAVES:
         return _reason_to_move(law, subject, trajectory, found.facts)
     return None
 

@@ -23,22 +23,36 @@ def is_float(step: Step, path: Path) -> bool:
     return path in before and is_inexact(before[path].array.dtype)
 
 
+def gradient_of(step: Step, path: Path) -> np.ndarray | None:
+    """Return what the optimizer is seen to get for the gradient of a leaf."""
+    return step.given_by_path.gradients.get(path) if step.given_by_path else None
+
+
+def update_of(step: Step, path: Path) -> np.ndarray | None:
+    """Return what the optimizer is seen to ask for of a leaf."""
+    return step.given_by_path.updates.get(path) if step.given_by_path else None
+
+
+def has_gradient(step: Step, path: Path) -> bool:
+    """Tell whether the optimizer is seen to get a gradient of a leaf that is not zero."""
+    gradient = gradient_of(step, path)
+    return gradient is not None and bool(np.any(gradient != 0))
+
+
 def is_finite(step: Step, path: Path) -> bool:
     """Tell whether all is finite that the optimizer gets and makes of a leaf, and what the leaf
     becomes where it was finite.
     """
     before, after = step.before.params[path].array, step.after.params[path].array
     arrays = [np.where(np.isfinite(before.astype(float)), after.astype(float), 0.0)]
-    if step.given is not None:
-        seen = (step.given.gradients.get(path), step.given.updates.get(path))
-        arrays += [each.astype(float) for each in seen if each is not None]
+    seen = (gradient_of(step, path), update_of(step, path))
+    arrays += [each.astype(float) for each in seen if each is not None]
     return all(bool(np.isfinite(each).all()) for each in arrays)
 
 
 def is_unasked(step: Step, path: Path) -> bool:
     """Tell whether a leaf moves in a step in which the optimizer asks for no movement of it."""
-    update = step.given.updates.get(path) if step.given else None
-    if update is not None:
+    if (update := update_of(step, path)) is not None:
         return not np.any(update != 0)
     # Where it is not known what the optimizer asks for, NaN may come of it: 0 · NaN.
     return (step.given is not None and not step.strangers) or is_finite(step, path)

@@ -14,7 +14,15 @@ from ....reference.optimizers.recorded import Recorded
 from ....reference.problems.wrapper_problem import TreeProblem
 from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.paths import Path, named_leaves
-from .leaves import is_finite, is_unasked, moves, part_of_what
+from .leaves import (
+    gradient_of,
+    has_gradient,
+    is_finite,
+    is_unasked,
+    moves,
+    part_of_what,
+    update_of,
+)
 from .nnx_selection import reaching
 from .no_gradient import got_earlier_gradients, reason_without_gradient
 from .phase_edges import reason_of_edge
@@ -63,8 +71,8 @@ def reasons_to_move(
             "with the number of updates: it is one truth for all leaves; name it in `static_args`",
             all_moved(trajectory),
         )
-    if step.given is not None:
-        yield _by_its_gradient(subject, trajectory, step, step.given, path)
+    if step.given_by_path is not None:
+        yield _by_its_gradient(subject, trajectory, step, step.given_by_path, path)
         return
     hint = _mending(subject, problem, step, path)
     if steps := steps_without_gradients(subject, problem, step, path):
@@ -125,7 +133,7 @@ def _was_held(trajectory: Trajectory, step: Step, path: Path) -> bool:
 
 def _is_asked(step: Step, path: Path) -> bool:
     """Tell whether the optimizer asks for a movement of a leaf that rounding does not hide."""
-    update, old = step.given and step.given.updates.get(path), step.before.params[path].array
+    update, old = update_of(step, path), step.before.params[path].array
     return update is not None and not same_value((old + update).astype(old.dtype), old)
 
 
@@ -144,8 +152,9 @@ def _with_settings_of_zero(
             all_moved(trajectory) & unasked[0].normalised,
         )
     if unasked and (raw := raw_of_a_trainer(subject, trajectory.problem, unasked[0], path)):
-        text = "the raw gradient is added to the leaf: the optimizer that is handed over never "
-        yield Reason("raw gradient", text + "gets it, and `optax.masked` hands it on", raw)
+        yield Reason(
+            "raw gradient", f"the raw gradient is added to the leaf: {_past(unasked[0])}", raw
+        )
     if unasked:
         does = "moves the leaf: it moves"
         if decays(unasked[0], path):
@@ -163,6 +172,16 @@ def _with_settings_of_zero(
             "the optimizer's weight decay moves the leaf: it stays with weight_decay=0",
             all_moved(trajectory) - moved,
         )
+
+
+def _past(step: Step) -> str:
+    """Say how a raw gradient gets past the optimizer."""
+    if step.given is not None:
+        return "the optimizer that is handed over never gets it, and `optax.masked` hands it on"
+    return (
+        "no optimizer that is called in the step gets it, and `optax.masked` and "
+        "`optax.conditionally_transform` hand on what they leave out"
+    )
 
 
 def _by_its_gradient(
@@ -207,10 +226,7 @@ def _by_no_gradient(trajectory: Trajectory, path: Path, steps: Sequence[Step], h
 def _all_pulled(trajectory: Trajectory) -> frozenset[Path]:
     """Return the frozen leaves that move in a step in which the optimizer gets their gradient."""
     return frozenset(
-        path
-        for step in trajectory.steps
-        for path in moved_leaves(step)
-        if step.given and np.any(step.given.gradients.get(path, 0) != 0)
+        path for step in trajectory.steps for path in moved_leaves(step) if has_gradient(step, path)
     )
 
 
@@ -228,9 +244,8 @@ def _becomes_nan_of_nan(step: Step, path: Path) -> bool:
     those, only the optimizer itself could make NaN.
     """
     before, after = step.before.params[path].array, step.after.params[path].array
-    gradient = step.given.gradients.get(path) if step.given else None
     came = np.isnan(after.astype(float)) & ~np.isnan(before.astype(float))
-    return bool(np.any(came)) and (gradient is None or bool(np.any(gradient != 0)))
+    return bool(np.any(came)) and (gradient_of(step, path) is None or has_gradient(step, path))
 
 
 def _is_nan_after_zeros(trajectory: Trajectory, step: Step, path: Path) -> bool:
@@ -238,9 +253,8 @@ def _is_nan_after_zeros(trajectory: Trajectory, step: Step, path: Path) -> bool:
     got zeros alone in earlier steps in which it was frozen.
     """
     steps = [each for each in trajectory.steps[: step.number] if path in each.frozen]
-    *earlier, now = [
-        each.given.gradients[path] for each in steps if each.given and path in each.given.gradients
-    ]
+    gradients = (gradient_of(each, path) for each in steps)
+    *earlier, now = [gradient for gradient in gradients if gradient is not None]
     zeros = bool(earlier) and not any(np.any(gradient != 0) for gradient in earlier)
     return zeros and bool(np.isnan(now).any() and np.all(np.isnan(now) | (now == 0)))
 
@@ -266,7 +280,7 @@ def _is_raw(problem: Any, step: Step, path: Path) -> bool:
     """Tell whether a leaf that the optimizer never gets moves by the gradient that the problem of
     a wrapper has for it; a trainer's is not known.
     """
-    if not isinstance(problem, TreeProblem) or (step.given and path in step.given.gradients):
+    if not isinstance(problem, TreeProblem) or gradient_of(step, path) is not None:
         return False
     drawn: np.ndarray = named_leaves(problem.gradient(step.number))[path]
     with np.errstate(all="ignore"):

@@ -14,7 +14,7 @@ from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import Optimizer
 from ....reference.optimizers.recorded import Recorded
 from ....reference.pytrees.paths import Path, path_text
-from .leaves import is_finite
+from .leaves import has_gradient, is_finite
 from .reason import DECAY, EARLIER, Reason
 from .reruns import settings_of, with_settings
 
@@ -39,6 +39,9 @@ def reason_without_gradient(
         return Reason(EARLIER, text, alone)
     if not is_finite(step, path):
         text = "the optimizer makes NaN or inf of a gradient of zero"
+        if _is_coupled_with_worse(step, given):
+            text += ": it couples leaves, as by the norm of all gradients, and another gradient is "
+            text += "not finite; a freeze of the updates holds, one of the gradients does not"
         return Reason("overflow of zero", text, alone)
     text = "the optimizer moves the leaf although its gradient is zero"
     return Reason("gradient of zero", text, alone)
@@ -52,10 +55,17 @@ def _is_decay(step: Step, given: Recorded, path: Path) -> bool:
     return is_multiple(step, path, -update)
 
 
+def _is_coupled_with_worse(step: Step, given: Recorded) -> bool:
+    """Tell whether an optimizer that couples leaves gets a gradient that is not finite."""
+    couples = isinstance(step.optimizer, Optimizer) and step.optimizer.facts.couples_leaves
+    return couples and not all(
+        np.isfinite(gradient.astype(float)).all() for gradient in given.gradients.values()
+    )
+
+
 def got_earlier_gradients(trajectory: Trajectory, step: Step, path: Path) -> bool:
     """Tell whether the optimizer got a gradient of a leaf before a step that was not zero."""
-    earlier = (each.given for each in trajectory.steps[: step.number - 1] if each.given)
-    return any(np.any(given.gradients.get(path, 0) != 0) for given in earlier)
+    return any(has_gradient(each, path) for each in trajectory.steps[: step.number - 1])
 
 
 def _adds_nothing(trajectory: Trajectory, step: Step, path: Path) -> bool:

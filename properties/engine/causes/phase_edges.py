@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ....reference.observation.trajectory import Step
 from ....reference.pytrees.paths import Path
 from ....reference.pytrees.phases import LONGEST
 from ....reference.subjects.trainer import Trainer
-from .leaves import moves
+from .leaves import gradient_of, has_gradient, moves
 from .reason import Reason
 from .reruns import through_phases
 
@@ -79,5 +77,7 @@ def _trains_some(step: Step) -> bool:
 
 
 def _is_given_zeros(step: Step, path: Path) -> bool:
-    """Tell whether the optimizer is seen to get no gradient of a leaf: then it moves by others."""
-    return step.given is not None and not np.any(step.given.gradients.get(path, 0) != 0)
+    """Tell whether the optimizer is seen to get zeros for the gradient of a leaf: then it moves by
+    others. Of a leaf that it never gets, another optimizer may get the gradient.
+    """
+    return gradient_of(step, path) is not None and not has_gradient(step, path)

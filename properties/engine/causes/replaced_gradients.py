@@ -17,13 +17,14 @@ from .reruns import run_under
 
 def raw_of_a_trainer(subject: Any, problem: Any, unasked: Step, path: Path) -> frozenset[Path]:
     """Return the frozen leaves to which a trainer adds 1 where each of their gradients is 1, if a
-    leaf that moves unasked is one of them and the optimizer never gets it.
+    leaf that moves unasked is one of them and no optimizer that is called gets it.
     """
-    if not unasked.given or path in unasked.given.gradients:
+    if not unasked.recordings or path in unasked.reached:
         return frozenset()
     unmoved = problem.optimizer.at_rate(0.0)
     steps = _replaced(subject, problem, unmoved, unasked, path, ones_like)
-    raw = frozenset(each for step in steps[:1] for each in step.frozen if _grows_by_one(step, each))
+    same = (step for step in steps if step.number == unasked.number)
+    raw = frozenset(each for step in same for each in step.frozen if _grows_by_one(step, each))
     return raw if path in raw else frozenset()
 
 

@@ -152,7 +152,7 @@ def _reasons(
                 staying,
             )
         yield Reason("no change", _why_unchanged(subject, trajectory.problem), staying)
-    given = [step.given for step in steps if step.given]
+    given = [step.given_by_path for step in steps if step.given_by_path]
     if not given:
         if staying == steps[0].trainable and not any(_moves_some(step) for step in steps):
             called = not all(step.waits for step in steps)

@@ -177,6 +177,11 @@ def _why_unrecorded(step: Step) -> str:
     optimizer = "the optimizer that `create` is handed"
     if step.looked_at:
         return f"the program looks at the state of {optimizer}, which records nothing there"
+    if step.after.opt_state is None and step.after.rest is not None and not step.recordings:
+        return (
+            f"the training carries no state of {optimizer}, as where each step makes it anew "
+            "(`opt_state=` shows one that is kept elsewhere)"
+        )
     if step.after.opt_state is None:
         return f"the state of {optimizer} is not found: add `opt_state=`"
     if not step.recordings:

@@ -207,12 +207,24 @@ def test_an_overflow_of_the_rate_is_told_as_one():
     assert found_by(subject, problem, "frozen-any-learning-rate").kind == "product"
 
 
-def test_an_optimizer_that_makes_nan_of_zeros_is_to_blame():
-    """A norm of all gradients is NaN where another leaf's gradient is."""
+@pytest.mark.parametrize(
+    ("wrap", "kind", "words"),
+    [
+        (untouched, "missed", "the freeze misses the leaf"),
+        (multiplied, "product", "a product with 0 lets inf and NaN through"),
+        (zeroed_before, "overflow of zero", "zero: it couples leaves, as by the norm"),
+    ],
+    ids=["missed", "product", "coupled"],
+)
+def test_behind_a_norm_of_all_gradients_the_norm_is_not_always_to_blame(wrap, kind, words):
+    """It is NaN where another leaf's gradient is, and makes NaN of a gradient of zero."""
     clip = optimizer("clip_by_global_norm", optimizer("sgd"), max_norm=1.0)
     problem = TreeProblem("two leaves", ("backbone",), clip, 1, 0, gradients="nan in trainable")
 
-    assert found_by(OptaxFreeze(zeroed_before), problem).kind == "overflow of zero"
+    cause = found_by(OptaxFreeze(wrap), problem, "frozen-under-coupled-overflow")
+
+    assert cause.kind == kind
+    assert words in cause.text
 
 
 TRAINED = nnx.All(nnx.Param, nnx.Not(lambda path, _: path[0] == "l1" and "kernel" in path))

@@ -1,5 +1,8 @@
 """What moves a frozen leaf: a mask that lets NaN through, a decay, or the gradients before."""
 
+from collections.abc import Callable
+
+import flax
 import jax
 import optax
 import pytest
@@ -110,6 +113,81 @@ def test_a_gradient_that_is_added_as_it_is_is_told_from_a_step_down(wrap, kind):
     assert reason.leaves >= {("l1", "bias")}
 
 
+def in_turns(optimizer):
+    """Train the body in odd steps and the head in even ones, and hand on the other's gradients."""
+    body = optax.conditionally_transform(optimizer, lambda count: count % 2 == 0)
+    head = optax.conditionally_transform(optimizer, lambda count: count % 2 == 1)
+    return optax.multi_transform({"l1": body, "head": head}, {"l1": "l1", "head": "head"})
+
+
+def begun_by(optimizer):
+    """Train the body in the first step, and hand on its gradients from then on."""
+    first = optax.conditionally_transform(optimizer, lambda count: count == 0)
+    return optax.multi_transform({"l1": first, "head": optimizer}, {"l1": "l1", "head": "head"})
+
+
+@pytest.mark.parametrize(
+    ("wrap", "frozen", "moved"),
+    [
+        (in_turns, lambda step: ("head",) if step % 2 else ("l1",), "head"),
+        (begun_by, lambda step: ("l1",) if step > 1 else (), "l1"),
+    ],
+    ids=["in turns", "after a step"],
+)
+def test_a_gradient_is_added_as_it_is_where_an_optimizer_waits_for_its_turn(wrap, frozen, moved):
+    """It waits for its turn: what is called in the step leaves the leaf out."""
+    subject = LinenTrainer(
+        linen_recipe.creating(HALF, wrap), linen_recipe.stepping(), frozen=frozen
+    )
+
+    reason = told(subject, TrainingProblem(0, KNOWN, 2, 3, 0, ("step",) * 2))
+
+    assert (reason.kind, {path[0] for path in reason.leaves}) == ("raw gradient", {moved})
+    assert "`optax.conditionally_transform`" in reason.text
+
+
+class Scaled(flax.struct.PyTreeNode):
+    """A weight and its scale, of which the optimizer gets the latter, in a form of its own."""
+
+    params: dict
+    opt_state: tuple
+    form: Callable = flax.struct.field(pytree_node=False)
+    tx: optax.GradientTransformation = flax.struct.field(pytree_node=False)
+
+
+def scaled_by(form):
+    def create(seed, batch, optimizer):
+        params = {"scale": jax.numpy.ones(()), "weight": jax.numpy.ones(batch.x.shape[1])}
+        return Scaled(params, optimizer.init(form(params)), form, optimizer)
+
+    return create
+
+
+def only_the_scale(state, batch):
+    def loss(params):
+        return jax.numpy.mean((params["scale"] * batch.x @ params["weight"] - 1) ** 2)
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    params, grads = state.form(state.params), state.form(grads)
+    updates, opt_state = state.tx.update(grads, state.opt_state, params)
+    (scale,) = jax.tree.leaves(optax.apply_updates(params, updates))
+    return state.replace(params=state.params | {"scale": scale}, opt_state=opt_state), value
+
+
+@pytest.mark.parametrize(
+    "form",
+    [lambda params: params["scale"], lambda params: {"temperature": params["scale"]}],
+    ids=["an array", "another name"],
+)
+def test_a_leaf_that_the_optimizer_gets_by_another_name_is_missed(form):
+    """It is known by its bits: nothing else than the optimizer moves it."""
+    subject = LinenTrainer(scaled_by(form), only_the_scale, frozen=("scale",))
+
+    reason = told(subject, TrainingProblem(0, KNOWN, 2, 3, 0))
+
+    assert (reason.kind, reason.leaves) == ("missed", {("scale",)})
+
+
 def decayed(rate):
     """Return SGD with a decay of a tenth."""
     return optax.chain(optax.add_decayed_weights(0.1), optax.sgd(rate))
@@ -215,15 +293,29 @@ MISSED = LinenTrainer(
 SGD = optimizer("sgd", learning_rate=0.1)
 
 
+def thawing_by_another(optimizer):
+    """Train the body by an optimizer of the program, from the second step on."""
+    late = optax.sgd(lambda count: 0.1 * (count > 0))
+    return optax.multi_transform({"l1": late, "head": optimizer}, {"l1": "l1", "head": "head"})
+
+
+OTHERS = LinenTrainer(
+    linen_recipe.creating(HALF, thawing_by_another),
+    linen_recipe.stepping(),
+    frozen=lambda step: ("l1",) if step <= 2 else (),
+)
+
+
 @pytest.mark.parametrize(
     ("subject", "row", "kind", "parts"),
     [
         (phased.thawed_a_step_early, SGD, EDGE, ("in step 2, the last before", "a step early, or")),
         (LATE, SGD, EDGE, ("in step 2, the first in which", "freezes it a step late, or")),
         (OWN, SGD, EDGE, ("in step 2, the first in which", "frozen; `frozen` counts steps from 1")),
+        (OTHERS, SGD, EDGE, ("in step 2, the last before", "a step early, or")),
         (MISSED, ForeignOptimizer(optax.sgd(lambda count: 0.1 * count)), "missed", ("misses",)),
     ],
-    ids=["early", "late", "its own optimizer", "a rate that begins with zero"],
+    ids=["early", "late", "its own optimizer", "by another", "a rate that begins with zero"],
 )
 def test_a_phase_that_is_off_by_one_is_told_from_a_leaf_that_is_missed(subject, row, kind, parts):
     """A step in which nothing trains does not show that the leaf is held."""

@@ -2,20 +2,28 @@
 
 import json
 
+import flax
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
+from frostproof import LinenTrainer
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.effort import Effort
 from frostproof.properties.engine.judge import judge, refutation
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.law import Inconclusive
+from frostproof.properties.laws.requirements.training_law import recorder_needed
 from frostproof.properties.plan.checks import NamedSubject, plan_checks
 from frostproof.reference.corpus.accepted.trainers import linen_steps as trainers_linen
 from frostproof.reference.corpus.specimens.trainers.foreign_models import decay_of_zeroed_gradients
-from frostproof.reference.optimizers.recorded import recorded
+from frostproof.reference.observation.run import run
+from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.optimizers.recorded import in_full, recorded
 from frostproof.reference.optimizers.recording import recording
+from frostproof.reference.problems.training_problem import TrainingProblem
 from frostproof.reference.pytrees.snapshot import snapshot
 from frostproof.reference.trials.probe import capabilities_of
 
@@ -32,10 +40,49 @@ def test_a_program_with_its_own_optimizer_is_judged_under_that():
     )
 
     assert verdict.outcome == "refuted"
-    assert verdict.reason.endswith(", under its own optimizer")
+    assert verdict.reason.endswith(", under its own optimizer, or none")
     assert "learning_rate" not in verdict.reason
     problems = json.loads(json.dumps(verdict.counterexample.problems))
     assert refutation(BY_ID["frozen-value"], decay_of_zeroed_gradients, problems) == verdict.reason
+
+
+class Reptile(flax.struct.PyTreeNode):
+    """Weights, and an optimizer whose state is made anew in each step."""
+
+    params: dict
+    tx: optax.GradientTransformation = flax.struct.field(pytree_node=False)
+
+
+def begun(seed, batch, optimizer):
+    return Reptile({"weight": jnp.ones(batch.x.shape[1])}, optimizer)
+
+
+def part_of_the_way(state, batch):
+    def loss(params):
+        return jnp.mean((batch.x @ params["weight"] - 1) ** 2)
+
+    value, grads = jax.value_and_grad(loss)(state.params)
+    updates, _ = state.tx.update(grads, state.tx.init(state.params), state.params)
+    fast = optax.apply_updates(state.params, updates)
+    return state.replace(params=optax.incremental_update(fast, state.params, 0.5)), value
+
+
+def test_a_state_that_is_made_anew_in_each_step_is_not_asked_for():
+    """No keyword can show it."""
+    subject = LinenTrainer(begun, part_of_the_way, frozen=())
+    problem = TrainingProblem(0, optimizer("sgd"), 2, 3, 0)
+
+    with pytest.raises(Inconclusive, match="as where each step makes it anew"):
+        recorder_needed(run(subject, problem).steps[0])
+
+
+def test_a_leaf_that_the_optimizer_gets_alone_has_its_whole_name():
+    """There its name is empty; of two leaves with the same bits nobody can tell which it is."""
+    one = jnp.ones(())
+    alone, params = seen(one, one, one), {"body": {"scale": one}}
+
+    assert in_full(alone, snapshot(params)).gradients.keys() == {("body", "scale")}
+    assert in_full(alone, snapshot(params | {"other": one})).gradients.keys() == {()}
 
 
 def test_laws_about_other_optimizers_say_why_they_do_not_run():
