@@ -11,11 +11,12 @@ from unittest.mock import patch
 
 import flax.linen as nn
 import jax
+import numpy as np
 from flax import nnx
 
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import Optimizer
-from ....reference.pytrees.comparison import changes
+from ....reference.pytrees.comparison import changes, same_bits
 from ....reference.pytrees.paths import Path, path_text
 from ....reference.subjects.linen_trainer import LinenTrainer
 from ....reference.subjects.nnx_trainer import NnxTrainer
@@ -57,12 +58,32 @@ def reason_of_statistic(subject: Any, trajectory: Trajectory, path: Path) -> Rea
         if any(_moves(step, path) for step in still):
             text = "the step itself moves the statistic: it moves at learning_rate=0, too"
             return Reason("the step", text, reached)
+        if still and any(_is_optimized(step, path) for step in trajectory.steps):
+            text = "the optimizer trains the statistic, which is among what it gets: it stays at "
+            text += "learning_rate=0; give the optimizer the parameters alone"
+            text += ", as by `wrt=nnx.Param`" if isinstance(subject, NnxTrainer) else ""
+            return Reason("trained", text, reached)
     return None
 
 
 def _moves(step: Step, path: Path) -> bool:
     found = changes(*step.model_state, frozen_statistics(step) & {path}, "value")
     return any(change.what is None for change in found)  # it neither vanishes nor is cast
+
+
+def _is_optimized(step: Step, path: Path) -> bool:
+    """Tell whether an optimizer that is called gets a statistic, by a name that may begin further
+    up or down than its own, and asks for a movement of it.
+    """
+    before, _ = step.model_state
+    return any(
+        name[-len(path) :] == path[-len(name) :]
+        and same_bits(array, before[path].array)
+        and bool(np.any(recorded.updates[name] != 0))
+        for recorded, calls in step.recordings
+        for name, array in recorded.params.items()
+        if calls and name in recorded.updates
+    )
 
 
 def _trains_linen(subject: LinenTrainer, problem: Any, path: Path) -> bool:

@@ -102,24 +102,35 @@ class Normed(nnx.Module):
         return self.head(self.norm(x, use_running_average=None if train is None else not train))
 
 
-def predicting(predict):
-    """A trainer of such a head in evaluation mode, whose step predicts by `predict`."""
+def predicting(predict, wrt=nnx.Param, after=lambda model: None):
+    """A trainer of such a head in evaluation mode, whose step predicts by `predict`, trains what
+    `wrt` selects, and ends by `after`.
+    """
 
     def create(seed, batch, optimizer):
         model = Normed(batch.x.shape[1], nnx.Rngs(seed))
         model.eval()
-        return model, nnx.Optimizer(model, optimizer, wrt=nnx.Param)
+        return model, nnx.Optimizer(model, optimizer, wrt=wrt)
 
     @nnx.jit
     def step(model, optimizer, batch):
         def loss(model):
             return jnp.mean((predict(model, batch.x) - batch.y) ** 2)
 
-        value, grads = nnx.value_and_grad(loss)(model)
+        value, grads = nnx.value_and_grad(loss, argnums=nnx.DiffState(0, wrt))(model)
         optimizer.update(model, grads)
+        after(model)
         return value
 
     return NnxTrainer(create, step, frozen=("norm/mean",), optimizers=Optimizers("sgd"))
+
+
+def in_evaluation(model, x):
+    return model(x)
+
+
+def averaging(model):
+    model.norm.mean[...] = model.norm.bias[...] * 0.5
 
 
 def assigning(model, x):
@@ -238,6 +249,10 @@ PUT_THERE = "the step puts its layer into training mode, as by `model.train()`"
 CALLED = "the step calls its BatchNorm in training mode, with `use_running_average=False`"
 VIEWED = "the step runs a view of its layer in training mode, as `nnx.view` makes one"
 SOMEHOW = "the step runs its BatchNorm in training mode"
+OPTIMIZED = (
+    "the optimizer trains the statistic, which is among what it gets: it stays at learning_rate=0; "
+    "give the optimizer the parameters alone, as by `wrt=nnx.Param`"
+)
 BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0, too"
 
 
@@ -297,9 +312,11 @@ BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0,
             "norm/mean",
             VIEWED,
         ),
-        ("frozen-value", viewing(predicting(lambda model, x: model(x))), "norm/mean", VIEWED),
+        ("frozen-value", viewing(predicting(in_evaluation)), "norm/mean", VIEWED),
         ("frozen-value", predicting(assigning), "norm/mean", SOMEHOW),
         ("frozen-value", predicting(adding), "norm/mean", BY_THE_STEP),
+        ("frozen-value", predicting(in_evaluation, wrt=nnx.Variable), "norm/mean", OPTIMIZED),
+        ("frozen-value", predicting(in_evaluation, after=averaging), "norm/mean", None),
     ],
     ids=[
         "linen",
@@ -318,6 +335,8 @@ BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0,
         "a view trains",
         "assigned",
         "called and beside",
+        "trained",
+        "made of what trains",
     ],
 )
 def test_the_cause_is_that_of_the_statistic(law, subject, leaf, cause):
