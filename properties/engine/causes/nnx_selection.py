@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path as File
+from types import CodeType
 from typing import Any
 
 from ....reference.observation.trajectory import Step
@@ -37,10 +38,44 @@ def reaching(subject: Any, problem: Any, step: Step, path: Path) -> str:
 
 
 def _has_rule_on_paths(subject: Any) -> bool:
-    """Tell whether the files that make or train the module look at paths at all."""
-    texts = []
-    for function in (subject.create, subject.train_step):
-        with suppress(OSError, TypeError):  # an object of a class, or code without a file
-            file = inspect.getsourcefile(inspect.unwrap(function))
-            texts += [File(file).read_text("utf-8")] if file else []
-    return any(map(_RULE_ON_PATHS.search, texts))
+    """Tell whether the functions that make or train the module look at paths, or what these call
+    of their own files.
+    """
+    reached, ahead = list[Any](), [subject.create, subject.train_step]
+    files = set(map(_file_of, ahead)) - {None}
+    while ahead:
+        each = inspect.unwrap(ahead.pop())
+        if _file_of(each) in files and not any(each is other for other in reached):
+            reached.append(each)
+            ahead += _used_by(each)
+    codes = (code for each in reached for code in _codes_of(each))
+    return any(_RULE_ON_PATHS.search(name) for code in codes for name in code.co_names)
+
+
+def _file_of(thing: Any) -> str | None:
+    with suppress(TypeError):  # an object of a class
+        return inspect.getsourcefile(inspect.unwrap(thing))
+    return None
+
+
+def _used_by(function: Any) -> list[Any]:
+    """Return what a function gets from around it, or what a class defines."""
+    if inspect.isclass(function):
+        return [*vars(function).values()]
+    around = getattr(function, "__globals__", {})
+    names = {name for code in _codes_of(function) for name in code.co_names}
+    used = [around[name] for name in names & around.keys()]
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):  # it is empty
+            used.append(cell.cell_contents)
+    return used
+
+
+def _codes_of(function: Any) -> Iterator[CodeType]:
+    """Yield the code of a function, and of those that are written inside it."""
+    ahead = [getattr(function, "__code__", None)]
+    while ahead:
+        code = ahead.pop()
+        if isinstance(code, CodeType):
+            yield code
+            ahead += code.co_consts

@@ -1,5 +1,6 @@
 """What is said of an NNX module of which no freeze catches a leaf: paths only to who asks them."""
 
+import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
@@ -54,6 +55,24 @@ def train_step(model, optimizer, batch):
     return value
 
 
+catching_none = recipe.zeroing(lambda path: False)
+
+
+class Catching:
+    """A rule as a method of a class of the program's."""
+
+    def zeroed(self, grads):
+        """Leave all as it is."""
+        return jax.tree_util.tree_map_with_path(lambda _, grad: grad, grads)
+
+
+@nnx.jit
+def catching_step(model, optimizer, batch):
+    value, grads = nnx.value_and_grad(lambda m: jnp.mean((m(batch.x) - batch.y) ** 2))(model)
+    optimizer.update(model, Catching().zeroed(grads))
+    return value
+
+
 NO_L3 = recipe.all_but("l3")
 
 
@@ -63,16 +82,28 @@ NO_L3 = recipe.all_but("l3")
         (NnxTrainer(create, train_step, frozen=("l1",)), FILTER),
         (NnxTrainer(create_by_hand, train_step, frozen=("l1",)), ""),
         (nnx_traps.rule_of_a_printed_path, PATHS),
-        (NnxTrainer(create_by_hand, recipe.stepping(), frozen=("l1",)), PATHS),
+        (NnxTrainer(create, recipe.stepping(), frozen=("l1",)), FILTER),
+        (NnxTrainer(create_by_hand, recipe.stepping(catching_none), frozen=("l1",)), PATHS),
+        (NnxTrainer(create, catching_step, frozen=("l1",)), PATHS),
         (
             NnxTrainer(recipe.creating(wrt=NO_L3), recipe.stepping(wrt=NO_L3), frozen=("l1",)),
             FILTER,
         ),
     ],
-    ids=["no rule", "by hand", "rule", "rule by hand", "a filter that misses"],
+    ids=[
+        "no rule",
+        "by hand",
+        "rule",
+        "rule elsewhere",
+        "rule by hand",
+        "rule in a class",
+        "a filter that misses",
+    ],
 )
 def test_paths_are_told_where_a_rule_on_them_may_miss(subject, hint):
-    """The file of the recipe has rules on paths; a filter of `nnx.Optimizer` comes before them."""
+    """A rule that no step calls says nothing, as in the file of the recipe; a filter of
+    `nnx.Optimizer` comes before all rules.
+    """
     trajectory = run(subject, TrainingProblem(0, optimizer("sgd"), 2, 3, 0))
     refuted = Refutation("it moved", assertion="False", leaf="l1/bias")
 
