@@ -23,12 +23,12 @@ from .leaves import (
     part_of_what,
     update_of,
 )
-from .nnx_selection import reaching
 from .no_gradient import got_earlier_gradients, reason_without_gradient
 from .phase_edges import reason_of_edge
 from .reason import DECAY, EARLIER, Reason
 from .replaced_gradients import raw_of_a_trainer, steps_without_gradients
 from .reruns import calm_runs, ordinary_runs, run_under, settings_of, with_settings
+from .selection import boxed, reaching
 
 
 def moved_leaves(step: Step) -> list[Path]:
@@ -270,7 +270,9 @@ def _taken_for_a_schedule(step: Step) -> str | None:
 
 
 def _mending(subject: Any, problem: Any, step: Step, path: Path) -> str:
-    """Say how to reach a leaf, if no freeze seems to catch any."""
+    """Say how to reach a leaf, if no freeze seems to catch any, or any that is in a box."""
+    if told := boxed(subject, problem, step, path):
+        return told
     return (
         "" if len(moved_leaves(step)) < len(step.frozen) else reaching(subject, problem, step, path)
     )

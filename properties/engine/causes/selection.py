@@ -1,4 +1,4 @@
-"""How a program reaches a variable of NNX that no freeze catches: by a filter, or by its path."""
+"""How a program reaches a leaf that no freeze catches: by a filter, or by its path."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from contextlib import suppress
 from types import CodeType
 from typing import Any
 
+from jax.tree_util import keystr, tree_leaves_with_path
+
 from ....reference.observation.trajectory import Step
-from ....reference.pytrees.paths import Path
+from ....reference.pytrees.paths import Path, normalise
+from ....reference.subjects.linen_trainer import LinenTrainer
+from .leaves import moves
 
 #: What a program calls that looks at the paths of leaves.
 _RULE_ON_PATHS = re.compile("with_path|path_aware|keystr|flat_state|map_state|flatten_dict")
@@ -35,6 +39,26 @@ def reaching(subject: Any, problem: Any, step: Step, path: Path) -> str:
             f"`nnx.Optimizer`, {names}.value in `jax.grad` or without graph mode"
         )
     return "`wrt=` of `nnx.Optimizer` selects the leaf" if filters else ""
+
+
+def boxed(subject: Any, problem: Any, step: Step, path: Path) -> str:
+    """Say how a rule on paths meets a parameter of Linen that is in a box. Nothing, where the
+    program has no such rule, or where a leaf in a box stays.
+    """
+    if not isinstance(subject, LinenTrainer) or not _has_rule_on_paths(subject):
+        return ""
+    begun = subject.begin(problem.seed, problem.batch(1), problem.optimizer.transformation)
+    spelt = {
+        normalise(keys): keystr(keys)
+        for keys, _ in tree_leaves_with_path(begun.params())
+        if len(normalise(keys)) < len(keys)  # the last key is that of the box
+    }
+    if path not in spelt or any(not moves(step, each) for each in spelt.keys() & step.frozen):
+        return ""
+    return (
+        f"a rule on paths meets {spelt[path]}: the leaf is in a box, as `nn.with_partitioning` "
+        "makes it, and the last key is that of the box"
+    )
 
 
 def _has_rule_on_paths(subject: Any) -> bool:

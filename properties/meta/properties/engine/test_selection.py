@@ -1,11 +1,14 @@
-"""What is said of an NNX module of which no freeze catches a leaf: paths only to who asks them."""
+"""What is said where no freeze catches a leaf: how paths are spelled, only to who asks them."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 from flax import nnx
+from flax.training.train_state import TrainState
 
-from frostproof import NnxTrainer
+from frostproof import LinenTrainer, NnxTrainer
 from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Refutation
@@ -111,3 +114,60 @@ def test_paths_are_told_where_a_rule_on_them_may_miss(subject, hint):
 
     assert cause.text == MISSED + hint
     assert cause.fault["whole"]
+
+
+BOXED = nn.with_partitioning(nn.initializers.lecun_normal(), (None, None))
+BOXES = nn.Sequential([nn.Dense(4, kernel_init=BOXED), nn.relu, nn.Dense(1, kernel_init=BOXED)])
+
+
+def boxes(mask):
+    """A trainer of layers whose kernels are in boxes, behind a freeze by a mask."""
+
+    def create(seed, batch, optimizer):
+        tx = optax.chain(optimizer, optax.freeze(mask))
+        variables = BOXES.init(jax.random.key(seed), batch.x)
+        return TrainState.create(apply_fn=None, tx=tx, **variables)
+
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            return jnp.mean((BOXES.apply({"params": params}, batch.x) - batch.y) ** 2)
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=grads), value
+
+    return LinenTrainer(create, step, frozen=lambda path: path[-1] in ("bias", "kernel"))
+
+
+def by_last_key(params):
+    def named(path, _):
+        return getattr(path[-1], "key", "") in ("bias", "kernel")
+
+    return jax.tree_util.tree_map_with_path(named, params)
+
+
+def but_the_first_layer(params):
+    def named(path, _):
+        return path[0].key != "layers_0"
+
+    return jax.tree_util.tree_map_with_path(named, params)
+
+
+def but_all(params):
+    return jax.tree.map(lambda _: False, params)
+
+
+@pytest.mark.parametrize(
+    ("mask", "told"), [(by_last_key, True), (but_the_first_layer, False), (but_all, False)]
+)
+def test_a_box_is_told_where_a_rule_on_paths_may_miss_it(mask, told):
+    """It ends the path of the leaf in JAX: a rule on the last key misses all that are in boxes."""
+    subject = boxes(mask)
+    trajectory = run(subject, TrainingProblem(0, optimizer("sgd"), 2, 3, 0))
+    leaf = "layers_0/kernel"
+    refuted = Refutation("it moved", assertion="False", leaf=leaf)
+
+    cause = cause_of(BY_ID["frozen-value"], subject, [trajectory], refuted)
+
+    assert cause.kind == "missed"
+    assert ("a rule on paths meets ['layers_0']['kernel'].value: the leaf" in cause.text) is told
