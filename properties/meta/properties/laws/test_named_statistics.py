@@ -241,6 +241,9 @@ def test_what_is_named_need_not_belong_to_a_layer(follow, said):
         judge("frozen-layer-state", scaling(follow, frozen=()))
 
 
+LINEN_NORM = linen_updates.statistics_of_a_frozen_norm
+NNX_NORM = nnx_models.statistics_of_a_frozen_norm
+NNX_NAMED = statistics.statistics_move_in_training_mode
 IN_TRAINING = {
     "linen": "its BatchNorm runs in training mode, without `use_running_average=True`",
     "nnx": "its layer runs in training mode: the statistic stays after `model.eval()`",
@@ -260,12 +263,7 @@ BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0,
     ("law", "subject", "leaf", "cause"),
     [
         ("frozen-value", trained_norm, "norm/mean", IN_TRAINING["linen"]),
-        (
-            "frozen-value",
-            statistics.statistics_move_in_training_mode,
-            "norm/mean",
-            IN_TRAINING["nnx"],
-        ),
+        ("frozen-value", NNX_NAMED, "norm/mean", IN_TRAINING["nnx"]),
         ("frozen-value", statistics.scaler_follows_the_inputs, "scaler/mean", BY_THE_STEP),
         (
             "frozen-value",
@@ -274,37 +272,12 @@ BY_THE_STEP = "the step itself moves the statistic: it moves at learning_rate=0,
             BY_THE_STEP,
         ),
         ("frozen-value", scaling(dropped), "scaler/seen", None),
-        (
-            "frozen-layer-state",
-            linen_updates.statistics_of_a_frozen_norm,
-            "norm/mean",
-            IN_TRAINING["linen"],
-        ),
-        (
-            "frozen-layer-state",
-            nnx_models.statistics_of_a_frozen_norm,
-            "l1/layers/1/mean",
-            IN_TRAINING["nnx"],
-        ),
+        ("frozen-layer-state", LINEN_NORM, "norm/mean", IN_TRAINING["linen"]),
+        ("frozen-layer-state", NNX_NORM, "l1/layers/1/mean", IN_TRAINING["nnx"]),
         ("frozen-layer-state", scaling(counted), "scaler/seen", BY_THE_STEP),
-        (
-            "frozen-layer-state",
-            in_training_mode(nnx_models.statistics_of_a_frozen_norm),
-            "l1/layers/1/mean",
-            PUT_THERE,
-        ),
-        (
-            "frozen-value",
-            in_training_mode(statistics.statistics_move_in_training_mode),
-            "norm/mean",
-            PUT_THERE,
-        ),
-        (
-            "frozen-value",
-            shifting_in_training_mode(statistics.statistics_move_in_training_mode),
-            "norm/mean",
-            BY_THE_STEP,
-        ),
+        ("frozen-layer-state", in_training_mode(NNX_NORM), "l1/layers/1/mean", PUT_THERE),
+        ("frozen-value", in_training_mode(NNX_NAMED), "norm/mean", PUT_THERE),
+        ("frozen-value", shifting_in_training_mode(NNX_NAMED), "norm/mean", BY_THE_STEP),
         ("frozen-value", predicting(lambda model, x: model(x, train=True)), "norm/mean", CALLED),
         (
             "frozen-value",
