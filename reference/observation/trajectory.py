@@ -99,7 +99,7 @@ class Step:
         Where parts train in turns, the optimizer of one is called, and that of another is not.
         """
         params = {path: leaf.array for path, leaf in self.before.params.items()}
-        found = {}
+        found: dict[Path, Path] = {}
         given = merged([each for each, calls in self.recordings if calls == 1])
         for name, array in (given.params if given else {}).items():
             of_shape = [
