@@ -174,7 +174,7 @@ def recorder_needed(step: Step) -> Any:
 
 def _why_unrecorded(step: Step) -> str:
     """Say why it is not known what the engine's optimizer was given at a step."""
-    optimizer = "the optimizer that `create` is handed"
+    optimizer = "the optimizer that is handed over"
     if step.looked_at:
         return f"the program looks at the state of {optimizer}, which records nothing there"
     if step.after.opt_state is None and step.after.rest is not None and not step.recordings:

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from frostproof import LinenTrainer
+from frostproof import LinenTrainer, OptaxFreeze
 from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.effort import Effort
 from frostproof.properties.engine.judge import judge, refutation
@@ -24,6 +24,7 @@ from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.optimizers.recorded import in_full, recorded
 from frostproof.reference.optimizers.recording import recording
 from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.problems.wrapper_problem import TreeProblem
 from frostproof.reference.pytrees.snapshot import snapshot
 from frostproof.reference.trials.probe import capabilities_of
 
@@ -74,6 +75,15 @@ def test_a_state_that_is_made_anew_in_each_step_is_not_asked_for():
 
     with pytest.raises(Inconclusive, match="as where each step makes it anew"):
         recorder_needed(run(subject, problem).steps[0])
+
+
+def test_of_a_wrapper_it_is_not_said_that_its_create_is_handed_an_optimizer():
+    """It has none."""
+    waiting = OptaxFreeze(lambda row, mask: optax.MultiSteps(row, 2).gradient_transformation())
+    problem = TreeProblem("two leaves", (), optimizer("sgd"), 1, 0)
+
+    with pytest.raises(Inconclusive, match="the optimizer that is handed over is not called in"):
+        recorder_needed(run(waiting, problem).steps[0])
 
 
 def test_a_leaf_that_the_optimizer_gets_alone_has_its_whole_name():
