@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ....reference.observation.trajectory import Step
-from ....reference.pytrees.paths import Path
+from ....reference.pytrees.paths import Path, path_text
 from ....reference.pytrees.phases import LONGEST
 from ....reference.subjects.trainer import Trainer
 from .leaves import gradient_of, has_gradient, moves
@@ -26,8 +26,8 @@ _LATE = (
 
 
 def reason_of_edge(subject: Any, problem: Any, path: Path) -> Reason | None:
-    """Say so where a frozen leaf trains in a step at an edge of its phase, and stays in others, in
-    a run with ordinary numbers through all phases of a trainer.
+    """Say so where a frozen leaf trains in a step at an edge of its phase, and it stays in others,
+    or another leaf does at such an edge, in a run with ordinary numbers through all phases.
     """
     if not isinstance(subject, Trainer) or not 1 < max(subject.phases) <= LONGEST:
         return None
@@ -40,31 +40,41 @@ def reason_of_edge(subject: Any, problem: Any, path: Path) -> Reason | None:
     if other.raised is not None or (edge := _edge(other.steps, path)) is None:
         return None
     number, (which, blamed) = edge
-    moved = f"the leaf moves in step {number}, {which}, and stays in other steps in which it is "
+    frozen = sorted({leaf for step in other.steps for leaf in step.frozen})
+    edges = {leaf: found for leaf in frozen if (found := _edge(other.steps, leaf))}
+    alike = [leaf for leaf, found in edges.items() if found[1] == edge[1]]
+    held = [leaf for leaf in alike if _is_held(other.steps, leaf)]
+    if not held:
+        return None
+    text = f"the leaf moves in step {number}, {which}, and "
+    if path not in held:
+        text += f"so does {path_text(held[0])} in step {edges[held[0]][0]}, which "
+    text += "stays in other steps in which it is frozen"
     if other.steps[number - 1].given is None:  # an own `MultiSteps` may hold a gradient back
-        text = moved + "frozen; `frozen` counts steps from 1"
+        text += "; `frozen` counts steps from 1"
     else:
-        text = f"{moved}frozen: {blamed}; it counts steps from 1"
-    frozen = frozenset(leaf for step in other.steps for leaf in step.frozen)
-    alike = frozenset(leaf for leaf in frozen if _edge(other.steps, leaf) == edge)
-    return Reason("edge of a phase", text, alike)
+        text += f": {blamed}; it counts steps from 1"
+    return Reason("edge of a phase", text, frozenset(alike))
 
 
 def _edge(steps: Sequence[Step], path: Path) -> tuple[int, tuple[str, str]] | None:
     """Return the first step at an edge in which a frozen leaf trains, and what is said of it; None
-    where it moves in no other steps than those, or in one that is not at such an edge, or where it
-    stays only while nothing trains.
+    where it moves in no other steps than those, or in one that is not at such an edge.
     """
-    frozen = [step for step in steps if path in step.frozen]
-    moving = [step for step in frozen if moves(step, path)]
-    staying = [step for step in frozen if step not in moving and _trains_some(step)]
-    if not moving or not staying or any(_is_given_zeros(step, path) for step in moving):
+    moving = [step for step in steps if path in step.frozen and moves(step, path)]
+    if not moving or any(_is_given_zeros(step, path) for step in moving):
         return None
     early = all(_trains(steps[step.number : step.number + 1], path) for step in moving)
     late = all(_trains(steps[: step.number - 1][-1:], path) for step in moving)
     if early == late:
         return None
     return moving[0].number, _EARLY if early else _LATE
+
+
+def _is_held(steps: Sequence[Step], path: Path) -> bool:
+    """Tell whether a frozen leaf stays in a step in which something trains."""
+    frozen = [step for step in steps if path in step.frozen]
+    return any(not moves(step, path) and _trains_some(step) for step in frozen)
 
 
 def _trains(neighbours: Sequence[Step], path: Path) -> bool:

@@ -306,6 +306,38 @@ OTHERS = LinenTrainer(
 )
 
 
+THREE = ("l1", "l2", "head")
+
+
+def unfreezing(early):
+    """Return a wrapping that lets one more layer train in each step, from the last one on."""
+
+    def wrap(optimizer):
+        first = {"l1": 2 - early, "l2": 1 - early, "head": 0}
+
+        def since(number):
+            return optax.scale_by_schedule(lambda count: 1.0 * (count >= number))
+
+        layers = {name: optax.chain(optimizer, since(first[name])) for name in THREE}
+        return optax.multi_transform(layers, {name: name for name in THREE})
+
+    return wrap
+
+
+def layer_by_layer(step):
+    return THREE[: max(0, 3 - step)]
+
+
+GRADUAL, ALL_AT_ONCE = (
+    LinenTrainer(
+        linen_recipe.creating(linen_recipe.Layers(THREE), wrap),
+        linen_recipe.stepping(),
+        frozen=layer_by_layer,
+    )
+    for wrap in (unfreezing(1), as_it_is)
+)
+
+
 @pytest.mark.parametrize(
     ("subject", "row", "kind", "parts"),
     [
@@ -313,9 +345,19 @@ OTHERS = LinenTrainer(
         (LATE, SGD, EDGE, ("in step 2, the first in which", "freezes it a step late, or")),
         (OWN, SGD, EDGE, ("in step 2, the first in which", "frozen; `frozen` counts steps from 1")),
         (OTHERS, SGD, EDGE, ("in step 2, the last before", "a step early, or")),
+        (GRADUAL, SGD, EDGE, ("in step 1, the last before", "so does l1/bias in step 2, which")),
+        (ALL_AT_ONCE, SGD, "missed", ("misses",)),
         (MISSED, ForeignOptimizer(optax.sgd(lambda count: 0.1 * count)), "missed", ("misses",)),
     ],
-    ids=["early", "late", "its own optimizer", "by another", "a rate that begins with zero"],
+    ids=[
+        "early",
+        "late",
+        "its own optimizer",
+        "by another",
+        "layer by layer",
+        "all at once",
+        "a rate that begins with zero",
+    ],
 )
 def test_a_phase_that_is_off_by_one_is_told_from_a_leaf_that_is_missed(subject, row, kind, parts):
     """A step in which nothing trains does not show that the leaf is held."""
