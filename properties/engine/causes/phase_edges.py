@@ -12,7 +12,7 @@ from ....reference.pytrees.phases import LONGEST
 from ....reference.subjects.trainer import Trainer
 from .leaves import gradient_of, has_gradient, moves
 from .reason import Reason
-from .reruns import through_phases
+from .reruns import at_a_rate_that_trains, through_phases
 
 #: What is said of a step before a leaf thaws, and of one after it trained.
 _EARLY = (
@@ -33,10 +33,9 @@ def reason_of_edge(subject: Any, problem: Any, path: Path) -> Reason | None:
         return None
     from ....reference.observation.run import run  # here: a law book is read without JAX
 
-    other = run(
-        subject,
-        replace(problem, actions=through_phases(subject), numbers="ordinary", disturbed=""),
-    )
+    through = replace(problem, actions=through_phases(subject), numbers="ordinary", disturbed="")
+    # At a rate of zero nothing else trains, and it is not seen that the leaf is held.
+    other = run(subject, replace(through, optimizer=at_a_rate_that_trains(problem.optimizer)))
     if other.raised is not None or (edge := _edge(other.steps, path)) is None:
         return None
     number, (which, blamed) = edge

@@ -89,6 +89,13 @@ def _ordinary_weights(problem: Any) -> str:
     return "redrawn" if problem.weights == "special" else problem.weights
 
 
+def at_a_rate_that_trains(optimizer: Any) -> Any:
+    """Return an optimizer that trains where one at a rate of zero does nothing."""
+    if not isinstance(optimizer, Optimizer) or settings_of(optimizer).get("learning_rate") != 0:
+        return optimizer
+    return optimizer.at_rate(_ORDINARY_RATE)
+
+
 def _at_ordinary_rate(optimizer: Any) -> Any:
     if not isinstance(optimizer, Optimizer):
         return optimizer

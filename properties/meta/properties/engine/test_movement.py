@@ -309,19 +309,15 @@ OTHERS = LinenTrainer(
 THREE = ("l1", "l2", "head")
 
 
-def unfreezing(early):
-    """Return a wrapping that lets one more layer train in each step, from the last one on."""
+def unfrozen_early(optimizer):
+    """Let one more layer train in each step, beginning with the last two."""
 
-    def wrap(optimizer):
-        first = {"l1": 2 - early, "l2": 1 - early, "head": 0}
+    def since(number):
+        trains = optax.scale_by_schedule(lambda count: 1.0 * (count >= number))
+        return optax.chain(optimizer, trains)
 
-        def since(number):
-            return optax.scale_by_schedule(lambda count: 1.0 * (count >= number))
-
-        layers = {name: optax.chain(optimizer, since(first[name])) for name in THREE}
-        return optax.multi_transform(layers, {name: name for name in THREE})
-
-    return wrap
+    layers = {"l1": since(1), "l2": since(0), "head": optimizer}
+    return optax.multi_transform(layers, {name: name for name in THREE})
 
 
 def layer_by_layer(step):
@@ -334,7 +330,7 @@ GRADUAL, ALL_AT_ONCE = (
         linen_recipe.stepping(),
         frozen=layer_by_layer,
     )
-    for wrap in (unfreezing(1), as_it_is)
+    for wrap in (unfrozen_early, as_it_is)
 )
 
 
@@ -345,6 +341,7 @@ GRADUAL, ALL_AT_ONCE = (
         (LATE, SGD, EDGE, ("in step 2, the first in which", "freezes it a step late, or")),
         (OWN, SGD, EDGE, ("in step 2, the first in which", "frozen; `frozen` counts steps from 1")),
         (OTHERS, SGD, EDGE, ("in step 2, the last before", "a step early, or")),
+        (OTHERS, SGD.at_rate(0.0), EDGE, ("in step 2, the last before", "a step early, or")),
         (GRADUAL, SGD, EDGE, ("in step 1, the last before", "so does l1/bias in step 2, which")),
         (ALL_AT_ONCE, SGD, "missed", ("misses",)),
         (MISSED, ForeignOptimizer(optax.sgd(lambda count: 0.1 * count)), "missed", ("misses",)),
@@ -354,6 +351,7 @@ GRADUAL, ALL_AT_ONCE = (
         "late",
         "its own optimizer",
         "by another",
+        "by another at a rate of zero",
         "layer by layer",
         "all at once",
         "a rate that begins with zero",
