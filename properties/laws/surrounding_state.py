@@ -178,7 +178,8 @@ def _refute_copy(
     copy, leaf = _carried(step.after)[path].array, step.after.params[owner].array
     name, index, optimizer = path_text(owner), step.number - 1, trajectory.problem.optimizer
     pair = f"carried[0][{index}][{_shown(path)!r}], after[0][{index}][{name!r}]"
-    if same_bits(copy, _carried(trajectory.first)[path].array):
+    stays = same_bits(copy, _carried(trajectory.first)[path].array)
+    if stays:
         off = "the leaf has moved, and the copy has not"
     else:
         off = averages.difference(copy, leaf.astype(copy.dtype), updates)
@@ -189,6 +190,7 @@ def _refute_copy(
         leaf=_shown(path),
         step=step.number,
         optimizer=str(optimizer),
+        **({"moved": name} if stays else {}),
     )
 
 

@@ -77,7 +77,9 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
     if law.id == "frozen-structure":
         return _untied(subject, trajectory)
     if law.guarantee in _OF_FROZEN_LEAVES or law.id == _OF_COUPLED_LEAVES:
-        return _reason_to_move(law, subject, trajectory, found.facts)
+        return _reason_to_move(law, subject, trajectory, found.facts.get("leaf"))
+    if (moved := found.facts.get("moved")) is not None:  # by which its copy is off
+        return _reason_to_move(law, subject, trajectory, moved)
     return None
 
 
@@ -95,13 +97,13 @@ def _reason_of_facts(
 
 
 def _reason_to_move(
-    law: Law, subject: Any, trajectory: Trajectory, facts: Mapping[str, Any]
+    law: Law, subject: Any, trajectory: Trajectory, leaf: str | None
 ) -> Reason | None:
     """Say why a frozen leaf moves, and which others move beside it."""
     steps = [each for each in trajectory.steps if moved_leaves(each)]
     if not steps:
         return None if law.guarantee == "selected" else _only_bits(trajectory)
-    path = next((p for p in moved_leaves(steps[0]) if path_text(p) == facts.get("leaf")), None)
+    path = next((p for p in moved_leaves(steps[0]) if path_text(p) == leaf), None)
     if path is None:
         return None
     reason = next(reasons_to_move(subject, trajectory, steps[0], path), Reason("unknown", ""))

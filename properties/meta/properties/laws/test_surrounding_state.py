@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from frostproof import verify
+from frostproof.properties.engine.causes.finding import cause_of
+from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Refutation
 from frostproof.properties.laws.surrounding_state import (
     copies_of_frozen_leaves_equal_them,
@@ -47,12 +49,18 @@ def test_state_may_not_fade():
 
 
 def test_a_copy_that_stays_is_not_called_wrong():
-    """The frozen leaf has moved away from it."""
+    """The frozen leaf has moved away from it: why it does is what is to be told."""
     create = creating(Layers(), state=Followed, target=lambda params: params)
-    trajectory = run(trainer(BODY, create=create, step=stepping()), PROBLEM)
+    thawed = trainer(BODY, create=create, step=stepping())
+    trajectory = run(thawed, PROBLEM)
 
-    with pytest.raises(Refutation, match="the leaf has moved, and the copy has not, under"):
+    with pytest.raises(
+        Refutation, match="the leaf has moved, and the copy has not, under"
+    ) as found:
         copies_of_frozen_leaves_equal_them.check(trajectory)
+
+    reason = cause_of(BY_ID["frozen-copies"], thawed, [trajectory], found.value)
+    assert reason.text.startswith("the optimizer gets the gradient of the leaf: the freeze misses")
 
 
 def test_without_a_loss_no_statistic_is_called_left_behind():
