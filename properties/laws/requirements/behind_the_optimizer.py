@@ -77,11 +77,17 @@ def is_changed(
     """
     if not all(move.is_close or move.is_answered_alone for move in moves):
         return False
+    if any(map(_moves_frozen_leaves, (move.step for move in moves))):  # by an inverted mask
+        return False
     with np.errstate(all="ignore"):
         again = all(rate is not None and _is_again(*rate) for rate in _rates(leaves))
         again |= not among_others and _is_again(*_factors(moves))
         late = len(moves) > 1 and all(_is_late(*pair) for pair in pairwise(moves))
     return not again and not late
+
+
+def _moves_frozen_leaves(step: Step) -> bool:
+    return any(moved(step.before.params, step.after.params, path) for path in step.frozen)
 
 
 def _rates(leaves: Iterable[list[Moved]]) -> list[tuple[float, float] | None]:
