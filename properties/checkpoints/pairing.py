@@ -47,36 +47,6 @@ def pair_up(before: Leaves, after: Leaves) -> list[Pair]:
     return [Pair(path, before.get(path), after.get(path)) for path in paths]
 
 
-def suggested_map(before: Leaves, after: Leaves) -> str | None:
-    """Return a `REGEX=REPL` by which all leaves of one side find those of the other, where the
-    names differ in what stands before or behind them all; None where there is none.
-
-    So it is between Flax's `nnx.state`, of which Orbax stores `kernel/value`, and its
-    `nnx.to_pure_dict`, and between a tree and what holds it under `params`.
-    """
-    vanished = next((path_text(path) for path in before if path not in after), None)
-    names = set(map(path_text, after))
-    for appeared in (path_text(path) for path in after if path not in before):
-        for text in _affix_maps(vanished or "", appeared):
-            pattern, _, replacement = text.rpartition("=")
-            given = {re.sub(pattern, replacement, path_text(path)) for path in before}
-            if given <= names or given >= names:
-                return text
-    return None
-
-
-def _affix_maps(old: str, new: str) -> Iterator[str]:
-    """Yield what takes from a name, or gives it, the segments that the other one has more."""
-    if old.endswith(f"/{new}"):
-        yield f"^{re.escape(old.removesuffix(new))}="
-    if old.startswith(f"{new}/"):
-        yield f"{re.escape(old.removeprefix(new))}$="
-    if new.endswith(f"/{old}"):
-        yield f"^={new.removesuffix(old)}"
-    if new.startswith(f"{old}/"):
-        yield f"$={new.removeprefix(old)}"
-
-
 def renamed(leaves: Leaves, maps: Sequence[str]) -> Leaves:
     """Return the leaves under the names that `REGEX=REPL` make of theirs, one after the other.
 

@@ -85,9 +85,12 @@ def _uniform(prefix: Path, judged: Sequence[Judged]) -> Iterator[tuple[Path, str
         return
     # A leaf before may be what holds leaves after: `kernel`, and `kernel/value`.
     yield from ((prefix, each.fate, 1) for each in judged if each.path == prefix)
-    for segment in dict.fromkeys(each.path[len(prefix)] for each in judged if each.path != prefix):
-        inside = (*prefix, segment)
-        yield from _uniform(inside, [each for each in judged if each.path[: len(inside)] == inside])
+    inside: dict[str, list[Judged]] = {}
+    for each in judged:
+        if each.path != prefix:
+            inside.setdefault(each.path[len(prefix)], []).append(each)
+    for segment, leaves in inside.items():
+        yield from _uniform((*prefix, segment), leaves)
 
 
 def stayed(judged: Iterable[Judged]) -> list[Judged]:

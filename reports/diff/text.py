@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ...properties.checkpoints.judging import Judged
-from ...properties.checkpoints.pairing import suggested_map
+from ...properties.checkpoints.naming import suggested_maps
 from ...properties.checkpoints.roles import Role
 from ...properties.checkpoints.verdicts import sentence
 from ...reference.checkpoints.stored_leaf import Checkpoint
@@ -20,6 +20,8 @@ from .groups import Group, groups, stayed, uniform_prefixes
 
 #: Leaves that are listed of one kind: with the table and the verdicts it stays a screen.
 _LISTED = 6
+#: Prefixes that are listed where nothing had to stay; a command with more of them nobody reads.
+_PATTERNS = 12
 #: Groups that the table shows: a model may have thousands of layers beside each other.
 _ROWS = 40
 _ALL = "--json or --report DIR has all of them"
@@ -70,9 +72,9 @@ def print_listed(before: Checkpoint, after: Checkpoint, judged: Sequence[Judged]
             for prefix, fate, count in found
             if fate == title
         ]
-        _list(console, title, lines, 12)
+        _list(console, title, lines, _PATTERNS)
     patterns = [path_text(prefix) for prefix, fate, _ in found if fate == "stayed bit-identical"]
-    if patterns and any(each.fate == "moved" for each in parameters):
+    if 0 < len(patterns) <= _PATTERNS and any(each.fate == "moved" for each in parameters):
         names = [str(before.file), str(after.file), "--frozen", *patterns]
         console.print("\nIf just that was frozen, this judges it:")
         console.print(f"  frostproof diff {escape(shlex.join(names))}")
@@ -85,10 +87,10 @@ def _renaming(console: Console, judged: Sequence[Judged]) -> None:
         {each.path: leaf for each in judged if (leaf := getattr(each.pair, side))}
         for side in ("before", "after")
     )
-    found = suggested_map(before, after)
-    if found is not None:
-        option = f"--map {escape(shlex.quote(found))}"
-        console.print(f"\nThe names differ by what they share; add {option}")
+    maps = suggested_maps(before, after)
+    if maps:
+        options = " ".join(f"--map {escape(shlex.quote(each))}" for each in maps)
+        console.print(f"\nThe names differ by what they share; add {options}")
 
 
 def _console() -> Console:

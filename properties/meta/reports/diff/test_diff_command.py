@@ -3,15 +3,18 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from frostproof.properties.checkpoints import naming
 from frostproof.properties.meta.properties.checkpoints.faults import (
     ENCODER,
     FAULTS,
@@ -20,7 +23,9 @@ from frostproof.properties.meta.properties.checkpoints.faults import (
     weights,
 )
 from frostproof.properties.meta.reference.checkpoints.saving import save
+from frostproof.reference.checkpoints.stored_leaf import of_array
 from frostproof.reports.cli.main import main
+from frostproof.reports.diff.groups import uniform_prefixes
 from frostproof.reports.diff.page import tree_page
 from frostproof.reports.results.reading import read_report
 
@@ -142,6 +147,8 @@ def test_names_are_mapped_and_transposes_named(diff):
         (lambda path: (*path, "value"), "'/value$='"),
         (lambda path: ("ema", *path), "'^ema/='"),
         (lambda path: path[1:], "'^=params/'"),
+        (lambda path: ("model", *path[1:], "value"), "'^model/=params/' --map '/value$='"),
+        (lambda path: ("a=\\1", *path, "b"), r"'^a=\\1/=' --map '/b$='"),
         (lambda path: (path[0], *path[1:-1], "old", path[-1]), None),
     ],
 )
@@ -159,9 +166,85 @@ def test_names_that_differ_by_what_they_share_are_told(rename, suggested, diff):
     assert ("add --map" in out) is (suggested is not None)
     if suggested is not None:
         assert f"add --map {suggested}\n" in out
-        _, out, _ = diff(before, after, "--map", suggested.strip("'"))
+        _, out, _ = diff(before, after, *shlex.split(f"--map {suggested}"))
         assert "\nmoved\n  params/head  1 leaf\n" in out
         assert "appeared" not in out
+
+
+_KERNELS = {("l1", "kernel"): np.ones((2, 3)), ("l2", "kernel"): np.ones((3, 1))}
+
+
+def _below(*names):
+    return {(*names, *path): leaf for path, leaf in _KERNELS.items()}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "suggested"),
+    [
+        (_below("opt_state", "mu") | _below("params"), _KERNELS, "'^params/='"),
+        (_KERNELS, _below("opt_state", "mu") | _below("params"), "'^=params/'"),
+        (_below("params") | _below("ema"), _below("model") | {("step",): np.ones(1)}, "'^params/"),
+        (_KERNELS, _below("a=\\1"), r"'^=a\075\\1/'"),
+        (_KERNELS, _below("student") | _below("teacher"), None),
+        (_below("p") | {("l1", "kernel"): np.zeros((2, 3))}, _KERNELS, None),
+        ({("a", "kernel"): np.ones(3)}, {("b", "kernel"): np.ones(3)}, None),
+        ({("a", "kernel"): np.ones(3)}, {("kernel",): np.ones(4)}, None),
+    ],
+    ids=[
+        "momentum",
+        "momentum after",
+        "average",
+        "sign",
+        "two places",
+        "clash",
+        "other layer",
+        "shape",
+    ],
+)
+def test_no_map_is_told_that_pairs_other_things(before, after, suggested, diff):
+    """Moments are no parameters, of two places nobody can tell which, and names are not shared."""
+    status, out, _ = diff(before, after)
+
+    assert status == 0
+    assert ("add --map" in out) is (suggested is not None)
+    assert suggested is None or f"add --map {suggested}" in out
+
+
+def test_a_map_is_looked_for_among_few(monkeypatch):
+    """Each that is tried takes a look at all names."""
+    tried = []
+    monkeypatch.setattr(naming, "renamed", lambda leaves, maps: tried.append(maps) or leaves)
+    names = [f"w{number}" for number in range(40)]
+    before = {(name,): of_array((name,), np.ones(1)) for name in names}
+    after = {(f"in_{name}", name): before[name,] for name in names}
+
+    assert naming.suggested_maps(before, after) == ()
+    assert len(tried) <= 4
+
+
+def test_leaves_beside_each_other_are_looked_at_a_few_times():
+    """Thousands of them are listed within a second."""
+    looks = Counter()
+
+    class Leaf:
+        def __init__(self, number):
+            self.name, self.fate = f"w{number}", "moved" if number % 2 else "vanished"
+
+        @property
+        def path(self):
+            looks[self.name] += 1
+            return (self.name,)
+
+    assert len(list(uniform_prefixes([Leaf(number) for number in range(200)]))) == 200
+    assert max(looks.values()) < 20
+
+
+def test_a_command_that_nobody_reads_is_not_told(diff):
+    """It would name every other one of many leaves."""
+    before = {(f"w{number}",): np.zeros(2) for number in range(40)}
+    after = {path: leaf + int(path[0][1:]) % 2 for path, leaf in before.items()}
+
+    assert "this judges it" not in diff(before, after)[1]
 
 
 def test_ignored_leaves_are_left_out(diff):
@@ -279,7 +362,9 @@ def slowly(pair, role):
     return compared(pair, role)
 
 judging._compared = slowly
+from frostproof.reference.checkpoints.stored_leaf import of_array
 from frostproof.reports.cli.main import main
+from frostproof.reports.diff.groups import uniform_prefixes
 main(sys.argv[1:])
 """
 
