@@ -73,14 +73,16 @@ def is_changed(
     """Tell whether a leaf of which the optimizer made what it makes alone becomes something else.
 
     Weights are projected, decayed, pruned or averaged by the step itself, and nobody can tell by
-    the replay what it looks at. Updates that are applied again, or a step late, are none of these.
+    the replay what it looks at. Updates that are applied again, or a step late, are none of these;
+    of one step alone nobody can tell whether a schedule doubles it.
     """
     if not all(move.is_close or move.is_answered_alone for move in moves):
         return False
     if any(map(_moves_frozen_leaves, (move.step for move in moves))):  # by an inverted mask
         return False
     with np.errstate(all="ignore"):
-        again = all(rate is not None and _is_again(*rate) for rate in _rates(leaves))
+        rates = _rates(leaves)
+        again = len(rates) > 1 and all(rate is not None and _is_again(*rate) for rate in rates)
         again |= not among_others and _is_again(*_factors(moves))
         late = len(moves) > 1 and all(_is_late(*pair) for pair in pairwise(moves))
     return not again and not late
@@ -151,7 +153,7 @@ def has_rate_of_its_own(moves: list[Moved], *, among_others: bool) -> bool:
     with np.errstate(all="ignore"):
         least, most = _factors(moves)
         factor = (least + most) / 2
-        if not among_others and _is_again(least, most):
+        if len(moves) > 1 and not among_others and _is_again(least, most):
             return False
         if not 0 < least <= most < np.inf:
             return False

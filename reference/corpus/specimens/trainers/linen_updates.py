@@ -150,7 +150,11 @@ def bias_dropped():
 # The head.
 
 
-@specimen(law="trains-as-if-alone", seen="an update applied inside and outside of the optimizer")
+@specimen(
+    law="trains-as-if-alone",
+    seen="an update applied inside and outside of the optimizer",
+    needs=Needs("a second step: a schedule may double the update of one", steps=2),
+)
 def update_applied_twice():
     """The head moves twice by each update."""
 
