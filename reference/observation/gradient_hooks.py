@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -123,13 +123,11 @@ def uninstall() -> None:
 def disturbing_gradients(disturbance: Disturbance) -> Iterator[None]:
     """Disturb, inside the block, the frozen leaves' part of all gradients that are taken."""
     global _active
-    from ..optimizers.retracing import retraced
-
     installed_here = _originals is None
     install()
     _active = disturbance
     try:
-        with retraced(frostproof_disturbed=disturbance.tag):
+        with _retraced(frostproof_disturbed=disturbance.tag):
             yield
     finally:
         _active = None
@@ -141,10 +139,19 @@ def disturbing_gradients(disturbance: Disturbance) -> Iterator[None]:
 def _within_a_gradient() -> Iterator[None]:
     global _depth
     _depth += 1
+    # A compiled `jax.grad` may be called within another one and outside of it: each has its trace.
+    apart = nullcontext() if _active is None else _retraced(frostproof_within="a gradient")
     try:
-        yield
+        with apart:
+            yield
     finally:
         _depth -= 1
+
+
+def _retraced(**tag: str) -> AbstractContextManager[None]:
+    from ..optimizers.retracing import retraced  # here: it brings JAX
+
+    return retraced(**tag)
 
 
 def _disturbing(differentiate: Differentiate, *, returns_value: bool) -> Differentiate:

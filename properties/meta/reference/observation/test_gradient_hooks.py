@@ -118,6 +118,28 @@ def test_a_gradient_within_another_stays(take, outer):
     np.testing.assert_array_equal(flipped, -plain)
 
 
+@pytest.mark.parametrize("nested_first", [False, True])
+def test_a_compiled_gradient_is_told_apart_within_another(nested_first):
+    """An inner loop and the training may share it: what was traced for one is not for the other."""
+    take = jax.jit(jax.grad(loss))
+
+    def slope(params):
+        return jnp.vdot(take(params)["body"]["w"], params["body"]["w"])
+
+    def calls():
+        within = jax.value_and_grad(slope)
+        if nested_first:
+            return within(PARAMS)[0], take(PARAMS)
+        return tuple(reversed((take(PARAMS), within(PARAMS)[0])))
+
+    plain = calls()
+    with disturbing_gradients(Disturbance("flipped", SHAPES, BODY)):
+        disturbed = calls()
+
+    assert disturbed[0] == plain[0]
+    np.testing.assert_array_equal(disturbed[1]["body"]["w"], -plain[1]["body"]["w"])
+
+
 def test_a_disturbed_step_is_traced_once_for_each_disturbance():
     """No compilation for each example."""
     traces = []
