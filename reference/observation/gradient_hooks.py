@@ -32,6 +32,7 @@ from ..pytrees.paths import Path, normalise
 
 Shape = tuple[int, ...]
 Differentiate = Callable[..., Any]
+Fits = Callable[[Shape, Shape], bool]
 
 
 @dataclass
@@ -102,8 +103,9 @@ def install() -> None:
 
     _originals = {name: getattr(jax, name) for name in ("vjp", "value_and_grad", *_GRADIENTS)}
     for name in _GRADIENTS:
-        setattr(jax, name, _disturbing(_originals[name], returns_value=False))
-    jax.value_and_grad = _disturbing(jax.value_and_grad, returns_value=True)
+        fits = _fits if name == "grad" else _fits_for_each
+        setattr(jax, name, _disturbing(_originals[name], returns_value=False, fits=fits))
+    jax.value_and_grad = _disturbing(jax.value_and_grad, returns_value=True, fits=_fits)
     jax.vjp = _disturbing_vjp(jax.vjp)
 
 
@@ -154,8 +156,8 @@ def _retraced(**tag: str) -> AbstractContextManager[None]:
     return retraced(**tag)
 
 
-def _disturbing(differentiate: Differentiate, *, returns_value: bool) -> Differentiate:
-    """Return `jax.grad`, or `jax.value_and_grad`, with a look at what it returns."""
+def _disturbing(differentiate: Differentiate, *, returns_value: bool, fits: Fits) -> Differentiate:
+    """Return `jax.grad`, or one like it, with a look at what it returns."""
 
     @functools.wraps(differentiate)
     def take(fun: Any, argnums: Any = 0, has_aux: bool = False, **keywords: Any) -> Any:
@@ -169,10 +171,10 @@ def _disturbing(differentiate: Differentiate, *, returns_value: bool) -> Differe
                 return answer
             several = not hasattr(argnums, "__index__")
             if returns_value:
-                return answer[0], _disturb(_active, answer[1], several)
+                return answer[0], _disturb(_active, answer[1], several, fits)
             if has_aux:
-                return _disturb(_active, answer[0], several), answer[1]
-            return _disturb(_active, answer, several)
+                return _disturb(_active, answer[0], several, fits), answer[1]
+            return _disturb(_active, answer, several, fits)
 
         return call
 
@@ -199,13 +201,13 @@ def _disturbing_vjp(vjp: Differentiate) -> Differentiate:
 def _pull_back(disturbance: Disturbance, pull_back: Any, cotangent: Any) -> Any:
     with _within_a_gradient():
         gradients = pull_back(cotangent)
-    return _disturb(disturbance, gradients, several=True)
+    return _disturb(disturbance, gradients, True, _fits)
 
 
-def _disturb(disturbance: Disturbance, gradients: Any, several: bool) -> Any:
+def _disturb(disturbance: Disturbance, gradients: Any, several: bool, fits: Fits) -> Any:
     """Disturb the frozen leaves among gradients: of one argument, or a tuple of several."""
     if several:
-        return tuple(_disturb(disturbance, each, several=False) for each in gradients)
+        return tuple(_disturb(disturbance, each, False, fits) for each in gradients)
     from jax import Array
     from jax.tree_util import tree_flatten_with_path, tree_unflatten
 
@@ -215,7 +217,7 @@ def _disturb(disturbance: Disturbance, gradients: Any, several: bool) -> Any:
         for number, (path, leaf) in enumerate(leaves)
         if isinstance(leaf, Array) and is_float(np.dtype(leaf.dtype))
     }
-    places = _places(list(taken.values()), disturbance.shapes)
+    places = _places(list(taken.values()), disturbance.shapes, fits)
     belonging = dict(zip(taken, places, strict=True))
     changed = []
     for number, (_, leaf) in enumerate(leaves):
@@ -231,7 +233,9 @@ def _disturb(disturbance: Disturbance, gradients: Any, several: bool) -> Any:
     return tree_unflatten(form, changed)
 
 
-def _places(taken: list[tuple[Path, Shape]], shapes: Mapping[Path, Shape]) -> list[frozenset[Path]]:
+def _places(
+    taken: list[tuple[Path, Shape]], shapes: Mapping[Path, Shape], fits: Fits
+) -> list[frozenset[Path]]:
     """Return, for each leaf of a tree of gradients, which parameters it can be the gradient of.
 
     The tree may hang deeper than the parameters do (NNX differentiates by `states/0/l1/kernel`), or
@@ -245,7 +249,7 @@ def _places(taken: list[tuple[Path, Shape]], shapes: Mapping[Path, Shape]) -> li
     # Both only where neither says anything: a leaf alone would fit below any layer of its form.
     above = range(1, _shared_names(taken) + 1)
     parts = [[prefix + path[n:] for path, _ in taken] for n in above for prefix in prefixes]
-    best = _best_fitting(placed, taken, shapes) or _best_fitting(parts, taken, shapes)
+    best = _best_fitting(placed, taken, shapes, fits) or _best_fitting(parts, taken, shapes, fits)
     return [
         frozenset(paths[number] for paths in best) - {None}  # type: ignore[misc]
         for number in range(len(taken))
@@ -260,14 +264,17 @@ def _shared_names(taken: list[tuple[Path, Shape]]) -> int:
 
 
 def _best_fitting(
-    placed: list[list[Path]], taken: list[tuple[Path, Shape]], shapes: Mapping[Path, Shape]
+    placed: list[list[Path]],
+    taken: list[tuple[Path, Shape]],
+    shapes: Mapping[Path, Shape],
+    fits: Fits,
 ) -> list[list[Path | None]]:
     """Return the places in which most leaves fit, with None for those that do not; none where no
     leaf fits anywhere.
     """
     fitting = [
         [
-            path if path in shapes and _fits(shape, shapes[path]) else None
+            path if path in shapes and fits(shape, shapes[path]) else None
             for path, (_, shape) in zip(paths, taken, strict=True)
         ]
         for paths in placed
@@ -279,3 +286,8 @@ def _best_fitting(
 def _fits(taken: Shape, whole: Shape) -> bool:
     """Tell whether a gradient can be that of a parameter, or of one in a stack of them."""
     return len(taken) <= len(whole) and whole[len(whole) - len(taken) :] == taken
+
+
+def _fits_for_each(taken: Shape, whole: Shape) -> bool:
+    """Tell whether a Jacobian can hold the gradient of a parameter for each of several numbers."""
+    return _fits(taken, whole) or taken[max(len(taken) - len(whole), 0) :] == whole

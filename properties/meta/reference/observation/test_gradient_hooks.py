@@ -59,6 +59,12 @@ def by_rows(params):
     return jax.tree.map(lambda g: g.sum(0), rows)
 
 
+def for_each_number(params):
+    """Take what Gauss-Newton begins with: the gradients of all residuals beside each other."""
+    jacobian = jax.jacrev(lambda p: p["body"]["w"] @ p["head"]["w"])(params)
+    return jax.tree.map(lambda rows: rows.sum(0), jacobian)
+
+
 @pytest.fixture(autouse=True)
 def hooked():
     """As in the process in which a target is loaded: some bind what they find at once."""
@@ -67,7 +73,7 @@ def hooked():
     gradient_hooks.uninstall()
 
 
-WAYS = [by_grad, by_value_and_grad, with_aux, by_vjp, deeper, scanned, by_rows]
+WAYS = [by_grad, by_value_and_grad, with_aux, by_vjp, deeper, scanned, by_rows, for_each_number]
 
 
 @pytest.mark.parametrize("compiled", [False, True])
