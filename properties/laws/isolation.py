@@ -201,7 +201,8 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
         name = path_text(min(disturbed.unseen))
         reason = (
             f"{name} trains by a gradient that neither jax.grad, jax.value_and_grad nor jax.vjp "
-            "was seen to take by that name: those of frozen leaves cannot be disturbed"
+            "was seen to take by that name, and not within another gradient: those of frozen "
+            "leaves cannot be disturbed"
         )
         raise Inconclusive(reason, subject=True)
 
