@@ -82,7 +82,7 @@ def is_changed(
         return False
     with np.errstate(all="ignore"):
         rates = _rates(leaves)
-        again = len(rates) > 1 and all(rate is not None and _is_again(*rate) for rate in rates)
+        again = len(rates) > 1 and all(rates) and _is_again(*_shared([r for r in rates if r]))
         again |= not among_others and _is_again(*_factors(moves))
         late = len(moves) > 1 and all(_is_late(*pair) for pair in pairwise(moves))
     return not again and not late
@@ -96,6 +96,11 @@ def _rates(leaves: Iterable[list[Moved]]) -> list[tuple[float, float] | None]:
     """Return what the updates are multiplied by in each step where one is not the optimizer's."""
     steps = zip(*leaves, strict=True)
     return [_common_rate(each) for each in steps if not all(move.is_close for move in each)]
+
+
+def _shared(rates: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the bounds on a number that is the rate of all steps: a cycle doubles, and triples."""
+    return max(least for least, _ in rates), min(most for _, most in rates)
 
 
 def _is_again(least: float, most: float) -> bool:

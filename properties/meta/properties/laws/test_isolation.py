@@ -45,12 +45,26 @@ def forward_step(state, batch):
     return state.apply_gradients(grads=gradients), loss(flat)
 
 
-def test_gradients_that_are_not_seen_are_said():
+def nested_step(state, batch):
+    """Take the gradients beside another one, by which a learning rate may be tuned."""
+
+    def after(rate):
+        def loss(params):
+            return jnp.mean((state.apply_fn({"params": params}, batch.x) - batch.y) ** 2)
+
+        value, gradients = jax.value_and_grad(loss)(state.params)
+        moved = jax.tree.map(lambda p, g: p - rate * g, state.params, gradients)
+        return loss(moved), (value, gradients)
+
+    _, (value, gradients) = jax.grad(after, has_aux=True)(0.1)
+    return state.apply_gradients(grads=gradients), value
+
+
+@pytest.mark.parametrize("step", [forward_step, nested_step], ids=lambda step: step.__name__)
+def test_gradients_that_are_not_seen_are_said(step):
     """Held would mean that they had been disturbed."""
     few = Optimizers("sgd", rates=(0.1,))
-    unseen = LinenTrainer(
-        multi_transform.create, jax.jit(forward_step), frozen=("body",), optimizers=few
-    )
+    unseen = LinenTrainer(multi_transform.create, jax.jit(step), frozen=("body",), optimizers=few)
     law = BY_ID["frozen-gradients-do-not-leak"]
 
     verdict = judge(law, unseen, EFFORT, CallCache(), "unseen")
@@ -58,6 +72,7 @@ def test_gradients_that_are_not_seen_are_said():
 
     assert verdict.outcome == "not-run"
     assert "trains by a gradient that neither jax.grad" in verdict.reason
+    assert "and not within another gradient" in verdict.reason
     assert seen.outcome == "held"
 
 
@@ -153,10 +168,20 @@ def test_a_leaf_may_have_a_rate_of_its_own(leaves, times, outcome):
         ((1.0, 2.0, 0.5), "not-run"),
         ((2.0,), "vacuous"),
         ((1.0, 2.0), "not-run"),
+        ((1.0, 2.0, 3.0), "not-run"),
         ((1.0, 2.0, 2.0), "refuted"),
         ((2.0, 2.0), "refuted"),
     ],
-    ids=["warm-up", "constant", "cycle", "one step", "its second step", "applied again", "twice"],
+    ids=[
+        "warm-up",
+        "constant",
+        "cycle",
+        "one step",
+        "its second step",
+        "whole numbers",
+        "applied again",
+        "twice",
+    ],
 )
 def test_a_schedule_behind_the_optimizer_is_no_coupling(rates, outcome):
     """It multiplies all updates of a step alike, whatever the frozen leaves are."""
