@@ -47,7 +47,7 @@ def replay(
     paths = sorted(paths)
     optimizer = optax.with_extra_args_support(optimizer)
     states: list[Any] = []
-    for step in steps:
+    for place, step in enumerate(steps):
         assert step.given is not None, "the caller looks at recorded steps only"
         params = {path_text(path): jnp.asarray(step.before.params[path].array) for path in paths}
         given = {path_text(path): step.given.gradients[path] for path in paths}
@@ -55,7 +55,7 @@ def replay(
         states = states or [optimizer.init(params)] * len(signs)
         updates = []
         for index, sign in enumerate(signs):
-            gradients = jax.tree.map(jnp.asarray, _nudged(given, sign) if sign else given)
+            gradients = jax.tree.map(jnp.asarray, _nudged(given, sign, place) if sign else given)
             update, states[index] = optimizer.update(gradients, states[index], params)
             updates.append({name: np.asarray(leaf, np.float64) for name, leaf in update.items()})
         after, bound = {}, {}
@@ -72,8 +72,9 @@ def replay(
         yield step, after, bound
 
 
-def _nudged(gradients: Leaves, sign: int) -> Leaves:
-    generator = np.random.default_rng(0)
+def _nudged(gradients: Leaves, sign: int, place: int) -> Leaves:
+    # Each step by signs of its own: where gradients cancel in a momentum, equal ones would, too.
+    generator = np.random.default_rng(place)
     nudged = {}
     for name, leaf in gradients.items():
         by = sign * _NUDGE * generator.choice((-1.0, 1.0), leaf.shape)

@@ -1,9 +1,11 @@
 """Laws of isolation, and of special weights, say what they could not see, and refute the rest."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 from jax.flatten_util import ravel_pytree
@@ -25,6 +27,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
 )
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
+from frostproof.reference.oracles import isolated_replay
 from frostproof.reference.problems.wrapper_problem import TreeProblem
 from frostproof.strategies.optimizers import behind_clipping
 
@@ -221,6 +224,26 @@ def test_what_a_step_does_behind_the_optimizer_is_no_coupling(projected):
 
     assert verdict.outcome == "not-run"
     assert verdict.reason.startswith("the step changes what the optimizer makes of a leaf")
+
+
+def test_the_bound_covers_a_momentum_in_which_gradients_cancel():
+    """What is left of them is small, and how they were rounded is not."""
+    path = ("w",)
+    taken = [np.float32(each) for each in (1.0, -0.5)]
+    steps = [
+        SimpleNamespace(
+            before=SimpleNamespace(params={path: SimpleNamespace(array=np.full(8, 0.01, "f"))}),
+            given=SimpleNamespace(gradients={path: np.full(8, each)}),
+        )
+        for each in taken
+    ]
+
+    (*_, (_, after, bound)) = isolated_replay.replay(
+        optax.sgd(0.1, momentum=0.5), steps, [path], nudged=True
+    )
+
+    assert (abs(after[path] - 0.01) < 1e-8).all()
+    assert bound[path].max() > 1e-7
 
 
 def test_a_schedule_of_a_single_number_is_no_coupling():
