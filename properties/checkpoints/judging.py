@@ -58,7 +58,7 @@ class Judged:
         """What became of it where nothing says what had to: appeared, vanished, moved or stayed."""
         if self.pair.before is None or self.pair.after is None:
             return self.pair.form_change or ""
-        return "moved" if self.moved else "stayed bit-identical"
+        return "moved" if self.moved else "stayed"
 
 
 @final

@@ -31,8 +31,6 @@ STATES = {
     "vanished": "vanished",
     "appeared": "appeared",
 }
-_LISTED = {"stayed bit-identical": "stayed", "moved": "changed"}
-_OTHERS = ("vanished", "appeared")
 _HERE = FilePath(__file__).parent / "templates"
 _SHARED = FilePath(html.__file__).parent / "templates"
 #: From so many leaves on only what went wrong stands open, and that up to this many.
@@ -83,7 +81,8 @@ def tree_page(before: str, after: str, judged: Sequence[Judged], report: Report 
 def _headline(judged: Sequence[Judged], report: Report | None) -> str:
     if report is None:
         fates = Counter(each.fate for each in judged)
-        others = "".join(f", {fates[fate]:,} {fate}" for fate in _OTHERS if fates[fate])
+        unpaired = ("vanished", "appeared")
+        others = "".join(f", {fates[fate]:,} {fate}" for fate in unpaired if fates[fate])
         return f"{fates['moved']:,} of {len(judged):,} leaves moved{others}"
     counts = Counter(_state(each, listed=False) for each in judged)
     frozen = counts["moved"] + counts["kept"]
@@ -113,7 +112,7 @@ def _state(judged: Judged, *, listed: bool) -> str:
     if judged.role is Role.STATE:
         return "state"
     if listed:
-        return _LISTED.get(judged.fate, judged.fate)
+        return "changed" if judged.fate == "moved" else judged.fate
     if judged.role is Role.FROZEN:
         return "moved" if judged.moved else "kept"
     if judged.pair.form_change is not None:

@@ -66,14 +66,14 @@ def print_listed(before: Checkpoint, after: Checkpoint, judged: Sequence[Judged]
     _table(console, groups(judged), listed=True)
     parameters = [each for each in judged if each.role is not Role.STATE]
     found = list(uniform_prefixes(parameters))
-    for title in ("stayed bit-identical", "moved", "vanished", "appeared"):
+    for told in ("stayed", "moved", "vanished", "appeared"):
         lines = [
             f"{escape(path_text(prefix))}  [dim]{count:,} lea{'ves' if count > 1 else 'f'}[/]"
             for prefix, fate, count in found
-            if fate == title
+            if fate == told
         ]
-        _list(console, title, lines, _PATTERNS)
-    patterns = [path_text(prefix) for prefix, fate, _ in found if fate == "stayed bit-identical"]
+        _list(console, "stayed bit-identical" if told == "stayed" else told, lines, _PATTERNS)
+    patterns = [path_text(prefix) for prefix, fate, _ in found if fate == "stayed"]
     if 0 < len(patterns) <= _PATTERNS and any(each.fate == "moved" for each in parameters):
         names = [str(before.file), str(after.file), "--frozen", *patterns]
         console.print("\nIf just that was frozen, this judges it:")

@@ -17,7 +17,7 @@ from ....reference.pytrees.comparison import changes, same_value
 from ....reference.pytrees.paths import Path, path_text
 from ....reference.subjects.linen_trainer import LinenTrainer
 from ....reference.subjects.trainer import Trainer
-from .leaves import is_float, moves, part_of_what
+from .leaves import gradient_of, is_float, moves, part_of_what, update_of
 from .reason import Reason, extent
 
 #: Kinds of reasons that say themselves that no leaf moves.
@@ -221,13 +221,12 @@ def _selections(
 
 
 def _why_lost(step: Step, path: Path) -> str:
-    given = step.given
-    if given is None or path not in given.gradients.keys() & given.updates.keys():
+    gradient, update = gradient_of(step, path), update_of(step, path)
+    if gradient is None or update is None:
         return "the loss is finite, and the update is not"
-    gradient, update = (of[path].astype(np.float64) for of in (given.gradients, given.updates))
-    if not np.isfinite(gradient).all():
+    if not np.isfinite(gradient.astype(float)).all():
         return "the loss is finite, and its gradient is not, as that of `sqrt` or a norm at zero"
-    if not np.isfinite(update).all():
+    if not np.isfinite(update.astype(float)).all():
         return "its gradient is finite, and what the optimizer makes of it is not"
     return "what the optimizer makes of its gradient is finite, and what becomes of that is not"
 
