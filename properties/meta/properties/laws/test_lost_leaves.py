@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
+from hypothesis import strategies as st
 
 from frostproof import LinenTrainer, Optimizers
 from frostproof.properties.engine.call_cache import CallCache
@@ -14,12 +15,12 @@ from frostproof.reference.corpus.accepted.trainers.linen_steps import multi_tran
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import stepping
 
 LAW = BY_ID["trainable-moves"]
+SGD = Optimizers("sgd", rates=(0.1,))
 
 
-def judged(step, create=multi_transform.create):
+def judged(step, create=multi_transform.create, optimizers=SGD):
     """Return the verdict on a step that trains the head alone."""
-    few = Optimizers("sgd", rates=(0.1,))
-    subject = LinenTrainer(create, step, frozen=("body",), optimizers=few)
+    subject = LinenTrainer(create, step, frozen=("body",), optimizers=optimizers)
     return judge(LAW, subject, Effort(8, 0), CallCache(), "lost")
 
 
@@ -69,6 +70,15 @@ def test_it_is_refuted_with_what_loses_it(step, create, reason):
     assert verdict.outcome == "refuted"
     assert "becomes NaN or infinite at a finite loss" in verdict.reason
     assert reason in verdict.counterexample.cause
+
+
+def test_an_optimizer_that_is_handed_over_loses_it():
+    """It divides by zero itself."""
+    divides = st.just(optax.chain(optax.sgd(0.1), optax.scale(jnp.nan)))
+
+    verdict = judged(altered(lambda grads, step: grads), optimizers=divides)
+
+    assert "what the optimizer makes of it is not" in verdict.counterexample.cause
 
 
 @pytest.mark.parametrize(
