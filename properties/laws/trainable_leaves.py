@@ -184,7 +184,7 @@ def _observe_thaw(trajectory: Trajectory, path: Path) -> None:
         assertion = f"not same_value(before[0][{place}][{name!r}], after[0][{place}][{name!r}])"
         failure = _stillness(trajectory, path, how, assertion)
         failure.facts["thaw"] = step.number
-        moves = moves_otherwise(step, path) or is_lost(step, path)
+        moves = moves_otherwise(step, path)
         event = f"{_event(trajectory, path)} at its thaw in step {step.number}"
         observe(event, None if moves else failure)
 
