@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ...reference.optimizers.optimizer import Optimizer
 from ...reference.problems.architecture_pool import PLAIN
 from ...reference.subjects.capability import Capability
+from ..architectures import architectures
 from ..optimizers import are_its_own, every_common, names_none
 from .trainings import (
     Draws,
@@ -89,7 +90,7 @@ def of_alike_names(keeps: Callable[[Any], bool]) -> Draws:
 
     def draws(subject: Any) -> Problems:
         if Capability.REFERENCE in subject.declared:
-            return st.tuples(in_networks(drawn(subject), *PLAIN[1:5]))
+            return st.tuples(in_networks(drawn(subject), architectures(*PLAIN[1:5])))
         return drawn(subject) if subject.kind == "optax" else plain(subject)
 
     return draws

@@ -13,11 +13,11 @@ from ...reference.optimizers.catalogue import CATALOGUE, COMMON
 from ...reference.optimizers.declared import MANY
 from ...reference.optimizers.optimizer import OWN, Optimizer
 from ...reference.problems.architecture import Architecture
-from ...reference.problems.architecture_pool import EVERY, NORMALISED
+from ...reference.problems.architecture_pool import EVERY
 from ...reference.problems.training_problem import Drawn, TrainingProblem
 from ...reference.problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ...reference.subjects.capability import Capability
-from ..architectures import architectures
+from ..architectures import Network, architectures, normalised
 from ..optimizers import common, named, promised
 from ..values import extreme_learning_rates
 
@@ -136,7 +136,7 @@ def subject_problems(
         fill: int,
         reweighted: str,
         batches: tuple[Drawn, ...] | None,
-        network: tuple[Architecture, tuple[str, ...]] | None,
+        network: Network | None,
     ) -> TrainingProblem:
         if Capability.OPTIMIZER not in found.capabilities:
             optimizer = OWN
@@ -263,10 +263,10 @@ def as_begun(subject: Any) -> Problems:
 
 
 def with_statistics(subject: Any) -> Problems:
-    """Draw one problem of layers with statistics, if the architecture is drawn."""
+    """Draw one problem of layers with statistics, some of them frozen, if these are drawn."""
     if Capability.REFERENCE not in subject.declared:
         return single(subject)
-    return st.tuples(in_networks(st.tuples(problems(subject)), NORMALISED))
+    return st.tuples(in_networks(st.tuples(problems(subject)), normalised()))
 
 
 def under(
@@ -291,11 +291,11 @@ def under(
     return draws
 
 
-def in_networks(drawn: Problems, *pool: Architecture) -> st.SearchStrategy[Problem]:
+def in_networks(
+    drawn: Problems, networks: st.SearchStrategy[Network]
+) -> st.SearchStrategy[Problem]:
     """Draw the same problems with other architectures, and layers that are frozen in them."""
-    return st.builds(
-        lambda problems, network: in_network(problems[0], *network), drawn, architectures(*pool)
-    )
+    return st.builds(lambda problems, network: in_network(problems[0], *network), drawn, networks)
 
 
 def with_regimes(**regimes: tuple[Any, ...]) -> Draws:

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, settings
 from frostproof import LinenTrainer, Optimizers
 from frostproof.reference.correct.trainers.linen_techniques import multi_transform
 from frostproof.reference.optimizers.optimizer import optimizer
-from frostproof.reference.problems.architecture_pool import EVERY, PLAIN
+from frostproof.reference.problems.architecture_pool import EVERY, NORMALISED, PLAIN
 from frostproof.reference.problems.training_problem import Drawn, TrainingProblem
+from frostproof.reference.pytrees.paths import matches
 from frostproof.strategies.problems import trainings
 from frostproof.strategies.problems.kept_optimizers import kept_under
 from frostproof.strategies.problems.variations import on_other_batches
@@ -128,6 +129,17 @@ def test_an_architecture_is_compiled_for_one_size():
     assert sizes.pop(PLAIN[0]) == SIZES
     assert all(len(each) == 1 for each in sizes.values())
     assert set.union(*sizes.values()) == SIZES_OF_OTHERS
+
+
+def test_statistics_are_drawn_with_a_frozen_one():
+    """Each of the few examples that a reference gets says something of the law of these."""
+    norms = [layer for layer in NORMALISED.layers if layer.kind == "norm"]
+
+    frozen = [problem.frozen for problem in drawn(trainings.with_statistics(multi_transform))]
+
+    named = [[matches(layer.path, each) for layer in norms] for each in frozen]
+    assert {tuple(each) for each in named} == {(True, False), (False, True), (True, True)}
+    assert {("l1",), ("l1/dense", "l1/norm")} <= set(frozen)
 
 
 @pytest.mark.parametrize(("batches", "runs"), [((0,), 1), ((0, 0), 1), ((0, 1), 2)])
