@@ -109,7 +109,21 @@ def _parser() -> Parser:
         "--version", action="version", version=f"frostproof {version('frostproof')}"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (
+        _add_verify,
+        add_prove,
+        _add_laws,
+        _add_optimizers,
+        _add_replay,
+        _add_compare,
+        add_diff,
+        _add_merge,
+    ):
+        add(commands)
+    return parser
 
+
+def _add_verify(commands: Any) -> None:
     verify = commands.add_parser(
         "verify",
         help="judge code by the law book",
@@ -165,86 +179,10 @@ def _parser() -> Parser:
     verify.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html and .json, and more"
     )
-
     verify.add_argument("--shard", metavar="I/N", help="judge part I of the laws, in N parts")
     verify.add_argument(
         "--balance", type=Path, metavar="REPORT", help="even out the shards by an earlier run"
     )
-
-    add_prove(commands)
-
-    laws = commands.add_parser("laws", help="show the law book")
-    laws.set_defaults(run=_laws)
-    laws.add_argument(
-        "id",
-        nargs="?",
-        metavar="GLOB",
-        help="show laws in full, such as frozen-value or 'frozen-*'",
-    )
-
-    optimizers = commands.add_parser(
-        "optimizers",
-        help="show the optimizers that problems are drawn with",
-        description="Show the catalogue of optimizers: the names that frostproof.Optimizers takes, "
-        "what each is, and what it does to a leaf without a gradient. The common ones are "
-        "promised unless a subject's `optimizers=` says otherwise.",
-    )
-    optimizers.set_defaults(run=_optimizers)
-    optimizers.add_argument(
-        "name", nargs="?", metavar="GLOB", help="only these, such as adamw or 'adam*'"
-    )
-
-    replay = commands.add_parser(
-        "replay",
-        help="run recorded counterexamples again",
-        description="Run the counterexamples of a report again, on the code as it is now. Exit "
-        "status: 0 none of a promised law fails any more; 1 one still fails; 2 the report cannot "
-        "be read, or the code cannot be run.",
-    )
-    replay.set_defaults(run=_replay)
-    replay.add_argument("report", type=Path, metavar="REPORT", help="a report.json or its folder")
-    replay.add_argument("id", nargs="?", metavar="ID", help="the id of one row, or of one law")
-    replay.add_argument(
-        "--target",
-        help="the code to run the counterexamples on; by default the targets of the report, where "
-        "they lie in the current folder",
-    )
-    replay.add_argument("--as", dest="kind", choices=KINDS, help="the kind of the target")
-
-    compare = commands.add_parser(
-        "compare",
-        help="show what changed between two runs",
-        description="Show what changed between two runs. Exit status: 0 nothing promised "
-        "regressed; 1 a promised law that was judged and did not fail before now fails, or is not "
-        "judged, or one more subject cannot be judged; 2 a file cannot be read.",
-    )
-    compare.set_defaults(run=_compare)
-    compare.add_argument("old", type=Path, metavar="OLD", help="a report.json or its folder")
-    compare.add_argument("new", type=Path, metavar="NEW", help="the newer one")
-    compare.add_argument(
-        "--baseline",
-        type=Path,
-        metavar="FILE",
-        help="known failures, with reasons and last days; its ids may be globs",
-    )
-    compare.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="write the comparison as Markdown too"
-    )
-
-    add_diff(commands)
-
-    merge = commands.add_parser(
-        "merge",
-        help="make one report from the parts of a run",
-        description="Make one report from the parts of a run. Exit status: 0 it was written, "
-        "whatever its verdicts; 2 a part is missing, or cannot be read.",
-    )
-    merge.set_defaults(run=_merge)
-    merge.add_argument("parts", nargs="+", type=Path, metavar="DIR", help="a folder with a report")
-    merge.add_argument(
-        "-o", dest="into", type=Path, metavar="DIR", required=True, help="the folder to write"
-    )
-    return parser
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -292,6 +230,17 @@ def _names(options: Sequence[str]) -> list[str]:
     return [name for option in options for name in option.replace(",", " ").split()]
 
 
+def _add_laws(commands: Any) -> None:
+    laws = commands.add_parser("laws", help="show the law book")
+    laws.set_defaults(run=_laws)
+    laws.add_argument(
+        "id",
+        nargs="?",
+        metavar="GLOB",
+        help="show laws in full, such as frozen-value or 'frozen-*'",
+    )
+
+
 def _laws(options: argparse.Namespace) -> int:
     from .law_book import print_book, print_law
 
@@ -302,11 +251,44 @@ def _laws(options: argparse.Namespace) -> int:
     return 0
 
 
+def _add_optimizers(commands: Any) -> None:
+    optimizers = commands.add_parser(
+        "optimizers",
+        help="show the optimizers that problems are drawn with",
+        description="Show the catalogue of optimizers: the names that frostproof.Optimizers takes, "
+        "what each is, and what it does to a leaf without a gradient. The common ones are "
+        "promised unless a subject's `optimizers=` says otherwise.",
+    )
+    optimizers.set_defaults(run=_optimizers)
+    optimizers.add_argument(
+        "name", nargs="?", metavar="GLOB", help="only these, such as adamw or 'adam*'"
+    )
+
+
 def _optimizers(options: argparse.Namespace) -> int:
     from .optimizer_list import print_optimizers
 
     print_optimizers(options.name or "*")
     return 0
+
+
+def _add_replay(commands: Any) -> None:
+    replay = commands.add_parser(
+        "replay",
+        help="run recorded counterexamples again",
+        description="Run the counterexamples of a report again, on the code as it is now. Exit "
+        "status: 0 none of a promised law fails any more; 1 one still fails; 2 the report cannot "
+        "be read, or the code cannot be run.",
+    )
+    replay.set_defaults(run=_replay)
+    replay.add_argument("report", type=Path, metavar="REPORT", help="a report.json or its folder")
+    replay.add_argument("id", nargs="?", metavar="ID", help="the id of one row, or of one law")
+    replay.add_argument(
+        "--target",
+        help="the code to run the counterexamples on; by default the targets of the report, where "
+        "they lie in the current folder",
+    )
+    replay.add_argument("--as", dest="kind", choices=KINDS, help="the kind of the target")
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -315,10 +297,46 @@ def _replay(options: argparse.Namespace) -> int:
     return print_replay(options.report, options.id, options.target, options.kind)
 
 
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="show what changed between two runs",
+        description="Show what changed between two runs. Exit status: 0 nothing promised "
+        "regressed; 1 a promised law that was judged and did not fail before now fails, or is not "
+        "judged, or one more subject cannot be judged; 2 a file cannot be read.",
+    )
+    compare.set_defaults(run=_compare)
+    compare.add_argument("old", type=Path, metavar="OLD", help="a report.json or its folder")
+    compare.add_argument("new", type=Path, metavar="NEW", help="the newer one")
+    compare.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="known failures, with reasons and last days; its ids may be globs",
+    )
+    compare.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the comparison as Markdown too"
+    )
+
+
 def _compare(options: argparse.Namespace) -> int:
     from ..comparison.text import print_compared
 
     return print_compared(options.old, options.new, options.baseline, options.markdown)
+
+
+def _add_merge(commands: Any) -> None:
+    merge = commands.add_parser(
+        "merge",
+        help="make one report from the parts of a run",
+        description="Make one report from the parts of a run. Exit status: 0 it was written, "
+        "whatever its verdicts; 2 a part is missing, or cannot be read.",
+    )
+    merge.set_defaults(run=_merge)
+    merge.add_argument("parts", nargs="+", type=Path, metavar="DIR", help="a folder with a report")
+    merge.add_argument(
+        "-o", dest="into", type=Path, metavar="DIR", required=True, help="the folder to write"
+    )
 
 
 def _merge(options: argparse.Namespace) -> int:

@@ -123,25 +123,9 @@ def _reasons(
             "puts the array in the place of the variable, `layer.kernel[...] = array` into it",
             frozenset(each for each in staying if _is_bare(trajectory, each)),
         )
-    for step in steps:
-        if is_lost(step, path):
-            yield Reason("lost", _why_lost(step, path), staying)
-            return
-    if any(is_given_nothing(step, path) for step in steps):
-        yield Reason(
-            "moved by the optimizer alone",
-            "the optimizer moves it by noise or a decay of its own, and gets a gradient of zero: "
-            "it is behind `jax.lax.stop_gradient`, or a mask is multiplied with its gradient",
-            decaying,
-        )
-        return
-    if decaying:
-        yield Reason(
-            "decay alone",
-            "nothing but a decay or a penalty on the weights moves it: no other gradient reaches "
-            "it, as behind `jax.lax.stop_gradient`, or a mask keeps it from the optimizer",
-            decaying,
-        )
+    changed = _reason_of_change(steps, path, staying, decaying)
+    if changed is not None:
+        yield changed
         return
     if _is_untouched(trajectory):
         if _moves_uncompiled(subject, trajectory.problem, path):
@@ -153,12 +137,42 @@ def _reasons(
             )
         yield Reason("no change", _why_unchanged(subject, trajectory.problem), staying)
     given = [step.given_by_path for step in steps if step.given_by_path]
-    if not given:
-        if staying == steps[0].trainable and not any(_moves_some(step) for step in steps):
-            called = not all(step.waits for step in steps)
-            text = "no leaf moves" if called else "no leaf moves: the optimizer is not called"
-            yield Reason("no move", text, staying)
-        return
+    if given:
+        yield from _reasons_at_the_optimizer(steps, given, path, staying)
+    elif staying == steps[0].trainable and not any(_moves_some(step) for step in steps):
+        called = not all(step.waits for step in steps)
+        text = "no leaf moves" if called else "no leaf moves: the optimizer is not called"
+        yield Reason("no move", text, staying)
+
+
+def _reason_of_change(
+    steps: Sequence[Step], path: Path, staying: frozenset[Path], decaying: frozenset[Path]
+) -> Reason | None:
+    """Say what changes a leaf that does not train; None where it stays as it is."""
+    for step in steps:
+        if is_lost(step, path):
+            return Reason("lost", _why_lost(step, path), staying)
+    if any(is_given_nothing(step, path) for step in steps):
+        return Reason(
+            "moved by the optimizer alone",
+            "the optimizer moves it by noise or a decay of its own, and gets a gradient of zero: "
+            "it is behind `jax.lax.stop_gradient`, or a mask is multiplied with its gradient",
+            decaying,
+        )
+    if decaying:
+        return Reason(
+            "decay alone",
+            "nothing but a decay or a penalty on the weights moves it: no other gradient reaches "
+            "it, as behind `jax.lax.stop_gradient`, or a mask keeps it from the optimizer",
+            decaying,
+        )
+    return None
+
+
+def _reasons_at_the_optimizer(
+    steps: Sequence[Step], given: Sequence[Recorded], path: Path, staying: frozenset[Path]
+) -> Iterator[Reason]:
+    """Yield why a leaf stays, by what the optimizer is given of it in all steps."""
     known = frozenset[Path]().union(*(each.gradients for each in given))
     if staying == steps[0].trainable:
         yield from _selections(steps, given, known, staying)
