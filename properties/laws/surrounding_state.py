@@ -271,12 +271,18 @@ def owners_of(
             if leaf.array.ndim:  # of another shape, such as Adafactor's factors: rows, columns
                 pairs.append((path, aliases.get(owner, owner)))
             continue
+        if any(_is_like(leaf, step.model_state[0].get(ending)) for ending in endings):
+            continue  # of a statistic, which the optimizer trains as well
         owner = next((aliases[ending] for ending in endings if ending in aliases), None)
         if owner is not None and step.before.params[owner].array.shape == leaf.array.shape:
             pairs.append((path, owner))
         elif owner is None and leaf.array.ndim and leaf.array.shape in shapes:
             strangers.add(path)
     return pairs, frozenset(strangers)
+
+
+def _is_like(leaf: Leaf, statistic: Leaf | None) -> bool:
+    return statistic is not None and statistic.array.shape == leaf.array.shape
 
 
 def _shapes_of_many(step: Step) -> set[tuple[int, ...]]:

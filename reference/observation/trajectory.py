@@ -108,8 +108,8 @@ class Step:
                 if leaf.shape == array.shape and leaf.dtype == array.dtype
             ]
             same = [path for path in of_shape if same_bits(params[path], array)]
-            if name in same:
-                continue  # its own name
+            if name in same or (name in self.model_state[0] and name not in params):
+                continue  # its own name, or that of a statistic, which is optimized as well
             alone = of_shape if len(of_shape) == 1 and name not in params else []
             candidates = same or alone
             if candidates and len({path in self.frozen for path in candidates}) == 1:

@@ -208,7 +208,7 @@ def gradients_needed(step: Step) -> Mapping[Path, np.ndarray]:
     if ungiven := step.trainable - gradients.keys():
         raise Inconclusive(_why_ungiven(step, gradients.keys(), ungiven), subject=True)
     if step.strangers:  # what trains unseen has a share in a norm over all
-        raise Inconclusive("the optimizer gets arrays that are no parameters here", subject=True)
+        raise Inconclusive(_why_strange(step), subject=True)
     return gradients
 
 
@@ -222,6 +222,16 @@ def _why_ungiven(step: Step, given: Collection[Path], ungiven: Collection[Path])
     if any(moved(before, after, path) for path in ungiven):
         return "the optimizer never gets a trainable leaf: something else moves it"
     return "the optimizer never gets a trainable leaf: see trainable-moves"
+
+
+def _why_strange(step: Step) -> str:
+    """Say which arrays that are no parameters the engine's optimizer is given."""
+    if step.strangers <= step.model_state[0].keys():
+        return (
+            "the optimizer trains statistics, too: give it the parameters alone, as by "
+            "`wrt=nnx.Param`"
+        )
+    return "the optimizer gets arrays that are no parameters here"
 
 
 def moved(before: Snapshot, after: Snapshot, path: Path) -> bool:

@@ -4,12 +4,15 @@ that train move.
 
 from dataclasses import replace
 
+import jax
+import jax.numpy as jnp
 import pytest
+from flax import nnx
 
-from frostproof import verify
+from frostproof import NnxTrainer, verify
 from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.laws.book import BY_ID
-from frostproof.properties.laws.law import Refutation
+from frostproof.properties.laws.law import Inconclusive, Refutation
 from frostproof.properties.laws.surrounding_state import (
     copies_of_frozen_leaves_equal_them,
     optimizer_state_of_frozen_leaves_stays_zero,
@@ -61,6 +64,48 @@ def test_a_copy_that_stays_is_not_called_wrong():
 
     reason = cause_of(BY_ID["frozen-copies"], thawed, [trajectory], found.value)
     assert reason.text.startswith("the optimizer gets the gradient of the leaf: the freeze misses")
+
+
+class Normed(nnx.Module):
+    """A head behind a norm in evaluation, whose bias stays."""
+
+    def __init__(self, features, rngs):
+        self.norm = nnx.BatchNorm(features, use_running_average=True, rngs=rngs)
+        self.head = nnx.Linear(features, 1, rngs=rngs)
+
+    def __call__(self, x):
+        bias = self.norm.bias[...]
+        return self.head(self.norm(x) - bias + jax.lax.stop_gradient(bias))
+
+
+def optimizing_every_variable():
+    """A trainer whose optimizer gets the statistics, too, of which nobody thought."""
+
+    def create(seed, batch, optimizer):
+        model = Normed(batch.x.shape[1], nnx.Rngs(seed))
+        return model, nnx.Optimizer(model, optimizer, wrt=nnx.Variable)
+
+    @nnx.jit
+    def step(model, optimizer, batch):
+        def loss(model):
+            return jnp.mean((model(batch.x) - batch.y) ** 2)
+
+        every = nnx.DiffState(0, nnx.Variable)
+        value, grads = nnx.value_and_grad(loss, argnums=every)(model)
+        optimizer.update(model, grads)
+        return value
+
+    return NnxTrainer(create, step, frozen=("norm/bias",))
+
+
+def test_state_of_a_statistic_is_not_that_of_a_frozen_leaf():
+    """A mean begins with the numbers of the bias, and its moments were said to be the bias's."""
+    trajectory = run(optimizing_every_variable(), PROBLEM)
+
+    assert trajectory.steps[0].strangers == {("norm", "mean"), ("norm", "var")}
+    optimizer_state_of_frozen_leaves_stays_zero.check(trajectory)
+    with pytest.raises(Inconclusive, match="the optimizer trains statistics, too"):
+        BY_ID["trains-as-if-alone"].check(trajectory)
 
 
 def test_without_a_loss_no_statistic_is_called_left_behind():
