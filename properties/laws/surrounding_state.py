@@ -255,34 +255,25 @@ def owners_of(
     Returns the pairs, and the leaves that have no known name, and the shape of a frozen parameter
     or of an array that has a frozen parameter for a part, as `optax.flatten` makes it.
     """
-    aliases = step.aliases
-    pairs = [
-        (path, aliases.get(owner, owner)) for path, owner in belonging(state, step.before.params)
-    ]
-    known = {path for path, _ in pairs}
-    shapes = {step.before.params[path].array.shape for path in step.frozen} | _shapes_of_many(step)
-    strangers = set()
+    params, aliases = step.before.params, step.aliases
+    shapes = {params[path].array.shape for path in step.frozen} | _shapes_of_many(step)
+    names = params.keys() | aliases.keys() | step.strangers
+    pairs, unknown = [], set()
     for path, leaf in state.items():
-        if path in known or _RECORDER & set(path) or not is_float(leaf.array.dtype):
+        if _RECORDER & set(path) or not is_float(leaf.array.dtype):
             continue
-        endings = [path[start:] for start in range(len(path))]
-        owner = next((ending for ending in endings if ending in step.before.params), None)
-        if owner is not None:
-            if leaf.array.ndim:  # of another shape, such as Adafactor's factors: rows, columns
-                pairs.append((path, aliases.get(owner, owner)))
-            continue
-        if any(_is_like(leaf, step.model_state[0].get(ending)) for ending in endings):
-            continue  # of a statistic, which the optimizer trains as well
-        owner = next((aliases[ending] for ending in endings if ending in aliases), None)
-        if owner is not None and step.before.params[owner].array.shape == leaf.array.shape:
-            pairs.append((path, owner))
-        elif owner is None and leaf.array.ndim and leaf.array.shape in shapes:
-            strangers.add(path)
-    return pairs, frozenset(strangers)
-
-
-def _is_like(leaf: Leaf, statistic: Leaf | None) -> bool:
-    return statistic is not None and statistic.array.shape == leaf.array.shape
+        endings = (path[start:] for start in range(len(path)))
+        name = next((ending for ending in endings if ending in names), ())
+        if name in params or name in aliases:
+            owner = aliases.get(name, name)
+            # Of another shape may be such as Adafactor's factors: rows, columns.
+            if params[owner].array.shape == leaf.array.shape or (
+                name in params and leaf.array.ndim
+            ):
+                pairs.append((path, owner))
+        elif name not in step.model_state[0] and leaf.array.ndim and leaf.array.shape in shapes:
+            unknown.add(path)
+    return pairs, frozenset(unknown)
 
 
 def _shapes_of_many(step: Step) -> set[tuple[int, ...]]:

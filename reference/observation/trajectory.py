@@ -11,12 +11,13 @@ import numpy as np
 
 from ..optimizers.parts import with_parts
 from ..optimizers.recorded import Recorded, in_full, merged, recordings, renamed
-from ..pytrees.comparison import same_bits, same_value
+from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_inexact
 from ..pytrees.following import Copy
 from ..pytrees.paths import Path
 from ..pytrees.snapshot import Leaf, Snapshot
 from ..subjects.moment import Moment
+from .aliases import aliases_of
 
 Arrays = Mapping[Path, np.ndarray]
 _NOTHING = Snapshot({}, "")
@@ -92,29 +93,16 @@ class Step:
 
     @cached_property
     def aliases(self) -> dict[Path, Path]:
-        """The parameters by the names under which the optimizer was given them, where it knows them
-        by others: those of the same bits, or else the only one of its shape.
-
-        Several parameters of the same bits may be meant where all of them are frozen, or none is.
-        Where parts train in turns, the optimizer of one is called, and that of another is not.
+        """The parameters by the names under which optimizers were given them, where they know them
+        by others. Where parts train in turns, the optimizer of one is called, and that of another
+        is not.
         """
+        called = [each for each, calls in self.recordings if calls == 1]
         params = {path: leaf.array for path, leaf in self.before.params.items()}
         found: dict[Path, Path] = {}
-        given = merged([each for each, calls in self.recordings if calls == 1])
-        for name, array in (given.params if given else {}).items():
-            of_shape = [
-                path
-                for path, leaf in params.items()
-                if leaf.shape == array.shape and leaf.dtype == array.dtype
-            ]
-            same = [path for path in of_shape if same_bits(params[path], array)]
-            if name in same or (name in self.model_state[0] and name not in params):
-                continue  # its own name, or that of a statistic, which is optimized as well
-            alone = of_shape if len(of_shape) == 1 and name not in params else []
-            candidates = same or alone
-            if candidates and len({path in self.frozen for path in candidates}) == 1:
-                untaken = [path for path in candidates if path not in found.values()]
-                found[name] = (untaken or candidates)[0]
+        if merged(called) is not None:
+            for each in called:
+                found |= aliases_of(each.params, params, self.frozen)
         return found
 
     @cached_property

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 from flax import nnx
+from flax.training.train_state import TrainState
 
-from frostproof import NnxTrainer, verify
+from frostproof import LinenTrainer, NnxTrainer, verify
 from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Inconclusive, Refutation
@@ -105,6 +107,40 @@ def test_state_of_a_statistic_is_not_that_of_a_frozen_leaf():
     assert trajectory.steps[0].strangers == {("norm", "mean"), ("norm", "var")}
     optimizer_state_of_frozen_leaves_stays_zero.check(trajectory)
     with pytest.raises(Inconclusive, match="the optimizer trains statistics, too"):
+        BY_ID["trains-as-if-alone"].check(trajectory)
+
+
+@pytest.mark.parametrize("begins", [jnp.zeros, jnp.ones], ids=["alike", "otherwise"])
+def test_state_of_what_is_not_shown_is_not_that_of_a_frozen_leaf(begins):
+    """A gate that nobody shows has a leaf of the name and the numbers of a frozen one."""
+
+    def create(seed, batch, optimizer):
+        kernel = jax.random.normal(jax.random.key(seed), (batch.x.shape[1], 1))
+        head = {"kernel": kernel, "bias": jnp.zeros(1)}
+        gate = {"kernel": kernel + 1, "bias": begins(1)}
+        labels = {"bias": "frozen", "head": "trained", "gate": "trained"}
+        tx = optax.multi_transform({"trained": optimizer, "frozen": optax.set_to_zero()}, labels)
+        params = {"bias": jnp.zeros(1), "head": head, "gate": gate}
+        return TrainState.create(apply_fn=None, params=params, tx=tx)
+
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            gated = batch.x @ params["gate"]["kernel"] + params["gate"]["bias"] + params["bias"]
+            answer = gated * (batch.x @ params["head"]["kernel"] + params["head"]["bias"])
+            return jnp.mean((answer[:, 0] - batch.y) ** 2)
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=grads), value
+
+    def shown(state):
+        return {name: state.params[name] for name in ("bias", "head")}
+
+    trajectory = run(LinenTrainer(create, step, frozen=("bias",), params=shown), PROBLEM)
+
+    with pytest.raises(Inconclusive, match="nobody can tell whose it is"):
+        optimizer_state_of_frozen_leaves_stays_zero.check(trajectory)
+    with pytest.raises(Inconclusive, match="arrays that are no parameters here"):
         BY_ID["trains-as-if-alone"].check(trajectory)
 
 

@@ -19,6 +19,7 @@ from frostproof.reference.pytrees.snapshot import snapshot
 from frostproof.reference.subjects.moment import Moment
 
 BASE, ADAPTER, HEAD = np.float32([1, 2]), np.float32([3, 4]), np.float32([[5]])
+ZEROS = np.zeros(3, np.float32)
 
 
 def step(given, frozen=("w",), **params):
@@ -38,12 +39,26 @@ def step(given, frozen=("w",), **params):
         ({"0": HEAD}, {("0",): ("head",)}),
         ({"0": HEAD + 1}, {("0",): ("head",)}),
         ({"0": BASE + 1}, {}),
+        ({"0": ADAPTER, "1": ZEROS}, {("0",): ("adapter",), ("1",): ("bias",)}),
+        ({"0": ADAPTER, "1": ZEROS, "2": BASE + 1}, {("0",): ("adapter",)}),
+        ({"w": BASE, "gate": ZEROS}, {}),
+        ({"w": BASE, "gate": HEAD + 1}, {}),
     ],
-    ids=["its own", "another's name", "a place", "the only one of its shape", "none of its bits"],
+    ids=[
+        "its own",
+        "another's name",
+        "a place",
+        "the only one of its shape",
+        "none of its bits",
+        "zeros at a place",
+        "zeros beside what is not shown",
+        "zeros that are not shown",
+        "a shape that is not shown",
+    ],
 )
 def test_a_leaf_is_known_by_its_numbers(given, aliases):
-    """Or by its shape, where it is the only one that has it."""
-    found = step(given, w=BASE, adapter=ADAPTER, head=HEAD)
+    """Or by its shape, where it is the only one that has it, and nothing is hidden."""
+    found = step(given, w=BASE, adapter=ADAPTER, head=HEAD, bias=ZEROS)
 
     assert found.aliases == aliases
     assert found.goes_by_other_names == (("w",) in aliases)
