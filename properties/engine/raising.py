@@ -87,7 +87,8 @@ def raises_under(subject: Any, trajectory: Trajectory) -> Reason | None:
     running = [name for name, raised in outcomes.items() if not raised]
     if not running:
         all_frozen = _of_all_frozen(subject, trajectory.problem)
-        return all_frozen or _of_leaves(trajectory) or _of_batches(subject, trajectory)
+        of_optax = _of_labels(trajectory) or _of_leaves(trajectory)
+        return all_frozen or of_optax or _of_batches(subject, trajectory)
     text = f"it raises under {', '.join(raising)}; it runs under {', '.join(running)}"
     return Reason("raises", text)
 
@@ -111,6 +112,35 @@ _OPTIMIZING = (
     "optax._src.combine",
     "optax.transforms",
 )
+
+
+#: Modules that call a function of labels or of a mask, in newer and older releases of Optax.
+_CALLING_LABELS = (
+    "optax.transforms._combining",
+    "optax.transforms._masking",
+    "optax._src.combine",
+    "optax._src.wrappers",
+)
+
+
+def _of_labels(trajectory: Trajectory) -> Reason | None:
+    """Say with what Optax calls a function of labels or of a mask that takes something else."""
+    raised = trajectory.raised
+    frames = [frame for frame, _ in traceback.walk_tb(raised.__traceback__ if raised else None)]
+    # The call itself fails, inside Optax: nothing of the function is run.
+    if (
+        not isinstance(raised, TypeError)
+        or "positional argument" not in str(raised)
+        or not frames
+        or frames[-1].f_globals.get("__name__") not in _CALLING_LABELS
+    ):
+        return None
+    return Reason(
+        "raises",
+        "it raises under each optimizer, where Optax calls a function of labels or of a mask, "
+        "which gets the tree of parameters alone: one that takes a path and a leaf is mapped over "
+        "that tree, as `jax.tree_util.tree_map_with_path` does",
+    )
 
 
 def _of_leaves(trajectory: Trajectory) -> Reason | None:

@@ -128,6 +128,33 @@ def test_where_an_optimizer_gets_other_leaves_no_batch_is_to_blame():
     assert cause.startswith("it raises under each optimizer, where the optimizer is at work: ")
 
 
+def by_path(path, leaf):
+    """Label one leaf by its path."""
+    return "trained" if "head" in jax.tree_util.keystr(path) else "frozen"
+
+
+def in_two_parts(optimizer):
+    """Partition by labels of each leaf, where Optax asks for those of a tree."""
+    return optax.multi_transform({"trained": optimizer, "frozen": optax.set_to_zero()}, by_path)
+
+
+@pytest.mark.parametrize(
+    "wrap", [in_two_parts, lambda optimizer: optax.masked(optimizer, lambda path, leaf: True)]
+)
+def test_a_function_of_labels_that_optax_calls_with_the_tree_is_told_so(wrap):
+    """As in two public repositories: a label by path and leaf, given to `multi_transform`."""
+
+    def create(seed, batch, optimizer):
+        params = {"body": jnp.ones(1), "head": jnp.ones(1)}
+        return TrainState.create(apply_fn=None, params=params, tx=wrap(optimizer))
+
+    trainer = LinenTrainer(create, classify, frozen=("body",), optimizers=FEW)
+
+    cause = judged("training-runs", trainer, 3).counterexample.cause
+
+    assert "Optax calls a function of labels or of a mask, which gets the tree of" in cause
+
+
 def test_a_program_that_names_its_batches_is_not_told_of_them():
     """Nor one that has done a step: then it is no matter of the batch."""
     own = LinenTrainer(
