@@ -209,6 +209,10 @@ def _is_random(value: Value) -> bool:
     return value.origin is not None and value.origin.primitive.startswith("random")
 
 
+def _is_gradient(value: Value) -> bool:
+    return value.origin is not None and value.origin.primitive == gradient_p.name
+
+
 def _is_zero_or_nan(value: Value) -> bool:
     return value.range is not None and value.range.low == value.range.high == 0
 
@@ -225,6 +229,8 @@ class _Walk:
         self._rate = -1 if invariant.program.rate is None else 1 << invariant.program.rate
         #: Whether noise is in a value, by its identity.
         self._noisy: dict[int, bool] = {}
+        #: Whether a gradient is in a value, likewise.
+        self._led: dict[int, bool] = {}
 
     def worst(self, values: list[Value], made: Value | None = None) -> Value | None:
         """Return the one to blame of the operands of an equation; None if none is.
@@ -235,14 +241,16 @@ class _Walk:
         if made is not None and _is_zero_or_nan(made):
             bad = [each for each in bad if each.range is None or each.range.nan]
 
-        def blame(value: Value) -> tuple[bool, bool, bool, bool]:
+        def blame(value: Value) -> tuple[bool, bool, bool, bool, bool]:
             # Sooner what is not zero than what may be NaN, what the leaf itself is in, and noise
-            # than what scales it. That a rate is not zero is nobody's fault.
+            # or a gradient than what scales it, such as a counter. That a rate is not zero is
+            # nobody's fault.
             return (
                 value.reads != self._rate,
                 not _is_zero_or_nan(value),
                 bool(value.reads & self._bit),
                 _led_by(value, _is_random, self._noisy)[id(value)],
+                _led_by(value, _is_gradient, self._led)[id(value)],
             )
 
         return max(bad, key=blame, default=None)

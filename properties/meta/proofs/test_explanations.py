@@ -234,6 +234,22 @@ def test_the_gradient_of_another_leaf_is_not_called_its_own():
     assert told == "backbone is moved by the gradient of head"
 
 
+def test_what_accumulates_a_gradient_is_told_of_the_gradient_and_not_of_its_counter():
+    """`optax.MultiSteps` multiplies the gradients by what it computes from its own counter."""
+    problem = TreeProblem("two leaves", ("backbone",), optimizer("sgd"), 1, 0)
+
+    def accumulating(tx, mask):
+        labels = jax.tree.map(lambda frozen: "frozen" if frozen else "trained", mask)
+        parts = {"frozen": optax.set_to_zero(), "trained": tx}
+        return optax.MultiSteps(optax.partition(parts, labels), 2).gradient_transformation()
+
+    told = explanation_of(
+        "frozen-optimizer-state", OptaxFreeze(accumulating), problem, "acc_grads/backbone"
+    )
+
+    assert told.startswith("acc_grads/backbone is moved by the gradient of backbone")
+
+
 def test_a_leak_is_told_where_it_happens_in_a_step():
     """A step later everything depends on it, by way of the leaves that it has trained."""
     told = explained(
