@@ -84,7 +84,8 @@ def _tried(trainer: Trainer) -> Probe:
         let_through(error)
         if isinstance(error, UnusableSubject):
             raise
-        return Probe(trainer.declared)
+        # What a training would show is not known: nobody is to be asked for it.
+        return Probe(trainer.declared | {Capability.OPT_STATE})
     # Of the promise, too: the program may know the state of no other.
     rows = promised if isinstance(promised, Optimizer) else STILL
     found = set(trainer.declared)

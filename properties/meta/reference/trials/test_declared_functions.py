@@ -73,6 +73,17 @@ def test_one_that_answers_is_used():
     assert {Capability.PREDICT, Capability.WITH_PARAMS} <= found.capabilities
 
 
+def test_a_training_that_does_not_begin_is_asked_for_nothing_more():
+    """It may show the optimizer's state: nobody knows, where `create` raises."""
+    laws = ["training-runs", "frozen-optimizer-state"]
+    report = verify(replace(CORRECT, create=raises), laws=laws, max_examples=2, seed=0)
+
+    reasons = {row.law: row.reason or "" for row in report.rows}
+
+    assert "needs" not in reasons["frozen-optimizer-state"]
+    assert "training-runs" in reasons["frozen-optimizer-state"]
+
+
 def test_what_raises_later_is_told_without_a_guess():
     """That it does under some optimizers is no cause, where the step itself never raises."""
 
