@@ -2,11 +2,12 @@
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx, traverse_util
-from flax.core import freeze
+from flax.core import FrozenDict, freeze
 
 from frostproof import LinenTrainer, NnxTrainer, Optimizers
 from frostproof.reference.corpus.accepted.trainers.linen_states import Model, create_for
@@ -29,6 +30,7 @@ from frostproof.reference.corpus.accepted.trainers.own_models import (
 from frostproof.reference.corpus.accepted.trainers.plain_trees import State, layers, through_layers
 from frostproof.reference.corpus.accepted.trainers.plain_trees import stepping as plain_stepping
 from frostproof.reference.corpus.register import specimen
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import Layers
 
 SGD = Optimizers("sgd")
 
@@ -154,6 +156,41 @@ def keys_of_a_frozen_dict():
 
     return LinenTrainer(
         create, stepping(lambda p, y: jnp.mean((p - y) ** 2)), frozen=("body",), optimizers=SGD
+    )
+
+
+class _Backboned(nn.Module):
+    """A backbone of two layers, and a head."""
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1, name="head")(Layers(("stem", "neck"), name="backbone")(x))
+
+
+@specimen(
+    law="frozen-value",
+    seen="the recursive mask of optax#159, since Flax 0.7.1 returns plain dicts (discussion 3191)",
+)
+def mask_of_frozen_dicts():
+    """Labels are sought inside each FrozenDict: of plain dicts the first level alone has any."""
+
+    def labels(params):
+        return {name: _label(name, below) for name, below in params.items()}
+
+    def _label(name, below):
+        if name == "stem":
+            return "frozen"
+        return labels(below) if isinstance(below, FrozenDict) else "trained"
+
+    @functools.cache
+    def partitioned(optimizer):
+        return optax.multi_transform({"frozen": optax.set_to_zero(), "trained": optimizer}, labels)
+
+    return LinenTrainer(
+        create_for(_Backboned(), partitioned),
+        stepping(lambda p, y: jnp.mean((p - y) ** 2)),
+        frozen=("backbone/stem",),
+        optimizers=SGD,
     )
 
 

@@ -69,6 +69,40 @@ def body_averaged_in_bfloat16():
     return trainer(model=Layers(param_dtype=jnp.bfloat16), step=on_body(average))
 
 
+class WithOwnMoments(TrainState):
+    """A state that holds the first moments of its body beside the optimizer's."""
+
+    moments: Any = None
+
+
+@specimen(
+    law="frozen-value",
+    seen="theorionic/dpsn, dpsn_r_jax/training/finetune_trainer.py: `freeze_pool` labels the rest",
+)
+def body_with_an_update_of_its_own():
+    """The optimizer freezes the body, which is updated by hand, from moments beside it."""
+
+    @jax.jit
+    def step(state, batch):
+        def of(params):
+            return mse(state.apply_fn({"params": params}, batch.x), batch.y)
+
+        loss, grads = jax.value_and_grad(of)(state.params)
+        moments = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state.moments, grads["body"])
+        body = jax.tree.map(lambda p, m: p - 0.01 * m, state.params["body"], moments)
+        new = state.apply_gradients(grads=grads)
+        return new.replace(params={**new.params, "body": body}, moments=moments), loss
+
+    def zeros(params):
+        return jax.tree.map(jnp.zeros_like, params["body"])
+
+    def freeze(optimizer):
+        return partitioned(optimizer, in_body)
+
+    create = creating(Layers(), freeze, WithOwnMoments, moments=zeros)
+    return trainer(create=create, step=step, optimizers=SGD)
+
+
 @specimen(law="frozen-value", seen="made up: a move that no norm shows")
 def kernel_permuted():
     """Units of the body change places, which keeps the norm."""

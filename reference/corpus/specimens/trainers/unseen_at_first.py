@@ -105,6 +105,22 @@ def no_layer_for_this_width():
     return trainer(create=create, optimizers=SGD)
 
 
+@specimen(
+    law="training-runs",
+    seen="winstonsmith1897/DantinoX, dantinox/training/optimizer.py: `_lora_masked_optimizer`",
+)
+def label_of_a_leaf_for_labels_of_a_tree():
+    """`multi_transform` is given a function of a path and a leaf, and calls it with the tree."""
+
+    def label(path, leaf):
+        return "frozen" if path[0].key in BODY else "trained"
+
+    def freeze(optimizer):
+        return optax.multi_transform({"trained": optimizer, "frozen": optax.set_to_zero()}, label)
+
+    return trainer(create=creating(Layers(), freeze), optimizers=SGD)
+
+
 @specimen(law="frozen-value", seen="buffers that are donated, in a state that only its owner reads")
 def body_shifted_in_a_donated_state():
     """The parameters are found by `params=` alone, and the step that donates them moves them."""
