@@ -71,12 +71,14 @@ def first_loss(
     batch: int = 1,
     *,
     shared: bool = False,
+    after: int = 0,
 ) -> float | None:
-    """Return the loss of the first step of a new training, on the batch of this number, after some
-    leaves, or all for None, were changed; None where it is not known.
+    """Return the loss of the first step of a new training, or of one `after` so many steps, on the
+    batch of this number, once some leaves, or all for None, were changed; None where it is not
+    known.
     """
     try:
-        training = begin(trainer, problem, paths, change, shared=shared)
+        training = begin(trainer, problem, paths, change, shared=shared, after=after)
         return float(np.asarray(training.step(problem.batch(batch))))
     except Exception:  # no loss, or no way to put parameters in place: nothing is known
         return None
@@ -89,6 +91,7 @@ def begin(
     change: Change,
     *,
     shared: bool = False,
+    after: int = 0,
 ) -> Training:
     """Return a new training in which some leaves, or all for None, were changed.
 
@@ -98,6 +101,7 @@ def begin(
         paths: the leaves.
         change: what is done to each.
         shared: let it share the programs of others of its structure: what accuses must not.
+        after: the steps that it trains before they are changed.
 
     Raises:
         Exception: where the program raises, or other values cannot be put in the place of a leaf.
@@ -113,6 +117,8 @@ def begin(
         share_program(training)
     if problem.weights != "initialised":
         reweigh(training, problem, frozenset())
+    for number in range(1, after + 1):
+        training.step(problem.batch(number))
     try:
         training.set_params(jax.tree_util.tree_map_with_path(changed, training.params()))
     except Exception:  # the program keeps parameters in a place that it alone knows

@@ -40,6 +40,8 @@ from .penalties import is_always_given_one_batch, is_by_the_model
 #: as before, and moves more of small weights than their last digits; where it shrinks with them, as
 #: that of tied weights does, it grows with large ones. A temperature must not be that small.
 _SCALES = (2.0**-40, 2.0**-16, 2.0**-8, 2.0**10)
+#: Steps after which a leaf is asked about again, few of those in which it was seen to stay.
+_ON_THE_WAY = 4
 #: What rounding may make of a loss: a hundredth of what tells, since values nearby are asked for.
 _ROUNDED = TELLING / 100
 
@@ -119,6 +121,10 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     else:
         asked_of = functools.partial(loss_depends_on, trainer, problem, path)
         should = asked_of(decaying=decaying, shared=True)
+        if should is False and problem.weights == "initialised" and not _ever_freezes(runs, path):
+            # A factor that starts from zero hides it at first: no longer where that has trained.
+            asked_of = functools.partial(asked_of, after=_ON_THE_WAY)
+            should = asked_of(decaying=decaying, shared=True)
         if should is not False:  # what accuses is the program as it is
             should = asked_of(decaying=decaying, shared=False)
     if should and _trains_at_another_scale(trainer, problem, path):
@@ -128,8 +134,18 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     return should
 
 
+def _ever_freezes(runs: Sequence[Trajectory], path: Path) -> bool:
+    return any(path in step.frozen for run in runs for step in run.steps)
+
+
 def loss_depends_on(
-    trainer: Trainer, problem: TrainingProblem, path: Path, *, decaying: bool, shared: bool
+    trainer: Trainer,
+    problem: TrainingProblem,
+    path: Path,
+    *,
+    decaying: bool,
+    shared: bool,
+    after: int = 0,
 ) -> bool | str:
     """Tell whether other values of a leaf change the loss, or why nobody can tell.
 
@@ -139,8 +155,11 @@ def loss_depends_on(
         path: the leaf.
         decaying: leave out what a penalty on the weights changes.
         shared: let it share the programs of others of its structure: what accuses must not.
+        after: the steps that are trained before.
     """
-    loss = functools.partial(first_loss, trainer, problem, frozenset({path}), shared=shared)
+    loss = functools.partial(
+        first_loss, trainer, problem, frozenset({path}), shared=shared, after=after
+    )
     plain = loss(keep)
     if plain is None:
         return _NO_LOSS

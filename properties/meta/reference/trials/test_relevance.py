@@ -13,10 +13,13 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     Layers,
     creating,
     keys,
+    partitioned,
     stepping,
     trainer,
     where,
+    within,
 )
+from frostproof.reference.corpus.specimens.trainers.unseen_at_first import Adapted
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
@@ -135,6 +138,17 @@ def test_what_only_an_argmax_takes_should_train():
     trajectory = run(hard, TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 6, 3, 0))
 
     assert relevance.matters(hard, trajectory, ("router", "kernel")) is True
+
+
+def test_what_a_zero_hides_at_first_is_asked_about_once_that_has_trained():
+    """As the first factor of an adapter, frozen by mistake: the second starts from zero."""
+    model = Adapted(nn.initializers.lecun_normal())
+    frozen = within(("body", "head", "down"))
+    begin = creating(model, lambda optimizer: partitioned(optimizer, frozen))
+    halved = trainer(("body", "head"), model, create=begin)
+    trajectory = run(halved, TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 2, 3, 0))
+
+    assert relevance.matters(halved, trajectory, ("down", "kernel")) is True
 
 
 class Shifted(nn.Module):
