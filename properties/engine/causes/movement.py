@@ -213,14 +213,32 @@ def _by_no_gradient(trajectory: Trajectory, path: Path, steps: Sequence[Step], h
     moved = {each for step in steps for each in moved_leaves(step)}
     if path not in moved:
         pulled = all_moved(trajectory) - moved
+        if _trained_before(trajectory, path):
+            text = (
+                "the leaf stays where its gradient is zero in each step: what moves it may be that "
+            )
+            text += "of an earlier step, in which it trains, as by momentum that an optimizer keeps"
+            return Reason(EARLIER, text, pulled)
         text = "the leaf's own gradient moves it: it stays where that is zero; the freeze misses it"
         return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
     decaying = {each for step in steps for each in moved_leaves(step) if decays(step, each)}
     if path in decaying:
+        scaled = {each for each in decaying if any(decays(s, each) for s in trajectory.steps)}
+        pulled = all_moved(trajectory) - scaled
+        if path in pulled:
+            text = "the leaf's own gradient moves it, and a weight decay where that is zero: the "
+            text += "freeze misses it"
+            return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
         text = "a weight decay moves the leaf: it is scaled where its gradient is zero, too"
         return Reason(DECAY, text, frozenset(decaying))
     text = "the leaf moves where its gradient is zero, too"
     return Reason("without a gradient", text, frozenset({path}))
+
+
+def _trained_before(trajectory: Trajectory, path: Path) -> bool:
+    """Tell whether a leaf trains in a step before the first in which it is frozen and moves."""
+    first = next(each.number for each in trajectory.steps if path in moved_leaves(each))
+    return any(path in each.trainable for each in trajectory.steps[: first - 1])
 
 
 def _all_pulled(trajectory: Trajectory) -> frozenset[Path]:

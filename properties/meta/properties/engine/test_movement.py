@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import flax
 import jax
+import jax.numpy as jnp
 import optax
 import pytest
 
@@ -207,10 +208,11 @@ def zeroed_for(make):
     ("wrap", "kind"),
     [
         (lambda _: optax.sgd(0.1), "missed"),
+        (lambda _: decayed(0.1), "missed"),
         (zeroed_for(decayed), "decay"),
         (zeroed_for(optax.yogi), "without a gradient"),
     ],
-    ids=["no freeze", "decay", "yogi"],
+    ids=["no freeze", "no freeze of what decays", "decay", "yogi"],
 )
 def test_what_moves_a_leaf_under_an_optimizer_of_the_program_is_told(wrap, kind):
     """What that optimizer gets is not seen, but what becomes of the leaf without its gradient."""
@@ -221,6 +223,32 @@ def test_what_moves_a_leaf_under_an_optimizer_of_the_program_is_told(wrap, kind)
     reason = told(subject, TrainingProblem(0, OwnOptimizer(), 2, 3, 0, weights="redrawn"))
 
     assert (reason.kind, reason.leaves) == (kind, {("l1", "kernel")})
+
+
+@jax.jit
+def zeroed_from_step_three(state, batch):
+    """Train all, and give zeros for the gradients of the first layer from the third step on."""
+
+    def error(params):
+        return linen_recipe.mse(state.apply_fn({"params": params}, batch.x), batch.y)
+
+    loss, grads = jax.value_and_grad(error)(state.params)
+    first = jax.tree.map(lambda g: jnp.where(state.step < 2, g, 0.0), grads["l1"])
+    return state.apply_gradients(grads={**grads, "l1": first}), loss
+
+
+def test_momentum_of_an_optimizer_of_the_program_is_not_told_as_a_freeze_that_misses():
+    """As an Adam that goes on from phase to phase, while the gradients of what is frozen are 0."""
+    subject = LinenTrainer(
+        linen_recipe.creating(HALF, lambda _: optax.adam(0.1)),
+        zeroed_from_step_three,
+        frozen=lambda step: () if step <= 2 else ("l1",),
+    )
+
+    reason = told(subject, TrainingProblem(0, OwnOptimizer(), 2, 3, 0, actions=("step",) * 3))
+
+    assert reason.kind == "earlier gradients"
+    assert "of an earlier step, in which it trains" in reason.text
 
 
 @jax.jit
