@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -214,6 +215,11 @@ def test_help_and_the_law_book_load_no_jax():
     assert "answer-loss-is-mse" in done.stdout
 
 
+def without_progress(errors):
+    """Drop what a run tells of itself on a machine where it takes long."""
+    return re.sub(rb"(?m)^(\d+ of \d+ laws|loading subject).*\n", b"", errors)
+
+
 @pytest.mark.parametrize(
     ("words", "status"),
     [
@@ -231,7 +237,7 @@ def test_the_status_is_that_of_the_verdict_whoever_stops_reading(broken, words, 
     done = subprocess.run(command, cwd=broken.parent, stdout=writes, stderr=subprocess.PIPE)
     os.close(writes)
 
-    assert (done.returncode, done.stderr) == (status, b"")
+    assert (done.returncode, without_progress(done.stderr)) == (status, b"")
 
 
 def test_a_mistake_is_one_whoever_stops_reading():
@@ -309,7 +315,7 @@ def test_a_full_disk_is_told_in_a_line(broken, words, status):
         for errors in ("", "2>&1")
     )
 
-    assert (done.returncode, done.stderr) == (status, said)
+    assert (done.returncode, without_progress(done.stderr)) == (status, said)
     assert (mute.returncode, mute.stderr) == (status, b"")
 
 
