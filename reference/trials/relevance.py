@@ -100,16 +100,13 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
     """Tell whether a leaf matters, or why it is unknown; None where many more steps move it.
 
     It matters if its gradient is not negligible, or if the loss depends on it. Where no other
-    values can be put in its place, only the gradient tells.
+    values can be put in its place, only the gradient tells. What accuses is the program as it is:
+    it runs unshared once no program of another has said that the leaf does not matter.
     """
     problem = trajectory.problem
     runs = [trajectory]
-    # A wrapper may hold back for longer: `mechanize` learns its scale from 1e-6 up.
-    for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
-        asked = longer(replace(problem, optimizer=optimizer))
-        if not stays(run := run_again(trainer, asked, shared=True), path):
-            return None
-        if run.shared and not stays(run_again(trainer, asked, shared=False), path):
+    for run in _longer_runs(trainer, problem, shared=True):
+        if not stays(run, path):
             return None
         runs.append(run)
     if all(step.waits for run in runs for step in run.steps) and _late(trainer, problem):
@@ -125,13 +122,27 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
             # A factor that starts from zero hides it at first: no longer where that has trained.
             asked_of = functools.partial(asked_of, after=_ON_THE_WAY)
             should = asked_of(decaying=decaying, shared=True)
-        if should is not False:  # what accuses is the program as it is
+        if should is not False:
             should = asked_of(decaying=decaying, shared=False)
+    if should is not False and any(run.shared for run in runs[1:]):
+        as_it_is = _longer_runs(trainer, problem, shared=False)
+        if not all(stays(run, path) for run in as_it_is):
+            return None
     if should and _trains_at_another_scale(trainer, problem, path):
         return None
     if should is True and not decaying and path in _late(trainer, problem):
         return _TOO_FEW_STEPS
     return should
+
+
+def _longer_runs(
+    trainer: Trainer, problem: TrainingProblem, *, shared: bool
+) -> Iterator[Trajectory]:
+    """Run a problem for longer, and under the optimizer inside, too: a wrapper may hold back for
+    longer still, as `mechanize` learns its scale from 1e-6 up.
+    """
+    for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
+        yield run_again(trainer, longer(replace(problem, optimizer=optimizer)), shared=shared)
 
 
 def _ever_freezes(runs: Sequence[Trajectory], path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Whether a leaf that did not train should have trained."""
 
 import itertools
+from dataclasses import replace
 
 import flax.linen as nn
 import jax
@@ -28,6 +29,9 @@ from frostproof.reference.trials import relevance
 from frostproof.reference.trials.other_weights import first_loss
 
 HEAD = ("head", "kernel")
+THREE_STEPS = TrainingProblem(
+    0, optimizer("sgd", learning_rate=0.1), 2, 3, 0, actions=("step",) * 3
+)
 
 
 def put_back(old, new):
@@ -40,19 +44,34 @@ def known_weights(leaf):
     return jnp.full_like(leaf, 0.5)
 
 
-def test_a_leaf_that_is_put_back_does_not_train():
-    """Weights of another size are put back, too: that moves them once."""
+def putting_back():
+    """A trainer that gives the kernel of the head the same weights after each step."""
     begin = creating(Layers())
 
     def create(seed, batch, optimizer):
         state = begin(seed, batch, optimizer)
         return put_back(state, state)
 
-    faulty = trainer((), create=create, step=stepping(after=put_back))
-    sgd = optimizer("sgd", learning_rate=0.1)
-    trajectory = run(faulty, TrainingProblem(0, sgd, 2, 3, 0, actions=("step",) * 3))
+    return trainer((), create=create, step=stepping(after=put_back))
 
-    assert relevance.matters(faulty, trajectory, HEAD)
+
+def test_a_leaf_that_is_put_back_does_not_train():
+    """Weights of another size are put back, too: that moves them once."""
+    faulty = putting_back()
+
+    assert relevance.matters(faulty, run(faulty, THREE_STEPS), HEAD)
+
+
+def test_a_leaf_that_moves_in_the_program_as_it_is_trains(monkeypatch):
+    """By a program that trainings share it may stay."""
+    faulty, moving = putting_back(), trainer((), step=stepping())
+
+    def again(_, problem, *, shared):
+        return replace(run(faulty, problem), shared=True) if shared else run(moving, problem)
+
+    monkeypatch.setattr(relevance, "run_again", again)
+
+    assert relevance.matters(faulty, run(faulty, THREE_STEPS), HEAD) is None
 
 
 @pytest.mark.parametrize(("calls", "should"), [(6, None), (1000, True)])
