@@ -55,5 +55,6 @@ DROPPING = Architecture(
     )
 )
 
-#: All architectures.
-EVERY = (*PLAIN, TIED, NORMALISED, DROPPING)
+#: All architectures. The place of one chooses the size of its batches: layers with statistics take
+#: many rows, since the mean of a single one is the row itself, and no layer before them trains.
+EVERY = (*PLAIN, TIED, DROPPING, NORMALISED)

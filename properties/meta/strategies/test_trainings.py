@@ -127,6 +127,7 @@ def test_an_architecture_is_compiled_for_one_size():
 
     assert sizes.keys() == set(EVERY)
     assert sizes.pop(PLAIN[0]) == SIZES
+    assert sizes[NORMALISED] == {(7, 3)}  # of a single row, nothing before a norm trains
     assert all(len(each) == 1 for each in sizes.values())
     assert set.union(*sizes.values()) == SIZES_OF_OTHERS
 
