@@ -23,6 +23,8 @@ Leaves = Mapping[Path, Leaf]
 
 #: The entries that the engine's recorder, and not the subject, adds to the optimizer's state.
 _RECORDER = {"frostproof_gradients", "frostproof_params", "frostproof_updates"}
+#: The entry below which it keeps the state of the optimizer.
+_INNER = "frostproof_inner"
 
 
 @training_law(
@@ -255,25 +257,40 @@ def owners_of(
     Returns the pairs, and the leaves that have no known name, and the shape of a frozen parameter
     or of an array that has a frozen parameter for a part, as `optax.flatten` makes it.
     """
-    params, aliases = step.before.params, step.aliases
+    params = step.before.params
     shapes = {params[path].array.shape for path in step.frozen} | _shapes_of_many(step)
-    names = params.keys() | aliases.keys() | step.strangers
     pairs, unknown = [], set()
     for path, leaf in state.items():
         if _RECORDER & set(path) or not is_float(leaf.array.dtype):
             continue
-        endings = (path[start:] for start in range(len(path)))
-        name = next((ending for ending in endings if ending in names), ())
-        if name in params or name in aliases:
-            owner = aliases.get(name, name)
-            # Of another shape may be such as Adafactor's factors: rows, columns.
-            if params[owner].array.shape == leaf.array.shape or (
-                name in params and leaf.array.ndim
-            ):
+        owners = _may_belong_to(path, step)
+        if len(owners) == 1:
+            (owner,) = owners
+            if leaf.array.ndim or not params[owner].array.ndim:  # such as Adafactor's factors
                 pairs.append((path, owner))
-        elif name not in step.model_state[0] and leaf.array.ndim and leaf.array.shape in shapes:
+        elif leaf.array.ndim and leaf.array.shape in shapes and not _is_of_statistic(path, step):
             unknown.add(path)
     return pairs, frozenset(unknown)
+
+
+def _may_belong_to(path: Path, step: Step) -> frozenset[Path]:
+    """Return the parameters that a leaf of an optimizer's state may belong to: by the names that
+    the optimizer was given, or, in the state of one that is not known, by those of all parameters.
+    """
+    endings = [path[start:] for start in range(len(path) + 1)]
+    if _INNER in path:
+        name = next((ending for ending in endings if ending in step.names), None)
+        if name is not None:
+            owner = step.names[name]
+            return frozenset() if owner is None else frozenset({owner})
+    named = [ending for ending in endings if ending in step.before.params]
+    # A layer may have the name of what an optimizer keeps, such as `mu`.
+    apart = {ending in step.frozen for ending in named}
+    return frozenset(named[:1] if len(apart) == 1 else named)
+
+
+def _is_of_statistic(path: Path, step: Step) -> bool:
+    return any(path[start:] in step.model_state[0] for start in range(len(path)))
 
 
 def _shapes_of_many(step: Step) -> set[tuple[int, ...]]:
@@ -321,7 +338,7 @@ def _largest(leaf: Leaf) -> float:
 
 def _shown(path: Path) -> str:
     """Show a path without the entry of the engine's recorder around the optimizer."""
-    return path_text(tuple(segment for segment in path if segment != "frostproof_inner"))
+    return path_text(tuple(segment for segment in path if segment != _INNER))
 
 
 LAWS = (

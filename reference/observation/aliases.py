@@ -2,40 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 
 import numpy as np
 
-from ..pytrees.comparison import same_bits
+from ..optimizers.recorded import Recorded, in_full
+from ..pytrees.comparison import same_bits, same_value
 from ..pytrees.paths import Path
+from ..pytrees.snapshot import Leaf
 
 Arrays = Mapping[Path, np.ndarray]
 
 
-def aliases_of(given: Arrays, params: Arrays, frozen: Collection[Path]) -> dict[Path, Path]:
-    """Return the parameters by the names under which an optimizer is given them, where it knows
-    them by names that are not theirs: those of the same bits, or else the only one of its shape.
+def known_names(
+    recorded: Recorded, params: Mapping[Path, Leaf], frozen: Set[Path]
+) -> dict[Path, Path]:
+    """Return the parameters by the names under which an optimizer is given them, their own names
+    included; a name of which nobody can tell whose it is has none.
+
+    An optimizer that is made for a part knows the leaves from there on. Otherwise bits tell: where
+    they are those of another parameter, or a frozen leaf has others, no name says anything, as in a
+    list without its first entries, whose leaves have the names of others.
 
     Zeros and other constants, or a shape, may as well be those of an array that is no parameter, or
     that the program does not show: they count where the optimizer has no name of a parameter, and
-    all that it is given is one. Several parameters of the same bits may be meant where all of them
-    are `frozen`, or none is.
+    all that it is given is one; of a frozen leaf, which is rarely given, where it is given as many
+    arrays as there are parameters. Several parameters of the same bits may be meant where all of
+    them are `frozen`, or none is.
     """
-    own = {name for name, array in given.items() if name in params and _alike(array, params[name])}
-    unnamed = [name for name in given if name not in own]
-    left = {path: array for path, array in params.items() if path not in own}
+    whole = in_full(recorded, params)
+    if whole is not recorded:
+        return dict(zip(recorded.params, whole.params, strict=True))
+    given, arrays = recorded.params, {path: leaf.array for path, leaf in params.items()}
+    own = {name for name in given if name in arrays and _alike(given[name], arrays[name])}
+    telling = {name for name in given if _tells(given[name])}
+    left = {path: array for path, array in arrays.items() if path not in own & telling}
     found: dict[Path, Path] = {}
-    for name in unnamed:
-        if _tells(given[name]):
+    for name in given:
+        if name in telling - own:
             _note(name, _of_its_bits(given[name], left), frozen, found)
-    if any(name in params for name in given):
-        return found
+    named = own & telling
+    if not found and not _has_names_of_others(given, arrays, frozen):
+        named = given.keys() & arrays.keys()
+    found |= {name: name for name in named}
+    return found if named else _likely(given, left, found, frozen)
+
+
+def _has_names_of_others(given: Arrays, params: Arrays, frozen: Set[Path]) -> bool:
+    """Tell whether an optimizer is given other arrays by the names of parameters: of another shape,
+    or in the place of a frozen leaf.
+    """
+    # Zeros are recorded, too, where an optimizer is called without parameters.
+    passed = any(array.any() for array in given.values())
+    return any(
+        given[name].shape != params[name].shape
+        or (passed and name in frozen and not _is_cast(given[name], params[name]))
+        for name in given.keys() & params.keys()
+    )
+
+
+def _likely(
+    given: Arrays, left: Arrays, found: dict[Path, Path], frozen: Set[Path]
+) -> dict[Path, Path]:
+    """Add what constants and shapes say of the names that are not found, if that explains all."""
     likely = dict(found)
-    for name in unnamed:
+    for name in given:
         if name not in found:
-            array = given[name]
-            _note(name, _of_its_bits(array, left) or _of_its_shape(array, left), frozen, likely)
-    return likely if likely.keys() >= set(unnamed) else found
+            alike = _of_its_bits(given[name], left)
+            if not alike and name not in left:
+                alike = _of_its_shape(given[name], left)
+            if len(given) == len(left) or frozen.isdisjoint(alike):
+                _note(name, alike, frozen, likely)
+    return likely if likely.keys() == given.keys() else found
+
+
+def _is_cast(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether one of two arrays of a shape is the other, in another dtype or in its own."""
+    with np.errstate(all="ignore"):
+        return same_value(a.astype(b.dtype), b) or same_value(a, b.astype(a.dtype))
 
 
 def _note(

@@ -269,15 +269,18 @@ def _best_fitting(
     shapes: Mapping[Path, Shape],
     fits: Fits,
 ) -> list[list[Path | None]]:
-    """Return the places in which most leaves fit, with None for those that do not; none where no
-    leaf fits anywhere.
+    """Return the places in which most leaves fit, with None for those that are no parameters there;
+    none where no leaf fits anywhere. A tree does not lie where it would have a parameter in another
+    shape, as the last layers of a list do among the first, whose names they have.
     """
     fitting = [
-        [
-            path if path in shapes and fits(shape, shapes[path]) else None
-            for path, (_, shape) in zip(paths, taken, strict=True)
-        ]
+        [path if path in shapes else None for path in paths]
         for paths in placed
+        if all(
+            fits(shape, shapes[path])
+            for path, (_, shape) in zip(paths, taken, strict=True)
+            if path in shapes
+        )
     ]
     most = max((len(paths) - paths.count(None) for paths in fitting), default=0)
     return [paths for paths in fitting if most and len(paths) - paths.count(None) == most]

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..optimizers.parts import with_parts
-from ..optimizers.recorded import Recorded, in_full, merged, recordings, renamed
+from ..optimizers.recorded import Recorded, in_full, merged, recordings, renamed, without
 from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_inexact
 from ..pytrees.following import Copy
 from ..pytrees.paths import Path
 from ..pytrees.snapshot import Leaf, Snapshot
 from ..subjects.moment import Moment
-from .aliases import aliases_of
+from .aliases import known_names
 
 Arrays = Mapping[Path, np.ndarray]
 _NOTHING = Snapshot({}, "")
@@ -92,23 +92,35 @@ class Step:
         return [with_parts(in_full(each, params), params) for each, _ in self.recordings]
 
     @cached_property
-    def aliases(self) -> dict[Path, Path]:
-        """The parameters by the names under which optimizers were given them, where they know them
-        by others. Where parts train in turns, the optimizer of one is called, and that of another
-        is not.
+    def names(self) -> dict[Path, Path | None]:
+        """The parameters by the names under which optimizers were given them, their own included;
+        None where nobody can tell whose a name is.
+
+        Where parts train in turns, the optimizer of one is called, and that of another is not.
+        Nothing is known where two of them have the same names.
         """
         called = [each for each, calls in self.recordings if calls == 1]
-        params = {path: leaf.array for path, leaf in self.before.params.items()}
-        found: dict[Path, Path] = {}
+        found: dict[Path, Path | None] = {}
         if merged(called) is not None:
             for each in called:
-                found |= aliases_of(each.params, params, self.frozen)
+                known = known_names(each, self.before.params, self.frozen)
+                found |= {name: known.get(name) for name in each.gradients}
         return found
 
     @cached_property
+    def aliases(self) -> dict[Path, Path]:
+        """The parameters by those names that are not their own."""
+        return {name: path for name, path in self.names.items() if path not in (None, name)}
+
+    @cached_property
     def given_by_path(self) -> Recorded | None:
-        """What `given` is, by the names of the parameters where the optimizer has others."""
-        return self.given and renamed(self.given, self.aliases)
+        """What `given` is, by the names of the parameters where the optimizer has others, without
+        what only has the name of one.
+        """
+        if self.given is None:
+            return None
+        unknown = {name for name, path in self.names.items() if path is None}
+        return renamed(without(self.given, unknown & self.before.params.keys()), self.aliases)
 
     @cached_property
     def reached(self) -> frozenset[Path]:
@@ -126,7 +138,8 @@ class Step:
         may be a part of such an array, also where its numbers do not tell which.
         """
         given = self.given.gradients.keys() if self.given else frozenset[Path]()
-        return frozenset(given - self.before.params.keys() - self.aliases.keys())
+        unknown = {name for name, path in self.names.items() if path is None}
+        return frozenset(given - self.before.params.keys() - self.aliases.keys() | unknown & given)
 
     @property
     def goes_by_other_names(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,6 +102,16 @@ def renamed(recorded: Recorded, names: Mapping[Path, Path]) -> Recorded:
     return replace(
         recorded, gradients=gradients, params=params, updates=updates, groups=tuple(groups)
     )
+
+
+def without(recorded: Recorded, names: Collection[Path]) -> Recorded:
+    """Return a recording without some of its leaves."""
+    gradients, params, updates = (
+        {path: array for path, array in arrays.items() if path not in names}
+        for arrays in (recorded.gradients, recorded.params, recorded.updates)
+    )
+    groups = tuple(group - frozenset(names) for group in recorded.groups)
+    return replace(recorded, gradients=gradients, params=params, updates=updates, groups=groups)
 
 
 def merged(recordings: Sequence[Recorded]) -> Recorded | None:

@@ -158,7 +158,7 @@ class Scaled(flax.struct.PyTreeNode):
 
 def scaled_by(form):
     def create(seed, batch, optimizer):
-        params = {"scale": jax.numpy.ones(()), "weight": jax.numpy.ones(batch.x.shape[1])}
+        params = {"scale": jax.numpy.full((), 0.7), "weight": jax.numpy.ones(batch.x.shape[1])}
         return Scaled(params, optimizer.init(form(params)), form, optimizer)
 
     return create

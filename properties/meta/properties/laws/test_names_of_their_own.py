@@ -203,3 +203,118 @@ def test_of_parts_in_turns_the_optimizer_that_is_called_knows_its_own():
 
     assert judge(law, right, EFFORT, CallCache(), "right").outcome == "held"
     assert judge(law, wrong, EFFORT, CallCache(), "wrong").outcome == "refuted"
+
+
+def training_a_part(begins, part, whole, apply, frozen, given=lambda tree: tree):
+    """A trainer that differentiates by a part of its parameters and hands it on by other names."""
+
+    def create(seed, batch, optimizer):
+        params = begins(jax.random.key(seed), batch.x.shape[1])
+        return Own(params, optimizer.init(given(part(params))), optimizer)
+
+    @jax.jit
+    def step(state, batch):
+        def loss(tree):
+            return jnp.mean((apply(whole(state.params, tree), batch.x)[:, 0] - batch.y) ** 2)
+
+        tree = part(state.params)
+        value, grads = jax.value_and_grad(loss)(tree)
+        updates, opt_state = state.tx.update(given(grads), state.opt_state, given(tree))
+        leaves = jax.tree.leaves(optax.apply_updates(given(tree), updates))
+        shaped = [
+            new.reshape(old.shape) for new, old in zip(leaves, jax.tree.leaves(tree), strict=True)
+        ]
+        tree = jax.tree.unflatten(jax.tree.structure(tree), shaped)
+        return state.replace(params=whole(state.params, tree), opt_state=opt_state), value
+
+    return LinenTrainer(create, step, frozen, optimizers=Optimizers("momentum", rates=(0.1,)))
+
+
+class Own(struct.PyTreeNode):
+    """A state with an optimizer of its own form."""
+
+    params: Any
+    opt_state: Any
+    tx: Any = struct.field(pytree_node=False)
+
+
+def _adapter(key, features):
+    kernel = jax.random.normal(key, (features, 1))
+    return {"kernel": kernel, "adapter": {"kernel": jnp.zeros((features, 1))}}
+
+
+def _biased(key, features):
+    kernels = jax.random.normal(key, (2, features, 1))
+    frozen, adapter = ({"kernel": each, "bias": jnp.zeros(1)} for each in kernels)
+    return frozen | {"adapter": adapter}
+
+
+def _list(key, features):
+    keys, widths = jax.random.split(key, 3), (features, 4, 4, 1)
+    shapes = zip(keys, widths, widths[1:], strict=False)
+    return [(jax.random.normal(key, shape), jnp.zeros(shape[1])) for key, *shape in shapes]
+
+
+def _named_mu(key, features):
+    first, second = jax.random.normal(key, (2, features, 1))
+    return {"mu": {"w": first}, "w": second}
+
+
+def _beside(params, x):
+    kernel = params["kernel"] + params["adapter"]["kernel"]
+    return x @ kernel + params.get("bias", 0) + params["adapter"].get("bias", 0)
+
+
+def _through(params, x):
+    for kernel, bias in params:
+        x = jnp.tanh(x @ kernel + bias)
+    return x
+
+
+PARTS = {
+    "an adapter of zeros": training_a_part(
+        _adapter,
+        lambda params: params["adapter"],
+        lambda params, part: params | {"adapter": part},
+        _beside,
+        ("kernel",),
+    ),
+    "biases of zeros": training_a_part(
+        _biased,
+        lambda params: params["adapter"],
+        lambda params, part: params | {"adapter": part},
+        _beside,
+        ("kernel", "bias"),
+    ),
+    "the last layers of a list": training_a_part(
+        _list,
+        lambda params: params[1:],
+        lambda params, part: [params[0], *part],
+        _through,
+        ("0",),
+    ),
+    "a flat head": training_a_part(
+        lambda key, features: [*_list(key, features)[:1], (jnp.ones((4, 1)),)],
+        lambda params: params[1:],
+        lambda params, part: [params[0], *part],
+        lambda params, x: jnp.tanh(x @ params[0][0] + params[0][1]) @ params[1][0],
+        ("0",),
+        given=lambda tree: tree[0][0].ravel(),
+    ),
+    "a layer called as a moment": training_a_part(
+        _named_mu,
+        lambda params: {"w": params["w"]},
+        lambda params, part: params | part,
+        lambda params, x: x @ (params["mu"]["w"] + params["w"]),
+        ("mu",),
+    ),
+}
+
+
+@pytest.mark.parametrize("trainer", PARTS.values(), ids=PARTS)
+def test_what_a_part_is_called_is_not_taken_for_a_frozen_leaf(trainer):
+    """All of them are correct, and moments and gradients were taken for those of frozen leaves."""
+    for law in ("frozen-optimizer-state", "frozen-gradients-do-not-leak", "trains-as-if-alone"):
+        adam = replace(trainer, optimizers=Optimizers("adam", "momentum", rates=(0.1,)))
+        verdict = judge(BY_ID[law], adam, EFFORT, CallCache(), "part")
+        assert verdict.outcome != "refuted", verdict.counterexample

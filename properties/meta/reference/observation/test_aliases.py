@@ -64,6 +64,50 @@ def test_a_leaf_is_known_by_its_numbers(given, aliases):
     assert found.goes_by_other_names == (("w",) in aliases)
 
 
+def test_a_flattened_head_is_not_the_frozen_bias_of_its_shape():
+    """Not even where both begin with zeros: of frozen leaves more has to tell."""
+    assert not step({"0": HEAD.ravel()}, w=np.zeros(1, np.float32), head=HEAD).aliases
+    assert not step({"0": ZEROS}, w=ZEROS, head=ZEROS[:, None]).aliases
+    assert step({"0": ZEROS, "1": BASE}, w=ZEROS, head=BASE).aliases[("0",)] == ("w",)
+
+
+def test_a_part_that_begins_with_zeros_is_known_by_its_place():
+    """As the second factor of an adapter does."""
+    given = step({"w": ZEROS}, w=ZEROS + 1, adapter={"w": ZEROS})
+
+    assert given.aliases == {("w",): ("adapter", "w")}
+    assert not given.strangers
+
+
+@pytest.mark.parametrize(
+    ("given", "unknown"),
+    [
+        ({"w": BASE, "v": ZEROS}, ()),
+        ({"w": BASE.astype(np.float16), "v": ZEROS}, ()),
+        ({"w": 0 * BASE, "v": ZEROS}, ()),
+        ({"w": BASE + 1}, ("w",)),
+        ({"w": ZEROS}, ("w",)),
+        ({"w": BASE + 1, "v": ZEROS}, ("v", "w")),
+        ({"head": ZEROS, "v": ZEROS}, ("head", "v")),
+    ],
+    ids=[
+        "their own",
+        "in another dtype",
+        "called without parameters",
+        "another's",
+        "of another shape",
+        "zeros beside another's",
+        "zeros beside another shape",
+    ],
+)
+def test_a_frozen_name_is_told_from_that_of_another_array(given, unknown):
+    """Which may be a leaf of a part that begins anew with the names."""
+    found = step(given, ("v", "w"), v=ZEROS, w=BASE, head=HEAD)
+
+    assert found.strangers == {(name,) for name in unknown}
+    assert not found.given_by_path.gradients.keys() & found.strangers - {("head",)}
+
+
 def test_a_parameter_of_the_same_numbers_does_not_take_a_name_away():
     """Nor does the only one of the shape and dtype that are given."""
     assert not step({"w": BASE}, frozen=("v", "w"), v=BASE, w=BASE).aliases
