@@ -214,10 +214,8 @@ def _by_no_gradient(trajectory: Trajectory, path: Path, steps: Sequence[Step], h
     if path not in moved:
         pulled = all_moved(trajectory) - moved
         if _trained_before(trajectory, path):
-            text = (
-                "the leaf stays where its gradient is zero in each step: what moves it may be that "
-            )
-            text += "of an earlier step, in which it trains, as by momentum that an optimizer keeps"
+            text = "the leaf stays where its gradient is zero in each step: what moves it may be "
+            text += "that of an earlier step, in which it trains, as by momentum that is kept"
             return Reason(EARLIER, text, pulled)
         text = "the leaf's own gradient moves it: it stays where that is zero; the freeze misses it"
         return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
