@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -151,12 +152,42 @@ def _of_leaves(trajectory: Trajectory) -> Reason | None:
         name.startswith(_OPTIMIZING) for name in names
     ):
         return None
+    if told := _of_containers(str(trajectory.raised)):
+        return told
     return Reason(
         "raises",
         "it raises under each optimizer, where the optimizer is at work: usually the gradients, "
         "its masks or labels are of other leaves than those that it was made for, as by another "
         "filter in `nnx.DiffState` than in `wrt=`",
     )
+
+
+#: How JAX says that one tree has another container than a tree that it is mapped with.
+_CONTAINERS = re.compile(
+    r"subtree of type\s+<class '([\w.]+)'>.*different type\s+<class '([\w.]+)'>", re.DOTALL
+)
+
+
+def _of_containers(message: str) -> Reason | None:
+    """Say which containers differ where a tree is mapped with one of others, as masks are."""
+    found = _CONTAINERS.search(message)
+    if found is None:
+        return None
+    one, other = map(_container, found.groups())
+    return Reason(
+        "raises",
+        "it raises under each optimizer, where the optimizer maps one tree with another: one has "
+        f"{one} where the other has {other}; a mask, labels and gradients need the very containers "
+        "of the parameters that the optimizer gets",
+    )
+
+
+def _container(name: str) -> str:
+    """Name a type of JAX's message; what stands for an array while a step is traced is one."""
+    short = name.rpartition(".")[-1]
+    if short.endswith(("Tracer", "ArrayImpl")):
+        return "an array"
+    return "None" if short == "NoneType" else f"a `{short}`"
 
 
 def _of_batches(subject: Any, trajectory: Trajectory) -> Reason | None:

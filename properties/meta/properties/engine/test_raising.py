@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from flax.core import FrozenDict
 from flax.training.train_state import TrainState
 from hypothesis import strategies as st
 
@@ -192,6 +193,32 @@ def twice_is_once_too_often():
         return state.apply_gradients(grads=grads), 0.0
 
     return step
+
+
+@pytest.mark.parametrize(
+    ("mask", "containers"),
+    [
+        (FrozenDict, "one has a `FrozenDict` where the other has a `dict`"),
+        (nnx.State, "one has a `State` where the other has a `dict`"),
+        (lambda mask: mask | {"backbone": [False]}, "has a `list` where the other has an array"),
+        (lambda mask: mask | {"backbone": None}, "one has None where the other has an array"),
+    ],
+    ids=["FrozenDict", "State", "list", "None"],
+)
+def test_a_mask_in_another_container_is_told_so(mask, containers):
+    """The leaves are the same: a mask of `flax.core.freeze` is not one of a plain dict."""
+
+    def create(seed, batch, optimizer):
+        params = {"backbone": jnp.ones((3, 1)), "head": jnp.ones(1)}
+        tx = optax.masked(optimizer, mask({"backbone": False, "head": True}))
+        return TrainState.create(apply_fn=None, params=params, tx=tx)
+
+    trainer = LinenTrainer(create, lambda state, batch: (state, 0.0), frozen=("backbone",))
+
+    cause = judged("training-runs", trainer, examples=5).counterexample.cause
+
+    assert containers in cause
+    assert "other leaves" not in cause
 
 
 def test_a_promise_of_what_runs_is_enough():

@@ -264,3 +264,14 @@ def test_nothing_is_left_behind():
         assert jax.grad is not plain[0]
 
     assert (jax.grad, jax.value_and_grad, jax.vjp) == plain
+
+
+def test_the_last_layers_of_a_list_are_not_taken_for_the_first():
+    """They have the names of these, and one of them the shape of a frozen leaf."""
+    shapes = {("0", "0"): (3, 4), ("0", "1"): (4,), ("1", "0"): (4, 4), ("1", "1"): (4,)}
+    frozen, sighting = frozenset({("0", "0"), ("0", "1")}), Sighting()
+    with disturbing_gradients(Disturbance("flipped", shapes, frozen, sighting)):
+        ((_, bias),) = jax.grad(lambda last: last[0][1].sum())([(jnp.ones((4, 4)), jnp.ones(4))])
+
+    np.testing.assert_array_equal(bias, 1)
+    assert sighting.found == {("1", "0"), ("1", "1")}
