@@ -204,7 +204,11 @@ class Delayed(TrainState):
     late: Any = None
 
 
-@specimen(law="trains-as-if-alone", seen="asynchronous data parallel training")
+@specimen(
+    law="trains-as-if-alone",
+    seen="asynchronous data parallel training",
+    needs=Needs("a second step tells a lag from what the step puts back", steps=2),
+)
 def one_leaf_lags():
     """The bias of the head is always that of the step before."""
 
