@@ -112,6 +112,11 @@ class Step:
         """The parameters by those names that are not their own."""
         return {name: path for name, path in self.names.items() if path not in (None, name)}
 
+    @property
+    def _unknown(self) -> set[Path]:
+        """The names of which nobody can tell whose they are."""
+        return {name for name, path in self.names.items() if path is None}
+
     @cached_property
     def given_by_path(self) -> Recorded | None:
         """What `given` is, by the names of the parameters where the optimizer has others, without
@@ -119,8 +124,8 @@ class Step:
         """
         if self.given is None:
             return None
-        unknown = {name for name, path in self.names.items() if path is None}
-        return renamed(without(self.given, unknown & self.before.params.keys()), self.aliases)
+        named_alike = self._unknown & self.before.params.keys()
+        return renamed(without(self.given, named_alike), self.aliases)
 
     @cached_property
     def reached(self) -> frozenset[Path]:
@@ -138,8 +143,8 @@ class Step:
         may be a part of such an array, also where its numbers do not tell which.
         """
         given = self.given.gradients.keys() if self.given else frozenset[Path]()
-        unknown = {name for name, path in self.names.items() if path is None}
-        return frozenset(given - self.before.params.keys() - self.aliases.keys() | unknown & given)
+        known = self.before.params.keys() | self.aliases.keys()
+        return frozenset(given - known | given & self._unknown)
 
     @property
     def goes_by_other_names(self) -> bool:

@@ -18,6 +18,7 @@ from frostproof.properties.laws.law import Inconclusive, Refutation
 from frostproof.properties.laws.surrounding_state import (
     copies_of_frozen_leaves_equal_them,
     optimizer_state_of_frozen_leaves_stays_zero,
+    owners_of,
 )
 from frostproof.reference.corpus.accepted.lifetimes.in_phases import optimizer_made_anew
 from frostproof.reference.corpus.accepted.trainers.named_statistics import (
@@ -34,8 +35,11 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
 )
 from frostproof.reference.corpus.specimens.trainers.statistics import thawing_norm
 from frostproof.reference.observation.run import run
+from frostproof.reference.observation.trajectory import Step
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.pytrees.snapshot import snapshot
+from frostproof.reference.subjects.moment import Moment
 
 MOMENTUM = optimizer("momentum", learning_rate=0.1)
 PROBLEM = TrainingProblem(0, MOMENTUM, 2, 3, 0, actions=("step",) * 4)
@@ -142,6 +146,27 @@ def test_state_of_what_is_not_shown_is_not_that_of_a_frozen_leaf(begins):
         optimizer_state_of_frozen_leaves_stays_zero.check(trajectory)
     with pytest.raises(Inconclusive, match="arrays that are no parameters here"):
         BY_ID["trains-as-if-alone"].check(trajectory)
+
+
+@pytest.mark.parametrize(
+    ("kept", "pairs", "unknown"),
+    [
+        ({"mu": {"w": 1}}, [], {("mu", "w")}),
+        ({"trace": {"w": 1}}, [(("trace", "w"), ("w",))], set()),
+    ],
+    ids=["a moment, or its layer's", "of one name"],
+)
+def test_of_an_unknown_optimizer_nobody_tells_a_moment_from_a_layer_of_its_name(
+    kept, pairs, unknown
+):
+    """`mu/w` is what adam keeps of `w`, or what SGD keeps of the frozen `mu/w`."""
+    params, kept = (
+        snapshot(jax.tree.map(lambda number: jnp.full(3, float(number)), tree))
+        for tree in ({"mu": {"w": 1}, "w": 2}, kept)
+    )
+    step = Step(Moment(params), Moment(params), frozenset({("mu", "w")}), 1)
+
+    assert owners_of(kept, step) == (pairs, unknown)
 
 
 def test_without_a_loss_no_statistic_is_called_left_behind():
