@@ -113,7 +113,9 @@ _REMEDIES: Mapping[Capability, str] = {
         "`loss=` ('mse', or for some laws a NumPy function of prediction and targets)"
     ),
     Capability.MSE: "`loss='mse'`",
-    Capability.WITH_PARAMS: "`with_params=` (a function that puts other parameters in place)",
+    Capability.WITH_PARAMS: (
+        "`with_params=` (a function that puts other parameters in place, where they stay)"
+    ),
     Capability.OPT_STATE: (
         "`opt_state=` (a function that returns the optimizer's state, "
         "an empty tuple where none is kept)"

@@ -97,7 +97,7 @@ def _tried(trainer: Trainer) -> Probe:
             problem = replace(problem, outputs=_outputs(trainer, training, problem))
         # Most promise the one that moves nothing: to begin anew would compile as much again.
         still = training if promised is STILL else _begun(trainer, problem, rows.at_rate(0.0))
-        if trainer.with_params is not None or _takes_params(still, problem, chosen):
+        if _takes_params(still, problem, chosen):
             found.add(Capability.WITH_PARAMS)
         require_refreezing(trainer, training, chosen)
     except BaseException as error:
@@ -241,8 +241,10 @@ def _begun(trainer: Trainer, problem: TrainingProblem, under: Optimizer) -> Trai
 def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:
     """Tell whether parameters that are put in place from outside stay there.
 
-    They do not where a program restores its weights from a second copy.
+    They do not where a program restores its weights from a second copy, or prunes them again.
     """
+    if training.trainer.with_params is not None:
+        return not _puts_back(training, problem, chosen)
     if training.trainer.params is not None:  # found by the user's own function: not put by ours
         return False
     if not hasattr(training, "model") and not hasattr(training.state, "replace"):  # type: ignore[attr-defined]
@@ -256,6 +258,26 @@ def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> 
     after = snapshot(training.params())
     return redrawn.keys() == after.keys() and not any(
         _is_nearer(after[path].array, original[path].array, redrawn[path].array) for path in redrawn
+    )
+
+
+def _puts_back(training: Training, problem: TrainingProblem, chosen: Any) -> bool:
+    """Tell whether a step gives a frozen leaf its old values again after the user's own function
+    put others in their place.
+    """
+    original = snapshot(training.params())
+    try:
+        reweigh(training, replace(problem, weights="redrawn"), chosen)
+        redrawn = snapshot(training.params())
+        training.step(problem.batch(1))
+        after = snapshot(training.params())
+    except BaseException as error:  # the laws report it with the problem
+        let_through(error)
+        return False
+    return any(
+        same_value(after[path].array, original[path].array)
+        and not same_value(redrawn[path].array, original[path].array)
+        for path in chosen & original.keys() & redrawn.keys() & after.keys()
     )
 
 

@@ -96,6 +96,13 @@ def weights(state):
     return parts | {"bias": state.params["bias"]}
 
 
+def put_weights(state, params):
+    """Put parts in place, which the next step prunes again."""
+    kernel = jnp.zeros(PRUNED.shape).at[PRUNED].set(params["pruned"])
+    kernel = kernel.at[~PRUNED].set(params["kept"])
+    return state.replace(params={"kernel": kernel, "bias": params["bias"]})
+
+
 @jax.jit
 def _prune_again(state, batch):
     def error(params):
@@ -113,6 +120,7 @@ pruned_weights_stay_zero = accepted(
         _prune_again,
         frozen=("pruned",),
         params=weights,
+        with_params=put_weights,
         batches=drawn(lambda draw: [draw.standard_normal((4, n), "f") for n in PRUNED.shape]),
         optimizers=FEW,
     )
