@@ -23,7 +23,7 @@ from .leaves import (
     part_of_what,
     update_of,
 )
-from .no_gradient import got_earlier_gradients, reason_without_gradient
+from .no_gradient import got_earlier_gradients, reason_of_overflow, reason_without_gradient
 from .phase_edges import reason_of_edge
 from .reason import DECAY, EARLIER, Reason
 from .replaced_gradients import raw_of_a_trainer, steps_without_gradients
@@ -109,6 +109,10 @@ def _with_ordinary_numbers(
     )
     stays = _finite_frozen(others, step, path) or _was_held(trajectory, step, path)
     if stays and path not in elsewhere and _becomes_nan_of_nan(step, path):
+        if gradient_of(step, path) is None:
+            zeroed = steps_without_gradients(subject, trajectory.problem, step, path)
+            if coupled := reason_of_overflow(zeroed, path):
+                yield coupled
         yield Reason(
             "product",
             "the leaf stays where all numbers are finite: a product with 0 lets inf and NaN "
@@ -229,6 +233,8 @@ def _by_no_gradient(trajectory: Trajectory, path: Path, steps: Sequence[Step], h
             return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
         text = "a weight decay moves the leaf: it is scaled where its gradient is zero, too"
         return Reason(DECAY, text, frozenset(decaying))
+    if coupled := reason_of_overflow(steps, path):
+        return coupled
     text = "the leaf moves where its gradient is zero, too"
     return Reason("without a gradient", text, frozenset({path}))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -20,6 +20,12 @@ from .reruns import settings_of, with_settings
 
 #: Updates of zeros by which an optimizer shows what it makes of them, also behind `MultiSteps`.
 _UPDATES = 5
+
+#: How an optimizer makes NaN of a gradient of zero, and which freeze holds.
+_AS_BY_THE_NORM = (
+    "as by the norm of all gradients, and another gradient is not finite; a freeze of the updates "
+    "holds, one of the gradients does not"
+)
 
 
 def reason_without_gradient(
@@ -40,11 +46,22 @@ def reason_without_gradient(
     if not is_finite(step, path):
         text = "the optimizer makes NaN or inf of a gradient of zero"
         if _is_coupled_with_worse(step, given):
-            text += ": it couples leaves, as by the norm of all gradients, and another gradient is "
-            text += "not finite; a freeze of the updates holds, one of the gradients does not"
+            text += f": it couples leaves, {_AS_BY_THE_NORM}"
         return Reason("overflow of zero", text, alone)
     text = "the optimizer moves the leaf although its gradient is zero"
     return Reason("gradient of zero", text, alone)
+
+
+def reason_of_overflow(steps: Sequence[Step], path: Path) -> Reason | None:
+    """Say so where a leaf stops being finite in steps in which its gradient is zero, of whatever an
+    optimizer makes that is not seen.
+    """
+    lost = [each for each in steps if path in each.frozen and not is_finite(each, path)]
+    if not lost:
+        return None
+    text = "the leaf becomes NaN or inf where its gradient is zero, too: the program couples "
+    text += f"leaves, {_AS_BY_THE_NORM}"
+    return Reason("overflow of zero", text, frozenset({path}))
 
 
 def _is_decay(step: Step, given: Recorded, path: Path) -> bool:

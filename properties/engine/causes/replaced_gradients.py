@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 from jax.numpy import ones_like, zeros_like
@@ -30,9 +31,43 @@ def raw_of_a_trainer(subject: Any, problem: Any, unasked: Step, path: Path) -> f
 
 def steps_without_gradients(subject: Any, problem: Any, step: Step, path: Path) -> Sequence[Step]:
     """Return the steps of a trainer where the gradients of leaves that are frozen in a step are
-    zeros; none where it is not seen that it takes one of this leaf.
+    zeros, or those of whole arrays of which the leaf may be a part; none where it is not seen that
+    it takes one of this leaf, or of such an array.
     """
-    return _replaced(subject, problem, problem.optimizer, step, path, zeros_like)
+    steps = _replaced(subject, problem, problem.optimizer, step, path, zeros_like)
+    return steps or _steps_without_wholes(subject, problem, step, path)
+
+
+def _steps_without_wholes(subject: Any, problem: Any, step: Step, path: Path) -> Sequence[Step]:
+    """Return the steps of a trainer where the gradients of arrays are zeros of which a leaf may be
+    a part, as `params=` may show it.
+    """
+    if getattr(subject, "params", None) is None:
+        return ()
+    shape, found = step.before.params[path].array.shape, list[Any]()
+
+    def without(gradient: Any) -> Any:
+        if not is_part(shape, gradient.shape):
+            return gradient
+        found.append(gradient.shape)
+        return zeros_like(gradient)
+
+    shapes = {each: leaf.array.shape for each, leaf in step.before.params.items()}
+    name = f"zeros_like around {shape}"
+    replaced = Disturbance(name, shapes, frozenset(), change_unknown=without)
+    with disturbing_gradients(replaced):
+        steps = run_under(subject, problem, problem.optimizer)
+    return steps if found else ()
+
+
+def is_part(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Tell whether an array can be a layer of another, a piece along one axis, or a choice of its
+    elements.
+    """
+    if len(shape) != len(whole):
+        return shape == whole[1:] or (len(shape) == 1 and shape[0] < prod(whole))
+    differing = [own < of_all for own, of_all in zip(shape, whole, strict=True) if own != of_all]
+    return differing == [True]
 
 
 def _replaced(

@@ -42,8 +42,9 @@ def reaching(subject: Any, problem: Any, step: Step, path: Path) -> str:
 
 
 def boxed(subject: Any, problem: Any, step: Step, path: Path) -> str:
-    """Say how a rule on paths meets a parameter of Linen that is in a box. Nothing, where the
-    program has no such rule, or where a leaf in a box stays.
+    """Say how a rule on paths meets a parameter in a box of Linen, or in a variable of a state of
+    NNX that a program carries as a tree. Nothing, where the program has no such rule, or where a
+    leaf in a box stays.
     """
     if not isinstance(subject, LinenTrainer) or not _has_rule_on_paths(subject):
         return ""
@@ -55,6 +56,11 @@ def boxed(subject: Any, problem: Any, step: Step, path: Path) -> str:
     }
     if path not in spelt or any(not moves(step, each) for each in spelt.keys() & step.frozen):
         return ""
+    if step.before.params[path].kind is not None:
+        return (
+            f"a rule on paths meets {spelt[path]} in a tree of `nnx.State`, and {path} in a filter "
+            "of NNX and in a flat state"
+        )
     return (
         f"a rule on paths meets {spelt[path]}: the leaf is in a box, as `nn.with_partitioning` "
         "makes it, and the last key is that of the box"

@@ -46,8 +46,8 @@ def reasons_to_stay(subject: Any, trajectory: Trajectory, path: Path) -> Iterato
 
 
 def _telling(subject: Any, trajectory: Trajectory, path: Path) -> Trajectory:
-    """Return a longer run in which a leaf stays and others move, where the optimizer makes no
-    update yet, as `MultiSteps` in its first step: until then all of them wait.
+    """Return a longer run in which a leaf stays, and others move or the optimizer is called at
+    last, where it makes no update yet, as `MultiSteps` in its first step: until then all wait.
     """
     from ....reference.trials.longer_run import longer, run_again, stays  # here: without JAX
 
@@ -55,7 +55,10 @@ def _telling(subject: Any, trajectory: Trajectory, path: Path) -> Trajectory:
     if not waiting or not isinstance(subject, Trainer):
         return trajectory
     run = run_again(subject, longer(trajectory.problem), shared=False)
-    return run if stays(run, path) and any(map(_moves_some, run.steps)) else trajectory
+    tells = any(map(_moves_some, run.steps)) or (
+        all(step.waits for step in trajectory.steps) and not all(step.waits for step in run.steps)
+    )
+    return run if stays(run, path) and tells else trajectory
 
 
 def _makes_updates(step: Step) -> bool:

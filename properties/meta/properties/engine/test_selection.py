@@ -171,3 +171,30 @@ def test_a_box_is_told_where_a_rule_on_paths_may_miss_it(mask, told):
 
     assert cause.kind == "missed"
     assert ("a rule on paths meets ['layers_0']['kernel'].value: the leaf" in cause.text) is told
+
+
+def test_the_path_of_a_variable_in_a_state_of_nnx_is_told_as_each_rule_meets_it():
+    """A program that carries `nnx.State` as a tree has no box of Linen."""
+
+    def create(seed, batch, optimizer):
+        graphdef, params = nnx.split(nnx.Linear(batch.x.shape[1], 1, rngs=nnx.Rngs(seed)))
+        labels = jax.tree_util.tree_map_with_path(lambda path, _: "kernel" in path, params)
+        tx = optax.chain(optimizer, optax.freeze(labels))
+        return TrainState.create(apply_fn=graphdef, tx=tx, params=params)
+
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            return jnp.mean((nnx.merge(state.apply_fn, params)(batch.x) - batch.y) ** 2)
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=grads), value
+
+    subject = LinenTrainer(create, step, frozen=("kernel",))
+    trajectory = run(subject, TrainingProblem(0, optimizer("sgd"), 2, 3, 0))
+    refuted = Refutation("it moved", assertion="False", leaf="kernel")
+
+    cause = cause_of(BY_ID["frozen-value"], subject, [trajectory], refuted)
+
+    assert "['kernel'].value in a tree of `nnx.State`, and ('kernel',) in a filter" in cause.text
+    assert "nn.with_partitioning" not in cause.text

@@ -261,3 +261,19 @@ def test_a_step_that_moves_frozen_leaves_alone_does_not_move_no_leaf():
     )
 
     assert not [*reasons_to_stay(None, trajectory, (*HEAD, "bias"))]
+
+
+def test_an_optimizer_that_is_called_late_and_gets_no_leaf_is_not_said_to_be_called_never():
+    """`MultiSteps` calls it in each second step; labels leave it nothing."""
+
+    def waiting(optimizer):
+        parts = {"trained": optimizer, "frozen": optax.set_to_zero()}
+        nothing = optax.multi_transform(parts, {"layers_0": "frozen", "layers_2": "frozen"})
+        return optax.MultiSteps(nothing, 2).gradient_transformation()
+
+    trainer = LinenTrainer(creating(MODEL, waiting), stepping(), frozen=BODY)
+
+    reason = told(trainer, "bias")
+
+    assert reason.kind == "all left out"
+    assert "the optimizer gets no leaf, and none moves" in reason.text
