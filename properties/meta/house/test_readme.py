@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,10 +12,8 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from flax.training.train_state import TrainState
-from hypothesis import strategies as st
 
 import frostproof
 from frostproof.properties.plan.profiles import CACHE, PROFILES, open_database
@@ -38,7 +35,6 @@ COMMANDS = [
 ]
 #: Laws that need what the example of many keywords tells.
 KEYWORDS = ("frozen-value", "trainable-moves", "loss-is-mse", "lifecycle", "refreezing-keeps-bits")
-Batch = namedtuple("Batch", "x y")
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +82,9 @@ def test_a_snippet_fits_into_a_program(snippet):
 
     keras = SimpleNamespace(callbacks=SimpleNamespace(Callback=object))
     names = {"frostproof": frostproof, "model": model, "train": lambda model: None, "keras": keras}
-    names |= {"flax": flax, "jax": jax, "jnp": jnp, "np": np, "optax": optax, "st": st}
-    names |= {"random": jax.random, "Batch": Batch}
+    names |= {"flax": flax, "jax": jax, "jnp": jnp, "np": np}
+    if "import frostproof" in snippet:  # a whole program, to be pasted as it is
+        names = {}
 
     exec(snippet, names)
 
