@@ -60,6 +60,9 @@ def reasons_to_move(
     if edge := reason_of_edge(subject, problem, path):
         yield edge
     yield from _with_ordinary_numbers(subject, trajectory, step, path)
+    if raw := raw_of_a_trainer(subject, problem, step, path):
+        text = f"the raw gradient is added to the leaf: {_past(step)}"
+        yield Reason("raw gradient", text, raw)
     if isinstance(problem.optimizer, Optimizer) and "learning_rate" in settings_of(
         problem.optimizer
     ):
@@ -154,10 +157,6 @@ def _with_settings_of_zero(
             "evaluation, too, as `nnx.WeightNorm` and `nnx.SpectralNorm` do: put the layer that is "
             "inside in its place, with weights that are normalised once",
             all_moved(trajectory) & unasked[0].normalised,
-        )
-    if unasked and (raw := raw_of_a_trainer(subject, trajectory.problem, unasked[0], path)):
-        yield Reason(
-            "raw gradient", f"the raw gradient is added to the leaf: {_past(unasked[0])}", raw
         )
     if unasked:
         does = "moves the leaf: it moves"

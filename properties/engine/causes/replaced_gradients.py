@@ -16,16 +16,15 @@ from ....reference.pytrees.paths import Path
 from .reruns import run_under
 
 
-def raw_of_a_trainer(subject: Any, problem: Any, unasked: Step, path: Path) -> frozenset[Path]:
+def raw_of_a_trainer(subject: Any, problem: Any, step: Step, path: Path) -> frozenset[Path]:
     """Return the frozen leaves to which a trainer adds 1 where each of their gradients is 1, if a
-    leaf that moves unasked is one of them and no optimizer that is called gets it.
+    leaf that moves in a step is one of them and no optimizer that is called gets it.
     """
-    if not unasked.recordings or path in unasked.reached:
+    if not step.recordings or path in step.reached:
         return frozenset()
-    unmoved = problem.optimizer.at_rate(0.0)
-    steps = _replaced(subject, problem, unmoved, unasked, path, ones_like)
-    same = (step for step in steps if step.number == unasked.number)
-    raw = frozenset(each for step in same for each in step.frozen if _grows_by_one(step, each))
+    steps = _replaced(subject, problem, step, path, ones_like)
+    same = (each for each in steps if each.number == step.number)
+    raw = frozenset(leaf for each in same for leaf in each.frozen if _grows_by_one(each, leaf))
     return raw if path in raw else frozenset()
 
 
@@ -34,7 +33,7 @@ def steps_without_gradients(subject: Any, problem: Any, step: Step, path: Path) 
     zeros, or those of whole arrays of which the leaf may be a part; none where it is not seen that
     it takes one of this leaf, or of such an array.
     """
-    steps = _replaced(subject, problem, problem.optimizer, step, path, zeros_like)
+    steps = _replaced(subject, problem, step, path, zeros_like)
     return steps or _steps_without_wholes(subject, problem, step, path)
 
 
@@ -73,7 +72,6 @@ def is_part(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
 def _replaced(
     subject: Any,
     problem: Any,
-    optimizer: Any,
     step: Step,
     path: Path,
     change: Callable[[Any], Any],
@@ -85,7 +83,7 @@ def _replaced(
         change.__name__, shapes, step.frozen, change=lambda gradient, _: change(gradient)
     )
     with disturbing_gradients(replaced):
-        steps = run_under(subject, problem, optimizer)
+        steps = run_under(subject, problem, problem.optimizer)
     return steps if path in replaced.sighting.found else ()
 
 

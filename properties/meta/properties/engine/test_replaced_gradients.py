@@ -11,13 +11,14 @@ from frostproof.properties.engine.causes.movement import moved_leaves, reasons_t
 from frostproof.properties.engine.causes.replaced_gradients import is_part
 from frostproof.reference.corpus.specimens.recipes import linen_training_recipe as linen_recipe
 from frostproof.reference.observation.run import run
-from frostproof.reference.optimizers.optimizer import OwnOptimizer
+from frostproof.reference.optimizers.optimizer import OwnOptimizer, as_optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
 
 
-def told(subject, steps, numbers="ordinary"):
+def told(subject, steps, numbers="ordinary", under=None):
     """The first reason why the first leaf moves that does."""
-    problem = TrainingProblem(0, OwnOptimizer(), 2, 3, 0, ("step",) * steps, numbers=numbers)
+    under = under or OwnOptimizer()
+    problem = TrainingProblem(0, under, 2, 3, 0, ("step",) * steps, numbers=numbers)
     trajectory = run(subject, problem)
     step = next(step for step in trajectory.steps if moved_leaves(step))
     return next(reasons_to_move(subject, trajectory, step, moved_leaves(step)[0]))
@@ -98,3 +99,18 @@ def test_a_norm_of_all_gradients_is_told_of_an_optimizer_of_the_program():
 )
 def test_a_part_is_a_layer_a_piece_or_a_choice(shape, whole, part):
     assert is_part(shape, whole) is part
+
+
+def test_a_raw_gradient_is_told_under_an_optimizer_that_is_not_of_the_catalogue():
+    """`optax.masked` hands it on, whatever the optimizer inside is."""
+
+    def leaving_out(optimizer):
+        return optax.masked(optimizer, {"body": False, "head": True})
+
+    create = linen_recipe.creating(linen_recipe.Layers(), leaving_out)
+    subject = LinenTrainer(create, linen_recipe.stepping(), frozen=("body",))
+
+    reason = told(subject, 1, under=as_optimizer(optax.sgd(0.1)))
+
+    assert reason.kind == "raw gradient"
+    assert "`optax.masked` hands it on" in reason.text
