@@ -10,12 +10,17 @@ from .tally import SILENT
 
 #: Strategies that are remembered, of a hundred problems or up to a thousand each.
 _MOST = 16
+#: Bytes of the arrays that are remembered, of the problems and of the calls each. A reference
+#: trainer needs a tenth; a million parameters that train by Adam take 16 MB a step.
+_BYTES = 1 << 28
 
 
 class _Drawn(NamedTuple):
     problems: list[tuple[Any, ...]]
     #: Under what Hypothesis looked for earlier failures.
     keys: frozenset[bytes]
+    #: Of the arrays that they hold.
+    nbytes: int
 
 
 class DrawnProblems:
@@ -27,6 +32,7 @@ class DrawnProblems:
 
     def __init__(self) -> None:
         self._known: dict[Any, _Drawn] = {}
+        self._bytes = 0
 
     def of(self, key: Any, database: NamespacedDatabase | None) -> list[tuple[Any, ...]] | None:
         """Return the problems that Hypothesis would draw; None where nobody knows.
@@ -44,10 +50,12 @@ class DrawnProblems:
         """Remember what was drawn, unless a database gave failures of earlier runs."""
         if database is not None and database.gave:
             return
-        if len(self._known) >= _MOST:
-            del self._known[next(iter(self._known))]
+        size = sum(getattr(each, "nbytes", 0) for drawn in problems for each in drawn)
+        while self._known and (len(self._known) >= _MOST or self._bytes + size > _BYTES):
+            self._bytes -= self._known.pop(next(iter(self._known))).nbytes
+        self._bytes += size
         keys = frozenset() if database is None else frozenset(database.asked)
-        self._known[key] = _Drawn(problems, keys)
+        self._known[key] = _Drawn(problems, keys, size)
 
 
 #: A remembered call of an exercise is some 2 KB, that of a reference trainer 50 KB.
@@ -63,6 +71,7 @@ class CallCache:
     def __init__(self) -> None:
         self._subject: Any = None
         self._calls: dict[tuple[Any, ...], Any] = {}
+        self._bytes = 0
         self._numpy = SharedNumPy()
         #: Which problems were drawn, for laws that draw the same.
         self.drawn = DrawnProblems()
@@ -74,6 +83,7 @@ class CallCache:
         if subject is not self._subject:
             self._subject, self.drawn, self._unanswered = subject, DrawnProblems(), set()
             self._calls.clear()
+            self._bytes = 0
 
     @property
     def silent(self) -> bool:
@@ -115,10 +125,17 @@ class CallCache:
         elif self._unanswered is not None:
             self._unanswered.add(problem)
         if not fresh:
-            if len(self._calls) >= CAPACITY:
-                del self._calls[next(iter(self._calls))]
+            size = _size(call)
+            while self._calls and (len(self._calls) >= CAPACITY or self._bytes + size > _BYTES):
+                self._bytes -= _size(self._calls.pop(next(iter(self._calls))))
             self._calls[key] = call
+            self._bytes += size
         return call
+
+
+def _size(call: Any) -> int:
+    """Return the bytes of the arrays that a call holds; those of an exercise are a few."""
+    return getattr(call, "nbytes", 0)
 
 
 def _key(subject: Any, problem: Any, watched: bool, predicted: bool) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import psutil
 from jax._src import pjit
 from jax._src.interpreters import pxla
 
@@ -57,9 +58,14 @@ _MAPS = Path("/proc/self/maps")
 _MOST = 16_000
 #: With so many that cannot be freed a process is to be replaced, while it can still say so.
 _CROWDED = 40_000
+#: Bytes by which a process may grow: a compiled step of a small convolutional network holds 10 MB,
+#: in 40 maps as well.
+_GROWTH = 1 << 30
 #: Compilations between two looks: Linux takes a millisecond to list 1,200 maps.
 _EVERY = 50
 _next_look = 0
+#: The least bytes that the process held at a look since programs were freed.
+_least = 0
 
 
 class ProcessIsFull(BaseException):
@@ -71,21 +77,24 @@ class ProcessIsFull(BaseException):
 
 def forget_programs() -> None:
     """Free what compiled programs were made of, now and then; and the programs themselves, if they
-    hold a quarter of the memory maps that Linux allows.
+    hold a quarter of the memory maps that Linux allows, or the process has grown by a gigabyte.
 
     Raises `ProcessIsFull` where that leaves most of them.
     """
-    global _next_look
+    global _next_look, _least
     if compilations() < _next_look:
         return
     _next_look = compilations() + _EVERY
     _forget_lowered()
-    if _maps() > _MOST:
+    held = psutil.Process().memory_info().rss
+    _least = min(_least or held, held)
+    if _maps() > _MOST or held - _least > _GROWTH:
         forget_structures()
         jax.clear_caches()
         # glibc keeps what was freed: a process of 890 MB had 870 after this, 310 after the next.
         if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
             libc.malloc_trim(0)
+        _least = 0
         if _maps() > _CROWDED:
             raise ProcessIsFull
 

@@ -219,6 +219,18 @@ class Trajectory:
             for step in self.steps
         )
 
+    @cached_property
+    def nbytes(self) -> int:
+        """The bytes of the arrays that it holds, with those of a batch that was drawn."""
+        import jax  # here: a law book is read without it
+
+        moments = [moment for step in self.steps for moment in (step.before, step.after)]
+        predicted = [(step.prediction, step.sensitivity, step.targets) for step in self.steps]
+        arrays = [array for moment in moments for array in moment.arrays]
+        held = {id(array): array for array in arrays + jax.tree.leaves(predicted)}
+        drawn: int = getattr(self.problem, "nbytes", 0)
+        return drawn + sum(getattr(array, "nbytes", 0) for array in held.values())
+
     @property
     def structure(self) -> str:
         """A prefix that tells drawn trees and architectures apart, whose leaves may share names."""

@@ -30,6 +30,11 @@ class Drawn:
         leaves, form = _flatten(self.batch)
         self._identity = (str(form), *((a.dtype.str, a.shape, a.tobytes()) for a in leaves))
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes that it holds: its contents, and once more those by which it is compared."""
+        return 2 * sum(leaf.nbytes for leaf in _flatten(self.batch)[0])
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Drawn) and self._identity == other._identity
 
@@ -79,6 +84,11 @@ class TrainingProblem:
     eager: bool = False
     #: Use a new optimizer object, for which a trainer compiles its step again.
     anew: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the batches that were drawn."""
+        return sum(drawn.nbytes for drawn in self.batches or ())
 
     @property
     def steps(self) -> int:

@@ -163,17 +163,17 @@ def make_special(leaf: np.ndarray, generator: np.random.Generator) -> None:
     These are −0, subnormals, infinities and NaNs with a payload.
     """
     flat = leaf.reshape(-1)
-    for index in range(len(flat)):
-        choice = generator.integers(2 * (len(_SPECIAL) + 1))
-        if choice < len(_SPECIAL):
-            with np.errstate(over="ignore", under="ignore"):
-                flat[index] = _SPECIAL[choice]
-            if _SPECIAL[choice] and np.isfinite(_SPECIAL[choice]):
-                # The smallest subnormal of the dtype, which determines what is subnormal.
-                flat[index : index + 1].view(f"u{leaf.itemsize}")[0] = 1
-        elif choice == len(_SPECIAL):
-            flat[index] = np.nan
-            flat[index : index + 1].view(f"u{leaf.itemsize}")[0] |= 1
+    bits = flat.view(f"u{leaf.itemsize}")
+    drawn = generator.integers(2 * (len(_SPECIAL) + 1), size=flat.size)
+    for choice, number in enumerate((*_SPECIAL, np.nan)):
+        chosen = drawn == choice
+        with np.errstate(over="ignore", under="ignore"):
+            flat[chosen] = number
+        if number and np.isfinite(number):
+            # The smallest subnormal of the dtype, which determines what is subnormal.
+            bits[chosen] = 1
+        elif np.isnan(number):
+            bits[chosen] |= 1
 
 
 def _imposed(regime: str, leaf: np.ndarray, frozen: bool) -> np.ndarray:

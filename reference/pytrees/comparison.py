@@ -73,7 +73,7 @@ class Change:
 def same_bits(a: npt.ArrayLike, b: npt.ArrayLike) -> bool:
     """Tell whether shape, dtype and all bits agree."""
     a, b = np.asarray(a), np.asarray(b)
-    return _comparable(a, b) and bool((_bits(a) == _bits(b)).all())
+    return a is b or (_comparable(a, b) and bool((_bits(a) == _bits(b)).all()))
 
 
 def same_value(a: npt.ArrayLike, b: npt.ArrayLike) -> bool:

@@ -5,7 +5,7 @@ object with ``__array__``. Other leaves (strings, functions, objects) cannot be 
 out; the structure still counts them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -102,10 +102,13 @@ def snapshot(tree: Any) -> Snapshot:
     return snapshot_of(tree, {})
 
 
-def snapshot_of(tree: Any, copies: Copies) -> Snapshot:
+def snapshot_of(
+    tree: Any, copies: Copies, held: Callable[[Array], Array] = lambda array: array
+) -> Snapshot:
     """Return a snapshot of one of several trees of the same moment.
 
     The trees share `copies`: an array that a state and its parameters both hold is copied once.
+    `held` may return another array of the same bits in the place of a copy.
     """
     if isinstance(tree, Snapshot):
         return tree
@@ -115,7 +118,8 @@ def snapshot_of(tree: Any, copies: Copies) -> Snapshot:
     for path, value, variable in entries:
         known = copies.get(id(value))
         if known is None:
-            known = copies[id(value)] = value, _copy(path, value)
+            copy = _copy(path, value)
+            known = copies[id(value)] = value, None if copy is None else held(copy)
         if (array := known[1]) is not None:
             weak = bool(getattr(value, "weak_type", type(value) in PYTHON_NUMBERS))
             kind = None if variable is None else variable.var_type.__name__

@@ -44,6 +44,9 @@ class Probe:
     outputs: tuple[int, ...] = (1,)
     #: The first step after which a trainable leaf has moved; 1 where none did in `_PATIENCE`.
     first_move: int = 1
+    #: The bytes of what the next moment of a training holds and the one before does not, under an
+    #: optimizer that keeps no averages of the gradients.
+    step_bytes: int = 0
     #: What ended the trial, if it did not come to its end.
     raised: BaseException | None = None
 
@@ -107,15 +110,15 @@ def _tried(trainer: Trainer) -> Probe:
         raised = error
     if calls() == before and _ignores(trainer, problem):
         found.discard(Capability.OPTIMIZER)
-    moves = 1
+    moves, held = 1, 0
     try:
-        moves = _first_move(trainer, problem, rows.at_rate(1.0), chosen)
+        moves, held = _first_move(trainer, problem, rows.at_rate(1.0), chosen)
     except BaseException as error:  # the laws report it with the problem
         let_through(error)
         if isinstance(error, UnusableSubject):  # an answer of another form
             raise
         raised = error
-    return Probe(frozenset(found), problem.outputs, moves, raised)
+    return Probe(frozenset(found), problem.outputs, moves, held, raised)
 
 
 def _opened(
@@ -206,19 +209,20 @@ def tried_first(subject: Any) -> tuple[TrainingProblem | TreeProblem, ...]:
 
 def _first_move(
     trainer: Trainer, problem: TrainingProblem, rated: Optimizer, chosen: frozenset[Path]
-) -> int:
+) -> tuple[int, int]:
     """Return the number of the step that first moves a trainable leaf: gradients may be
-    accumulated, or a rate may start from zero.
+    accumulated, or a rate may start from zero. And how many bytes that step adds.
     """
     training = _begun(trainer, problem, rated)
-    before = snapshot(training.params())
+    before = last = training.moment()
     for number in range(1, _PATIENCE + 1):
         training.step(problem.batch(number))
-        after = snapshot(training.params())
-        trainable = after.keys() & before.keys() - chosen
-        if any(not same_value(before[p].array, after[p].array) for p in trainable):
-            return number
-    return 1
+        now = training.moment()
+        trainable = now.params.keys() & before.params.keys() - chosen
+        if any(not same_value(before.params[p].array, now.params[p].array) for p in trainable):
+            return number, now.bytes_beside(last)
+        last = now
+    return 1, 0
 
 
 def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:

@@ -40,6 +40,9 @@ _LENGTHS_AT_RATE_ZERO = (*(2, 3, 4) * 5, 8)
 _USUAL, _SHARE_OF_LAST = 4, 4
 #: The longest run, and that of a reference, whose optimizer runs operation by operation.
 _LONGEST, _LONGEST_OF_REFERENCES = 64, 16
+#: Bytes that the moments of a run of more than `_USUAL` steps hold, unless it is to reach a phase;
+#: twice as many under an optimizer that keeps averages.
+_MOST_BYTES = 1 << 28
 _seeds = st.one_of(st.integers(0, 10), st.integers(0, 2**31 - 1))
 #: Rows and features of a batch, the plainest first. Few: each is a compilation for each optimizer,
 #: and each number of features for every operation of one: 3 is also that of the drawn trees.
@@ -82,7 +85,8 @@ def _steps(subject: Any, lengths: tuple[int, ...]) -> st.SearchStrategy[int]:
     found = probe(subject)
     is_reference = Capability.REFERENCE in found.capabilities
     longest = max(_LONGEST_OF_REFERENCES if is_reference else _LONGEST, found.first_move)
-    usual = [min(found.first_move * length, longest) for length in lengths]
+    held = max(_MOST_BYTES // (found.step_bytes or 1), _USUAL * found.first_move)
+    usual = [min(found.first_move * length, longest, held) for length in lengths]
     reaching = _last_phase(subject) - 1 + 2 * found.first_move
     if _USUAL * found.first_move < reaching <= longest:
         usual += [reaching] * (len(lengths) // _SHARE_OF_LAST)

@@ -16,6 +16,7 @@ from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.architecture_pool import EVERY, NORMALISED, PLAIN
 from frostproof.reference.problems.training_problem import Drawn, TrainingProblem
 from frostproof.reference.pytrees.paths import matches
+from frostproof.reference.trials.probe import probe
 from frostproof.strategies.problems import trainings
 from frostproof.strategies.problems.kept_optimizers import kept_under
 from frostproof.strategies.problems.variations import on_other_batches
@@ -68,6 +69,21 @@ def test_long_runs_are_in_the_stream_that_laws_share(trainer):
     assert lengths(trainings.single(trainer)) == {1, 2, 3, 4, 8, 16, 64}
     assert lengths(trainings.single(multi_transform)) == {1, 2, 3, 4, 8, 16}
     assert lengths(trainings.at_extreme_rates(trainer)) == {1, 2, 3, 4, 8}
+
+
+def test_runs_of_a_large_program_are_as_long_as_memory_is_for(monkeypatch, trainer):
+    """A moment of a step holds its bytes; a run of four steps, or to the last phase, always is."""
+
+    def longest(most, frozen=("body",)):
+        monkeypatch.setattr(trainings, "_MOST_BYTES", most)
+        asked = trainings.single(replace(trainer, frozen=frozen))
+        return max(problem.steps for problem in drawn(asked))
+
+    held = probe(trainer).step_bytes
+    assert held > 0
+    assert longest(20 * held) == 20
+    assert longest(held) == 4
+    assert longest(held, lambda step: ("body",) if step <= 10 else ()) == 12
 
 
 def test_some_runs_reach_the_last_phase(trainer):

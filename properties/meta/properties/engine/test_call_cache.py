@@ -1,9 +1,12 @@
 """Laws of one strategy are given the same problems, which are drawn once."""
 
+from types import SimpleNamespace
+
 from hypothesis.database import InMemoryExampleDatabase
 
 from frostproof import OptaxFreeze, Optimizers
-from frostproof.properties.engine.call_cache import CallCache
+from frostproof.properties.engine import call_cache
+from frostproof.properties.engine.call_cache import CallCache, DrawnProblems
 from frostproof.properties.engine.effort import Effort
 from frostproof.properties.engine.judge import NOT_REPEATABLE, judge
 from frostproof.properties.laws.book import BY_ID
@@ -118,3 +121,39 @@ def test_a_law_that_gives_up_an_optimizer_is_drawn_for_by_itself():
         alone.examples,
         alone.labels,
     )
+
+
+def test_calls_are_remembered_as_long_as_there_is_memory_for_them(monkeypatch):
+    """The oldest are forgotten first, and the newest is kept whatever it takes."""
+    memory, ran = CallCache(), []
+
+    def run(problem):
+        calls = len(ran)
+        memory.run(SUBJECT, problem, watched=False)
+        return len(ran) > calls
+
+    def call(subject, problem, **options):
+        ran.append(problem)
+        return SimpleNamespace(nbytes=problem, raised=None)
+
+    monkeypatch.setattr("frostproof.reference.observation.run.run", call)
+    monkeypatch.setattr(call_cache, "_BYTES", 10)
+
+    assert [run(size) for size in (4, 5, 4, 5)] == [True, True, False, False]
+    assert run(3)
+    assert not run(5)
+    assert run(4)
+    assert run(11)
+    assert not run(11)
+    assert [run(size) for size in (3, 4, 3)] == [True, True, False]
+
+
+def test_problems_are_remembered_as_long_as_there_is_memory_for_their_batches(monkeypatch):
+    """A batch of images is a few megabytes, a hundred of them for each strategy."""
+    monkeypatch.setattr(call_cache, "_BYTES", 10)
+    drawn = DrawnProblems()
+
+    for key, size in {"a": 4, "b": 6, "c": 1, "d": 30}.items():
+        drawn.remember(key, [(SimpleNamespace(nbytes=size),)], None)
+        known = [each for each in "abcd" if drawn.of(each, None)]
+        assert known == {"a": ["a"], "b": ["a", "b"], "c": ["b", "c"], "d": ["d"]}[key]

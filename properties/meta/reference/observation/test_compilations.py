@@ -2,6 +2,7 @@
 
 import gc
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import pytest
@@ -42,6 +43,30 @@ def test_programs_are_given_back_when_there_are_many(monkeypatch):
     compilations.forget_programs()
     program(1.0)
     assert len(counted) == 2
+
+
+def test_programs_are_given_back_when_the_process_has_grown(monkeypatch):
+    """Since the last time, or since it began: a model of any size may be held all the while."""
+    held = [500]
+    process = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=held[0]))
+    monkeypatch.setattr(compilations.psutil, "Process", lambda: process)
+    monkeypatch.setattr(compilations, "_GROWTH", 100)
+    monkeypatch.setattr(compilations, "_least", 0)
+    traced = []
+    program = jax.jit(lambda x: traced.append(x) or x + 1)
+
+    def is_given_back(now):
+        before = len(traced)
+        held[0] = now
+        monkeypatch.setattr(compilations, "_next_look", 0)
+        compilations.forget_programs()
+        program(1.0)
+        return len(traced) > before
+
+    program(1.0)
+    found = [is_given_back(now) for now in (500, 550, 450, 550, 551, 551, 651, 652)]
+
+    assert found == [False, False, False, False, True, False, False, True]
 
 
 def test_what_programs_were_lowered_to_is_given_back_before_them(monkeypatch):
