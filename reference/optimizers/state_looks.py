@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-#: Packages that ask of every node of a pytree whether it is one of their own.
+#: Packages that ask of every node of a pytree, or of every field, whether it is one of their own.
 _WALK = (
+    "equinox",
     "jax",
     "flax",
     "numpy",

@@ -1,5 +1,7 @@
 """Programs that look at the state of the optimizer that they are handed: it is left as it is."""
 
+from types import FunctionType, MethodType
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -112,6 +114,21 @@ def test_a_program_that_searches_its_state_finds_what_it_looks_for(look):
 
     assert [row.verdict for row in verdicts(subject).values()] == ["held"] * len(LAWS)
     assert not is_looker(subject.train_step)
+
+
+def test_a_package_that_asks_of_every_field_is_no_look_of_the_program():
+    """Equinox asks so of each field of a module that is made or read."""
+
+    def ask(state):
+        return isinstance(state, MethodType)
+
+    of_equinox = FunctionType(ask.__code__, {**globals(), "__name__": "equinox._module"})
+    subjects = _linen(ask), _linen(of_equinox)
+
+    for subject in subjects:
+        probe(subject)
+
+    assert [is_looker(subject.train_step) for subject in subjects] == [True, False]
 
 
 def test_a_program_that_raises_by_itself_is_no_looker():
