@@ -187,6 +187,9 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
     only where they are not zero, change no trainable leaf.
     """
     label("frozen gradients reach the optimizer", _is_reached(trajectory.steps[0]))
+    # What was disturbed by the name of a frozen leaf is the gradient of one that trains.
+    if disturbed.unseen and any(step.goes_by_other_names for step in trajectory.steps):
+        raise _unseen(disturbed.unseen)
     for step, other in zip(trajectory.steps, disturbed.steps, strict=True):
         if not _same_start(step, other) or step.frozen != trajectory.steps[0].frozen:
             break
@@ -198,13 +201,17 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
             bound = _SAME_UPDATE * np.abs(plain - before) + _SAME_LEAF * np.abs(before)
             _require_close(disturbed, other, path, seen, plain, bound)
     if disturbed.unseen:
-        name = path_text(min(disturbed.unseen))
-        reason = (
-            f"{name} trains by a gradient that neither jax.grad, jax.value_and_grad nor jax.vjp "
-            "was seen to take by that name, and not within another gradient: those of frozen "
-            "leaves cannot be disturbed"
-        )
-        raise Inconclusive(reason, subject=True)
+        raise _unseen(disturbed.unseen)
+
+
+def _unseen(leaves: frozenset[Path]) -> Inconclusive:
+    """Say that the gradients of leaves are not seen where they are taken."""
+    reason = (
+        f"{path_text(min(leaves))} trains by a gradient that neither jax.grad, jax.value_and_grad "
+        "nor jax.vjp was seen to take by that name, and not within another gradient: those of "
+        "frozen leaves cannot be disturbed"
+    )
+    return Inconclusive(reason, subject=True)
 
 
 def _same_start(step: Step, other: Step) -> bool:

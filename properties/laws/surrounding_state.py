@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from ...reference.observation.aliases import may_lie_elsewhere
 from ...reference.observation.trajectory import Step, Trajectory
 from ...reference.pytrees.comparison import changes, same_bits, same_value
 from ...reference.pytrees.dtypes import is_float
@@ -67,8 +68,8 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
         trained |= step.trainable
     if unknown:  # and not its name, since reasons are counted: each optimizer has another
         reason = (
-            "what moves in the optimizer's state has no parameter's name, and the shape of a "
-            "frozen leaf or of an array with one in it: nobody can tell whose it is"
+            "what moves in the optimizer's state has no name that only one parameter can have, and "
+            "the shape of a frozen leaf or of an array with one in it: nobody can tell whose it is"
         )
         raise Inconclusive(reason, subject=True)
 
@@ -263,7 +264,7 @@ def owners_of(
     for path, leaf in state.items():
         if _RECORDER & set(path) or not is_float(leaf.array.dtype):
             continue
-        owners = _may_belong_to(path, step)
+        owners = _may_belong_to(path, step, state)
         if len(owners) == 1:
             (owner,) = owners
             if leaf.array.ndim or not params[owner].array.ndim:  # such as Adafactor's factors
@@ -273,20 +274,41 @@ def owners_of(
     return pairs, frozenset(unknown)
 
 
-def _may_belong_to(path: Path, step: Step) -> frozenset[Path]:
+def _may_belong_to(path: Path, step: Step, state: Mapping[Path, Leaf]) -> frozenset[Path]:
     """Return the parameters that a leaf of an optimizer's state may belong to: by the names that
-    the optimizer was given, or, in the state of one that is not known, by those of all parameters.
+    the optimizer was given, or, in the state of one that is not known, by those of all parameters,
+    unless these may be those of a part from there on.
     """
     endings = [path[start:] for start in range(len(path) + 1)]
     if _INNER in path:
-        name = next((ending for ending in endings if ending in step.names), None)
-        if name is not None:
-            owner = step.names[name]
-            return frozenset() if owner is None else frozenset({owner})
+        known = [names for place, names in step.known if path[: len(place)] == place]
+        for names in known:
+            name = next((ending for ending in endings if ending in names), None)
+            if name is not None:
+                owner = names[name]
+                return frozenset() if owner is None else frozenset({owner})
     named = [ending for ending in endings if ending in step.before.params]
+    if named and named[0] in step.frozen and _is_of_a_part(path, named[0], step, state):
+        return frozenset()
     # A layer may have the name of what an optimizer keeps, such as `mu`.
     apart = {ending in step.frozen for ending in named}
     return frozenset(named[:1] if len(apart) == 1 else named)
+
+
+def _is_of_a_part(path: Path, name: Path, step: Step, state: Mapping[Path, Leaf]) -> bool:
+    """Tell whether the leaves beside one of a state may be named from a part of the parameters on,
+    so that one that trains has the name of a frozen one.
+    """
+    if step.recordings:  # these tell
+        return False
+    above = path[: len(path) - len(name)]
+    beside = {
+        each[len(above) :]: leaf.array.shape
+        for each, leaf in state.items()
+        if each[: len(above)] == above and each[len(above) :] in step.before.params
+    }
+    params = step.before.params.items()
+    return may_lie_elsewhere(beside, {each: leaf.array.shape for each, leaf in params})
 
 
 def _is_of_statistic(path: Path, step: Step) -> bool:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
 
+import ml_dtypes
 import numpy as np
 
 from ..optimizers.recorded import Recorded, in_full
 from ..pytrees.comparison import same_bits, same_value
+from ..pytrees.dtypes import is_float
 from ..pytrees.paths import Path
 from ..pytrees.snapshot import Leaf
 
 Arrays = Mapping[Path, np.ndarray]
+Shape = tuple[int, ...]
 
 
 def known_names(
-    recorded: Recorded, params: Mapping[Path, Leaf], frozen: Set[Path]
+    recorded: Recorded,
+    params: Mapping[Path, Leaf],
+    after: Mapping[Path, Leaf],
+    frozen: Set[Path],
 ) -> dict[Path, Path]:
     """Return the parameters by the names under which an optimizer is given them, their own names
     included; a name of which nobody can tell whose it is has none.
 
-    An optimizer that is made for a part knows the leaves from there on. Otherwise bits tell: where
-    they are those of another parameter, or a frozen leaf has others, no name says anything, as in a
-    list without its first entries, whose leaves have the names of others.
+    An optimizer that is made for a part knows the leaves from there on. Otherwise the step tells,
+    in which one parameter alone becomes what an update makes of it, and bits: where they are those
+    of another parameter, or a frozen leaf has others, no name says anything, as in a list without
+    its first entries, whose leaves have the names of others.
 
     Zeros and other constants, or a shape, may as well be those of an array that is no parameter, or
     that the program does not show: they count where the optimizer has no name of a parameter, and
@@ -34,26 +41,77 @@ def known_names(
     if whole is not recorded:
         return dict(zip(recorded.params, whole.params, strict=True))
     given, arrays = recorded.params, {path: leaf.array for path, leaf in params.items()}
-    own = {name for name in given if name in arrays and _alike(given[name], arrays[name])}
-    telling = {name for name in given if _tells(given[name])}
-    left = {path: array for path, array in arrays.items() if path not in own & telling}
-    found: dict[Path, Path] = {}
+    found = by_their_steps(recorded, arrays, {path: leaf.array for path, leaf in after.items()})
+    own = {name for name in given.keys() & arrays.keys() if _alike(given[name], arrays[name])}
+    own = own - found.keys() | {name for name in found if found[name] == name}
+    whole_tree = bool(found) and found.keys() <= own and given.keys() >= arrays.keys()
+    telling = {name for name in given if _tells(given[name])} | found.keys()
+    found = {name: path for name, path in found.items() if path != name}
+    taken = own & telling | set(found.values())
+    left = {path: array for path, array in arrays.items() if path not in taken}
     for name in given:
-        if name in telling - own:
+        if name in telling - own - found.keys():
             _note(name, _of_its_bits(given[name], left), frozen, found)
     named = own & telling
-    if not found and not _has_names_of_others(given, arrays, frozen):
+    if whole_tree or not (found or _has_names_of_others(recorded, arrays, frozen)):
         named = given.keys() & arrays.keys()
     found |= {name: name for name in named}
     return found if named else _likely(given, left, found, frozen)
 
 
-def _has_names_of_others(given: Arrays, params: Arrays, frozen: Set[Path]) -> bool:
-    """Tell whether an optimizer is given other arrays by the names of parameters: of another shape,
-    or in the place of a frozen leaf.
+def by_their_steps(recorded: Recorded, before: Arrays, after: Arrays) -> dict[Path, Path]:
+    """Return the parameters that become, in a step, what the last update under a name makes of what
+    was given under it, or of themselves where an optimizer is called without parameters.
     """
+    moved = [path for path in before.keys() & after.keys() if not _alike(before[path], after[path])]
+    passed = any(array.any() for array in recorded.params.values())
+    found: dict[Path, Path] = {}
+    for name, update in recorded.updates.items():
+        # Its own first, and one that no other name has: equal updates may be made of two leaves.
+        order = sorted(moved, key=lambda path: (path != name, path in found.values(), path))
+        for path in order if update.any() and name in recorded.params else ():
+            start = recorded.params[name] if passed else before[path]
+            if _becomes(start, update, after[path]):
+                found[name] = path
+                break
+    return found
+
+
+def _becomes(start: np.ndarray, update: np.ndarray, after: np.ndarray) -> bool:
+    """Tell whether an update of an array makes another one, but for the last digits."""
+    if not start.shape == update.shape == after.shape or not is_float(after.dtype):
+        return False
+    old, step, new = (array.astype(np.float64) for array in (start, update, after))
+    unit = float(ml_dtypes.finfo(after.dtype).eps)
+    with np.errstate(all="ignore"):
+        return bool((np.abs(old + step - new) <= unit * np.maximum(np.abs(old), np.abs(new))).all())
+
+
+def may_lie_elsewhere(names: Mapping[Path, Shape], params: Mapping[Path, Shape]) -> bool:
+    """Tell whether leaves of some names and shapes may be other parameters than those of the names:
+    those below a layer, or further on in a list. It may not, where all parameters are named.
+    """
+    if names.keys() >= params.keys():
+        return False
+    layers = {path[:length] for path in params for length in range(1, len(path))}
+    places = [{layer + name: shape for name, shape in names.items()} for layer in layers]
+    if all(name and name[0].isdecimal() for name in names):
+        for further in range(1, len(params)):
+            places.append({(str(int(n[0]) + further), *n[1:]): shape for n, shape in names.items()})
+    return any(place.items() <= params.items() for place in places)
+
+
+def _has_names_of_others(recorded: Recorded, params: Arrays, frozen: Set[Path]) -> bool:
+    """Tell whether an optimizer is given other arrays by the names of parameters: of another shape,
+    or in the place of a frozen leaf, or whatever they are if nothing but a place may tell.
+    """
+    given = recorded.params
     # Zeros are recorded, too, where an optimizer is called without parameters.
     passed = any(array.any() for array in given.values())
+    if not passed and any(update.any() for update in recorded.updates.values()):
+        shapes = ({path: array.shape for path, array in each.items()} for each in (given, params))
+        if may_lie_elsewhere(*shapes):
+            return True
     return any(
         given[name].shape != params[name].shape
         or (passed and name in frozen and not _is_cast(given[name], params[name]))

@@ -92,19 +92,30 @@ class Step:
         return [with_parts(in_full(each, params), params) for each, _ in self.recordings]
 
     @cached_property
-    def names(self) -> dict[Path, Path | None]:
-        """The parameters by the names under which optimizers were given them, their own included;
-        None where nobody can tell whose a name is.
-
-        Where parts train in turns, the optimizer of one is called, and that of another is not.
-        Nothing is known where two of them have the same names.
+    def known(self) -> list[tuple[Path, dict[Path, Path | None]]]:
+        """Of each optimizer that was called, where its state is, and the parameters by the names
+        under which it was given them, their own included; None where nobody can tell whose a name
+        is. Where parts train in turns, the optimizer of one is called, and that of another is not.
         """
-        called = [each for each, calls in self.recordings if calls == 1]
+        before, after = self.before.params, self.after.params
+        found = []
+        for each, calls in self.recordings:
+            if calls > 0:
+                known = known_names(each, before, after, self.frozen)
+                found.append((each.place, {name: known.get(name) for name in each.gradients}))
+        return found
+
+    @cached_property
+    def names(self) -> dict[Path, Path | None]:
+        """The same of all of them; None, too, for a name that two of them have for different
+        parameters.
+        """
         found: dict[Path, Path | None] = {}
-        if merged(called) is not None:
-            for each in called:
-                known = known_names(each, self.before.params, self.frozen)
-                found |= {name: known.get(name) for name in each.gradients}
+        for _, known in self.known:
+            found |= {
+                name: path if found.get(name, path) == path else None
+                for name, path in known.items()
+            }
         return found
 
     @cached_property
@@ -148,11 +159,13 @@ class Step:
 
     @property
     def goes_by_other_names(self) -> bool:
-        """Whether the optimizer is given a leaf that trains under the name of a frozen one: it may
-        be made for a part of the parameters, and name them from there.
+        """Whether the optimizer is given, under the name of a frozen leaf, one that trains, or
+        nobody knows what: it may be made for a part of the parameters, and name them from there.
         """
         return any(
-            name in self.frozen and owner not in self.frozen for name, owner in self.aliases.items()
+            name in self.frozen and owner not in self.frozen
+            for _, known in self.known
+            for name, owner in known.items()
         )
 
     @property

@@ -27,6 +27,8 @@ class Recorded:
     groups: tuple[frozenset[Path], ...] = ()
     #: The parameters that it knows as a part of an array alone.
     parts: frozenset[Path] = frozenset()
+    #: Where the recorder's own state is in the state that holds it.
+    place: Path = ()
 
 
 def without_recorder(path: Path) -> Path:
@@ -60,6 +62,7 @@ def _recording(state: Snapshot, count: Path) -> Recorded:
         inner=parts.get("frostproof_inner", {}),
         count=int(state[count].array),
         groups=(frozenset(gradients),),
+        place=count[:place],
     )
 
 

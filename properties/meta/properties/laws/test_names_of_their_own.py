@@ -318,3 +318,66 @@ def test_what_a_part_is_called_is_not_taken_for_a_frozen_leaf(trainer):
         adam = replace(trainer, optimizers=Optimizers("adam", "momentum", rates=(0.1,)))
         verdict = judge(BY_ID[law], adam, EFFORT, CallCache(), "part")
         assert verdict.outcome != "refuted", verdict.counterexample
+
+
+def _plainly(tx, take, state, tail):
+    updates, state = tx.update(take(tail), state, tail)
+    return optax.apply_updates(tail, updates), state
+
+
+def _halved(tx, take, state, tail):
+    """Call it without parameters, and change what it makes."""
+    updates, state = tx.update(take(tail), state)
+    return jax.tree.map(lambda old, update: old + update / 2, tail, updates), state
+
+
+def _by_hand(tx, take, velocity, tail):
+    velocity = jax.tree.map(lambda old, new: 0.9 * old + new, velocity, take(tail))
+    return jax.tree.map(lambda old, new: old - 0.1 * new, tail, velocity), velocity
+
+
+def training_a_tail(call, start):
+    """A trainer of all layers but the first of a list, in which all have the same shapes; its
+    optimizer is given those from `start` on.
+    """
+
+    def create(seed, batch, optimizer):
+        shape = (3, batch.x.shape[1], 1)
+        params = list(jax.random.normal(jax.random.key(seed), shape))
+        tail = params[start:]
+        zeros = jax.tree.map(jnp.zeros_like, tail)
+        return Own(params, zeros if call is _by_hand else optimizer.init(tail), optimizer)
+
+    @jax.jit
+    def step(state, batch):
+        def loss(tail):
+            a, b, c = [*state.params[:start], *tail]
+            return jnp.mean((batch.x @ (a * b + c) - batch.y) ** 2)
+
+        tail, opt_state = call(state.tx, jax.grad(loss), state.opt_state, state.params[start:])
+        params = [state.params[0], *tail[1 - start :]]
+        return state.replace(params=params, opt_state=opt_state), loss(tail)
+
+    few = Optimizers("momentum", rates=(0.1,))
+    return LinenTrainer(create, step, ("0",), opt_state=lambda s: s.opt_state, optimizers=few)
+
+
+@pytest.mark.parametrize("call", [_halved, _by_hand])
+def test_moments_of_the_end_of_a_list_are_not_taken_for_those_of_its_beginning(call):
+    """Layers after the first are `0` and `1` to their optimizer. Moments of all are found."""
+    law, once = BY_ID["frozen-optimizer-state"], replace(EFFORT, max_examples=1)
+    tail, whole = (training_a_tail(call, start) for start in (1, 0))
+
+    verdict = judge(law, tail, once, CallCache(), "tail")
+
+    assert verdict.outcome != "refuted", verdict.counterexample
+    assert judge(law, whole, once, CallCache(), "whole").outcome == "refuted"
+
+
+def test_what_the_end_of_a_list_trains_by_is_not_taken_for_gradients_of_its_beginning():
+    """By name and shape they are those of the frozen layer, and they were disturbed."""
+    law = BY_ID["frozen-gradients-do-not-leak"]
+
+    verdict = judge(law, training_a_tail(_plainly, 1), EFFORT, CallCache(), "tail")
+
+    assert verdict.outcome == "not-run", verdict.counterexample

@@ -115,6 +115,51 @@ def test_a_parameter_of_the_same_numbers_does_not_take_a_name_away():
 
 
 @pytest.mark.parametrize(
+    ("given", "updates", "names"),
+    [
+        ({"0": ZEROS}, {"0": ZEROS + 1}, {"0": "1"}),
+        ({"0": ZEROS + 8}, {"0": ZEROS - 2}, {"0": "1"}),
+        ({"0": ZEROS}, {"0": ZEROS + 7}, {"0": None}),
+        ({"1": ZEROS}, {"1": ZEROS + 1}, {"1": "1"}),
+        ({"0": ZEROS, "1": ZEROS}, {"0": ZEROS + 7, "1": ZEROS + 1}, {"0": "0", "1": "1"}),
+        ({"0": ZEROS + 7, "1": ZEROS + 3}, {"1": ZEROS + 3}, {"0": "0", "1": "1"}),
+    ],
+    ids=[
+        "without parameters, further on",
+        "called again, further on",
+        "what becomes of it is changed",
+        "without parameters, its own",
+        "without parameters, all of them",
+        "called again, all of them",
+    ],
+)
+def test_a_leaf_is_known_by_what_an_update_makes_of_it(given, updates, names):
+    """Where its numbers are not given, or are not those at the start of the step."""
+    before, after = (Moment(snapshot([ZEROS + 3, ZEROS + end])) for end in (5, 6))
+    found = Step(before, after, frozenset({("0",)}), 1)
+    params, made = ({(name,): array for name, array in each.items()} for each in (given, updates))
+    found.recordings = [(Recorded(params, params, made, {}, 2, (frozenset(params),)), 2)]
+
+    assert found.names == {(name,): path and (path,) for name, path in names.items()}
+
+
+def test_each_optimizer_knows_the_leaves_by_names_of_its_own():
+    """Two over the same part agree; where they do not, nothing is known without their places."""
+    moment = Moment(snapshot({"one": {"w": BASE}, "two": {"w": ADAPTER}}))
+    for arrays, name in (((BASE, BASE), ("one", "w")), ((BASE, ADAPTER), None)):
+        found = Step(moment, moment, frozenset(), 1)
+        given = [{("w",): array} for array in arrays]
+        found.recordings = [
+            (Recorded(each, each, each, {}, 1, (frozenset(each),), place=(str(number),)), 1)
+            for number, each in enumerate(given)
+        ]
+
+        assert found.names == {("w",): name}
+        assert [place for place, _ in found.known] == [("0",), ("1",)]
+        assert found.known[0][1] == {("w",): ("one", "w")}
+
+
+@pytest.mark.parametrize(
     ("params", "name"),
     [
         ({"part": {"w": HEAD}, "other": {"w": HEAD + 1}}, ("part", "w")),
