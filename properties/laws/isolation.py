@@ -187,9 +187,13 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
     only where they are not zero, change no trainable leaf.
     """
     label("frozen gradients reach the optimizer", _is_reached(trajectory.steps[0]))
-    # What was disturbed by the name of a frozen leaf is the gradient of one that trains.
-    if disturbed.unseen and any(step.goes_by_other_names for step in trajectory.steps):
-        raise _unseen(disturbed.unseen)
+    # What was disturbed by the name of a frozen leaf may be the gradient of one that trains.
+    if any(step.goes_by_other_names for step in trajectory.steps):
+        # One that is disturbed may not move at all, as where its huge gradient is clipped.
+        seen = disturbed.differentiated
+        still = frozenset() if seen is None else trajectory.trained_besides(seen)
+        if unseen := disturbed.unseen | still:
+            raise _unseen(unseen)
     for step, other in zip(trajectory.steps, disturbed.steps, strict=True):
         if not _same_start(step, other) or step.frozen != trajectory.steps[0].frozen:
             break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,7 +16,6 @@ from ..optimizers.recording import handed, recording
 from ..optimizers.state_looks import as_it_would, is_looker
 from ..problems.actions import ACTIONS
 from ..problems.training_problem import TrainingProblem
-from ..pytrees.comparison import same_value
 from ..pytrees.dtypes import is_float, is_inexact
 from ..pytrees.following import copied_params, find_copies
 from ..pytrees.paths import Path, named_leaves, normalise, path_text
@@ -70,32 +68,16 @@ def run_trainer(
     if not problem.disturbed:
         return lived()
     trajectory = lived(_SIGHTINGS.setdefault(trainer, Sighting()))
-    unseen = _undifferentiated(trajectory, _SIGHTINGS[trainer].found)
+    found = frozenset(_SIGHTINGS[trainer].found)
+    unseen = trajectory.trained_besides(found)
     if unseen and not any(step.goes_by_other_names for step in trajectory.steps):
         trajectory = lived()
-    trajectory.unseen = unseen
+    trajectory.unseen, trajectory.differentiated = unseen, found
     return trajectory
 
 
 #: Of each trainer, how it takes gradients.
 _SIGHTINGS: WeakKeyDictionary[Trainer, Sighting] = WeakKeyDictionary()
-
-
-def _undifferentiated(trajectory: Trajectory, found: Collection[Path]) -> frozenset[Path]:
-    """Return the leaves that were trained by gradients, as no call to differentiate shows."""
-    trained = {
-        path
-        for step in trajectory.steps
-        for path in step.trainable - set(found)
-        if path in step.after.params
-        and not same_value(step.before.params[path].array, step.after.params[path].array)
-        # A decay moves a leaf without any.
-        and (step.given is None or step.given.gradients.get(path, _SOME).any())
-    }
-    return frozenset(trained)
-
-
-_SOME = np.ones(())
 
 
 def _live(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from .aliases import known_names
 
 Arrays = Mapping[Path, np.ndarray]
 _NOTHING = Snapshot({}, "")
+_SOME = np.ones(())
 
 
 @dataclass
@@ -212,6 +213,8 @@ class Trajectory:
     #: Leaves that were trained although no call to differentiate by them was seen, so that the
     #: gradients of frozen ones were not disturbed where they are taken.
     unseen: frozenset[Path] = frozenset()
+    #: The leaves that calls to differentiate by them were seen of, where gradients are disturbed.
+    differentiated: frozenset[Path] | None = None
     #: How often XLA compiled something in each step.
     compilations: list[int] = field(default_factory=list)
     #: Whether it ran by the program of an earlier training, made of the same (`shared_programs`).
@@ -243,6 +246,19 @@ class Trajectory:
         held = {id(array): array for array in arrays + jax.tree.leaves(predicted)}
         drawn: int = getattr(self.problem, "nbytes", 0)
         return drawn + sum(getattr(array, "nbytes", 0) for array in held.values())
+
+    def trained_besides(self, found: Set[Path]) -> frozenset[Path]:
+        """Return the leaves, other than those, that were trained by gradients."""
+        trained = {
+            path
+            for step in self.steps
+            for path in step.trainable - found
+            if path in step.after.params
+            and not same_value(step.before.params[path].array, step.after.params[path].array)
+            # A decay moves a leaf without any.
+            and (step.given is None or step.given.gradients.get(path, _SOME).any())
+        }
+        return frozenset(trained)
 
     @property
     def structure(self) -> str:
