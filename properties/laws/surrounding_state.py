@@ -71,6 +71,8 @@ def optimizer_state_of_frozen_leaves_stays_zero(trajectory: Trajectory) -> None:
             "what moves in the optimizer's state has no name that only one parameter can have, and "
             "the shape of a frozen leaf or of an array with one in it: nobody can tell whose it is"
         )
+        if not trajectory.steps[0].recordings:
+            reason += "; let `opt_state=` show it under the names of the parameters"
         raise Inconclusive(reason, subject=True)
 
 
@@ -279,7 +281,7 @@ def _may_belong_to(path: Path, step: Step, state: Mapping[Path, Leaf]) -> frozen
     the optimizer was given, or, in the state of one that is not known, by those of all parameters,
     unless these may be those of a part from there on.
     """
-    endings = [path[start:] for start in range(len(path) + 1)]
+    params, endings = step.before.params, [path[start:] for start in range(len(path) + 1)]
     if _INNER in path:
         known = [names for place, names in step.known if path[: len(place)] == place]
         for names in known:
@@ -287,12 +289,16 @@ def _may_belong_to(path: Path, step: Step, state: Mapping[Path, Leaf]) -> frozen
             if name is not None:
                 owner = names[name]
                 return frozenset() if owner is None else frozenset({owner})
-    named = [ending for ending in endings if ending in step.before.params]
+    named = [ending for ending in endings if ending in params]
     if named and named[0] in step.frozen and _is_of_a_part(path, named[0], step, state):
         return frozenset()
-    # A layer may have the name of what an optimizer keeps, such as `mu`.
     apart = {ending in step.frozen for ending in named}
-    return frozenset(named[:1] if len(apart) == 1 else named)
+    # A layer may have the name of what an optimizer keeps, such as `mu`: not if all that trains is
+    # there under such names, and nothing else.
+    if len(apart) > 1:
+        beside = _beside(path, named[0], state).keys()
+        return frozenset(named[:1] if step.trainable <= beside <= params.keys() else named)
+    return frozenset(named[:1])
 
 
 def _is_of_a_part(path: Path, name: Path, step: Step, state: Mapping[Path, Leaf]) -> bool:
@@ -301,14 +307,19 @@ def _is_of_a_part(path: Path, name: Path, step: Step, state: Mapping[Path, Leaf]
     """
     if step.recordings:  # these tell
         return False
-    above = path[: len(path) - len(name)]
-    beside = {
-        each[len(above) :]: leaf.array.shape
+    params = {each: leaf.array.shape for each, leaf in step.before.params.items()}
+    beside = _beside(path, name, state)
+    return may_lie_elsewhere({each: beside[each] for each in beside.keys() & params.keys()}, params)
+
+
+def _beside(path: Path, name: Path, state: Mapping[Path, Leaf]) -> dict[Path, tuple[int, ...]]:
+    """Return the shapes of the leaves of a state beside one that ends with a name, by theirs."""
+    start = len(path) - len(name)
+    return {
+        each[start:]: leaf.array.shape
         for each, leaf in state.items()
-        if each[: len(above)] == above and each[len(above) :] in step.before.params
+        if each[:start] == path[:start] and is_float(leaf.array.dtype)
     }
-    params = step.before.params.items()
-    return may_lie_elsewhere(beside, {each: leaf.array.shape for each, leaf in params})
 
 
 def _is_of_statistic(path: Path, step: Step) -> bool:

@@ -371,6 +371,7 @@ def test_moments_of_the_end_of_a_list_are_not_taken_for_those_of_its_beginning(c
     verdict = judge(law, tail, once, CallCache(), "tail")
 
     assert verdict.outcome != "refuted", verdict.counterexample
+    assert ("let `opt_state=` show it" in (verdict.reason or "")) == (call is _by_hand)
     assert judge(law, whole, once, CallCache(), "whole").outcome == "refuted"
 
 

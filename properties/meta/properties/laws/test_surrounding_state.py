@@ -38,6 +38,7 @@ from frostproof.reference.observation.run import run
 from frostproof.reference.observation.trajectory import Step
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
+from frostproof.reference.pytrees.paths import path_text
 from frostproof.reference.pytrees.snapshot import snapshot
 from frostproof.reference.subjects.moment import Moment
 
@@ -146,6 +147,31 @@ def test_state_of_what_is_not_shown_is_not_that_of_a_frozen_leaf(begins):
         optimizer_state_of_frozen_leaves_stays_zero.check(trajectory)
     with pytest.raises(Inconclusive, match="arrays that are no parameters here"):
         BY_ID["trains-as-if-alone"].check(trajectory)
+
+
+@pytest.mark.parametrize(
+    ("kept", "known"),
+    [
+        ({"kernel": 1}, []),
+        ({"adapter": {"kernel": 1}}, ["adapter"]),
+        ({"adapter": {"kernel": 1, "other": 1}}, []),
+        ({"m": {"kernel": 1, "adapter": {"kernel": 1}}}, ["m/adapter", "m"]),
+    ],
+    ids=["of a part", "by whole names", "beside others", "of all"],
+)
+def test_of_an_unknown_optimizer_the_names_of_a_part_say_nothing(kept, known):
+    """An adapter calls its leaf `kernel`, which is the name of a frozen one, too."""
+    params, kept = (
+        snapshot(jax.tree.map(lambda number: jnp.full(3, float(number)), tree))
+        for tree in ({"kernel": 1, "adapter": {"kernel": 2}}, kept)
+    )
+    step = Step(Moment(params), Moment(params), frozenset({("kernel",)}), 1)
+
+    found, unknown = owners_of(kept, step)
+
+    assert [path_text(path) for path, _ in found] == [f"{name}/kernel" for name in known]
+    assert all((owner == ("kernel",)) == (path == ("m", "kernel")) for path, owner in found)
+    assert bool(unknown) == (not known)
 
 
 @pytest.mark.parametrize(
