@@ -84,6 +84,17 @@ def first_loss(
         return None
 
 
+def losses_from(
+    trainer: Trainer, problem: TrainingProblem, paths: Container[Path], change: Change, many: int
+) -> Iterator[float]:
+    """Yield the losses of so many steps of a new training, begun as `begin` does by a program that
+    others may share.
+    """
+    training = begin(trainer, problem, paths, change, shared=True)
+    for number in range(1, many + 1):
+        yield float(np.asarray(training.step(problem.batch(number))))
+
+
 def begin(
     trainer: Trainer,
     problem: TrainingProblem,

@@ -26,6 +26,7 @@ from .other_weights import (
     first_loss,
     is_placeholder,
     keep,
+    losses_from,
     nudge,
     nudge_again,
     scatter,
@@ -122,6 +123,10 @@ def _would_move(trainer: Trainer, trajectory: Trajectory, path: Path) -> bool | 
             # A factor that starts from zero hides it at first: no longer where that has trained.
             asked_of = functools.partial(asked_of, after=_ON_THE_WAY)
             should = asked_of(decaying=decaying, shared=True)
+            # What the loss takes only in some steps, or from one step on, does so, too.
+            if should is False and (after := _shows_after(trainer, problem, path)):
+                asked_of = functools.partial(asked_of, after=after)
+                should = asked_of(decaying=decaying, shared=True)
         if should is not False:
             should = asked_of(decaying=decaying, shared=False)
     if should is not False and any(run.shared for run in runs[1:]):
@@ -143,6 +148,23 @@ def _longer_runs(
     """
     for optimizer in filter(None, (problem.optimizer, problem.optimizer.inner)):
         yield run_again(trainer, longer(replace(problem, optimizer=optimizer)), shared=shared)
+
+
+def _shows_after(trainer: Trainer, problem: TrainingProblem, path: Path) -> int | None:
+    """Return after how many steps the loss is first seen to be another one, where other values of a
+    leaf are put in its place before them; None where it is not.
+    """
+    try:
+        plain, shifted, scattered = (
+            losses_from(trainer, problem, {path}, change, PATIENCE)
+            for change in (keep, shift, scatter)
+        )
+        for after, (loss, *others) in enumerate(zip(plain, shifted, scattered, strict=True)):
+            if any(differs(loss, other) for other in others):
+                return after
+    except Exception:  # no loss, or no way to put parameters in place: nothing is known
+        pass
+    return None
 
 
 def _ever_freezes(runs: Sequence[Trajectory], path: Path) -> bool:

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
+from flax.training.train_state import TrainState
 
-from frostproof import OptaxFreeze, Optimizers, verify
+from frostproof import LinenTrainer, OptaxFreeze, Optimizers, verify
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     Layers,
     creating,
@@ -168,6 +169,33 @@ def test_what_a_zero_hides_at_first_is_asked_about_once_that_has_trained():
     trajectory = run(halved, TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 2, 3, 0))
 
     assert relevance.matters(halved, trajectory, ("down", "kernel")) is True
+
+
+@pytest.mark.parametrize(("label", "should"), [("train", False), ("freeze", True)])
+def test_what_only_some_steps_take_is_asked_about_in_these(label, should):
+    """A branch is skipped in three of four steps: what trains there moves in the fourth."""
+    labels = {"base": "freeze", "branch": label, "head": "train"}
+
+    def create(seed, batch, optimizer):
+        drawn = jax.random.normal(jax.random.key(seed), (3, batch.x.shape[1], 1))
+        tx = optax.partition({"train": optimizer, "freeze": optax.set_to_zero()}, labels)
+        params = dict(zip(labels, drawn, strict=True))
+        return TrainState.create(apply_fn=None, params=params, tx=tx)
+
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            base, branch, head = (batch.x @ params[name] for name in labels)
+            taken = jnp.where(state.step % 4 == 3, branch, 0)
+            return jnp.mean((base * head + taken - batch.y) ** 2)
+
+        value, gradients = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=gradients), value
+
+    skipping = LinenTrainer(create, step, frozen=("base",))
+    trajectory = run(skipping, TrainingProblem(0, optimizer("sgd", learning_rate=0.1), 2, 3, 0))
+
+    assert bool(relevance.matters(skipping, trajectory, ("branch",))) is should
 
 
 class Shifted(nn.Module):
