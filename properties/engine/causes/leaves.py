@@ -50,6 +50,12 @@ def is_finite(step: Step, path: Path) -> bool:
     return all(bool(np.isfinite(each).all()) for each in arrays)
 
 
+def becomes_zeros(step: Step, path: Path) -> bool:
+    """Tell whether a step makes zeros of a leaf that was none, as a mask of pruning does."""
+    before, after = (moment.params[path].array for moment in (step.before, step.after))
+    return bool(before.any() and not after.any())
+
+
 def is_unasked(step: Step, path: Path) -> bool:
     """Tell whether a leaf moves in a step in which the optimizer asks for no movement of it."""
     if (update := update_of(step, path)) is not None:

@@ -15,6 +15,7 @@ from ....reference.problems.wrapper_problem import TreeProblem
 from ....reference.pytrees.comparison import same_value
 from ....reference.pytrees.paths import Path, named_leaves
 from .leaves import (
+    becomes_zeros,
     gradient_of,
     has_gradient,
     is_finite,
@@ -160,7 +161,9 @@ def _with_settings_of_zero(
         )
     if unasked:
         does = "moves the leaf: it moves"
-        if decays(unasked[0], path):
+        if becomes_zeros(unasked[0], path):
+            does = "makes zeros of the leaf: it does so"
+        elif decays(unasked[0], path):
             does = "scales the leaf, as a decay does: it is scaled"
         text = f"the step itself {does} at learning_rate=0, too"
         yield Reason("the step", text, frozenset({path}))
@@ -234,6 +237,10 @@ def _by_no_gradient(trajectory: Trajectory, path: Path, steps: Sequence[Step], h
         return Reason(DECAY, text, frozenset(decaying))
     if coupled := reason_of_overflow(steps, path):
         return coupled
+    if any(path in moved_leaves(step) and becomes_zeros(step, path) for step in steps):
+        text = "the step makes zeros of the leaf, where its gradient is zero, too: what is pruned "
+        text += "has to begin with zeros"
+        return Reason("pruned", text, frozenset({path}))
     text = "the leaf moves where its gradient is zero, too"
     return Reason("without a gradient", text, frozenset({path}))
 

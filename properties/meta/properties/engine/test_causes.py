@@ -61,12 +61,21 @@ def multiplied(optimizer, mask):
     return optax.GradientTransformation(optimizer.init, update)
 
 
-def shrunk_by_itself(optimizer, mask):
-    def update(updates, state, params):
-        updates, state = optimizer.update(updates, state, params)
-        return jax.tree.map(lambda u, p, f: -0.1 * p if f else u, updates, params, mask), state
+def taking(part):
+    """A wrapper that takes a part of each frozen leaf away in each step."""
 
-    return optax.GradientTransformation(optimizer.init, update)
+    def wrap(optimizer, mask):
+        def update(updates, state, params):
+            updates, state = optimizer.update(updates, state, params)
+            taken = jax.tree.map(lambda u, p, f: -part * p if f else u, updates, params, mask)
+            return taken, state
+
+        return optax.GradientTransformation(optimizer.init, update)
+
+    return wrap
+
+
+shrunk_by_itself, pruned_late, negated = taking(0.1), taking(1), taking(2)
 
 
 def pushed_by_itself(optimizer, mask):
@@ -87,6 +96,11 @@ def pushed_by_itself(optimizer, mask):
         (untouched, "sgd", "the optimizer gets the gradient of the leaf: the freeze misses"),
         (shrunk_by_itself, "sgd", "the step itself scales the leaf, as a decay does: it is scaled"),
         (pushed_by_itself, "sgd", "the step itself moves the leaf: it moves at learning_rate=0"),
+        (
+            pruned_late,
+            "sgd",
+            "the step itself makes zeros of the leaf: it does so at learning_rate",
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
@@ -107,16 +121,6 @@ def test_a_law_of_the_selection_that_sees_a_frozen_leaf_move_says_why(law):
 
     assert verdict.outcome == "refuted"
     assert verdict.counterexample.cause.startswith("the optimizer gets the gradient of the leaf")
-
-
-def negated(optimizer, mask):
-    """Turn the sign of each frozen leaf in each step."""
-
-    def update(updates, state, params):
-        updates, state = optimizer.update(updates, state, params)
-        return jax.tree.map(lambda u, p, f: -2 * p if f else u, updates, params, mask), state
-
-    return optax.GradientTransformation(optimizer.init, update)
 
 
 @pytest.mark.parametrize(("wrap", "kept"), [(negated, True), (untouched, False)])

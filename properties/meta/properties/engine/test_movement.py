@@ -204,6 +204,12 @@ def zeroed_for(make):
     return wrap
 
 
+def pruning(_):
+    return optax.stateless(
+        lambda updates, params: updates | {"l1": jax.tree.map(lambda p: -p, params["l1"])}
+    )
+
+
 @pytest.mark.parametrize(
     ("wrap", "kind"),
     [
@@ -211,8 +217,9 @@ def zeroed_for(make):
         (lambda _: decayed(0.1), "missed"),
         (zeroed_for(decayed), "decay"),
         (zeroed_for(optax.yogi), "without a gradient"),
+        (pruning, "pruned"),
     ],
-    ids=["no freeze", "no freeze of what decays", "decay", "yogi"],
+    ids=["no freeze", "no freeze of what decays", "decay", "yogi", "pruning"],
 )
 def test_what_moves_a_leaf_under_an_optimizer_of_the_program_is_told(wrap, kind):
     """What that optimizer gets is not seen, but what becomes of the leaf without its gradient."""
