@@ -221,7 +221,7 @@ def _why_ungiven(step: Step, given: Collection[Path], ungiven: Collection[Path])
         return "the optimizer gets the leaves under other names"
     if any(moved(before, after, path) for path in ungiven):
         return "the optimizer never gets a trainable leaf: something else moves it"
-    return "the optimizer never gets a trainable leaf: see trainable-moves"
+    return "the optimizer never gets a trainable leaf: trainable-moves says whether it should"
 
 
 def _why_strange(step: Step) -> str:

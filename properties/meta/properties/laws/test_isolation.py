@@ -124,7 +124,10 @@ def descended(old, new):
 
 @pytest.mark.parametrize(
     ("after", "told"),
-    [(lambda old, new: new, "see trainable-moves"), (descended, "something else moves it")],
+    [
+        (lambda old, new: new, "trainable-moves says whether it should"),
+        (descended, "something else moves it"),
+    ],
     ids=["left out", "moved"],
 )
 def test_a_leaf_that_a_label_leaves_out_is_told_from_other_names(after, told):
