@@ -190,8 +190,8 @@ def frozen_gradients_do_not_leak(trajectory: Trajectory, disturbed: Trajectory) 
     # What was disturbed by the name of a frozen leaf may be the gradient of one that trains.
     if any(step.goes_by_other_names for step in trajectory.steps):
         # One that is disturbed may not move at all, as where its huge gradient is clipped.
-        seen = disturbed.differentiated
-        still = frozenset() if seen is None else trajectory.trained_besides(seen)
+        taken = disturbed.differentiated
+        still = frozenset() if taken is None else trajectory.trained_besides(taken)
         if unseen := disturbed.unseen | still:
             raise _unseen(unseen)
     for step, other in zip(trajectory.steps, disturbed.steps, strict=True):
