@@ -56,7 +56,7 @@ def _write_array(array: np.ndarray) -> dict[str, Any]:
 
 def pack(content: bytes) -> str:
     """Return bytes as text, which `unpack` reads."""
-    return base64.b64encode(zlib.compress(content, 9)).decode()
+    return base64.b64encode(zlib.compress(content)).decode()
 
 
 def unpack(text: str) -> bytes:
