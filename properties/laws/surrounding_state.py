@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NoReturn
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -262,11 +263,12 @@ def owners_of(
     """
     params = step.before.params
     shapes = {params[path].array.shape for path in step.frozen} | _shapes_of_many(step)
+    beside = functools.cache(lambda above: _Beside.of(above, state, step))
     pairs, unknown = [], set()
     for path, leaf in state.items():
         if _RECORDER & set(path) or not is_float(leaf.array.dtype):
             continue
-        owners = _may_belong_to(path, step, state)
+        owners = _may_belong_to(path, step, beside)
         if len(owners) == 1:
             (owner,) = owners
             if leaf.array.ndim or not params[owner].array.ndim:  # such as Adafactor's factors
@@ -276,7 +278,31 @@ def owners_of(
     return pairs, frozenset(unknown)
 
 
-def _may_belong_to(path: Path, step: Step, state: Mapping[Path, Leaf]) -> frozenset[Path]:
+class _Beside(NamedTuple):
+    """The leaves of a state below a path, such as that of `mu`."""
+
+    #: Whether they may be named from a part of the parameters on, so that one that trains has the
+    #: name of a frozen one.
+    of_a_part: bool
+    #: Whether all that trains is there under such names, and nothing but parameters is.
+    of_all: bool
+
+    @classmethod
+    def of(cls, above: Path, state: Mapping[Path, Leaf], step: Step) -> _Beside:
+        """Look at what lies below a path in the state after a step."""
+        params = {path: leaf.array.shape for path, leaf in step.before.params.items()}
+        shapes = {
+            path[len(above) :]: leaf.array.shape
+            for path, leaf in state.items()
+            if path[: len(above)] == above and is_float(leaf.array.dtype)
+        }
+        known = {name: shapes[name] for name in shapes.keys() & params.keys()}
+        # What a recorder is given tells.
+        of_a_part = not step.recordings and may_lie_elsewhere(known, params)
+        return cls(of_a_part, step.trainable <= shapes.keys() <= params.keys())
+
+
+def _may_belong_to(path: Path, step: Step, beside: Callable[[Path], _Beside]) -> frozenset[Path]:
     """Return the parameters that a leaf of an optimizer's state may belong to: by the names that
     the optimizer was given, or, in the state of one that is not known, by those of all parameters,
     unless these may be those of a part from there on.
@@ -290,36 +316,14 @@ def _may_belong_to(path: Path, step: Step, state: Mapping[Path, Leaf]) -> frozen
                 owner = names[name]
                 return frozenset() if owner is None else frozenset({owner})
     named = [ending for ending in endings if ending in params]
-    if named and named[0] in step.frozen and _is_of_a_part(path, named[0], step, state):
+    if not named:
         return frozenset()
+    found = beside(path[: len(path) - len(named[0])])
+    if named[0] in step.frozen and found.of_a_part:
+        return frozenset()
+    # A layer may have the name of what an optimizer keeps, such as `mu`.
     apart = {ending in step.frozen for ending in named}
-    # A layer may have the name of what an optimizer keeps, such as `mu`: not if all that trains is
-    # there under such names, and nothing else.
-    if len(apart) > 1:
-        beside = _beside(path, named[0], state).keys()
-        return frozenset(named[:1] if step.trainable <= beside <= params.keys() else named)
-    return frozenset(named[:1])
-
-
-def _is_of_a_part(path: Path, name: Path, step: Step, state: Mapping[Path, Leaf]) -> bool:
-    """Tell whether the leaves beside one of a state may be named from a part of the parameters on,
-    so that one that trains has the name of a frozen one.
-    """
-    if step.recordings:  # these tell
-        return False
-    params = {each: leaf.array.shape for each, leaf in step.before.params.items()}
-    beside = _beside(path, name, state)
-    return may_lie_elsewhere({each: beside[each] for each in beside.keys() & params.keys()}, params)
-
-
-def _beside(path: Path, name: Path, state: Mapping[Path, Leaf]) -> dict[Path, tuple[int, ...]]:
-    """Return the shapes of the leaves of a state beside one that ends with a name, by theirs."""
-    start = len(path) - len(name)
-    return {
-        each[start:]: leaf.array.shape
-        for each, leaf in state.items()
-        if each[:start] == path[:start] and is_float(leaf.array.dtype)
-    }
+    return frozenset(named[:1] if len(apart) == 1 or found.of_all else named)
 
 
 def _is_of_statistic(path: Path, step: Step) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
+from itertools import chain
 
 import ml_dtypes
 import numpy as np
@@ -63,16 +64,22 @@ def by_their_steps(recorded: Recorded, before: Arrays, after: Arrays) -> dict[Pa
     """Return the parameters that become, in a step, what the last update under a name makes of what
     was given under it, or of themselves where an optimizer is called without parameters.
     """
-    moved = [path for path in before.keys() & after.keys() if not _alike(before[path], after[path])]
+    both = sorted(before.keys() & after.keys())
+    left = {path: None for path in both if not _alike(before[path], after[path])}
     passed = any(array.any() for array in recorded.params.values())
     found: dict[Path, Path] = {}
     for name, update in recorded.updates.items():
+        if not update.any() or name not in recorded.params:
+            continue
+        given = recorded.params[name]
         # Its own first, and one that no other name has: equal updates may be made of two leaves.
-        order = sorted(moved, key=lambda path: (path != name, path in found.values(), path))
-        for path in order if update.any() and name in recorded.params else ():
-            start = recorded.params[name] if passed else before[path]
+        own, others = [name] if name in left else [], chain(left, found.values())
+        is_known = passed and _tells(given) and name in before and _alike(given, before[name])
+        for path in own if is_known else chain(own, others):
+            start = given if passed else before[path]
             if _becomes(start, update, after[path]):
                 found[name] = path
+                left.pop(path, None)
                 break
     return found
 
