@@ -94,7 +94,7 @@ def frozen_leaves_keep_their_bits(trajectory: Trajectory) -> None:
 
 
 #: Why nothing is known of special weights: what they bring is nothing that `steps=` could mend.
-SKIPPED = "the program skips each step, as weights of NaN and infinity make the loss no number"
+SKIPPED = "no step trains, as where those are skipped whose loss weights of NaN make no number"
 
 
 def _is_no_number(loss: float | None) -> bool:
