@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
 
-from ..observation.trainer_run import reweigh
 from ..optimizers.optimizer import Optimizer, optimizer
 from ..optimizers.recording import calls, handed, recording
 from ..optimizers.state_looks import as_it_would
@@ -18,10 +16,8 @@ from ..problems.training_problem import TrainingProblem
 from ..problems.wrapper_problem import TREES, TreeProblem, leaf_paths
 from ..pytrees.articles import a_type_of
 from ..pytrees.comparison import same_value
-from ..pytrees.dtypes import is_float
 from ..pytrees.following import UnusableCopies, copied_params, find_copies
 from ..pytrees.paths import Path, UnmatchedPattern, UnusableFrozen, path_text
-from ..pytrees.snapshot import snapshot
 from ..subjects.capability import Capability
 from ..subjects.loading import TRAINERS
 from ..subjects.optax_wrapper import GuessedWrapper
@@ -31,6 +27,7 @@ from ..subjects.training import OtherName, Training, select_frozen, select_named
 from ..subjects.user_errors import let_through
 from .declared_functions import prediction_of, require_loss, require_refreezing, require_views
 from .drawn_first import STILL, promised_by, require_optimizers, simplest_batches
+from .placed_weights import takes_params
 
 #: Steps that a training is given until a leaf has to have moved.
 _PATIENCE = 64
@@ -99,8 +96,9 @@ def _tried(trainer: Trainer) -> Probe:
             found.add(Capability.PREDICT)
             problem = replace(problem, outputs=_outputs(trainer, training, problem))
         # Most promise the one that moves nothing: to begin anew would compile as much again.
-        still = training if promised is STILL else _begun(trainer, problem, rows.at_rate(0.0))
-        if _takes_params(still, problem, chosen):
+        begin = functools.partial(_begun, trainer, problem, rows.at_rate(0.0))
+        still = training if promised is STILL else begin()
+        if takes_params(still, problem, chosen, begin):
             found.add(Capability.WITH_PARAMS)
         require_refreezing(trainer, training, chosen)
     except BaseException as error:
@@ -240,71 +238,6 @@ def _ignores(trainer: Trainer, problem: TrainingProblem) -> bool:
 def _begun(trainer: Trainer, problem: TrainingProblem, under: Optimizer) -> Training:
     transformation = handed(trainer.train_step, under.transformation)
     return trainer.begin(0, problem.batch(1), transformation)
-
-
-def _takes_params(training: Training, problem: TrainingProblem, chosen: Any) -> bool:
-    """Tell whether parameters that are put in place from outside stay there.
-
-    They do not where a program restores its weights from a second copy, or prunes them again.
-    """
-    if training.trainer.with_params is not None:
-        return not _puts_back(training, problem, chosen)
-    if training.trainer.params is not None:  # found by the user's own function: not put by ours
-        return False
-    if not hasattr(training, "model") and not hasattr(training.state, "replace"):  # type: ignore[attr-defined]
-        return False
-    if _holds_copies(training):
-        return False
-    original = snapshot(training.params())
-    reweigh(training, replace(problem, weights="redrawn"), chosen)
-    redrawn = snapshot(training.params())
-    training.step(problem.batch(1))
-    after = snapshot(training.params())
-    return redrawn.keys() == after.keys() and not any(
-        _is_nearer(after[path].array, original[path].array, redrawn[path].array) for path in redrawn
-    )
-
-
-def _puts_back(training: Training, problem: TrainingProblem, chosen: Any) -> bool:
-    """Tell whether a step gives a frozen leaf its old values again after the user's own function
-    put others in their place.
-    """
-    original = snapshot(training.params())
-    try:
-        reweigh(training, replace(problem, weights="redrawn"), chosen)
-        redrawn = snapshot(training.params())
-        training.step(problem.batch(1))
-        after = snapshot(training.params())
-    except BaseException as error:  # the laws report it with the problem
-        let_through(error)
-        return False
-    return any(
-        same_value(after[path].array, original[path].array)
-        and not same_value(redrawn[path].array, original[path].array)
-        for path in chosen & original.keys() & redrawn.keys() & after.keys()
-    )
-
-
-def _is_nearer(leaf: np.ndarray, original: np.ndarray, redrawn: np.ndarray) -> bool:
-    """Tell whether a leaf went back to its old weights after others were put in their place.
-
-    It need not equal either to the bit: a decay in the step moves it even at rate zero.
-    """
-    if leaf.shape != redrawn.shape or not is_float(leaf.dtype):
-        return not same_value(leaf, redrawn)
-    now, was, put = (array.astype(np.float64) for array in (leaf, original, redrawn))
-    return bool(np.abs(now - was).sum() < np.abs(now - put).sum())
-
-
-def _holds_copies(training: Training) -> bool:
-    """Tell whether the training carries a copy of a weight outside its parameters.
-
-    Two parameters may be equal, such as the scales of two fresh norms of one width.
-    """
-    params = [leaf.array for leaf in snapshot(training.params()).values()]
-    weights = Counter(each.tobytes() for each in params if each.any() and each.size > 1)
-    carried = Counter(leaf.array.tobytes() for leaf in snapshot(training.everything()).values())
-    return any(carried[weight] > count for weight, count in weights.items())
 
 
 def capabilities_of(subject: Any) -> frozenset[Capability]:

@@ -84,7 +84,9 @@ def is_changed(
         rates = _rates(leaves)
         again = len(rates) > 1 and all(rates) and _is_again(*_shared([r for r in rates if r]))
         again |= not among_others and _is_again(*_factors(moves))
-        late = len(moves) > 1 and all(_is_late(*pair) for pair in pairwise(moves))
+        # What comes a step late has nothing to come in the first; rounding may bring a move again.
+        late = not moves[0].is_close and len(moves) > 1
+        late &= all(_is_late(*pair) for pair in pairwise(moves))
     return not again and not late
 
 

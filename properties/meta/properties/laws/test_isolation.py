@@ -18,6 +18,7 @@ from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.frozen_leaves import SKIPPED
 from frostproof.properties.laws.law import Inconclusive
 from frostproof.properties.laws.requirements.training_law import NO_UPDATE
+from frostproof.reference.corpus.accepted.trainers.linen_states import quantised_weights
 from frostproof.reference.corpus.accepted.trainers.linen_steps import multi_transform
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
     Layers,
@@ -227,6 +228,15 @@ def test_what_a_step_does_behind_the_optimizer_is_no_coupling(projected):
 
     assert verdict.outcome == "not-run"
     assert verdict.reason.startswith("the step changes what the optimizer makes of a leaf")
+
+
+def test_a_move_that_rounding_repeats_is_not_one_that_comes_late():
+    """A decay of less than half a step of the grid leaves the second move as it was."""
+    lion = replace(quantised_weights, optimizers=Optimizers("lion", rates=(1.0,)), steps=(2,))
+    effort = replace(EFFORT, max_examples=20)
+    verdict = judge(BY_ID["trains-as-if-alone"], lion, effort, CallCache(), "grid")
+
+    assert verdict.outcome == "not-run", verdict.counterexample
 
 
 def test_the_bound_covers_a_momentum_in_which_gradients_cancel():

@@ -13,10 +13,6 @@ from frostproof import Optimizers, verify
 from frostproof.reference.corpus.accepted.lifetimes.own_checkpoints import state_as_msgpack
 from frostproof.reference.corpus.accepted.trainers.nnx_steps import create_with
 from frostproof.reference.corpus.accepted.trainers.nnx_steps import stepping as nnx_stepping
-from frostproof.reference.corpus.accepted.trainers.parts_of_arrays import (
-    last_layer_trains,
-    pruned_weights_stay_zero,
-)
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import predict, trainer
 from frostproof.reference.subjects.capability import Capability
 from frostproof.reference.subjects.nnx_trainer import NnxTrainer
@@ -141,9 +137,3 @@ def test_a_prediction_may_be_of_several_arrays():
     )
 
     assert {Capability.PREDICT, Capability.WITH_PARAMS} <= probe(pairs).capabilities
-
-
-def test_parameters_that_the_program_takes_back_are_not_put_in_place():
-    """Weights that were pruned are zeros again after each step, whatever is put there before."""
-    assert Capability.WITH_PARAMS not in probe(pruned_weights_stay_zero).capabilities
-    assert Capability.WITH_PARAMS in probe(last_layer_trains).capabilities

@@ -247,6 +247,27 @@ updates_donated = accepted(
 )
 
 
+def _quantised(params):
+    return jax.tree.map(lambda leaf: jnp.round(64 * leaf) / 64, params)
+
+
+def _begun_on_the_grid(seed, batch, optimizer):
+    params = _quantised(init_of(Model())(jax.random.key(seed), batch.x)["params"])
+    return TrainState.create(apply_fn=Model().apply, params=params, tx=partitioned(optimizer))
+
+
+@jax.jit
+def _quantising(state, batch):
+    """Round all weights, of which the frozen ones are round from the start."""
+    new, value = step(state, batch)
+    return new.replace(params=_quantised(new.params)), value
+
+
+quantised_weights = accepted(
+    LinenTrainer(_begun_on_the_grid, _quantising, frozen=("body",), optimizers=FEW)
+)
+
+
 @jax.tree_util.register_pytree_with_keys_class
 class _Session:
     """A training that is no tree before its first step: `flatten` asks for what a step measures."""
