@@ -29,7 +29,7 @@ from .phase_edges import reason_of_edge
 from .reason import DECAY, EARLIER, Reason
 from .replaced_gradients import raw_of_a_trainer, steps_without_gradients
 from .reruns import calm_runs, ordinary_runs, run_under, settings_of, with_settings
-from .selection import boxed, reaching
+from .selection import boxed, masked_decay, reaching
 
 
 def moved_leaves(step: Step) -> list[Path]:
@@ -301,9 +301,9 @@ def _mending(subject: Any, problem: Any, step: Step, path: Path) -> str:
     """Say how to reach a leaf, if no freeze seems to catch any, or any that is in a box."""
     if told := boxed(subject, problem, step, path):
         return told
-    return (
-        "" if len(moved_leaves(step)) < len(step.frozen) else reaching(subject, problem, step, path)
-    )
+    if len(moved_leaves(step)) < len(step.frozen):
+        return ""
+    return masked_decay(subject) or reaching(subject, problem, step, path)
 
 
 def _is_raw(problem: Any, step: Step, path: Path) -> bool:

@@ -1,19 +1,23 @@
-"""How a program reaches a leaf that no freeze catches: by a filter, or by its path."""
+"""How a program reaches a leaf that no freeze catches: by a filter, by its path, or not at all."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path as File
 from types import CodeType
 from typing import Any
 
+import optax
 from jax.tree_util import keystr, tree_leaves_with_path
 
 from ....reference.observation.trajectory import Step
 from ....reference.pytrees.paths import Path, normalise
 from ....reference.subjects.linen_trainer import LinenTrainer
+from ....reference.subjects.trainer import Trainer
 from .leaves import moves
 
 #: What a program calls that looks at the paths of leaves.
@@ -65,6 +69,38 @@ def boxed(subject: Any, problem: Any, step: Step, path: Path) -> str:
         f"a rule on paths meets {spelt[path]}: the leaf is in a box, as `nn.with_partitioning` "
         "makes it, and the last key is that of the box"
     )
+
+
+def masked_decay(subject: Any) -> str:
+    """Say that the files of a program give `mask=` to an optimizer that decays, as if that was a
+    freeze. Nothing, where none does.
+    """
+    if not isinstance(subject, Trainer):
+        return ""
+    files = {_file_of(each) for each in (subject.create, subject.train_step)} - {None}
+    named = sorted({name for file in files for name in _given_a_mask(File(file)) if _decays(name)})
+    return (
+        f"`mask=` of `{'`, `'.join(named)}` says what decays, and not what trains" if named else ""
+    )
+
+
+def _given_a_mask(file: File) -> Iterator[str]:
+    """Yield the functions that are called with `mask=` in a file, as it spells them."""
+    try:
+        nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, SyntaxError):  # it was changed, or is gone
+        return
+    for node in nodes:
+        if isinstance(node, ast.Call) and any(each.arg == "mask" for each in node.keywords):
+            yield ast.unparse(node.func)
+
+
+def _decays(name: str) -> bool:
+    """Tell whether this is an optimizer of Optax that has a decay, and a mask for it."""
+    plain = name.rpartition(".")[2]
+    made = getattr(optax, plain, getattr(optax.contrib, plain, None))
+    own = {"learning_rate", "mask", "weight_decay"}
+    return inspect.isfunction(made) and own <= inspect.signature(made).parameters.keys()
 
 
 def _has_rule_on_paths(subject: Any) -> bool:

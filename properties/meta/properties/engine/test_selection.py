@@ -9,10 +9,18 @@ from flax import nnx
 from flax.training.train_state import TrainState
 
 from frostproof import LinenTrainer, NnxTrainer
+from frostproof.properties.engine.call_cache import CallCache
 from frostproof.properties.engine.causes.finding import cause_of
+from frostproof.properties.engine.effort import Effort
+from frostproof.properties.engine.judge import judge
 from frostproof.properties.laws.book import BY_ID
 from frostproof.properties.laws.law import Refutation
 from frostproof.reference.corpus.specimens.recipes import nnx_training_recipe as recipe
+from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
+    Layers,
+    creating,
+    stepping,
+)
 from frostproof.reference.corpus.specimens.trainers import nnx_traps
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
@@ -114,6 +122,34 @@ def test_paths_are_told_where_a_rule_on_them_may_miss(subject, hint):
 
     assert cause.text == MISSED + hint
     assert cause.fault["whole"]
+
+
+HEAD = "{'body': False, 'head': True}"
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (f"optax.adamw(0.1, mask={HEAD})", "optax.adamw"),
+        (f"optax.contrib.dog(0.1, mask={HEAD})", "optax.contrib.dog"),
+        (f"optax.chain(optimizer, optax.add_decayed_weights(0.1, mask={HEAD}))", None),
+        ("optax.masked(optax.adamw(0.1), mask=True)", ""),
+        ("optax.adamw(0.1)", ""),
+    ],
+)
+def test_a_mask_of_the_decay_is_told_from_a_freeze(tmp_path, made, told):
+    """AdamW takes `mask=`, and trains all the same what that leaves out."""
+    file = tmp_path / "program.py"
+    file.write_text(f"def create(seed, batch, optimizer):\n    return begun(seed, batch, {made})\n")
+    program = {"begun": creating(Layers(("body", "head")), lambda made: made), "optax": optax}
+    exec(compile(file.read_text(), file, "exec"), program)
+    subject = LinenTrainer(program["create"], stepping(), frozen=("body",))
+
+    verdict = judge(BY_ID["frozen-value"], subject, Effort(3, 0), CallCache(), made)
+
+    cause = verdict.counterexample.cause
+    hint = f"; `mask=` of `{told}` says what decays, and not what trains" if told else ""
+    assert cause.endswith(f"both frozen leaves move{hint}")
 
 
 BOXED = nn.with_partitioning(nn.initializers.lecun_normal(), (None, None))
