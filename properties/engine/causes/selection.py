@@ -77,8 +77,9 @@ def masked_decay(subject: Any) -> str:
     """
     if not isinstance(subject, Trainer):
         return ""
-    files = {_file_of(each) for each in (subject.create, subject.train_step)} - {None}
-    named = sorted({name for file in files for name in _given_a_mask(File(file)) if _decays(name)})
+    files = {_file_of(each) for each in (subject.create, subject.train_step)}
+    given = {name for file in files if file for name in _given_a_mask(File(file))}
+    named = sorted(filter(_decays, given))
     return (
         f"`mask=` of `{'`, `'.join(named)}` says what decays, and not what trains" if named else ""
     )
@@ -96,10 +97,10 @@ def _given_a_mask(file: File) -> Iterator[str]:
 
 
 def _decays(name: str) -> bool:
-    """Tell whether this is an optimizer of Optax that has a decay, and a mask for it."""
+    """Tell whether this is an optimizer of Optax that has a decay."""
     plain = name.rpartition(".")[2]
     made = getattr(optax, plain, getattr(optax.contrib, plain, None))
-    own = {"learning_rate", "mask", "weight_decay"}
+    own = {"learning_rate", "weight_decay"}
     return inspect.isfunction(made) and own <= inspect.signature(made).parameters.keys()
 
 
