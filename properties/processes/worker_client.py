@@ -71,14 +71,13 @@ class Worker:
         return answer
 
     def device(self) -> str:
-        """Return which device a process of this run computes on, in words, and end it."""
+        """Return which device a process of this run computes on, in words."""
         # That of the target loaded last, if there is one: another would start JAX once more.
         request = {"target": self._target, "kind": None, "device": True}
         try:
             found: str = self._ask(request, lambda examples: None)["device"]
         except WorkerDied as death:
             return f"none that starts ({death})"
-        self.rest()
         return found
 
     def judge(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from queue import SimpleQueue
 from threading import Thread
 
@@ -13,7 +14,6 @@ import psutil
 from ...properties.engine.verdict import Verdict
 from ...properties.plan.checks import Check
 from ...properties.plan.grouping import groups
-from ...properties.plan.run_settings import RunSettings
 from ...properties.processes.judging import Judging
 from ..results.row import Row
 
@@ -35,28 +35,30 @@ def fitting_processes() -> int:
 
 
 def judge_in_parallel(
-    checks: Sequence[Check], processes: int, settings: RunSettings, progress: Progress
+    first: Judging, checks: Sequence[Check], processes: int, progress: Progress
 ) -> Generator[tuple[Check, Verdict]]:
     """Judge checks of subjects given by name; yield each with its verdict as it is reached.
 
+    The process of the first has tried the subject that was loaded last, and goes on with it.
     Whoever stops asking ends the processes.
     """
     waiting = deque(groups(checks, processes))
-    dead: dict[str, str] = {}
-    tellers = [
-        _Teller(Judging(settings, dead), waiting) for _ in range(min(processes, len(waiting)))
-    ]
-    told = _Told()
-    threads = [Thread(target=each.tell, args=(told,), daemon=True) for each in tellers]
-    try:
-        for thread in threads:
-            thread.start()
-        yield from _verdicts(told, len(threads), progress)
-    finally:
-        for teller in tellers:
-            teller.stop()
-        for thread in threads:
-            thread.join()
+    with ExitStack() as others:
+        judgings = [first]
+        while len(judgings) < min(processes, len(waiting)):
+            judgings.append(others.enter_context(Judging(first.settings, first.dead)))
+        tellers = [_Teller(each, waiting) for each in judgings]
+        told = _Told()
+        threads = [Thread(target=each.tell, args=(told,), daemon=True) for each in tellers]
+        try:
+            for thread in threads:
+                thread.start()
+            yield from _verdicts(told, len(threads), progress)
+        finally:
+            for teller in tellers:
+                teller.stop()
+            for thread in threads:
+                thread.join()
 
 
 #: How far a check has come, its verdict, or what ended a thread: None where nothing is left.
@@ -87,13 +89,13 @@ class _Teller:
     def tell(self, told: _Told) -> None:
         """Judge until nothing is left, or `stop`; runs in a thread of its own."""
         try:
-            with self._judging:
-                for check in self._checks():
+            for check in self._checks():
 
-                    def progress(examples: int, check: Check = check) -> None:
-                        told.put((check, examples))
+                def progress(examples: int, check: Check = check) -> None:
+                    told.put((check, examples))
 
-                    told.put((check, self._judging(check, progress)))
+                told.put((check, self._judging(check, progress)))
+            self._judging.rest()
             told.put(None)
         except BaseException as error:
             told.put(error)

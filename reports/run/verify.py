@@ -111,8 +111,7 @@ def verify(
             told.on_start(recorder.report)
             processes = _processes(workers, judge, items)
             if processes > 1:
-                judge.rest()
-                judged = judge_in_parallel(items, processes, settings, told.on_progress)
+                judged = judge_in_parallel(judge, items, processes, told.on_progress)
             else:
                 judged = ((item, judge(item, partial(told.on_progress, item))) for item in items)
             with closing(judged):
