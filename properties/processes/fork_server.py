@@ -25,7 +25,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
-from ..plan.compiled_programs import keep_compiled_programs
 from .process import MOMENT, Process, limit_messages
 
 #: Tells the processes that a run starts where its nursery is: the address of a socket.
@@ -49,6 +48,27 @@ class ForkServer:
         self._founded: tuple[subprocess.Popen[bytes], Path] | None = None
         #: Where the nursery is that this process was told of, which has other surroundings.
         self._told: str | None = None
+
+    def found(self) -> None:
+        """Found a nursery for this run, without waiting until it has imported JAX."""
+        self.close()
+        # Not in TMPDIR: the address of a socket may have some hundred characters, and no more.
+        folder = Path(tempfile.mkdtemp(prefix="frostproof-", dir="/tmp"))
+        self._told = os.environ.get(ADDRESS)
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(str(folder / _SOCKET))
+            door.listen()
+            told = (str(door.fileno()), str(os.getpid()), _surroundings(self._folder))
+            nursery = subprocess.Popen(
+                [sys.executable, "-m", __name__, *told],
+                pass_fds=[door.fileno()],
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        self._founded = nursery, folder
+        os.environ[ADDRESS] = str(folder / _SOCKET)
 
     def start(self) -> Process:
         """Return a fresh process; the first one of a run takes the seconds of importing JAX."""
@@ -96,7 +116,7 @@ class ForkServer:
 
     def _fork(self, theirs: Connection) -> int | None:
         with suppress(OSError):
-            self._control = self._control or self._come() or self._found()
+            self._control = self._control or self._come() or self._come_to_its_own()
             socket.send_fds(self._control, [b"f"], [theirs.fileno()])
             if (pid := self._read(None)) is not None:
                 return pid
@@ -116,25 +136,8 @@ class ForkServer:
         control.close()
         return None
 
-    def _found(self) -> socket.socket:
-        self.close()
-        # Not in TMPDIR: the address of a socket may have some hundred characters, and no more.
-        folder = Path(tempfile.mkdtemp(prefix="frostproof-", dir="/tmp"))
-        self._told = os.environ.get(ADDRESS)
-        with socket.socket(socket.AF_UNIX) as door:
-            door.bind(str(folder / _SOCKET))
-            door.listen()
-            told = (str(door.fileno()), str(os.getpid()), _surroundings(self._folder))
-            nursery = subprocess.Popen(
-                [sys.executable, "-m", __name__, *told],
-                pass_fds=[door.fileno()],
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        self._founded = nursery, folder
-        os.environ[ADDRESS] = str(folder / _SOCKET)
+    def _come_to_its_own(self) -> socket.socket:
+        self.found()
         if (control := self._come()) is None:
             raise ConnectionError
         return control
@@ -171,6 +174,9 @@ def receive(door: socket.socket, founder: int, surroundings: str) -> None:
     """Fork a process that forks, for each process that comes from the same surroundings, as long
     as the founder lives.
     """
+    # Here: who founds a nursery does not wait for what it imports.
+    from ..plan.compiled_programs import keep_compiled_programs
+
     keep_compiled_programs()  # before JAX is imported
     from .worker_process import prepare
 

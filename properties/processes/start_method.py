@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from .fork_server import ForkServer
+from .fork_server import ADDRESS, ForkServer
 from .process import ProcessServer
 from .spawn_server import SpawnServer
 
@@ -22,3 +24,17 @@ def process_server() -> ProcessServer:
     if method == "spawn":
         return SpawnServer()
     raise ValueError(f"{START_METHOD} must be fork, where there is one, or spawn, got {method!r}")
+
+
+@contextmanager
+def started_ahead() -> Iterator[None]:
+    """Have JAX imported for the processes of a run, while this one goes on: where they are forks,
+    and the run is not within another, whose nursery may serve.
+    """
+    server = process_server()
+    if isinstance(server, ForkServer) and ADDRESS not in os.environ:
+        server.found()
+    try:
+        yield
+    finally:
+        server.close()

@@ -186,6 +186,15 @@ def _add_verify(commands: Any) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    if options.device:  # of which JAX is told before it is imported
+        return _judge(options)
+    from ...properties.processes.start_method import started_ahead
+
+    with started_ahead():
+        return _judge(options)
+
+
+def _judge(options: argparse.Namespace) -> int:
     from ..run.project_settings import project_settings
     from ..run.scripts import folder_of_scripts, write_scripts
     from ..run.verify import verify

@@ -31,6 +31,19 @@ def test_fewer_subjects_than_processes_are_divided():
     assert len(ids(3, "a", "b")) == 4
 
 
+def test_what_may_all_be_proved_comes_last():
+    """It takes the least time, and the longest has to begin first."""
+    checks = [
+        Check(NamedSubject("a", "trainer"), BY_ID[law], promised=True)
+        for law in ("frozen-value", "trainable-moves")
+    ]
+
+    assert [[check.law.id for check in group] for group in groups(checks, 2)] == [
+        ["trainable-moves"],
+        ["frozen-value"],
+    ]
+
+
 def test_a_proof_is_looked_for_in_one_process():
     """It takes seconds for a trainer, whichever law asks."""
     checks = [Check(NamedSubject("a", "trainer"), BY_ID[law], promised=True) for law in PROVABLE]

@@ -11,6 +11,9 @@ import psutil
 import pytest
 
 from frostproof.properties.processes.fork_server import ADDRESS, ForkServer
+from frostproof.properties.processes.start_method import START_METHOD, started_ahead
+from frostproof.reports.cli.main import main
+from frostproof.reports.run import verify
 
 #: A run that is killed while a process of it is alive.
 KILLED = """
@@ -128,6 +131,41 @@ def test_a_nursery_of_other_surroundings_is_there_again(nurseries, monkeypatch):
     between.close()
 
     assert os.environ[ADDRESS] == address
+
+
+@pytest.mark.usefixtures("nurseries")
+def test_a_nursery_may_be_founded_ahead():
+    """Who starts a process comes to it, and so does a run within the run."""
+    with started_ahead():
+        address = os.environ[ADDRESS]
+        server = ForkServer()
+        server.start()
+        with started_ahead():
+            assert os.environ[ADDRESS] == address
+        server.close()
+        assert os.environ[ADDRESS] == address
+
+    assert not Path(address).parent.exists()
+
+
+@pytest.mark.usefixtures("nurseries")
+@pytest.mark.parametrize(
+    ("options", "method", "founded"),
+    [((), "fork", True), (("--device", "cpu"), "fork", False), ((), "spawn", False)],
+)
+def test_the_command_founds_one_before_it_imports_the_rest(options, method, founded, monkeypatch):
+    """Not where JAX has still to be told of a device."""
+    seen = []
+
+    def judging(*_, **__):
+        seen.append(ADDRESS in os.environ)
+        raise ValueError("nothing to judge")
+
+    monkeypatch.setenv(START_METHOD, method)
+    monkeypatch.setattr(verify, "verify", judging)
+
+    assert main(["verify", *options]) == 2
+    assert seen == [founded]
 
 
 @pytest.mark.usefixtures("nurseries")  # else the run comes to that of the tests

@@ -81,6 +81,19 @@ def test_a_subject_goes_to_several_processes(target, monkeypatch):
     assert sorted(law for laws in judged.values() for law in laws) == sorted(LAWS)
 
 
+@pytest.mark.parametrize("workers", [2, "auto"])
+def test_the_process_that_tried_a_target_judges_it(workers, tmp_path, monkeypatch):
+    """It has loaded it, and compiled its first examples: only the other process does so anew."""
+    monkeypatch.chdir(tmp_path)
+    noting = "import os\nwith open('loads', 'a') as file:\n    print(os.getpid(), file=file)\n"
+    (tmp_path / "wrapper.py").write_text(noting + CODE)
+    monkeypatch.setattr("frostproof.reports.run.verify.fitting_processes", lambda: 2)
+
+    verify(TARGET, workers=workers, **FEW)
+
+    assert len((tmp_path / "loads").read_text().split()) == 2
+
+
 def test_who_interrupts_a_run_keeps_what_it_found_and_leaves_no_process(
     target, tmp_path, monkeypatch
 ):
