@@ -109,7 +109,7 @@ def promised(optimizers: Any) -> st.SearchStrategy[Optimizer]:
 
 
 def names_none(optimizers: Any, keeps: Callable[[Optimizer], bool]) -> bool:
-    """Tell whether a subject's `optimizers=` names rows of which none is kept for its facts."""
+    """Tell whether a subject's `optimizers=` names rows, and `keeps` keeps none of them."""
     if not isinstance(optimizers, Optimizers):
         return False
     rows = [Optimizer(name) for name in optimizers.names]

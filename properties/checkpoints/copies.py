@@ -30,8 +30,8 @@ class Copy:
 
     @property
     def equalled_before(self) -> bool:
-        """Whether it held its owner's numbers, and not one number only: or it is no copy, such as
-        an average of gradients.
+        """Whether it held its owner's numbers, and not one number only, as an average of gradients
+        may: that is not a copy.
         """
         return _varies(self.before) and _equal(self.owner_before, self.before)
 

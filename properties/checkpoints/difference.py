@@ -120,7 +120,7 @@ def _snapshot(array: Array) -> Snapshot:
 
 def _merged(one: Change, other: Change) -> Change:
     """Two changes of one leaf: the furthest element of both, and all that differ. No distance, as
-    there is none to a NaN, is furthest.
+    NaN has none, is furthest.
     """
     furthest = max((one, other), key=lambda each: (each.ulps is None, each.ulps or 0))
     largest = max_or_nan(one.difference or 0.0, other.difference or 0.0)

@@ -23,7 +23,7 @@ _SPARE = 8
 
 def adapter_rank(before: StoredLeaf, after: StoredLeaf) -> int | None:
     """Return the rank of `after − before` where it is at most a quarter of the full one and what is
-    left is no more than rounding; None elsewhere.
+    left is at most rounding; None elsewhere.
 
     Each element of `after` is a sum that was rounded once: it is off by at most u·|after|, so all
     of them by at most u·‖after‖, in the norm of Frobenius. As much again is granted to the

@@ -44,7 +44,7 @@ def suggested_maps(before: Leaves, after: Leaves) -> tuple[str, ...]:
     """Return the `REGEX=REPL` by which all parameters of one side find those of the other, where
     their names differ in what stands before or behind them all; none where nothing does that.
 
-    So it is between Flax's `nnx.state`, of which Orbax stores `kernel/value`, and its
+    So it is between Flax's `nnx.state`, which Orbax stores as `kernel/value`, and its
     `nnx.to_pure_dict`, and between a tree and what holds it under `params`.
     """
     old, new = _parameters(before), _parameters(after)

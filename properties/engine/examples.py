@@ -28,9 +28,9 @@ def examine(
 ) -> None:
     """Run the subject on one example's problems and judge it, counting what was seen.
 
-    `shared` lets trainings of one structure share a program, of which none is ever refuted: what
-    such a run seems to show counts only if the program shows it as it is. Here, or, where it is
-    `trusted`, later: see `ran_as_it_is`.
+    `shared` lets trainings of one structure share a program. Such a run refutes nothing: a failure
+    counts only if the program shows it as it is, here, or, where it is `trusted`, later: see
+    `ran_as_it_is`.
     """
     calls = calls_of(law, subject, memory, problems, shared=shared)
     try:

@@ -18,8 +18,8 @@ Calls = Callable[[tuple[Any, ...]], list[Any]]
 def confirmed(
     law: Law, subject: Any, never: Mapping[str, Sequence[Refutation]]
 ) -> tuple[Refutation | None, dict[str, int], Inconclusive | None]:
-    """Return what never happened although it should have, how often what did not matter came up
-    before it, and the first of which nothing tells whether it should have happened.
+    """Return a failure to do what should have happened, how often something came up before it that
+    did not matter, and the first case in which nobody can tell whether it should have happened.
     """
     idle: dict[str, int] = {}
     untold: Inconclusive | None = None

@@ -18,7 +18,7 @@ from ...reference.problems.wrapper_problem import TreeProblem, leaf_paths
 from .causes.reason import Reason
 from .example_labels import optimizer_name
 
-#: So often an optimizer raises before it is no longer drawn. Each time may be a compilation.
+#: An optimizer that raised so often is not drawn any more. Each time may be a compilation.
 PATIENCE = 3
 
 

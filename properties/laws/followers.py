@@ -77,7 +77,7 @@ def statistics_of_trainable_layers_move(trajectory: Trajectory) -> None:
 
 
 def _follows(trajectory: Trajectory, path: Path) -> bool:
-    """Tell whether a statistic belongs to a layer of which all parameters train in some step."""
+    """Tell whether a statistic belongs to a layer whose parameters all train in some step."""
     step = trajectory.steps[0]
     assert step.before.model_state is not None, "there are statistics"
     dtype = step.before.model_state[path].array.dtype

@@ -149,7 +149,7 @@ class Unanswered(Inconclusive):
         return f"{self.reason}: {self.how}"
 
 
-#: The laws that report a subject without an answer, of which each kind of subject has one.
+#: The laws that report a subject without an answer, one for each kind of subject.
 REPORTING = ("training-runs", "answer-shape")
 
 _labels: ContextVar[set[str]] = ContextVar("labels of the example that is being judged")

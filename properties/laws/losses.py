@@ -39,7 +39,7 @@ def _noise_in_the_loss(subject: Any, found: Refutation) -> str | None:
     from ...reference.trials.noise import is_loss_noisy
     from ...reference.trials.statistics_use import is_any_unused
 
-    if "bound" not in found.facts:  # it is no number, or `loss=` raised
+    if "bound" not in found.facts:  # it is not a number, or `loss=` raised
         return None
     trajectory, number = found.facts["calls"][0], found.facts.get("step", 1)
     step = trajectory.steps[number - 1]

@@ -254,7 +254,7 @@ def owners_of(
 ) -> tuple[list[tuple[Path, Path]], frozenset[Path]]:
     """Pair each leaf of an optimizer's state with the parameter that it belongs to.
 
-    An optimizer may be given the leaves under names of its own, such as the places of a tuple, or
+    An optimizer may be given the leaves under other names, such as the places of a tuple, or
     without the name of their layer: then a name is that of the parameter whose numbers it was
     given.
 

@@ -93,8 +93,9 @@ def should_have_moved(subject: Any, failure: Refutation) -> bool | None:
 def trainable_leaves_move(trajectory: Trajectory, other: Trajectory | None = None) -> None:
     """Over the whole run, each trainable leaf that matters moves at least once, by more than a
     decay or noise of the optimizer's, and otherwise on other batches; what thaws moves in that very
-    step. To become NaN while the loss is finite is no move. A leaf matters if its gradient is not
-    negligible, or if a perturbation of it changes the loss other than by a penalty on the weights.
+    step. A leaf that becomes NaN while the loss is finite has not moved. A leaf matters if its
+    gradient is not negligible, or if a perturbation of it changes the loss other than by a penalty
+    on the weights.
     Leaves that can lower the loss only together move from the weights that the program makes.
     """
     trainable = frozenset().union(*(step.trainable for step in trajectory.steps))

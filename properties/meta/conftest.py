@@ -20,10 +20,10 @@ def pytest_collection_finish(session):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_nursery():
+def one_server():
     """JAX is imported once for all runs in here: that is most of what a small one takes."""
     server = process_server()
-    if isinstance(server, ForkServer):  # else each process is a start of Python, nursery or not
+    if isinstance(server, ForkServer):  # else each process is a start of Python anyway
         server.end(server.start())
     yield
     server.close()

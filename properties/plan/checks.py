@@ -104,7 +104,7 @@ def plan_checks(
 
 
 def names_of_reported(checks: Iterable[Check]) -> set[str]:
-    """Return the names of the subjects of which a law reports where they give no answer."""
+    """Return the names of the subjects that a law reports where they give no answer."""
     return {check.subject.name for check in checks if check.law.id in REPORTING}
 
 

@@ -16,8 +16,8 @@ _SETTINGS = {
     "jax_compilation_cache_dir": str(CACHE / "xla"),
     "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
-    # A folder of ours that cannot be used, or holds another compilation of a program, is no fault
-    # of the code that is judged.
+    # The code that is judged has no part in a folder of ours that cannot be used, or holds another
+    # compilation of a program.
     "jax_raise_persistent_cache_errors": False,
     "jax_compilation_cache_check_contents": False,
     "jax_compilation_cache_max_size": -1,

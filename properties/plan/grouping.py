@@ -11,11 +11,11 @@ from .checks import Check
 
 
 def groups(checks: Sequence[Check], processes: int) -> list[list[Check]]:
-    """Divide checks so that so many processes have work, in the order of the checks, but that those
-    come last of which all may be proved: they take the least time.
+    """Divide checks so that so many processes have work, in the order of the checks.
 
     All laws on one subject share its compiled programs. With fewer subjects than processes a group
-    is the laws that draw the same problems, which share their runs.
+    is the laws that draw the same problems, which share their runs. Groups that may be proved as a
+    whole come last: they take the least time.
     """
     few = len({check.subject_name for check in checks}) < processes
     found: dict[Hashable, list[Check]] = {}

@@ -34,7 +34,7 @@ class Shard:
         """Return the checks of this shard, and those of the others.
 
         Each check has its shard by a hash of its id, whatever else is judged; one that took
-        `seconds` in an earlier run by these, of which all shards have to be told the same.
+        `seconds` in an earlier run by these: all shards have to be told the same seconds.
         """
         balanced = _balanced(seconds, self.of)
         ours: list[Check] = []

@@ -3,8 +3,8 @@
 What a subject does to its process (settings of JAX, patched modules, threads, open files) ends with
 it. Until it is first used JAX holds no threads and no devices, so that a fork is whole.
 
-JAX is imported once for all processes of a run: the first of them that needs one founds the
-nursery, which forks itself for each that comes, and that fork forks what is asked of it.
+JAX is imported once for all processes of a run: the first of them that needs one launches the
+server, which forks itself for each client, and that fork forks the processes of the client.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from pathlib import Path
 
 from .process import MOMENT, Process, limit_messages
 
-#: Tells the processes that a run starts where its nursery is: the address of a socket.
+#: Tells the processes that a run starts where its server is: the address of a socket.
 ADDRESS = "FROSTPROOF_FORK_SERVER"
-_SOCKET = "nursery"
+_SOCKET = "server"
 #: Variables that differ between the processes of one run: xdist numbers its workers, and readline,
 #: which pytest imports, tells what it starts of its terminal.
 _OF_ONE_PROCESS = re.compile(f"{ADDRESS}|PYTEST_.*|LINES|COLUMNS")
@@ -44,13 +44,13 @@ class ForkServer:
     def __init__(self) -> None:
         self._folder = os.getcwd()  # targets are named from here, wherever a test goes since
         self._control: socket.socket | None = None
-        #: The nursery of the run and the folder of its socket, where this process has founded it.
-        self._founded: tuple[subprocess.Popen[bytes], Path] | None = None
-        #: Where the nursery is that this process was told of, which has other surroundings.
+        #: The server and the folder of its socket, if this process has launched it.
+        self._launched: tuple[subprocess.Popen[bytes], Path] | None = None
+        #: The address of a server with other surroundings, which this process was told before.
         self._told: str | None = None
 
-    def found(self) -> None:
-        """Found a nursery for this run, without waiting until it has imported JAX."""
+    def launch(self) -> None:
+        """Launch a server for this run, without waiting until it has imported JAX."""
         self.close()
         # Not in TMPDIR: the address of a socket may have some hundred characters, and no more.
         folder = Path(tempfile.mkdtemp(prefix="frostproof-", dir="/tmp"))
@@ -59,7 +59,7 @@ class ForkServer:
             door.bind(str(folder / _SOCKET))
             door.listen()
             told = (str(door.fileno()), str(os.getpid()), _surroundings(self._folder))
-            nursery = subprocess.Popen(
+            server = subprocess.Popen(
                 [sys.executable, "-m", __name__, *told],
                 pass_fds=[door.fileno()],
                 cwd=self._folder,
@@ -67,7 +67,7 @@ class ForkServer:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        self._founded = nursery, folder
+        self._launched = server, folder
         os.environ[ADDRESS] = str(folder / _SOCKET)
 
     def start(self) -> Process:
@@ -96,18 +96,18 @@ class ForkServer:
             self._leave()
 
     def close(self) -> None:
-        """End the process that forks, and the nursery if it was founded here."""
+        """End the process that forks, and the server if it was launched here."""
         self._leave()
-        if self._founded is not None:
-            nursery, folder = self._founded
-            nursery.kill()
-            nursery.wait()
+        if self._launched is not None:
+            server, folder = self._launched
+            server.kill()
+            server.wait()
             shutil.rmtree(folder, ignore_errors=True)
             if os.environ.get(ADDRESS) == str(folder / _SOCKET):
                 del os.environ[ADDRESS]
                 if self._told is not None:
                     os.environ[ADDRESS] = self._told
-        self._founded = None
+        self._launched = None
 
     def _leave(self) -> None:
         if self._control is not None:
@@ -116,15 +116,15 @@ class ForkServer:
 
     def _fork(self, theirs: Connection) -> int | None:
         with suppress(OSError):
-            self._control = self._control or self._come() or self._come_to_its_own()
+            self._control = self._control or self._connect() or self._connect_to_own()
             socket.send_fds(self._control, [b"f"], [theirs.fileno()])
             if (pid := self._read(None)) is not None:
                 return pid
         self._leave()
         return None
 
-    def _come(self) -> socket.socket | None:
-        """Come to the nursery of the run, if there is one, and it was founded as we would do it."""
+    def _connect(self) -> socket.socket | None:
+        """Connect to the server of the run, if there is one, and it has the same surroundings."""
         control = socket.socket(socket.AF_UNIX)
         with suppress(KeyError, OSError):
             control.connect(os.environ[ADDRESS])
@@ -136,9 +136,9 @@ class ForkServer:
         control.close()
         return None
 
-    def _come_to_its_own(self) -> socket.socket:
-        self.found()
-        if (control := self._come()) is None:
+    def _connect_to_own(self) -> socket.socket:
+        self.launch()
+        if (control := self._connect()) is None:
             raise ConnectionError
         return control
 
@@ -155,10 +155,10 @@ class ForkServer:
 
 
 def _surroundings(folder: str) -> str:
-    """Return a digest of what a nursery takes over from its founder.
+    """Return a digest of what a server takes over from the process that launches it.
 
     In another environment JAX may have other settings, or be another one: that of a program under
-    test which runs pytest itself, or of a worker that has a GPU of its own. So may modules be
+    test which runs pytest itself, or of a worker that has its own GPU. So may modules be
     others in another folder, where `PYTHONPATH` names some from there.
     """
     environment = {
@@ -170,11 +170,11 @@ def _surroundings(folder: str) -> str:
     return hashlib.sha256(described.encode()).hexdigest()
 
 
-def receive(door: socket.socket, founder: int, surroundings: str) -> None:
-    """Fork a process that forks, for each process that comes from the same surroundings, as long
-    as the founder lives.
+def receive(door: socket.socket, owner: int, surroundings: str) -> None:
+    """Fork a process that forks, for each client with the same surroundings, as long as the process
+    lives that launched the server.
     """
-    # Here: who founds a nursery does not wait for what it imports.
+    # Here: a process that launches a server does not wait for these imports.
     from ..plan.compiled_programs import keep_compiled_programs
 
     keep_compiled_programs()  # before JAX is imported
@@ -182,7 +182,7 @@ def receive(door: socket.socket, founder: int, surroundings: str) -> None:
 
     prepare()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the ends of those
-    while os.getppid() == founder:
+    while os.getppid() == owner:
         readable, _, _ = select.select([door], [], [], _WATCH)
         if readable:
             control, _ = door.accept()

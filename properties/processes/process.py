@@ -16,7 +16,7 @@ MOMENT = 2.0
 
 @dataclass
 class Process:
-    """A process that answers on a connection; it leads a process group of its own number."""
+    """A process that answers on a connection; it leads the process group of its number."""
 
     pid: int
     connection: Connection

@@ -16,7 +16,7 @@ START_METHOD = "FROSTPROOF_START_METHOD"
 
 
 def process_server() -> ProcessServer:
-    """Return what starts processes here; raises a `ValueError` for a way that is none."""
+    """Return what starts processes here; raises a `ValueError` for an unknown way."""
     usual = "fork" if sys.platform == "linux" else "spawn"
     method = os.environ.get(START_METHOD, usual)
     if method == "fork" and hasattr(os, "fork"):
@@ -29,11 +29,11 @@ def process_server() -> ProcessServer:
 @contextmanager
 def started_ahead() -> Iterator[None]:
     """Have JAX imported for the processes of a run, while this one goes on: where they are forks,
-    and the run is not within another, whose nursery may serve.
+    and the run is not within another, whose server may do.
     """
     server = process_server()
     if isinstance(server, ForkServer) and ADDRESS not in os.environ:
-        server.found()
+        server.launch()
     try:
         yield
     finally:

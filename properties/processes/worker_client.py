@@ -39,11 +39,11 @@ class WorkerDied(Exception):
 
 
 class Unreadable(ValueError):
-    """Recorded problems are none for this target."""
+    """Recorded problems do not fit this target."""
 
 
 class Worker:
-    """Loads and judges targets, each in a process of its own, which is replaced if it dies."""
+    """Loads and judges targets, each in its own process, which is replaced if it dies."""
 
     def __init__(self, timeout: float):
         self.timeout = timeout
@@ -115,7 +115,7 @@ class Worker:
     ) -> str | None:
         """Judge a target on recorded problems; returns what is wrong, or None if nothing is.
 
-        Raises `Unreadable` for problems that are none, or of another kind of subject.
+        Raises `Unreadable` for malformed problems, and for those of another kind of subject.
         """
         request = {"target": target, "kind": kind, "law": law, "problems": problems}
         try:

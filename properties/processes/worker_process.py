@@ -1,7 +1,7 @@
 """The process in which a user's code runs: loads targets, judges them, and may die of them.
 
-Started by `nursery`, it answers `isolation` in JSON over a connection. Standard streams lead
-nowhere: what a subject prints, or waits for, is no part of a verdict.
+Started by a process server, it answers `worker_client` in JSON over a connection. Standard streams
+lead nowhere: what a subject prints, or waits for, is not a part of a verdict.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ ALL = (
     *(Circumstances(rate, finite) for rate in (False, True) for finite in (False, True)),
 )
 _WHATEVER_GRADIENTS = tuple(each for each in ALL if not each.finite_gradients)
-#: At huge rates gradients overflow, too: there is no sense in taking them for finite.
+#: At huge rates gradients overflow, too: they cannot be taken for finite.
 _WHATEVER_RATE = tuple(each for each in _WHATEVER_GRADIENTS if not each.positive_rate)
 
 Fault = Callable[[], Explanation]

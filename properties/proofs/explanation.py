@@ -135,7 +135,7 @@ def _loser(value: Value, own: Source, wanted: Level) -> Value | None:
     bit, stack = 1 << own.number, [value]
     while stack:
         value = stack.pop()
-        # What is behind a gradient is no part of a leaf, also where the leaf is in it.
+        # A gradient is not a part of a leaf, although the leaf is in it.
         if value.origin is None or value.origin.primitive == gradient_p.name or id(value) in seen:
             continue
         seen.add(id(value))

@@ -43,7 +43,7 @@ class Invariant:
     unnamed: Inputs
     #: Whether the step hands gradients to the optimizer at all.
     trains: bool
-    #: The names under which it does, of those that are no parameter's.
+    #: The names under which it does, apart from those of parameters.
     strangers: Collection[str]
 
     def level(self, path: Path) -> Level | None:
@@ -164,7 +164,7 @@ class Induction:
         return frozenset(self._places.values())
 
     def _carried(self, after: Sequence[Value]) -> list[Value]:
-        """Return leaves after a step as they stand before the next one, of which only what is said
+        """Return leaves after a step as they stand before the next one, keeping only what is said
         of leaves at the same time, and of gradients, still makes sense.
         """
         kept = self._unnamed

@@ -1,8 +1,8 @@
 """Kinds of optimizers: those whose states a program cannot tell apart.
 
-What a program does with the state of its optimizer may depend on its types, structure, shapes and
-dtypes, all of which are there when it is traced. So it is traced once with each kind of state that
-its optimizers keep, and of what they compute nothing need be known.
+A program may treat the state of its optimizer by types, structure, shapes and dtypes, which are all
+there when it is traced. So it is traced once with each kind of state that its optimizers keep, and
+nothing need be known of the numbers that they compute.
 """
 
 from __future__ import annotations
@@ -52,5 +52,5 @@ def _kind(optimizer: Any) -> Hashable:
         arrays = [np.asarray(leaf) for leaf in leaves]
     except BaseException as error:
         let_through(error)
-        return optimizer  # which is of a kind of its own
+        return optimizer  # which is its own kind
     return structure, tuple((each.shape, str(each.dtype), each.tobytes()) for each in arrays)

@@ -52,11 +52,11 @@ def mark_taken(gradient: Any, path: Path) -> Any:
 
 
 def mark_unknown(gradient: Any) -> Any:
-    """Mark a gradient of which nobody can tell whose it is, such as that of a flattened tree."""
+    """Mark a gradient whose leaf nobody can tell, such as that of a flattened tree."""
     return gradient_p.bind(gradient, leaf="another array", taken=True)
 
 
-#: An array of which nothing is known, except that it depends on the operands.
+#: An array that is unknown, but for the operands that it depends on.
 anything_p = Primitive("frostproof_anything")
 
 

@@ -13,7 +13,7 @@ from .interpretation.domain import Value
 
 
 class NotTraced(Exception):
-    """A program of which no jaxpr can be had, with the reason."""
+    """A program that has no jaxpr, with the reason."""
 
 
 @final

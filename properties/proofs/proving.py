@@ -51,7 +51,7 @@ def prove(
         under: a row of the catalogue, or any optimizer that is like one.
         laws: those to prove.
         place: which tree and mask, or which architecture, a subject that takes any is traced on.
-        leaf: of which leaf to tell what is in the way, if it is one of several.
+        leaf: the leaf to explain, if several are unproved.
         on: the problem whose tree and mask a wrapper is traced on, by whose names it is explained.
 
     Returns:
@@ -143,7 +143,7 @@ class Standing:
 def prove_promised(subject: Any) -> Standing:
     """Prove the laws of a subject under all optimizers under which it promises to freeze.
 
-    First for all of a kind at once, of which nothing but their state is known: most techniques need
+    First for all of a kind at once, with nothing known but their state: most techniques need
     to know no more. What does is proved for one optimizer of the promise after the other.
     """
     if subject.kind not in ("optax", "trainer"):
@@ -285,7 +285,7 @@ def promised(subject: Any) -> Sequence[Optimizer]:
         return common
     if callable(chosen) and not hasattr(chosen, "map"):
         return [each for each in common if chosen(each.facts)]
-    raise NotTraced("its optimizers are drawn by a strategy of its own")
+    raise NotTraced("its optimizers are drawn by its own strategy")
 
 
 def _rows(names: Sequence[str], inner: Optimizer | None = None) -> list[Optimizer]:

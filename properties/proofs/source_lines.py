@@ -13,7 +13,7 @@ from ...reference import observation
 from .interpretation.domain import Value
 from .marks import gradient_p
 
-#: Folders whose functions are no part of what a program is about: JAX, Optax's arithmetic on
+#: Folders whose functions are not the subject's own: JAX, Optax's arithmetic on
 #: trees, the prover, and what watches gradients.
 _NOBODYS = (
     str(Path(__file__).parent),

@@ -1,7 +1,7 @@
 """Tracing: a step of a wrapper, a Linen or an NNX trainer as a jaxpr, with its leaves found.
 
 A program is run once or twice to create what it trains, and its step is traced once: what it does
-besides computing (printing, counting in an object of its own) is seen at that time only.
+besides computing (printing, counting in its own object) is seen at that time only.
 """
 
 from __future__ import annotations
@@ -287,7 +287,7 @@ def _form(leaf: Any) -> tuple[tuple[int, ...], Any]:
     try:
         return tuple(np.shape(leaf)), jax.numpy.result_type(leaf)
     except TypeError:
-        raise NotTraced(f"its state is {a_type_of(leaf)}, which is no pytree") from None
+        raise NotTraced(f"its state is {a_type_of(leaf)}, which is not a pytree") from None
 
 
 def _traced(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:

@@ -152,7 +152,7 @@ def _named_tuples(batch: Any) -> Iterator[str]:
 
 
 def _disturbing(disturbance: str, run: Trajectory) -> Iterator[str]:
-    """Write an optimizer in front of which the gradients of frozen leaves are changed."""
+    """Write an optimizer that is given changed gradients of frozen leaves."""
     names = tuple(sorted(map(path_text, run.steps[0].frozen)))
     yield f"\n\n{inspect.getsource(DISTURBANCES[disturbance])}\n"
     yield f"optimizer = disturbing(optimizer, {disturbance}, {names!r})"

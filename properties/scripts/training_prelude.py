@@ -110,7 +110,7 @@ def recording(optimizer: Any) -> Any:
 
 
 def disturbing(optimizer: Any, disturb: Callable[..., Any], frozen: tuple[str, ...]) -> Any:
-    """Return an optimizer in front of which the gradients of frozen leaves are changed."""
+    """Return an optimizer that is given changed gradients of frozen leaves."""
 
     def update(gradients: Any, state: Any, params: Any = None, **extra: Any) -> Any:
         flat, form = jax.tree_util.tree_flatten_with_path(gradients)

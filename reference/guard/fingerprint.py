@@ -2,8 +2,8 @@
 
 A leaf is read as words of 32 bits, in row-major order. Words are *folded*: a tile of up to 512
 words w₀ … wₙ becomes one, the sum over i of (wᵢ + aᵢ)·(⌊wᵢ/2¹⁶⌋ + bᵢ) modulo 2³². The words of all
-tiles are folded again, until one is left. This is done twice, with keys a and b of its own for each
-of the two lanes and for each level. Keys are drawn once and for all, so that every process, device
+tiles are folded again, until one is left. This is done twice, and each of the two lanes has other
+keys a and b for each level. Keys are drawn once and for all, so that every process, device
 and run computes the same fingerprint, whatever the sharding of the leaf.
 
 How probable is a *collision*, that another leaf has the same fingerprint? Let two tiles differ.
@@ -20,7 +20,7 @@ for any leaf of up to 2³⁸ bytes. It is reached only where all words that diff
 their signs; for a change of the lowest bits it is (levels · 2⁻³²)².
 
 The bound holds for every change that was made without regard to the keys: training does not know
-them. It is no protection against somebody who does.
+them. It does not protect against somebody who does.
 """
 
 from __future__ import annotations

@@ -25,17 +25,17 @@ def known_names(
     frozen: Set[Path],
 ) -> dict[Path, Path]:
     """Return the parameters by the names under which an optimizer is given them, their own names
-    included; a name of which nobody can tell whose it is has none.
+    included; a name whose leaf nobody can tell has none.
 
     An optimizer that is made for a part knows the leaves from there on. Otherwise the step tells,
     in which one parameter alone becomes what an update makes of it, and bits: where they are those
     of another parameter, or a frozen leaf has others, no name says anything, as in a list without
     its first entries, whose leaves have the names of others.
 
-    Zeros and other constants, or a shape, may as well be those of an array that is no parameter, or
-    that the program does not show: they count where the optimizer has no name of a parameter, and
-    all that it is given is one; of a frozen leaf, which is rarely given, where it is given as many
-    arrays as there are parameters. Several parameters of the same bits may be meant where all of
+    Zeros and other constants, or a shape, may as well be those of an array that is not shown, or
+    not a parameter: they count where the optimizer has no name of a parameter, and all that it is
+    given is one; of a frozen leaf, which is rarely given, where it is given as many arrays as there
+    are parameters. Several parameters of the same bits may be meant where all of
     them are `frozen`, or none is.
     """
     whole = in_full(recorded, params)

@@ -48,7 +48,7 @@ def _counter() -> _Compiled:
 
 
 #: Where JAX keeps what it lowered a program to, though the program is compiled by then: an MLIR
-#: module in a context of its own. Of a compiled addition it is 1.15 of 1.37 MB in JAX 0.10.2,
+#: module in its own context. Of a compiled addition it is 1.15 of 1.37 MB in JAX 0.10.2,
 #: 0.85 of 1.35 in 0.8.1, and 0.05 of 0.38 in 0.12.0.1. JAX keeps it for when it compiles the same
 #: again, and has no public way to free it alone; a release with other names only takes more memory.
 _LOWERED = ((pjit, "_pjit_lower"), (pxla, "_cached_lowering_to_hlo"))

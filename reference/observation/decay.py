@@ -29,7 +29,7 @@ def is_lost(step: Step, path: Path) -> bool:
     """Tell whether a step makes NaN or infinities of all numbers of a leaf, from finite ones and at
     a loss that is a number: `optax.contrib.prodigy` does so at a first rate of zero.
 
-    Where the loss is none, a batch may be one that the program does not expect.
+    Without a loss a batch may be one that the program does not expect.
     """
     leaves = [moment.params.get(path) for moment in (step.before, step.after)]
     if step.loss is None or not np.isfinite(step.loss):
@@ -83,7 +83,7 @@ def is_given_a_decay(step: Step, path: Path) -> bool:
     """Tell whether the optimizer was given a multiple of a leaf in the place of its gradient.
 
     So it is behind `optax.add_decayed_weights`, or under a penalty on the weights, where nothing
-    else reaches the leaf. What an optimizer such as Adam makes of it is no multiple.
+    else reaches the leaf. What an optimizer such as Adam makes of it is not a multiple.
     """
     gradient = step.given.gradients.get(path) if step.given else None
     return gradient is not None and is_multiple(step, path, gradient)
@@ -186,7 +186,7 @@ def _moves(step: Step, path: Path) -> bool:
 
 
 def _is_coarse(leaf: Leaf) -> bool:
-    """Tell whether the numbers of a leaf are no floats, or have fewer than 32 bits."""
+    """Tell whether the numbers of a leaf are not floats, or have fewer than 32 bits."""
     return leaf.array.dtype.kind in "biuc" or leaf.array.dtype.itemsize < 4
 
 

@@ -7,7 +7,7 @@ everything through and, while a training is disturbed, change the frozen leaves'
 out.
 
 A gradient that is taken while another one is, such as that of the inner loop of MAML, belongs to
-what the outer one differentiates: it is no gradient to train by, and stays as it is.
+what the outer one differentiates: nothing trains by that gradient, and it stays as it is.
 
 A step that was compiled before would not notice: a disturbed one is traced once more (see
 `retracing`), and once for each way to disturb it.
@@ -269,8 +269,8 @@ def _best_fitting(
     shapes: Mapping[Path, Shape],
     fits: Fits,
 ) -> list[list[Path | None]]:
-    """Return the places in which most leaves fit, with None for those that are no parameters there;
-    none where no leaf fits anywhere. A tree does not lie where it would have a parameter in another
+    """Return the places in which most leaves fit, with None where a place is not a parameter; none
+    where no leaf fits anywhere. A tree does not lie where it would have a parameter in another
     shape, as the last layers of a list do among the first, whose names they have.
     """
     fitting = [

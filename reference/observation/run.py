@@ -56,7 +56,7 @@ def _run_source(
         trainer = source.trainer_for(problem)
     except ValueError as error:  # such as a pattern that matches no leaf
         return Trajectory(problem, raised=error)
-    # Our references run their optimizers operation by operation: there is no step to share.
+    # Our references run their optimizers operation by operation: they have no step to share.
     shared = shared and source is trainer
     trajectory = run_trainer(trainer, problem, shared=shared, predicted=predicted)
     if trajectory.shared and trajectory.raised is not None:  # of the sharing, as like as not

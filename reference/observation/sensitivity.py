@@ -68,7 +68,7 @@ def _moved(
         params = jax.tree.map(lambda leaf: leaf, training.params())  # a module's would change
         try:
             training.set_params(jax.tree.map(lambda leaf: _nudged(leaf, generator), params))
-        except BaseException as error:  # there is no way to put any in place: nothing is known
+        except BaseException as error:  # they cannot be put in place: nothing is known
             let_through(error)
             return [np.full(leaf.shape, np.inf) for leaf in leaves]
     try:

@@ -105,7 +105,7 @@ def share_program(training: Training) -> bool:
         nonlocal shared
         made_of = fingerprint(value)
         earlier = first.get(made_of.parts)
-        # What a training changed since is no longer what it was: a counter in a closure.
+        # A training may have changed it since: a counter in a closure.
         if earlier is None or fingerprint(earlier.value).parts != made_of.parts:
             first[made_of.parts] = _First(value, made_of)
             return value

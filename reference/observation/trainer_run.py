@@ -174,7 +174,7 @@ class _Life:
         self.trajectory.batch_kept &= all(jax.tree.leaves(kept))
         step = Step(before, self.now, self.frozen, number, self.frozen_statistics, self.copied)
         step.normalised = self.normalised
-        # A function among the leaves, such as an activation, is none that could move.
+        # A function among the leaves, such as an activation, cannot move.
         step.frozen &= before.params.keys() | self.now.params.keys()
         old, new = step.model_state
         step.frozen_statistics &= old.keys() | new.keys()

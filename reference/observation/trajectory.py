@@ -126,7 +126,7 @@ class Step:
 
     @property
     def _unknown(self) -> set[Path]:
-        """The names of which nobody can tell whose they are."""
+        """The names whose leaves nobody can tell."""
         return {name for name, path in self.names.items() if path is None}
 
     @cached_property
@@ -141,7 +141,7 @@ class Step:
 
     @cached_property
     def reached(self) -> frozenset[Path]:
-        """The leaves of which some optimizer got a gradient in this step, whether or not others are
+        """The leaves whose gradient some optimizer got in this step, whether or not others are
         called, by the names of the parameters.
         """
         calls = (calls for _, calls in self.recordings)
@@ -151,7 +151,7 @@ class Step:
 
     @cached_property
     def strangers(self) -> frozenset[Path]:
-        """The names of arrays that the optimizer is given and that are no parameters: one of these
+        """The names of arrays, other than parameters, that the optimizer is given: one of these
         may be a part of such an array, also where its numbers do not tell which.
         """
         given = self.given.gradients.keys() if self.given else frozenset[Path]()

@@ -42,7 +42,7 @@ def restores(call: Callable[[], Any], path: Path) -> bool:
         except BaseException as error:  # such as an exit of the program's
             looked.set_exception(error)
 
-    # In a thread of its own, whose stack frames nobody misses afterwards: all that the program
+    # In its own thread, whose stack frames nobody misses afterwards: all that the program
     # holds is tried, and jaxlib 0.10.2 gives frames up for good with each tree that it cannot
     # flatten (`findings/flattening_that_raises_costs_the_stack.sh`). A profiler is left alone, too.
     Thread(target=copy_context().run, args=(look,), daemon=True).start()

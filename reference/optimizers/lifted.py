@@ -26,7 +26,7 @@ from .optimizer import Optimizer
 #: What is made of an optimizer before it is handed over, such as one that records.
 Wrap = Callable[[Any], Any]
 
-#: Those of which every number may be an array: none decides by it what it computes.
+#: Those whose numbers may all be arrays: none decides by a number what it computes.
 _FORMS = frozenset((*COMMON, "clip_by_global_norm"))
 _NAME = "frostproof_hyperparameters"
 

@@ -32,7 +32,7 @@ def with_parts(recorded: Recorded, params: Mapping[Path, Leaf]) -> Recorded:
             for name in wholes & gradients.keys() & updates.keys()
             if (places := _places(params[path].array, recorded.params[name])) is not None
         }
-        if len(found) != 1:  # nowhere, or in two arrays, of which it may be a part of either
+        if len(found) != 1:  # nowhere, or in two arrays: it may be a part of either
             continue
         ((name, places),) = found.items()
         parts.add(path)
@@ -48,8 +48,8 @@ def _bits(array: np.ndarray) -> tuple[Any, ...]:
 
 
 def _places(part: np.ndarray, whole: np.ndarray) -> np.ndarray | None:
-    """Return which elements of a flattened array are those of a part; None where it is no part, or
-    where nobody can tell which part.
+    """Return which elements of a flattened array are those of a part; None where nobody can tell
+    which, or where it is not a part.
     """
     if part.dtype != whole.dtype or not 1 < part.size < whole.size:
         return None  # a single number may be anywhere
@@ -65,7 +65,7 @@ def _places(part: np.ndarray, whole: np.ndarray) -> np.ndarray | None:
 
 def _cuts(part: tuple[int, ...], whole: tuple[int, ...]) -> list[int | None]:
     """Return along which axes an array may be cut into slices that make a part of this shape: the
-    only one of which it is shorter, or one that a single slice lacks; None for its elements.
+    only one that it is shorter in, or one that a single slice lacks; None for its elements.
     """
     if len(part) == len(whole):
         shorter = [axis for axis in range(len(whole)) if part[axis] != whole[axis]]

@@ -45,7 +45,7 @@ class FrostproofState(_Parts):
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        """The type, of which `isinstance` asks unless it is that of any tuple."""
+        """The type, which `isinstance` asks for unless it is that of any tuple."""
         notice()
         return FrostproofState
 
@@ -66,7 +66,7 @@ class FrostproofState(_Parts):
         return super().__iter__()
 
     def __len__(self) -> int:
-        """Return how many parts there are, of which a pattern and `bool` ask, too."""
+        """Return how many parts there are, which a pattern and `bool` ask for, too."""
         notice()
         return super().__len__()
 
@@ -134,7 +134,7 @@ def recording(
     ) -> tuple[Any, FrostproofState]:
         updates, inner = optimizer.update(gradients, state.frostproof_inner, params, **extra)
         seen = state.frostproof_params if params is None else params
-        # A structure of its own would end a scan, and a module in a state the tree itself: what
+        # Another structure would end a scan, and a module in a state the tree itself: what
         # was handed over takes the form that the state has.
         form = state.frostproof_gradients
         kept = [_copy(_in_form(form, tree)) for tree in (gradients, seen, updates)]
@@ -164,7 +164,7 @@ def handed(program: Callable[..., Any], optimizer: Any, *, anew: bool = False) -
 def _copy(tree: Any) -> Any:
     """Copy the arrays of a tree, so that no program that donates them takes the record with them.
 
-    A traced value needs no copy: what a compiled step returns has a buffer of its own.
+    A traced value needs no copy: what a compiled step returns has its own buffer.
     """
 
     def copy(leaf: Any) -> Any:

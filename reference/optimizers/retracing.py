@@ -1,7 +1,7 @@
 """Has compiled functions traced once more: what is done to a program is done as it is traced.
 
 The tag is an XLA metadata attribute, which is part of JAX's trace cache key and of no consequence
-to the computation. Every operation outside a compiled function gets a program of its own by it,
+to the computation. Every operation outside a compiled function gets its own program by it,
 too: so ours leave the tag while they run.
 """
 

@@ -73,7 +73,7 @@ def replay(
 
 
 def _nudged(gradients: Leaves, sign: int, place: int) -> Leaves:
-    # Each step by signs of its own: where gradients cancel in a momentum, equal ones would, too.
+    # Each step by other signs: where gradients cancel in a momentum, equal ones would, too.
     generator = np.random.default_rng(place)
     nudged = {}
     for name, leaf in gradients.items():

@@ -46,7 +46,7 @@ def _write_array(array: np.ndarray) -> dict[str, Any]:
     packed = {"packed": pack(array.tobytes())}
     if array.dtype.kind in "SUMm":  # text and dates, whose dtypes have no other name
         known["dtype"] = array.dtype.str
-    if array.dtype.kind in "cSUMm":  # of which JSON has none, or no sizes
+    if array.dtype.kind in "cSUMm":  # which JSON lacks, or has no sizes of
         return known | {"first": list(map(str, first))} | packed
     if array.size <= WRITTEN_OUT:
         return known | {"values": array.tolist()}

@@ -292,7 +292,7 @@ def _ordered(reals: Array) -> Array:
 
 def is_near(before: Any, after: Any) -> bool:
     """Tell whether two numbers are at most a factor of two apart: further away, both of them say
-    more than a distance in ulps, of which there are a billion from 0 to 1 in float32.
+    more than a distance in ulps: there are a billion from 0 to 1 in float32.
     """
     a, b = complex(before), complex(after)
     return abs(b - a) <= min(abs(a), abs(b))

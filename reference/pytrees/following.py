@@ -133,7 +133,7 @@ def _arguments(function: Any) -> Iterable[str]:
 def find_copies(
     declared: Iterable[Following], leaves: Collection[Path], roots: Iterable[Path]
 ) -> tuple[Copy, ...]:
-    """Return the copies in a state, of which none is in what the engine's optimizer records.
+    """Return the copies in a state, apart from what the engine's optimizer records.
 
     Args:
         declared: what `copies=` says.

@@ -1,4 +1,4 @@
-"""Says of moved leaves that they are no parameters but what layers of NNX keep beside those."""
+"""Tells moved leaves that layers of NNX keep beside their parameters from parameters."""
 
 from __future__ import annotations
 

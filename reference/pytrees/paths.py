@@ -123,7 +123,7 @@ def normalise(key_path: Iterable[Any]) -> Path:
 
     A last entry ``GetAttrKey('value')``, as the path of an NNX variable has it, is dropped. A
     parameter *named* ``value`` keeps its name. A key that is a tuple, as those that
-    ``flax.traverse_util.flatten_dict`` makes, is a path of its own.
+    ``flax.traverse_util.flatten_dict`` makes, is a path by itself.
     """
     entries = tuple(key_path)
     if entries and getattr(entries[-1], "name", None) == "value":

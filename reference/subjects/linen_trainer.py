@@ -154,7 +154,7 @@ class _LinenTraining:
         return take_moment(self.params(), self.opt_state(), self.model_state(), self._seen())
 
     def _seen(self) -> Any:
-        """Return what can be seen of the state: the attributes of an object that is no pytree."""
+        """Return the visible part of the state: the attributes, where it is not a pytree."""
         opaque = jax.tree_util.all_leaves([self.state])
         return vars(self.state) if opaque and hasattr(self.state, "__dict__") else self.state
 

@@ -70,7 +70,7 @@ def unknown_argument(function: str, name: str, taken: Sequence[str]) -> str:
 
 
 def require_collection(name: str, value: Any) -> None:
-    """Raise `UnusableSubject` for anything but a collection of strings; a string is none."""
+    """Raise `UnusableSubject` for anything but a collection of strings, and for a string."""
     if not isinstance(value, Collection) or isinstance(value, str | Mapping):
         hint = f": write ({value!r},)" if isinstance(value, str) else ""
         raise UnusableSubject(f"`{name}` must be a collection of names, got {value!r}{hint}")

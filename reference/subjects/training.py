@@ -104,7 +104,7 @@ class Training(Protocol):
 
     @abstractmethod
     def merge(self, state: Any, rest: Any) -> None:
-        """Go on with what was split, of which the state may be traced."""
+        """Go on with what was split; its state may be traced."""
 
     @abstractmethod
     def carries_all(self) -> bool:

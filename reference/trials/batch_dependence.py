@@ -24,7 +24,7 @@ from .relevance import loss_depends_on
 
 #: So many trainings are begun: in one of them a leaf may have no gradient.
 _SEEDS = 4
-#: Fewer numbers may have the same signs on all batches, of which Lion makes the same steps.
+#: Fewer numbers may have the same signs on all batches, and Lion makes the same steps of those.
 _MANY = 16
 #: What is done to weights, to see whether a leaf moves otherwise then.
 _CHANGES: tuple[Change, ...] = (scatter, scatter_again)

@@ -56,9 +56,8 @@ def is_deadlocked(subject: Any, trajectory: Trajectory, path: Path) -> bool:
 
 @functools.lru_cache(maxsize=16)  # all leaves that hold each other are asked for one by one
 def deadlocked(trainer: Trainer, problem: TrainingProblem, *, shared: bool) -> frozenset[Path]:
-    """Return the leaves of which none moves in many steps, and none alone changes what the model
-    makes of the weights, while together they can make the loss smaller: each has a gradient of zero
-    there, and there is no minimum.
+    """Return the leaves that stay in many steps, each with a gradient of zero, although together
+    they can make the loss smaller: none alone changes what the model makes of the weights.
 
     None where a leaf stays whose gradient is not zero, as while the rate is: what it holds back may
     begin to train with it. Where nobody sees what the optimizer is given, a leaf alone must not

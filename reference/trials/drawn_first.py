@@ -56,7 +56,7 @@ def promised_by(trainer: Trainer) -> Any:
 
 def _picks(optimizers: Any) -> bool:
     """Tell whether `optimizers=` picks rows of the catalogue by their facts, as references do, and
-    is no factory, such as `optax.sgd`.
+    is not a factory, such as `optax.sgd`.
     """
     if not callable(optimizers) or isinstance(optimizers, type):
         return False

@@ -28,7 +28,7 @@ _RATE = 0.001
 def is_thawed_late(subject: Any, trajectory: Trajectory, path: Path, number: int) -> bool:
     """Tell whether a leaf stays in the step of this number although the optimizer makes an update
     of it, or is called for others alone, and takes the whole one in one of the next steps, by each
-    seed and from other weights than those of the program, of which some may be zero.
+    seed and from other weights than those of the program, since some of those may be zero.
 
     One whose rate grows from zero since then takes a part of it, or its update is zero; one that
     trains in turns is left out again. Where a gradient is zero in its first step, or the program's

@@ -108,7 +108,7 @@ def _drawing_others(tag: str) -> Iterator[None]:
 
     Compiled functions are traced anew under the tag: what they draw is made while they are traced.
     A draw is bound again each time that JAX transforms it, as in a scan under `jax.grad`: bits that
-    are inverted twice are the old ones, and a key that is folded twice is no old one.
+    are inverted twice are the old ones, and a key that is folded twice is not an old one.
     """
     draw = random_bits_p.bind
 

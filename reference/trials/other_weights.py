@@ -22,7 +22,7 @@ from ..subjects.training import Training, select_frozen
 #: A gradient, or a relative change of a loss, that exceeds rounding.
 TELLING = 1e-3
 
-#: Makes other values of those of a leaf, of which it is given the path first.
+#: Makes other values of those of a leaf; it is given the path first.
 Change = Callable[[Path, Any], Any]
 
 
@@ -182,7 +182,7 @@ def change_in_place(training: Training, path: Path, array: Any, change: Change) 
     """
     everything = training.everything()
     if [leaf is array for leaf in jax.tree.leaves(everything)].count(True) != 1:
-        raise LookupError("the array is none of the leaves, or several")
+        raise LookupError("the array is not a leaf, or several of them")
     training.set_everything(
         jax.tree.map(lambda leaf: change(path, leaf) if leaf is array else leaf, everything)
     )

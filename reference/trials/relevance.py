@@ -244,7 +244,7 @@ def _has_been_given_some(step: Step, path: Path) -> bool:
     return step.given is not None and bool(np.any(step.given.gradients.get(path, 0) != 0))
 
 
-#: Of each trainer of which a leaf never moved, the leaves that move in the end.
+#: For each trainer with a leaf that never moved, the leaves that move in the end.
 _LATE: WeakKeyDictionary[Trainer, frozenset[Path]] = WeakKeyDictionary()
 
 

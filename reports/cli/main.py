@@ -18,7 +18,7 @@ from .output import lasting_errors, lasting_output
 from .prove import add_prove
 
 UNJUDGED = 2
-#: What is said of options that people look for, and that are none.
+#: The answers to options that people look for, and that do not exist.
 _INSTEAD = {"--profile": "; set FROSTPROOF_PROFILE, to default, ci or nightly"}
 
 
@@ -186,7 +186,7 @@ def _add_verify(commands: Any) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    if options.device:  # of which JAX is told before it is imported
+    if options.device:  # JAX has to be told before it is imported
         return _judge(options)
     from ...properties.processes.start_method import started_ahead
 

@@ -88,7 +88,7 @@ class Terminal(Listener):
             self._status = None
 
     def on_loading(self, number: int, many: int) -> None:
-        """Show how many subjects are loaded, of which each is tried before any is judged."""
+        """Show how many subjects are loaded: each is tried before any is judged."""
         if not self.quiet:
             self._show_progress(f"loading subject {number} of {many}")
 

@@ -20,7 +20,7 @@ def junit(report: Report) -> str:
     """Return one suite per subject; law and subject are properties of each case.
 
     A law that is refuted beyond the promise is skipped, with the reason: it fails nothing. What
-    cannot be judged is a suite of its own, with an error per reason.
+    cannot be judged is a suite by itself, with an error per reason.
     """
     root = Xml.Element("testsuites", {"name": "frostproof"} | _counts(report.rows, report.unusable))
     by_subject: dict[str, list[Row]] = {}
@@ -78,7 +78,7 @@ def _case(suite: Xml.Element, row: Row) -> None:
             "promised": str(row.promised).lower(),
             "verdict": row.verdict,
             "examples": str(row.examples),
-            # What a proof assumes; a reason of what did not pass is a message of its own.
+            # The assumptions of a proof. A reason not to pass is in the message of the outcome.
             **({"reason": row.reason} if row.reason and outcome is None else {}),
         },
     )

@@ -15,7 +15,7 @@ from ..results.guarantees import with_reasons
 from ..results.report import Report
 from ..results.row import Row
 
-#: The fields of which batches are made where the user gives none.
+#: The fields of batches where the user gives none.
 _MAKE_BATCHES = ("rows", "features", "fill")
 #: Characters that take three lines of 80 columns, behind a keyword.
 _FEW_LINES = 232

@@ -1,4 +1,4 @@
-"""Judges one recipe: in this environment, in one of its own, or by the files of its program."""
+"""Judges one recipe: in this environment, in its own, or by the files of its program."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from .left_in_files import report_of
 
 #: Examples per law, always the same ones: a trainer is compiled for nearly each, a wrapper is not.
 EXAMPLES = {"wrapper": 20, "trainer": 6, "apart": 4}
-#: What is judged in an environment of its own: most guarantees by one law each. All of the book
+#: What is judged in another environment: most guarantees by one law each. All of the book
 #: takes minutes per recipe, since most of these programs compile anew in every step.
 LAWS_APART = (
     "training-runs",

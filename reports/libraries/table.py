@@ -17,14 +17,14 @@ _HEAD = """# Real libraries under test
 
 Recipes for freezing, each as the documentation of its library has it and through public API alone,
 judged by the law book. A guarantee is kept where each law about it that could run held; a program
-with an optimizer of its own, as Keras has them, can be judged by fewer of them. Printed by
+with its own optimizer, as those of Keras, can be judged by fewer of them. Printed by
 
 ```console
 $ pip install 'frostproof[libraries]'
 $ python -m frostproof.reports.libraries
 ```
 
-What an environment of its own is needed for is installed in a folder under `~/.cache/frostproof`,
+A recipe that needs another environment is installed in a folder under `~/.cache/frostproof`,
 with pinned versions, and judged there by one law per guarantee. Reports are kept there, too: a
 second run prints the table again, and judges what has changed.
 

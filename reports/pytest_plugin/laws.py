@@ -95,7 +95,7 @@ def laws(
     Returns:
         A mark for a test function with an argument `law`. What cannot be judged is an error of this
         test alone: a subject of an unknown kind, a target that cannot be loaded, an expectation of
-        an unknown law or without a reason, an argument that is none of these, a test without
+        an unknown law or without a reason, an unknown argument, a test without
         `law`.
     """
     return pytest.mark.frostproof_laws(

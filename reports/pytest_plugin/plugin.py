@@ -47,7 +47,7 @@ _LONG_OPTIONS: dict[str, dict[str, Any]] = {
 _VALUED = frozenset(
     f"--{prefix}{name}" for name in (*_OPTIONS, *_LONG_OPTIONS) for prefix in ("", "frostproof-")
 )
-#: Marks of pytest by which a test is no error where its subject cannot be judged.
+#: Marks of pytest by which a test is not an error where its subject cannot be judged.
 _EXCUSES = ("skip", "xfail")
 
 
@@ -151,7 +151,7 @@ def pytest_configure_node(node: Any) -> None:
     session = node.config.stash.get(_SESSION, None)
     node.workerinput["frostproof_seed"] = node.config.stash[_SEED]
     node.workerinput["frostproof_named"] = session.named() if session else None
-    # A worker on another machine has an environment, and a folder of scripts, of its own.
+    # A worker on another machine has its own environment and folder of scripts.
     spec = node.gateway.spec
     node.workerinput["frostproof_shares_files"] = bool(spec.popen and not spec.chdir)
     shared = ("FROSTPROOF_PROFILE", "FROSTPROOF_DATABASE")

@@ -54,7 +54,7 @@ class Session:
         self._applicable: dict[str, set[str]] = {}
         #: Laws that other shards judge.
         self._elsewhere: dict[str, Check] = {}
-        #: The subjects of which a test, or another shard, reports where they give no answer.
+        #: The subjects that a test, or another shard, reports where they give no answer.
         self._reported: set[str] = set()
         #: How many laws were collected and are not run.
         self.deselected = 0
@@ -162,7 +162,7 @@ class Session:
 
     def plans(self, items: Sequence[Check], unusable: Sequence[str] = ()) -> None:
         """Know what is going to be judged, after `-k`, node ids and other plugins chose, and why
-        tests are errors of which no law can be.
+        tests are errors, as no law can be.
         """
         self._reported = names_of_reported((*items, *self._elsewhere.values()))
         self._plan = {

@@ -39,7 +39,7 @@ FOLLOWS_FROM: Mapping[str, str] = {
     "exact-selection": _A_LEAF_STAYS,
     "answer-xray-moves": "a leaf that is to train does not take the step of its gradient",
     "upstream-still-trains": "a layer in front of a frozen one does not get its gradient",
-    "zero-gradient-is-identity": "something moves a leaf of which the gradient is zero",
+    "zero-gradient-is-identity": "something moves a leaf whose gradient is zero",
     "trainable-follows-oracle": "a leaf that is to train does not move as its optimizer says",
     "trainable-statistics-move": "statistics of a layer that trains stay as they were",
     "frozen-layer-state": "statistics that are frozen change: their layer computes something else "
@@ -60,7 +60,7 @@ FOLLOWS_FROM: Mapping[str, str] = {
     "restored-equals-saved": "a training that goes on from a checkpoint is another one",
     "frozen-structure": "the parameters do not keep their names, shapes, dtypes or variable types",
 }
-#: What follows from faults of which the leaves of one law tell too little, by their kind.
+#: What follows from faults, by their kind, where the leaves of one law tell too little.
 _FOLLOWS_FROM_FAULT: Mapping[str, str] = {
     INVERTED: "the mask is inverted: what is to stay trains, and what is to train stays",
     SWAPPED: "the mask is inverted, or the turns are swapped: what is to stay trains, and what is "
@@ -206,7 +206,7 @@ def standings(rows: Iterable[Row], asked: Mapping[str, Asked] | None = None) -> 
 
     silent: dict[str, str] = {}
     for row in rows:
-        if row.about != row.law:  # of its own guarantee nothing was seen
+        if row.about != row.law:  # nothing was seen of the law's own guarantee
             counts(row, _GUARANTEE_OF[row.about])
             seen = silent.setdefault(row.subject, row.law)
             row = replace(row, verdict="not-run", reason=f"see {seen}")

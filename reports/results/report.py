@@ -13,7 +13,7 @@ from .guarantees import Asked, Standing, standings
 from .row import Row
 
 SCHEMA = 1
-#: Why a law is no row of a shard.
+#: Why a law is not a row of a shard.
 ELSEWHERE = "in other shards"
 _VERSIONED = ("frostproof", "jax", "jaxlib", "flax", "optax", "hypothesis", "numpy", "pytest")
 

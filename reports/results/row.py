@@ -83,7 +83,7 @@ class Row:
 
     @property
     def is_own_failure(self) -> bool:
-        """Whether frostproof itself failed, of which nothing follows for the program."""
+        """Whether frostproof itself failed: nothing follows for the program."""
         return self.verdict == "error" and (self.reason or "").startswith(OWN_FAILURE)
 
     @property

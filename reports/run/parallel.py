@@ -87,7 +87,7 @@ class _Teller:
         self._stopped = False
 
     def tell(self, told: _Told) -> None:
-        """Judge until nothing is left, or `stop`; runs in a thread of its own."""
+        """Judge until nothing is left, or `stop`; runs in its own thread."""
         try:
             for check in self._checks():
 

@@ -82,7 +82,7 @@ def verify(
     Raises:
         ValueError: before anything runs: `UnusableTarget`, `UnusableSubject`, `UnknownLaw`,
             `UnknownGuarantee`, or one that names the argument.
-        TypeError: for a keyword that is none of these.
+        TypeError: for an unknown keyword.
     """
     told = listener or Listener()
     if workers is not None:

@@ -32,7 +32,7 @@ from .stillness import (
     reasons_to_stay,
 )
 
-#: The guarantees of which laws say that frozen leaves stay, and a law of another that says so, too.
+#: The guarantees whose laws say that frozen leaves stay, and a law of another that says so, too.
 _OF_FROZEN_LEAVES = ("selected", "norm", "value", "bits")
 _OF_COUPLED_LEAVES = "frozen-under-coupled-overflow"
 
@@ -123,7 +123,7 @@ def _zeros(trajectory: Trajectory) -> str:
 
 
 def _untied(subject: Any, trajectory: Trajectory) -> Reason | None:
-    """Say of which leaf one that appears in a step is a copy: it was the same leaf before."""
+    """Say which leaf a leaf that appears in a step is a copy of: it was the same leaf before."""
     problem = trajectory.problem
     if not isinstance(problem.optimizer, Optimizer):
         return None

@@ -87,7 +87,7 @@ def got_earlier_gradients(trajectory: Trajectory, step: Step, path: Path) -> boo
 
 def _adds_nothing(trajectory: Trajectory, step: Step, path: Path) -> bool:
     """Tell whether the optimizer, begun anew, makes nothing of zeros for a leaf but a decay: then
-    what it makes of more than that comes of earlier gradients, and of no noise of its own.
+    what it makes of more than that comes from earlier gradients, and not from its own noise.
     """
     try:
         return all(

@@ -30,7 +30,7 @@ def raw_of_a_trainer(subject: Any, problem: Any, step: Step, path: Path) -> froz
 
 def steps_without_gradients(subject: Any, problem: Any, step: Step, path: Path) -> Sequence[Step]:
     """Return the steps of a trainer where the gradients of leaves that are frozen in a step are
-    zeros, or those of whole arrays of which the leaf may be a part; none where it is not seen that
+    zeros, or those of whole arrays that may hold the leaf; none where it is not seen that
     it takes one of this leaf, or of such an array.
     """
     steps = _replaced(subject, problem, step, path, zeros_like)
@@ -38,8 +38,8 @@ def steps_without_gradients(subject: Any, problem: Any, step: Step, path: Path) 
 
 
 def _steps_without_wholes(subject: Any, problem: Any, step: Step, path: Path) -> Sequence[Step]:
-    """Return the steps of a trainer where the gradients of arrays are zeros of which a leaf may be
-    a part, as `params=` may show it.
+    """Return the steps of a trainer with zeros for the gradients of the arrays that may hold a
+    leaf, where `params=` shows it as a part.
     """
     if getattr(subject, "params", None) is None:
         return ()

@@ -158,7 +158,7 @@ def _reason_of_change(
     if any(is_given_nothing(step, path) for step in steps):
         return Reason(
             "moved by the optimizer alone",
-            "the optimizer moves it by noise or a decay of its own, and gets a gradient of zero: "
+            "the optimizer moves it by its own noise or decay, and gets a gradient of zero: "
             "it is behind `jax.lax.stop_gradient`, or a mask is multiplied with its gradient",
             decaying,
         )

@@ -55,7 +55,7 @@ def require_agreement(
             if run.steps[0].gradients is None:
                 recorder_needed(run.steps[0])
     path_lengths: dict[Path, float] = {}
-    moving: set[Path] = set()  # frozen leaves, of which nothing more is asked here
+    moving: set[Path] = set()  # frozen leaves, which are not judged any further here
     for step, counterpart in zip(first.steps, second.steps, strict=True):
         frozen = step.frozen & counterpart.frozen
         moving |= {path for path in frozen if _is_left_to_others(step, counterpart, path)}

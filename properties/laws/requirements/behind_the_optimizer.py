@@ -1,5 +1,5 @@
 """What becomes of updates behind the optimizer: whether a leaf moves as the optimizer says, at a
-rate of its own or of its step, twice or a step late, or is changed in another way.
+rate of the leaf or of the step, twice or a step late, or is changed in another way.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def share_a_rate_of_each_step(leaves: Iterable[list[Moved]]) -> bool:
 def is_changed(
     moves: Sequence[Moved], leaves: Iterable[list[Moved]], *, among_others: bool
 ) -> bool:
-    """Tell whether a leaf of which the optimizer made what it makes alone becomes something else.
+    """Tell whether a leaf becomes something else than the optimizer made of it, as it does alone.
 
     Weights are projected, decayed, pruned or averaged by the step itself, and nobody can tell by
     the replay what it looks at. Updates that are applied again, or a step late, are none of these;
@@ -152,7 +152,7 @@ def _factors(moves: Iterable[Moved]) -> tuple[float, float]:
 def has_rate_of_its_own(moves: list[Moved], *, among_others: bool) -> bool:
     """Tell whether all updates of a leaf are multiplied behind the optimizer by the same number.
 
-    A layer may have a rate of its own, a head often one ten times as large, and biases one twice as
+    A layer may have its own rate, a head often one ten times as large, and biases one twice as
     large. Two and three times the updates of all leaves are updates that are applied again: not
     `among_others`, which move as the optimizer says. Of one step nobody can tell what its factor
     depends on.

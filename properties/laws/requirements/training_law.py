@@ -225,7 +225,7 @@ def _why_ungiven(step: Step, given: Collection[Path], ungiven: Collection[Path])
 
 
 def _why_strange(step: Step) -> str:
-    """Say which arrays that are no parameters the engine's optimizer is given."""
+    """Say which arrays, other than parameters, the engine's optimizer is given."""
     if step.strangers <= step.model_state[0].keys():
         return (
             "the optimizer trains statistics, too: give it the parameters alone, as by "

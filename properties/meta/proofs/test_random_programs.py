@@ -27,7 +27,7 @@ from frostproof.properties.proofs.interpretation.domain import (
 _ONCE_WRONG = {
     925: "bfloat16 is chosen by way of float32",
     14182: "an eager scan joins bfloat16 by way of float32",
-    44790: "a convolution has zeros of its own beside what is infinite",
+    44790: "a convolution has its own zeros beside what is infinite",
     54325: "a comparison takes a subnormal for zero",
     82305: "the compiler does not add a constant +0 to -0",
     156106: "the compiler takes the sign of a constant -0 for +0",

@@ -166,7 +166,7 @@ def ranged(
 
 
 def unknown(dtype: Any) -> Range | None:
-    """Return the range of an array of which nothing is known; None for dtypes without ranges."""
+    """Return the range of an unknown array; None for dtypes without ranges."""
     known = limits(dtype)
     if known is None:
         return None
@@ -218,7 +218,7 @@ class Value:
 
     shape: tuple[int, ...]
     dtype: Any
-    #: None for dtypes of which no range is kept, such as keys and complex numbers.
+    #: None for dtypes without ranges, such as keys and complex numbers.
     range: Range | None
     same: Same = field(default_factory=dict)
     #: The inputs that it depends on.
@@ -244,7 +244,7 @@ def constant(array: Any) -> Value:
 
 
 def anything(shape: Iterable[int], dtype: Any, reads: Inputs = 0) -> Value:
-    """Return an array of which nothing is known but the inputs that it depends on."""
+    """Return an array that is unknown but for the inputs that it depends on."""
     return Value(tuple(shape), dtype, unknown(dtype), NOTHING, reads)
 
 

@@ -38,7 +38,7 @@ Values = list[Value]
 
 
 class NotInterpreted(Exception):
-    """The program does something of which an interpreter of values can say nothing."""
+    """The program does something that an interpreter of values cannot follow."""
 
 
 class Interpreter:
@@ -60,13 +60,13 @@ class Interpreter:
         self._unnamed = unnamed
         #: Whether a gradient was handed to the optimizer at all.
         self.marked = False
-        #: Names of gradients that are no parameter's, of those that the optimizer is given.
+        #: Names of gradients that the optimizer is given, apart from those of parameters.
         self.strangers: set[str] = set()
         #: The call of a helper of JAX's own that is being looked into.
         self._site: JaxprEqn | None = None
         self._finite_gradients = finite_gradients
         self._tokens = itertools.count(-1, -1)
-        #: The outcome of an equation, by the identities of what it is applied to, all of which are
+        #: The outcome of an equation, by the identities of its operands, which are all
         #: kept; and by how often it was in one run, since what is computed twice is two arrays.
         self._known: dict[tuple[tuple[int, ...], int], tuple[Any, Values]] = {}
         self._applied: Counter[tuple[int, ...]] = Counter()
@@ -258,7 +258,7 @@ class Interpreter:
         return results
 
     def _named(self, whole: Value, shape: tuple[int, ...]) -> tuple[Source, Value]:
-        """Return a part of an array, under a name of its own by which it is known again."""
+        """Return a part of an array, under its own name by which it is known again."""
         name = Source(next(self._tokens), whole.dtype)
         return name, replace(whole, shape=tuple(shape), same={name: Level.BITS}, origin=None)
 

@@ -98,7 +98,7 @@ def test_who_interrupts_a_run_keeps_what_it_found_and_leaves_no_process(
     target, tmp_path, monkeypatch
 ):
     """As by Ctrl-C: the report holds the verdicts until then, and no other law is begun."""
-    monkeypatch.delenv(ADDRESS, raising=False)  # its nursery is one that it founds
+    monkeypatch.delenv(ADDRESS, raising=False)  # it launches its own server
     before = psutil.Process().children(recursive=True)
     begun, call, whole_book = [], Judging.__call__, FEW | {"laws": ["*"]}
     monkeypatch.setattr(

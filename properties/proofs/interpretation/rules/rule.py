@@ -34,7 +34,7 @@ class Call:
 
     @property
     def unknown(self) -> Range | None:
-        """The range of an output of which nothing is known."""
+        """The range of an unknown output."""
         return unknown(self.dtype)
 
 

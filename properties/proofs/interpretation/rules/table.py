@@ -106,7 +106,7 @@ RULES: Mapping[str, Rule] = {
         "a sum of products, in any order and precision: zero where one side is, if all is finite",
     ),
     "conv_general_dilated": Rule(
-        reductions.convolved, nothing, "as `dot_general`, with zeros of its own: 0 · inf is NaN"
+        reductions.convolved, nothing, "as `dot_general`, with its own zeros: 0 · inf is NaN"
     ),
     "psum": Rule(
         reductions.over_devices, nothing, "a sum of one term from each device, of however many"
