@@ -65,13 +65,14 @@ def _through_orbax(training: Training, fresh: Training) -> None:
 
     if not training.carries_all():
         raise NotCheckpointable("part of the state is in an object that Orbax does not see")
-    state, target = training.everything(), fresh.everything()
-    leaves = jax.tree.leaves(state)
-    _require_same_leaves(state, target)
+    state, begun = training.everything(), fresh.everything()
+    _require_same_leaves(state, begun)
     try:
+        state = _without_functions(state)
         # With the leaves that were saved: a `TrainState` starts with a Python 0 for its step, of
         # which the first compiled one makes an array, and Orbax restores the type of the target.
-        target = jax.tree.unflatten(jax.tree.structure(target), leaves)
+        form = jax.tree.structure(_without_functions(begun))
+        target = jax.tree.unflatten(form, jax.tree.leaves(state))
         with (
             warnings.catch_warnings(action="ignore"),
             tempfile.TemporaryDirectory() as folder,
@@ -82,8 +83,31 @@ def _through_orbax(training: Training, fresh: Training) -> None:
             checkpointer.save(f"{folder}/state", state)
             restored = checkpointer.restore(f"{folder}/state", target)
     except Exception as error:
-        raise NotCheckpointable(f"Orbax cannot save the state: {type(error).__name__}") from error
-    fresh.set_everything(restored)
+        raise NotCheckpointable(
+            f"Orbax cannot save the state: {type(error).__name__}; give `save=` and `load=`"
+        ) from error
+    fresh.set_everything(_with_functions(restored, begun))
+
+
+def _without_functions(tree: Any) -> Any:
+    """Return a tree without the functions among its leaves: an activation, which Equinox keeps as
+    one, is code, as static parts are.
+    """
+    return jax.tree.map(lambda leaf: None if _is_function(leaf) else leaf, tree)
+
+
+def _is_function(leaf: Any) -> bool:
+    """Tell whether a leaf is code; an NNX variable can be called, too, and is an array."""
+    return callable(leaf) and not hasattr(leaf, "dtype")
+
+
+def _with_functions(tree: Any, begun: Any) -> Any:
+    """Put the functions of a training that has just begun back among the leaves of a tree."""
+    restored = iter(jax.tree.leaves(tree))
+    leaves, form = jax.tree.flatten(begun)
+    return jax.tree.unflatten(
+        form, [each if _is_function(each) else next(restored) for each in leaves]
+    )
 
 
 def _require_same_leaves(state: Any, target: Any) -> None:

@@ -151,28 +151,39 @@ def test_a_leaf_that_trains_on_other_data_is_not_accused_of_staying(dead_below, 
     assert found is None if message is None else found.startswith(message)
 
 
+def holding(value):
+    """Return a trainer in whose state is a leaf that is no array."""
+
+    @struct.dataclass
+    class Holding(State):
+        value: Any = ()
+
+    def create_with_value(seed, batch, opt):
+        state = create(seed, batch, opt)
+        return Holding(state.params, state.opt_state, state.mask, state.opt, value=value)
+
+    def step_without_it(state, batch):
+        new, loss = step(state.replace(value=()), batch)
+        return new.replace(value=state.value), loss
+
+    return trainer(create_with_value, step_without_it)
+
+
+def test_a_function_among_the_leaves_is_no_part_of_a_checkpoint():
+    """Equinox keeps an activation as a leaf, and saves none."""
+    assert verdict("restored-equals-saved", holding(jnp.tanh)).outcome == "held"
+
+
 def test_a_state_that_orbax_cannot_hold_is_not_judged(caplog):
-    """A name among the leaves is beyond a checkpoint of arrays: the verdict says so, and no thread
-    of Orbax is left, which would log that it can go on no more.
+    """An object among the leaves is beyond a checkpoint of arrays: the verdict says so, and no
+    thread of Orbax is left, which would log that it can go on no more.
     """
     threads = set(threading.enumerate())
 
-    @struct.dataclass
-    class Named(State):
-        name: Any = ()
-
-    def with_name(seed, batch, opt):
-        state = create(seed, batch, opt)
-        return Named(state.params, state.opt_state, state.mask, state.opt, name=object())
-
-    def named_step(state, batch):
-        new, value = step(state.replace(name=()), batch)
-        return new.replace(name=state.name), value
-
-    found = verdict("restored-equals-saved", trainer(with_name, named_step))
+    found = verdict("restored-equals-saved", holding(object()))
     for each in set(threading.enumerate()) - threads:
         each.join(timeout=5)
 
     assert found.outcome == "not-run"
-    assert found.reason.startswith("Orbax cannot save the state")
+    assert found.reason.startswith("Orbax cannot save the state: ValueError; give `save=`")
     assert [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR] == []

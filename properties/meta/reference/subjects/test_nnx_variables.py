@@ -133,6 +133,15 @@ def test_other_ways_are_judged_as_the_ordinary_one(way):
 
 
 @pytest.mark.skipif(not BOXES, reason="this JAX has no hijax variables")
+def test_a_variable_is_no_function_that_a_checkpoint_leaves_out():
+    """It can be called, and is a leaf. Orbax 0.12 cannot save it; a later one may."""
+    report = verify(WAYS["hijax"](HEAD), laws=["restored-equals-saved"], max_examples=2, seed=0)
+
+    (row,) = report.rows
+    assert row.verdict in ("held", "not-run"), row.reason
+
+
+@pytest.mark.skipif(not BOXES, reason="this JAX has no hijax variables")
 @pytest.mark.parametrize(
     ("step", "kept"),
     [(nnx.jit(as_arrays(HEAD)), {"hijax": True}), (as_module(nnx.Param), {"ref": True})],
