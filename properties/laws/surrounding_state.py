@@ -184,9 +184,11 @@ def _refute_copy(
     copy, leaf = _carried(step.after)[path].array, step.after.params[owner].array
     name, index, optimizer = path_text(owner), step.number - 1, trajectory.problem.optimizer
     pair = f"carried[0][{index}][{_shown(path)!r}], after[0][{index}][{name!r}]"
-    stays = same_bits(copy, _carried(trajectory.first)[path].array)
-    if stays:
+    moved = not same_value(leaf, trajectory.first.params[owner].array)
+    if same_bits(copy, _carried(trajectory.first)[path].array):
         off = "the leaf has moved, and the copy has not"
+    elif moved:
+        off = "the leaf has moved, and the copy otherwise"
     else:
         off = averages.difference(copy, leaf.astype(copy.dtype), updates)
     refute(
@@ -196,7 +198,7 @@ def _refute_copy(
         leaf=_shown(path),
         step=step.number,
         optimizer=str(optimizer),
-        **({"moved": name} if stays else {}),
+        **({"moved": name} if moved else {}),
     )
 
 

@@ -58,14 +58,24 @@ def test_state_may_not_fade():
         optimizer_state_of_frozen_leaves_stays_zero.check(trajectory)
 
 
-def test_a_copy_that_stays_is_not_called_wrong():
+def _half_way(old, new):
+    target = jax.tree.map(lambda a, p: 0.5 * a + 0.5 * p, old.target, new.params)
+    return new.replace(target=target)
+
+
+@pytest.mark.parametrize(
+    ("after", "moves"),
+    [(lambda _, new: new, "has not"), (_half_way, "otherwise")],
+    ids=["stays", "is behind"],
+)
+def test_a_copy_of_a_leaf_that_moves_is_not_called_wrong(after, moves):
     """The frozen leaf has moved away from it: why it does is what is to be told."""
     create = creating(Layers(), state=Followed, target=lambda params: params)
-    thawed = trainer(BODY, create=create, step=stepping())
+    thawed = trainer(BODY, create=create, step=stepping(after=after))
     trajectory = run(thawed, PROBLEM)
 
     with pytest.raises(
-        Refutation, match="the leaf has moved, and the copy has not, under"
+        Refutation, match=f"the leaf has moved, and the copy {moves}, under"
     ) as found:
         copies_of_frozen_leaves_equal_them.check(trajectory)
 
