@@ -74,6 +74,8 @@ def cause_of(law: Law, subject: Any, calls: Sequence[Any], found: Refutation) ->
         return next(reasons_to_stay(subject, staying, found.facts["path"]), None)
     if law.id == "copies-follow":
         return reason_of_copy(trajectory, found.facts)
+    if law.id == "frozen-gradients-do-not-leak":
+        return _reason_of_movement_before(law, subject, trajectory, calls[1], found.facts)
     if law.id == "frozen-structure":
         return _untied(subject, trajectory)
     if law.guarantee in _OF_FROZEN_LEAVES or law.id == _OF_COUPLED_LEAVES:
@@ -111,6 +113,23 @@ def _reason_to_move(
     parts = (reason.text, told and told + _zeros(trajectory), reason.hint)
     text = "; ".join(filter(None, parts))
     return replace(reason, text=text) if text else None
+
+
+def _reason_of_movement_before(
+    law: Law, subject: Any, plain: Trajectory, disturbed: Trajectory, facts: Mapping[str, Any]
+) -> Reason | None:
+    """Say so where disturbed gradients move a frozen leaf in a step before the one in which a
+    trainable leaf differs: that is what the loss, and so the other gradients, differ by.
+    """
+    for step, other in zip(plain.steps, disturbed.steps, strict=False):
+        if step.number >= facts["step"]:
+            break
+        for path in moved_leaves(other):
+            if not same_value(step.after.params[path].array, other.after.params[path].array):
+                reason = _reason_to_move(law, subject, disturbed, path_text(path))
+                text = f"{path_text(path)}, a frozen leaf, moves first"
+                return reason and replace(reason, text=f"{text}: {reason.text}")
+    return None
 
 
 def _zeros(trajectory: Trajectory) -> str:

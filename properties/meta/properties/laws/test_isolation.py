@@ -1,6 +1,7 @@
 """Laws of isolation, and of special weights, say what they could not see, and refute the rest."""
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -26,6 +27,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     partitioned,
     stepping,
 )
+from frostproof.reference.corpus.specimens.trainers.linen_models import gradient_times_mask
 from frostproof.reference.observation.run import run
 from frostproof.reference.optimizers.optimizer import optimizer
 from frostproof.reference.oracles import isolated_replay
@@ -302,3 +304,40 @@ def test_coupling_is_not_judged_by_decays_that_nobody_promises():
     verdict = judge(BY_ID["frozen-under-coupled-overflow"], rests, effort, CallCache(), "rests")
 
     assert verdict.outcome == "held", verdict.counterexample
+
+
+def leak_of(subject):
+    """Judge by the law of disturbed gradients."""
+    effort = replace(EFFORT, max_examples=30)
+    return judge(BY_ID["frozen-gradients-do-not-leak"], subject, effort, CallCache(), "leak")
+
+
+def test_a_leak_by_a_frozen_leaf_that_moves_is_told_by_what_moves_it():
+    """NaN · 0 moves the body in one step, and the head by the body's NaN in the next."""
+    verdict = leak_of(gradient_times_mask)
+
+    assert "at step 2 with frozen gradients NaN" in verdict.reason
+    assert verdict.counterexample.cause.startswith("body/bias, a frozen leaf, moves first: the ")
+    assert "a product with 0 lets inf and NaN through" in verdict.counterexample.cause
+
+
+CLIP = optax.clip_by_global_norm(1e-3)
+
+
+def clipped_later(optimizer):
+    """Clip by all gradients from the second step on, and let the body decay in each."""
+    late = optax.conditionally_transform(CLIP, lambda number: number > 0)
+    return optax.chain(late, frozen_last(optimizer), optax.add_decayed_weights(-0.1))
+
+
+@pytest.mark.parametrize(
+    ("wrap", "step"), [(partial(optax.chain, CLIP), 1), (clipped_later, 2)], ids=["clip", "decay"]
+)
+def test_a_leak_beside_frozen_leaves_that_move_is_another(wrap, step):
+    """The gradients move the body no sooner than they are clipped, or not at all."""
+    sgd = Optimizers("sgd", rates=(0.1,))
+    clipped = creating(Layers(), wrap)
+    verdict = leak_of(LinenTrainer(clipped, stepping(), frozen=("body",), optimizers=sgd))
+
+    assert f"at step {step} with frozen gradients" in verdict.reason
+    assert verdict.counterexample.cause is None
