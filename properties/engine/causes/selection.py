@@ -42,7 +42,19 @@ def reaching(subject: Any, problem: Any, step: Step, path: Path) -> str:
             f"a rule on paths meets {keys}.value in gradients of `nnx.grad`, {keys} in updates of "
             f"`nnx.Optimizer`, {names}.value in `jax.grad` or without graph mode"
         )
-    return "`wrt=` of `nnx.Optimizer` selects the leaf" if filters else ""
+    return "`wrt=` of `nnx.Optimizer` selects the leaf" + _numbered(begun, path) if filters else ""
+
+
+def _numbered(begun: Any, path: Path) -> str:
+    """Show the path that a filter meets where a number is in it: `PathContains("0")` selects no
+    leaf of the first layer of a list.
+    """
+    from flax import nnx
+
+    for entries, _ in nnx.to_flat_state(nnx.state(begun.model)):
+        if tuple(map(str, entries)) == path and any(isinstance(each, int) for each in entries):
+            return f", and meets it as {entries}"
+    return ""
 
 
 def boxed(subject: Any, problem: Any, step: Step, path: Path) -> str:

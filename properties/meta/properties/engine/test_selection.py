@@ -152,6 +152,39 @@ def test_a_mask_of_the_decay_is_told_from_a_freeze(tmp_path, made, told):
     assert cause.endswith(f"both frozen leaves move{hint}")
 
 
+class Listed(nnx.Module):
+    """Layers in a list."""
+
+    def __init__(self, inputs, rngs):
+        """Make two of them."""
+        self.layers = nnx.List([nnx.Linear(inputs, 4, rngs=rngs), nnx.Linear(4, 1, rngs=rngs)])
+
+    def __call__(self, x):
+        """Apply one after the other."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+NO_FIRST = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("0")))
+
+
+def create_listed(seed, batch, optimizer):
+    model = Listed(batch.x.shape[1], rngs=nnx.Rngs(seed))
+    return model, nnx.Optimizer(model, optimizer, wrt=NO_FIRST)
+
+
+def test_a_number_in_a_path_is_told():
+    """The name of a layer in a list is no text."""
+    subject = NnxTrainer(create_listed, recipe.stepping(wrt=NO_FIRST), frozen=("layers/0",))
+    trajectory = run(subject, TrainingProblem(0, optimizer("sgd"), 2, 3, 0))
+    refuted = Refutation("it moved", assertion="False", leaf="layers/0/bias")
+
+    cause = cause_of(BY_ID["frozen-value"], subject, [trajectory], refuted)
+
+    assert cause.text == MISSED + FILTER + ", and meets it as ('layers', 0, 'bias')"
+
+
 BOXED = nn.with_partitioning(nn.initializers.lecun_normal(), (None, None))
 BOXES = nn.Sequential([nn.Dense(4, kernel_init=BOXED), nn.relu, nn.Dense(1, kernel_init=BOXED)])
 
