@@ -111,7 +111,7 @@ def restored_states_equal_saved_ones(plain: Trajectory, restored: Trajectory) ->
 
     require_complete(plain)
     if isinstance(restored.raised, NotCheckpointable):
-        raise Inconclusive(str(restored.raised), subject=True)
+        raise Inconclusive(f"{restored.raised}; give `save=` and `load=`", subject=True)
     if isinstance(restored.raised, DoesNotFit):
         _refute_structure(restored.raised, len(restored.steps))
     if isinstance(restored.raised, CheckpointRaised):

@@ -83,9 +83,7 @@ def _through_orbax(training: Training, fresh: Training) -> None:
             checkpointer.save(f"{folder}/state", state)
             restored = checkpointer.restore(f"{folder}/state", target)
     except Exception as error:
-        raise NotCheckpointable(
-            f"Orbax cannot save the state: {type(error).__name__}; give `save=` and `load=`"
-        ) from error
+        raise NotCheckpointable(f"Orbax cannot save the state: {type(error).__name__}") from error
     fresh.set_everything(_with_functions(restored, begun))
 
 
