@@ -15,7 +15,7 @@ from ...reference.oracles.exercise_oracle import oracle_of
 from ...reference.pytrees.comparison import NO_DISTANCE, changes, ulps
 from ...reference.pytrees.paths import Path, path_text
 from ...reference.pytrees.snapshot import Snapshot
-from ..laws.surrounding_state import frozen_statistics
+from ..laws.requirements.layers import frozen_statistics
 from .causes.leaves import moves
 
 #: A person reads no more; a report of many counterexamples stays small.

@@ -19,8 +19,8 @@ from ...reference.subjects.moment import Moment
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, Law, Refutation, label, observe, refute
 from .requirements.averages import Average
+from .requirements.layers import NAMELESS, layer_of, moves_nameless_ones
 from .requirements.training_law import training_law
-from .surrounding_state import layer_of
 
 
 def _is_left_behind(subject: Any, failure: Refutation) -> bool | None:
@@ -70,6 +70,8 @@ def statistics_of_trainable_layers_move(trajectory: Trajectory) -> None:
     if first is None or last is None:
         raise Inconclusive("the model has no statistics of layers", subject=True)
     followed = [path for path in sorted(first.keys() & last.keys()) if _follows(trajectory, path)]
+    if not followed and any(map(moves_nameless_ones, trajectory.steps)):
+        raise Inconclusive(NAMELESS, subject=True)
     if not followed:
         raise Inconclusive("no trainable layer has statistics", subject=True)
     for path in followed:

@@ -19,6 +19,7 @@ from ...reference.subjects.moment import Moment
 from ...strategies.problems import trainings as training
 from .law import Inconclusive, refute
 from .requirements import averages
+from .requirements.layers import NAMELESS, frozen_statistics, moves_nameless_ones
 from .requirements.training_law import training_law
 
 Leaves = Mapping[Path, Leaf]
@@ -95,13 +96,14 @@ def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
     """Statistics of a frozen layer, such as running means, and statistics that `frozen` names, keep
     their values.
     """
-    found = False
+    found = nameless = False
     for step in trajectory.steps:
         if step.before.model_state is None or step.after.model_state is None:
             raise Inconclusive("the model has no statistics of layers", subject=True)
         before, after = step.model_state
         frozen = frozen_statistics(step)
         found = found or bool(frozen)
+        nameless = nameless or moves_nameless_ones(step)
         for change in changes(before, after, frozen, "value"):
             name, index = path_text(change.path), step.number - 1
             named = change.path in step.frozen_statistics
@@ -113,32 +115,10 @@ def statistics_of_frozen_layers_stay(trajectory: Trajectory) -> None:
                 leaf=name,
                 step=step.number,
             )
+    if nameless:
+        raise Inconclusive(NAMELESS, subject=True)
     if not found:
         raise Inconclusive("no frozen layer has statistics", subject=True)
-
-
-def frozen_statistics(step: Step) -> frozenset[Path]:
-    """Return the statistics that are frozen in a step: by name, or since all of their layer is and
-    they are there before the step and after it.
-    """
-    before, after = step.model_state
-    kept = before.keys() & after.keys()
-    return step.frozen_statistics | {path for path in kept if in_frozen_layer(path, step)}
-
-
-def in_frozen_layer(path: Path, step: Step) -> bool:
-    """Tell whether all parameters of a statistic's layer are frozen."""
-    layer = layer_of(path, step)
-    return bool(layer) and all(each in step.frozen for each in layer)
-
-
-def layer_of(path: Path, step: Step) -> list[Path]:
-    """Return the parameters of a statistic's layer, or else those of the module around it."""
-    for depth in range(len(path) - 1, 0, -1):
-        inside = [each for each in step.before.params if each[:depth] == path[:depth]]
-        if inside:
-            return inside
-    return []
 
 
 @training_law(

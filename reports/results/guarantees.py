@@ -14,6 +14,7 @@ from ...properties.engine.causes.reason import INVERTED, NOTHING_MOVES, SWAPPED
 from ...properties.engine.verdict import OWN_FAILURE
 from ...properties.laws.book import BOOK
 from ...properties.laws.law import Guarantee
+from ...properties.laws.requirements.layers import NAMELESS
 from .row import FAILING, Row
 
 _MOVE = "frozen leaves move"
@@ -307,7 +308,8 @@ def _unshown(rows: Sequence[Row], omitted: Sequence[str], told: Collection[str])
 def _is_decisive(row: Row) -> bool:
     """Tell whether the guarantee of a row is not shown without it."""
     undeclared = (row.reason or "").startswith("needs ")
-    return row.law in _DECISIVE or (row.law == _DECLARED and not undeclared)
+    declared = row.law == _DECLARED and not undeclared
+    return row.law in _DECISIVE or declared or (row.guarantee, row.reason) == ("inert", NAMELESS)
 
 
 def with_reasons(not_shown: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from ....reference.pytrees.comparison import changes, same_bits
 from ....reference.pytrees.paths import Path, path_text
 from ....reference.subjects.linen_trainer import LinenTrainer
 from ....reference.subjects.nnx_trainer import NnxTrainer
-from ...laws.surrounding_state import frozen_statistics
+from ...laws.requirements.layers import frozen_statistics
 from .reason import Reason
 from .reruns import run_under, settings_of
 

@@ -14,11 +14,13 @@ from flax.training.train_state import TrainState
 from frostproof import LinenTrainer, NnxTrainer, verify
 from frostproof.properties.engine.causes.finding import cause_of
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.followers import statistics_of_trainable_layers_move
 from frostproof.properties.laws.law import Inconclusive, Refutation
 from frostproof.properties.laws.surrounding_state import (
     copies_of_frozen_leaves_equal_them,
     optimizer_state_of_frozen_leaves_stays_zero,
     owners_of,
+    statistics_of_frozen_layers_stay,
 )
 from frostproof.reference.corpus.accepted.lifetimes.in_phases import optimizer_made_anew
 from frostproof.reference.corpus.accepted.trainers.named_statistics import (
@@ -33,6 +35,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
     stepping,
     trainer,
 )
+from frostproof.reference.corpus.specimens.trainers.linen_updates import statistics_of_a_frozen_norm
 from frostproof.reference.corpus.specimens.trainers.statistics import thawing_norm
 from frostproof.reference.observation.run import run
 from frostproof.reference.observation.trajectory import Step
@@ -230,3 +233,54 @@ def test_statistics_of_a_layer_that_thaws_move(after, verdict):
 
     assert row.verdict == verdict
     assert (row.counterexample or {}).get("cause") is None
+
+
+def statistics_as(show, **changed):
+    """Run a training in which the statistics of a frozen norm move, and show them so."""
+    subject = replace(statistics_of_a_frozen_norm, model_state=show, **changed)
+    return run(subject, PROBLEM)
+
+
+def _listed(state):
+    return jax.tree.leaves(state.batch_stats)
+
+
+def _in_a_list(state):
+    return [state.params[name] for name in ("body", "norm", "head")]
+
+
+@pytest.mark.parametrize(
+    "law", [statistics_of_frozen_layers_stay, statistics_of_trainable_layers_move]
+)
+def test_nobody_can_tell_whose_statistics_without_names_are(law):
+    """Equinox numbers what is in its states."""
+    with pytest.raises(Inconclusive, match="statistics that move have a number for a name"):
+        law.check(statistics_as(_listed))
+
+
+def test_statistics_below_the_name_of_their_layer_are_judged():
+    """A number is name enough there, and so is one that `frozen` names."""
+    with pytest.raises(Refutation, match="norm/0: a statistic of a frozen layer moved"):
+        statistics_of_frozen_layers_stay.check(statistics_as(lambda s: {"norm": _listed(s)}))
+    named = statistics_as(_listed, frozen=lambda path: path == ("0",))
+    with pytest.raises(Refutation, match="0: frozen statistic moved"):
+        statistics_of_frozen_layers_stay.check(named)
+
+
+@pytest.mark.parametrize(
+    ("show", "changed"),
+    [
+        (_listed, {"frozen": ()}),
+        (lambda state: {"scaler": _listed(state)}, {}),
+        (lambda state: [each.sum() for each in _listed(state)], {}),
+        (lambda state: [each.astype(jnp.int32) for each in _listed(state)], {}),
+        (lambda state: [jnp.ones(4)], {}),
+        (lambda state: _listed(state)[0], {}),
+        (lambda state: {"1": _listed(state)}, {"params": _in_a_list, "frozen": ("0",)}),
+    ],
+    ids=["all train", "a name of its own", "numbers", "counters", "at rest", "alone", "a layer's"],
+)
+def test_other_statistics_without_a_layer_are_of_no_frozen_one(show, changed):
+    """Those that are known not to be, and those that do not move."""
+    with pytest.raises(Inconclusive, match="no frozen layer has statistics"):
+        statistics_of_frozen_layers_stay.check(statistics_as(show, **changed))

@@ -6,6 +6,7 @@ import pytest
 
 from frostproof.properties.engine.causes.reason import NOTHING_MOVES
 from frostproof.properties.laws.book import BY_ID
+from frostproof.properties.laws.requirements.layers import NAMELESS
 from frostproof.properties.laws.requirements.training_law import NO_UPDATE
 from frostproof.properties.meta.reports.formats.verdict_samples import refuted, row, standing
 from frostproof.reports.formats.wording import story
@@ -69,6 +70,20 @@ def test_leaves_are_not_exactly_the_selected_ones_where_frozen_ones_move():
         assert standing(trained, row(law, "value", "refuted")).not_shown == {"selected": reason}
     assert standing(trained, row("frozen-bits", "bits", "refuted")).held == ("selected",)
     assert standing(trained, row("frozen-value", "value", "error")).held == ("selected",)
+
+
+def test_inert_is_not_shown_where_statistics_have_no_name():
+    """Elsewhere a program without statistics of frozen layers may keep it."""
+    state = row("frozen-optimizer-state", "inert", "held")
+    nameless = row("frozen-layer-state", "inert", "not-run", reason=NAMELESS)
+    none = replace(nameless, reason="no frozen layer has statistics")
+    moves = row("trainable-statistics-move", "selected", "not-run", reason=NAMELESS)
+    trained = row("trainable-moves", "selected", "held")
+
+    found = standing(state, nameless, trained, moves)
+    assert (found.held, [*found.not_shown]) == (("selected",), ["inert"])
+    assert found.not_shown["inert"].startswith("frozen-layer-state: statistics that move have a n")
+    assert standing(state, none).held == ("inert",)
 
 
 def test_norms_are_not_kept_where_a_law_of_values_saw_them_change():
