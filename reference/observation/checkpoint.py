@@ -68,11 +68,14 @@ def _through_orbax(training: Training, fresh: Training) -> None:
     state, begun = training.everything(), fresh.everything()
     _require_same_leaves(state, begun)
     try:
-        state = _without_functions(state)
+        leaves, own = jax.tree.leaves(state), jax.tree.leaves(begun)
+        static = list(map(_is_static, leaves, own))
+        saved = [None if left_out else leaf for leaf, left_out in zip(leaves, static, strict=True)]
         # With the leaves that were saved: a `TrainState` starts with a Python 0 for its step, of
         # which the first compiled one makes an array, and Orbax restores the type of the target.
-        form = jax.tree.structure(_without_functions(begun))
-        target = jax.tree.unflatten(form, jax.tree.leaves(state))
+        state, target = (
+            jax.tree.unflatten(jax.tree.structure(each), saved) for each in (state, begun)
+        )
         with (
             warnings.catch_warnings(action="ignore"),
             tempfile.TemporaryDirectory() as folder,
@@ -84,28 +87,19 @@ def _through_orbax(training: Training, fresh: Training) -> None:
             restored = checkpointer.restore(f"{folder}/state", target)
     except Exception as error:
         raise NotCheckpointable(f"Orbax cannot save the state: {type(error).__name__}") from error
-    fresh.set_everything(_with_functions(restored, begun))
+    values = iter(jax.tree.leaves(restored))
+    held = [leaf if left_out else next(values) for leaf, left_out in zip(own, static, strict=True)]
+    fresh.set_everything(jax.tree.unflatten(jax.tree.structure(begun), held))
 
 
-def _without_functions(tree: Any) -> Any:
-    """Return a tree without the functions among its leaves: an activation, which Equinox keeps as
-    one, is code, as static parts are.
+def _is_static(leaf: Any, own: Any) -> bool:
+    """Tell whether a leaf is no part of a checkpoint, as static parts are not: a function, or a
+    text that a new training has for its own, too. Equinox keeps activations and names of axes as
+    leaves. An NNX variable can be called, and is an array.
     """
-    return jax.tree.map(lambda leaf: None if _is_function(leaf) else leaf, tree)
-
-
-def _is_function(leaf: Any) -> bool:
-    """Tell whether a leaf is code; an NNX variable can be called, too, and is an array."""
+    if isinstance(leaf, str):
+        return bool(leaf == own)
     return callable(leaf) and not hasattr(leaf, "dtype")
-
-
-def _with_functions(tree: Any, begun: Any) -> Any:
-    """Put the functions of a training that has just begun back among the leaves of a tree."""
-    restored = iter(jax.tree.leaves(tree))
-    leaves, form = jax.tree.flatten(begun)
-    return jax.tree.unflatten(
-        form, [each if _is_function(each) else next(restored) for each in leaves]
-    )
 
 
 def _require_same_leaves(state: Any, target: Any) -> None:

@@ -169,9 +169,24 @@ def holding(value):
     return trainer(create_with_value, step_without_it)
 
 
-def test_a_function_among_the_leaves_is_no_part_of_a_checkpoint():
-    """Equinox keeps an activation as a leaf, and saves none."""
-    assert verdict("restored-equals-saved", holding(jnp.tanh)).outcome == "held"
+@pytest.mark.parametrize("value", [jnp.tanh, "batch"], ids=["function", "text"])
+def test_what_is_no_array_among_the_leaves_is_no_part_of_a_checkpoint(value):
+    """Equinox keeps activations and names of axes as leaves, and saves none."""
+    assert verdict("restored-equals-saved", holding(value)).outcome == "held"
+
+
+def test_a_text_that_training_changes_is_not_left_out_of_a_checkpoint():
+    """A training that begins anew would go on by another one."""
+    begun = holding("first")
+
+    def step_on(state, batch):
+        new, loss = begun.train_step(state, batch)
+        return new.replace(value="later"), loss
+
+    found = verdict("restored-equals-saved", replace(begun, train_step=step_on))
+
+    assert found.outcome == "not-run"
+    assert found.reason.startswith("Orbax cannot save the state")
 
 
 def test_a_state_that_orbax_cannot_hold_is_not_judged(caplog):
