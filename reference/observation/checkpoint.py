@@ -93,8 +93,8 @@ def _through_orbax(training: Training, fresh: Training) -> None:
 
 
 def _is_static(leaf: Any, own: Any) -> bool:
-    """Tell whether a leaf is no part of a checkpoint, as static parts are not: a function, or a
-    text that a new training has for its own, too. Equinox keeps activations and names of axes as
+    """Tell whether a leaf is left out of a checkpoint, as static parts are: a function, or a text
+    that a new training begins with, too. Equinox keeps activations and names of axes as
     leaves. An NNX variable can be called, and is an array.
     """
     if isinstance(leaf, str):
