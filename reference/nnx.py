@@ -51,8 +51,8 @@ def freeze_first_dense(seed: float, x: Any, y: Any, lr: float) -> jax.Array:
     return jnp.stack([loss, kernel_norm(trained), kernel_norm(params)])
 
 
-# A module is split outside the compiled functions' arguments: `nnx.jit` walks its graph before and
-# after each call, which takes ten times as long as the step.
+# Compiled functions of the parameters: `nnx.jit` walks the graph of a module before and after each
+# call, which was 0.9 of the 1.1 ms of an answer.
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def initialise(
     seed: np.uint32, features: int, outputs: int

@@ -94,8 +94,8 @@ def _through_orbax(training: Training, fresh: Training) -> None:
 
 def _is_static(leaf: Any, own: Any) -> bool:
     """Tell whether a leaf is left out of a checkpoint, as static parts are: a function, or a text
-    that a new training begins with, too. Equinox keeps activations and names of axes as
-    leaves. An NNX variable can be called, and is an array.
+    that a new training begins with, too. Equinox keeps activations and names of axes as leaves. An
+    NNX variable can be called, and is an array.
     """
     if isinstance(leaf, str):
         return bool(leaf == own)
