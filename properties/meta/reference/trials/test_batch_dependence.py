@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 import pytest
 from hypothesis import strategies as st
+from jax.flatten_util import ravel_pytree
 
 from frostproof import Optimizers, verify
 from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import (
@@ -106,6 +107,41 @@ def test_an_optimizer_of_the_programs_own_hides_it_no_longer():
 
     assert row.verdict == "refuted"
     assert row.reason.startswith("stem/kernel: trainable leaf moves alike on any batch")
+
+
+def evolving(every):
+    """Return a step by evolution strategies, which hear every so many steps how good a try was."""
+
+    def mean_error(params, state, batch):
+        return mse(state.apply_fn({"params": params}, batch.x), batch.y)
+
+    @jax.jit
+    def train_step(state, batch):
+        flat, back = ravel_pytree(state.params)
+        tries = jax.random.normal(jax.random.fold_in(jax.random.key(0), state.step), (8, flat.size))
+        errors = jax.vmap(lambda each: mean_error(back(flat + 0.1 * each), state, batch))(tries)
+        scores = jnp.where((state.step + 1) % every, 1, errors - errors.mean())[:, None]
+        gradients = back((scores * tries).mean(0))
+        return state.apply_gradients(grads=gradients), mean_error(state.params, state, batch)
+
+    return train_step
+
+
+def test_noise_moves_a_leaf_of_few_numbers():
+    """Of four numbers that are drawn in each of forty steps some are nearly as large."""
+    row = judged(trainer(step=evolving(every=10**6), optimizers=SGD))
+
+    assert row.verdict == "refuted"
+    assert row.reason.startswith("head/kernel: trainable leaf moves alike on any batch")
+
+
+def test_a_leaf_that_its_loss_moves_now_and_then_trains():
+    """In the steps between it moves by noise, alike on any batch."""
+    right = trainer(step=evolving(every=30), optimizers=SGD)
+    problem = TrainingProblem(0, SLOW, 16, 3, 0)
+
+    assert not moved_alike(right, longer(problem), shared=True)
+    assert judged(right).verdict == "held"
 
 
 @pytest.mark.parametrize(
