@@ -246,10 +246,11 @@ def _standing(found: Mapping[str, Sequence[Row]], asked: Asked) -> Standing:
         # Its own laws are about the leaves that train; which leaves stay, others judge.
         held.remove("selected")
         not_shown["selected"] = _MOVE if _MOVE in lost else min(lost)
-    if "norm" in held and any(_loses_norms(row) for row in about_values):
+    losing = [row.law for row in about_values if _loses_norms(row)]
+    if "norm" in held and losing:
         # Its own law drew other problems: rates that overflow are for the laws of values.
         held.remove("norm")
-        not_shown["norm"] = FOLLOWS["norm"]
+        not_shown["norm"] = f"see {losing[0]}, where frozen norms change"
     weakest = found[broken[0]] if broken else ()
     refuted = [row for row in weakest if row.verdict == "refuted"]
     return Standing(

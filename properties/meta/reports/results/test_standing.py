@@ -94,7 +94,7 @@ def test_norms_are_not_kept_where_a_law_of_values_saw_them_change():
 
     found = standing(norms, unseen, lost)
     assert (found.held, found.broken) == ((), ("value",))
-    assert found.not_shown == {"norm": "frozen leaves move, and their norms show it"}
+    assert found.not_shown == {"norm": "see frozen-any-learning-rate, where frozen norms change"}
     assert standing(norms, unseen).held == ("norm",)
     assert standing(norms, replace(lost, verdict="held")).held == ("norm", "value")
 
