@@ -83,7 +83,7 @@ def role_of(path: Path, leaf: StoredLeaf, frozen: Collection[Path], *, collected
 
 
 def has_params(leaves: Mapping[Path, StoredLeaf]) -> bool:
-    """Whether parameters are kept in a collection of their own."""
+    """Whether parameters are kept in their own collection."""
     return any(is_parameter(path, True) for path in leaves)
 
 

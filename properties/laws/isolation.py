@@ -72,7 +72,7 @@ def trains_as_if_alone(trajectory: Trajectory) -> None:
 
 
 def _require_alone(trajectory: Trajectory, trained: Mapping[Path, list[Moved]]) -> None:
-    """Require leaves to become what the optimizer makes of them alone, at a rate of their own or of
+    """Require leaves to become what the optimizer makes of them alone, at their own rate or of
     the step; raises `Inconclusive` where the step makes something else of that.
     """
     among_others = any(map(moves_as_it_is, trained.values()))
@@ -117,7 +117,7 @@ _SCHEDULED = (
 )
 _CHANGED = (
     "the step changes what the optimizer makes of a leaf, as a projection, a decay or an average "
-    "of its own does: nobody can tell whether by what is frozen"
+    "by the step does: nobody can tell whether by what is frozen"
 )
 
 

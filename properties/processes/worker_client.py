@@ -1,4 +1,4 @@
-"""Runs targets in processes of their own, which are watched: by the clock, and by their memory."""
+"""Runs targets in their own processes, which are watched: by the clock, and by their memory."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def through_orbax(training: Any, fresh: Any) -> Any:
 
 
 def flushed(leaf: Any) -> Any:
-    """Return a leaf in float64, without the subnormals of its own type."""
+    """Return a leaf in float64, without the subnormals of its dtype."""
     wide = np.asarray(leaf).astype(np.float64)
     try:
         least = float(ml_dtypes.finfo(leaf.dtype).smallest_normal)

@@ -31,7 +31,7 @@ def open_pytorch(file: FilePath) -> Checkpoint:
     raises for a damaged one.
     """
     with open(file, "rb") as opened:
-        mapped = opened.read(2) == b"PK"  # before PyTorch 1.6 it was no zip
+        mapped = opened.read(2) == b"PK"  # before PyTorch 1.6 it was not a zip
     try:
         tree = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
         # Without values, but with the place of each storage in the file.

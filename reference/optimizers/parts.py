@@ -15,7 +15,7 @@ from .recorded import Recorded
 
 def with_parts(recorded: Recorded, params: Mapping[Path, Leaf]) -> Recorded:
     """Return a recording that also knows the parameters which are parts of an array that the
-    optimizer was given: where a trainer's `params` shows rows of a table as leaves of their own.
+    optimizer was given: where a trainer's `params` shows rows of a table as their own leaves.
 
     Such a part has the place at which its numbers are found in the array, each slice of it once.
     """

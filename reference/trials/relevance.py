@@ -250,7 +250,7 @@ _LATE: WeakKeyDictionary[Trainer, frozenset[Path]] = WeakKeyDictionary()
 
 def _late(trainer: Trainer, problem: TrainingProblem) -> frozenset[Path]:
     """Return the leaves that very many steps move, at a rate at which most trainings stay finite:
-    those in a `MultiSteps` of their own, say. They are run once of a trainer.
+    those in their own `MultiSteps`, say. They are run once of a trainer.
     """
     if trainer not in _LATE:
         slowly = replace(problem, optimizer=problem.optimizer.at_rate(0.001))

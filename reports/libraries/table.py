@@ -29,7 +29,7 @@ with pinned versions, and judged there by one law per guarantee. Reports are kep
 second run prints the table again, and judges what has changed.
 
 What the libraries' [own tests](OWN_TESTS.md) say of the faults, and what the
-[scripts](upstream/README.md) for their maintainers print, is measured by commands of their own.
+[scripts](upstream/README.md) for their maintainers print, is measured by their own commands.
 
 """
 

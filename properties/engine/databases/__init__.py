@@ -1,1 +1,1 @@
-"""Where failing examples are kept: under a name of their own, and shared by many machines."""
+"""Where failing examples are kept: under their own name, and shared by many machines."""

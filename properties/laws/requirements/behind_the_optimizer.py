@@ -169,6 +169,6 @@ def has_rate_of_its_own(moves: list[Moved], *, among_others: bool) -> bool:
         if not all((a <= b).all() for a, b in zip(off, bounds, strict=True)):
             return False
     if len(moves) == 1:
-        raise Inconclusive("whether a leaf has a rate of its own is not seen in one step")
-    label("a leaf has a rate of its own")
+        raise Inconclusive("whether a leaf has its own rate is not seen in one step")
+    label("a leaf has its own rate")
     return True

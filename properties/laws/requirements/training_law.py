@@ -231,7 +231,7 @@ def _why_strange(step: Step) -> str:
             "the optimizer trains statistics, too: give it the parameters alone, as by "
             "`wrt=nnx.Param`"
         )
-    return "the optimizer gets arrays that are no parameters here"
+    return "the optimizer gets arrays that are not parameters here"
 
 
 def moved(before: Snapshot, after: Snapshot, path: Path) -> bool:

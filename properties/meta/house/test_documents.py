@@ -40,7 +40,7 @@ def test_a_judgement_of_correct_programs_takes_what_documents_give_it():
 
 
 def test_the_readme_names_every_file_of_a_report():
-    """In a row of its own, which says for whom."""
+    """In its own row, which says for whom."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert [file for file in FILES if f"\n| `{file}` | " not in text] == []

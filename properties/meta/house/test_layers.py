@@ -178,7 +178,7 @@ def test_a_folder_holds_few_modules_and_a_name_says_one_thing():
         path
         for room in ("reference", "strategies", "properties", "reports")
         for path in (ROOT / room).rglob("*.py")
-        # Scripts for the maintainers of others stand alone: they are no modules.
+        # Scripts for the maintainers of others stand alone: they are not modules.
         if path.name != "__init__.py" and path.parent.name != "upstream"
     ]
     folders = Counter(path.parent.relative_to(ROOT) for path in files)
@@ -199,7 +199,7 @@ def test_a_file_says_what_it_is_for(path):
     assert first.startswith('"""')
     assert len(first) > 20
     fits = path.name in TABLES or text.count("\n") <= LONG
-    assert fits, f"more than {LONG} lines: a second concept, which wants a file of its own"
+    assert fits, f"more than {LONG} lines: a second concept, which wants its own file"
 
 
 def test_a_file_of_tests_is_not_longer_either():

@@ -167,7 +167,7 @@ def test_an_issue_gets_the_title_and_the_text_of_its_file(tmp_path):
 
 @pytest.mark.parametrize(("found", "status"), [("<testcase/>", 0), ("<failure message=''/>", 124)])
 def test_a_check_that_ran_out_of_time_tells_a_failure(found, status, tmp_path):
-    """What has failed by then is no success; what has not run yet is no failure."""
+    """What has failed by then is not a success; what has not run yet is not a failure."""
     tools = {
         "ruff": "",
         "mypy": "",

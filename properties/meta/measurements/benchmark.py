@@ -3,7 +3,7 @@
     python properties/meta/measurements/benchmark.py [--repeats 3] [--memory]
     python properties/meta/measurements/benchmark.py --beside OLD NEW [--only GLOB]
 
-An example is one law judged on one drawn problem. Each measurement is made in a process of its own,
+An example is one law judged on one drawn problem. Each measurement is made in its own process,
 several times, in turns; the medians are compared and the spread is printed beside them. Seconds say
 something of this machine only, ratios are what the design promises.
 """
@@ -182,7 +182,7 @@ PARTS = {
 
 
 def measure(part: str) -> float:
-    """Run one measurement in a process of its own."""
+    """Run one measurement in its own process."""
     done = subprocess.run(
         [sys.executable, __file__, "--part", part], stdout=subprocess.PIPE, check=True
     )

@@ -3,7 +3,7 @@
     python properties/meta/measurements/checkpoint_speed.py [--gigabytes 4] [--formats NAME…]
 
 Makes a pair of checkpoints of that size each, of which a tenth of the leaves moved, and prints
-ratios: above 1 frostproof is faster. Both sides run in turn in processes of their own, the files in
+ratios: above 1 frostproof is faster. Both sides run in turn in their own processes, the files in
 the page cache; the best of three counts. Peak memory is that of the process, against 1.3 times the
 largest leaf of each side and 300 MB. Flax holds all of a msgpack file in memory to write it: give
 that format no more than the machine has.

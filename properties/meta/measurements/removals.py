@@ -56,7 +56,7 @@ def without(law: Law) -> AbstractContextManager[Any]:
 
 
 def notices(test: Callable[[], None], change: AbstractContextManager[Any]) -> bool:
-    """Tell whether a test fails by its assertion; another exception is no notice of the change."""
+    """Tell whether a test fails by its assertion; another exception says nothing of the change."""
     with change:
         try:
             test()

@@ -4,7 +4,7 @@
 
 OLD and NEW are environments, each with a build installed. Both run the same command in turns, one
 directly after the other, so that a busy machine is as busy for both: what counts are ratios, and of
-those the ones of CPU seconds. Each has a cache of its own, which is empty for a cold run. Nothing
+those the ones of CPU seconds. Each has its own cache, which is empty for a cold run. Nothing
 but the command line and the files of a report is used, which no build changes.
 """
 

@@ -49,7 +49,7 @@ def main() -> int:
         settings = RunSettings.of(max_examples=examples, seed=options.seed, timeout=options.timeout)
         with Judging(settings) as judge, going_on(options.resume) as file:
             items, _ = plan_checks([judge.subject(name, kind)])
-            # What else a program keeps or breaks is no accusation.
+            # What else a program keeps or breaks is not an accusation.
             for item in side_by_side(item for item in items if item.promised):
                 if item.id in done:
                     continue
@@ -75,7 +75,7 @@ def main() -> int:
                 flush=True,
             )
 
-    with ThreadPoolExecutor(options.processes) as pool:  # each waits for a process of its own
+    with ThreadPoolExecutor(options.processes) as pool:  # each waits for its own process
         list(pool.map(judge_program, programs))
     write_figures(options.output, list(done.values()))
     accused = [row for row in done.values() if row["verdict"] in FAILING]

@@ -4,7 +4,7 @@
 that there is no NaN, no −0, a narrower range, or the same bits as an operand. It is killed by a
 program of which the claim is not true. FILE gets a row for each primitive, and what is there
 already is not measured again. Ends with 1 if a primitive is never drawn, or if a change survives
-that is not in `SURVIVORS`, which says of each why it is no fault.
+that is not in `SURVIVORS`, which says of each why it is not a fault.
 """
 
 import argparse

@@ -117,7 +117,7 @@ def test_a_decay_at_any_rate_of_the_optimizer_is_a_decay(decaying):
     ids=["decay", "by-the-batch", "squared", "sine", "gradient"],
 )
 def test_what_is_computed_from_a_leaf_otherwise_is_no_decay(change, told):
-    """A leaf that descends a loss of its own depends on itself, and decays by no rate."""
+    """A leaf that descends its own loss depends on itself, and decays by no rate."""
     step = stepping(gradients=zeroing(within(BODY)))
 
     def moving(state, batch):

@@ -1,6 +1,6 @@
-"""Real libraries under test, each by a recipe of its own documentation, and what was found.
+"""Real libraries under test, each by a recipe from its own documentation, and what was found.
 
-They are no part of the suite's own subjects: `pip install 'frostproof[libraries]'` brings what most
+They are not among the suite's subjects: `pip install 'frostproof[libraries]'` brings what most
 of them import, `environments` says what the others need, and
 `python -m frostproof.reports.libraries` judges them all.
 """

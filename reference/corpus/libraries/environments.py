@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Environment:
-    """Packages that are installed in a folder of their own.
+    """Packages that are installed in their own folder.
 
     Where it shares, everything that is installed beside frostproof is seen from there as well: the
     same JAX, Flax and Optax, and the engine. Where it does not, it holds nothing but its packages;

@@ -64,7 +64,7 @@ def statistics_of(values):
     return {path: value for path, value in values.items() if is_statistic(path)}
 
 
-# A training loop of one's own.
+# The user's own training loop.
 
 
 class State(NamedTuple):

@@ -1,4 +1,4 @@
-"""The recipes that are judged in environments of their own: what they need does not go together."""
+"""The recipes that are judged in their own environments: what they need does not go together."""
 
 from . import environments
 from .recipe import STAYING, Validation, because

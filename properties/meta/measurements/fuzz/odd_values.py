@@ -86,7 +86,7 @@ class StaticArray:
 
 
 class UnhashableKey(list):
-    """Nothing but a list, which is no key."""
+    """Nothing but a list, which is not a key."""
 
 
 def deleted() -> Any:

@@ -137,7 +137,7 @@ def _late(number):
 
 
 def test_a_strategy_that_raises_later_is_an_error_of_the_drawing():
-    """Its simplest value was good; the verdict says what raised, and is no failure of ours."""
+    """Its simplest value was good; the verdict says what raised, and is not a failure of ours."""
     subject = trainer(optimizers=st.floats(0.1, 1).map(_late))
 
     row = verify(subject, laws=["frozen-value"], max_examples=5, seed=0).rows[0]

@@ -1,4 +1,4 @@
-"""The suites against one mutant, in a process of its own: `python mutant_run.py MODULE FILE`.
+"""The suites against one mutant, in its own process: `python mutant_run.py MODULE FILE`.
 
 The file stands in for the module, whoever imports it; nothing installed is changed. Prints a line
 of JSON for each suite as it ends: what killed the mutant, or null; "stillborn" comes alone, if the

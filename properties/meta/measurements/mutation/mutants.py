@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def hunted(mutant: Mutant, timeout: float) -> dict[str, Any]:
-    """Run the suites on a mutant, in a process of its own: one that hangs, or takes that down, has
+    """Run the suites on a mutant, in its own process: one that hangs, or takes that down, has
     noticed the mutant too.
     """
     started = time.monotonic()

@@ -44,7 +44,7 @@ def _on_devices() -> NamedSharding:
 
 
 def _varying(x: Any) -> Any:
-    """Hand on what every device has as what each has of its own."""
+    """Hand on what every device has as each one's own."""
     return jax.jit(
         jax.shard_map(
             lambda part: _of_its_own(part) if x.shape else part,

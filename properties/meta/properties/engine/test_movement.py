@@ -148,7 +148,7 @@ def test_a_gradient_is_added_as_it_is_where_an_optimizer_waits_for_its_turn(wrap
 
 
 class Scaled(flax.struct.PyTreeNode):
-    """A weight and its scale, of which the optimizer gets the latter, in a form of its own."""
+    """A weight and its scale, of which the optimizer gets the latter, in its own form."""
 
     params: dict
     opt_state: tuple

@@ -157,7 +157,7 @@ def test_a_function_of_labels_that_optax_calls_with_the_tree_is_told_so(wrap):
 
 
 def test_a_program_that_names_its_batches_is_not_told_of_them():
-    """Nor one that has done a step: then it is no matter of the batch."""
+    """Nor one that has done a step: then it is not a matter of the batch."""
     own = LinenTrainer(
         classifying,
         classify,

@@ -175,7 +175,7 @@ def create_listed(seed, batch, optimizer):
 
 
 def test_a_number_in_a_path_is_told():
-    """The name of a layer in a list is no text."""
+    """The name of a layer in a list is not a text."""
     subject = NnxTrainer(create_listed, recipe.stepping(wrt=NO_FIRST), frozen=("layers/0",))
     trajectory = run(subject, TrainingProblem(0, optimizer("sgd"), 2, 3, 0))
     refuted = Refutation("it moved", assertion="False", leaf="layers/0/bias")

@@ -130,7 +130,7 @@ def test_what_answers_seldom_is_judged_where_it_does():
 
 
 def test_what_the_law_about_it_never_draws_accuses_nobody():
-    """Problems that only this law has, such as weights that are no numbers, may be refused."""
+    """Problems that only this law has, such as weights that are not numbers, may be refused."""
     subject = OptaxFreeze(refuses_odd_weights)
 
     assert judged("training-runs", subject).outcome == "held"

@@ -152,7 +152,7 @@ def test_a_leaf_that_trains_on_other_data_is_not_accused_of_staying(dead_below, 
 
 
 def holding(value):
-    """Return a trainer in whose state is a leaf that is no array."""
+    """Return a trainer in whose state is a leaf that is not an array."""
 
     @struct.dataclass
     class Holding(State):

@@ -55,8 +55,8 @@ def test_no_update_is_compared_that_turns_on_a_sign():
 
 
 def test_a_frozen_leaf_that_rounding_moves_is_left_to_the_laws_of_frozen_leaves():
-    """Under schedule-free averages a gradient of zero is no freeze: `(1 - c) * x + c * x` rounds to
-    another value, and where it is compiled to what `x` was.
+    """Under schedule-free averages a gradient of zero freezes nothing: `(1 - c) * x + c * x` rounds
+    to another value, and where it is compiled to what `x` was.
     """
     schedule_free = OptaxFreeze(
         lambda opt, mask: optax.chain(optax.freeze(mask), opt),

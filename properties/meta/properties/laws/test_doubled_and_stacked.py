@@ -63,7 +63,7 @@ def test_a_teacher_is_not_drawn_like_its_student():
 
 
 def test_weights_beside_a_key_are_drawn_anew():
-    """A key of JAX is no number, and stays."""
+    """A key of JAX is not a number, and stays."""
 
     def create(seed, batch, optimizer):
         state = multi_transform.create(seed, batch, optimizer)

@@ -95,7 +95,7 @@ def test_a_step_that_updates_nothing_is_told_by_the_law_that_says_why():
 
 @jax.jit
 def skipping(state, batch):
-    """Leave out a step whose loss is no number."""
+    """Leave out a step whose loss is not a number."""
     new, loss = multi_transform.train_step(state, batch)
     kept = jax.tree.map(lambda now, old: jnp.where(jnp.isfinite(loss), now, old), new, state)
     return kept, loss

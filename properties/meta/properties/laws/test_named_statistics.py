@@ -189,7 +189,7 @@ def test_what_is_named_keeps_its_value(follow, said, law):
 
 @pytest.mark.parametrize("law", NAMED)
 def test_what_stays_or_is_not_named_refutes_nothing(law):
-    """A counter beside the mean that is named may count, and a text is no statistic."""
+    """A counter beside the mean that is named may count, and a text is not a statistic."""
     judge(law, scaling(dict))
     judge(law, scaling(counted, frozen=("scaler/mean",)))
     judge(law, scaling(counted, frozen=()))

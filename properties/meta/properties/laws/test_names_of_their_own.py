@@ -196,7 +196,7 @@ def networks_in_turns(watched):
 
 
 def test_of_parts_in_turns_the_optimizer_that_is_called_knows_its_own():
-    """Each has names of its own, and the state of the one that is not called stays as it is."""
+    """Each has its own names, and the state of the one that is not called stays as it is."""
     law = BY_ID["frozen-optimizer-state"]
     right = networks_in_turns(lambda name: (name,))
     wrong = networks_in_turns(lambda name: ("one", "two"))
@@ -231,7 +231,7 @@ def training_a_part(begins, part, whole, apply, frozen, given=lambda tree: tree)
 
 
 class Own(struct.PyTreeNode):
-    """A state with an optimizer of its own form."""
+    """A state whose optimizer has its own form."""
 
     params: Any
     opt_state: Any

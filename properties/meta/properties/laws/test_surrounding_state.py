@@ -158,7 +158,7 @@ def test_state_of_what_is_not_shown_is_not_that_of_a_frozen_leaf(begins):
 
     with pytest.raises(Inconclusive, match="nobody can tell whose it is"):
         optimizer_state_of_frozen_leaves_stays_zero.check(trajectory)
-    with pytest.raises(Inconclusive, match="arrays that are no parameters here"):
+    with pytest.raises(Inconclusive, match="arrays that are not parameters here"):
         BY_ID["trains-as-if-alone"].check(trajectory)
 
 
@@ -278,7 +278,7 @@ def test_statistics_below_the_name_of_their_layer_are_judged():
         (lambda state: _listed(state)[0], {}),
         (lambda state: {"1": _listed(state)}, {"params": _in_a_list, "frozen": ("0",)}),
     ],
-    ids=["all train", "a name of its own", "numbers", "counters", "at rest", "alone", "a layer's"],
+    ids=["all train", "its own name", "numbers", "counters", "at rest", "alone", "a layer's"],
 )
 def test_other_statistics_without_a_layer_are_of_no_frozen_one(show, changed):
     """Those that are known not to be, and those that do not move."""

@@ -217,7 +217,7 @@ def judged(law, trainer, rate):
 
 @pytest.mark.parametrize("trainer", [nnx_modules.weight_norm, nnx_modules.spectral_norm])
 def test_a_layer_may_store_the_normalised_weights_of_one_that_trains(trainer):
-    """`nnx.WeightNorm` and `nnx.SpectralNorm` do so at each call: it is no fault of the program."""
+    """`nnx.WeightNorm` and `nnx.SpectralNorm` do so at each call: no fault of the program."""
     judged("zero-rate-is-identity", trainer, 0.0)
     judged("trains-as-if-alone", trainer, 0.1)
 
@@ -234,7 +234,7 @@ class WideHead(nnx.Module):
 
 
 def test_a_layer_may_divide_its_weights_by_another_number_in_each_step():
-    """That is no decay: the power iteration of `nnx.SpectralNorm` takes several steps."""
+    """That is not a decay: the power iteration of `nnx.SpectralNorm` takes several steps."""
     trainer = replace(nnx_modules.spectral_norm, create=nnx_modules.create_with(WideHead))
 
     judged("zero-rate-is-identity", trainer, 0.0)
@@ -339,7 +339,7 @@ def test_a_norm_may_be_found_little_by_little():
 
 
 def test_a_decay_by_hand_moves_a_leaf_again():
-    """By one factor, which is no projection."""
+    """By one factor, which is not a projection."""
     with pytest.raises(Refutation, match="leaf changed at step 2"):
         judged("zero-rate-is-identity", decay_by_hand, 0.0)
 

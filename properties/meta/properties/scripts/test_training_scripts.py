@@ -154,7 +154,7 @@ def test_the_script_of_a_leaf_that_only_decays(rate, how, tmp_path, run):
     ],
 )
 def test_the_script_of_a_trainer_with_another_answer(answer, law, tmp_path, run):
-    """It fails by its assertion, too, where the loss is no number, or one in a shape."""
+    """It fails by its assertion, too, where the loss is not a number, or one in a shape."""
     source = TRAINER.replace("grads=grads), loss", f"grads=grads), {answer}")
     fault = TRAINERS["frozen-value"] if law == "frozen-value" else ()
     script = refuted(write(tmp_path, source, *fault), law)
@@ -166,7 +166,7 @@ def test_the_script_of_a_trainer_with_another_answer(answer, law, tmp_path, run)
 
 
 def test_the_script_of_a_statistic(tmp_path, run):
-    """State that is frozen by name, and is no parameter, is recorded as well."""
+    """State that is frozen by name, and is not a parameter, is recorded as well."""
     frozen = 'frozen=("layers_0", "seen"), model_state=lambda s: {"seen": jnp.asarray(s.step)}'
     source = TRAINER.replace('frozen=("layers_0",)', frozen)
     script = refuted(write(tmp_path, source), "frozen-value")

@@ -264,7 +264,7 @@ def test_an_hdf5_file_leads_nowhere_else(name, tmp_path, capsys):
 def test_what_is_no_checkpoint_is_refused(tmp_path, capsys):
     """Nothing there, an empty folder, a text, a circle of links."""
     (tmp_path / "folder").mkdir()
-    (tmp_path / "text").write_text("hello, world: this is no checkpoint")
+    (tmp_path / "text").write_text("hello, world: this is not a checkpoint")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
 
     require_refused(tmp_path / "nothing", capsys, "no such file or folder")

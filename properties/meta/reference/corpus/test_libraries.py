@@ -67,7 +67,7 @@ def test_maintainers_can_see_it(script):
     text = (FOLDER / "upstream" / script).read_text(encoding="utf-8")
     assert "frostproof" not in text
     if recipe.environment is not None:
-        pytest.skip("it needs packages of its own")
+        pytest.skip("it needs its own packages")
     fails_with = re.search(r"Fails with .*?(flax|keras|optax) (\d+\.\d+\.\d+)", text)
     if find_spec(fails_with[1]) is None or version(fails_with[1]) != fails_with[2]:
         pytest.skip("it was shown for another release")

@@ -1,4 +1,4 @@
-"""What the texts of the two exercises claim of freezing, each claim as a check of its own."""
+"""What the texts of the two exercises claim of freezing, each claim as its own check."""
 
 import jax
 import jax.numpy as jnp

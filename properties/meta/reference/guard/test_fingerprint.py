@@ -68,7 +68,7 @@ def test_nan_is_one_value():
 
 
 def test_where_an_element_stands_matters():
-    """A swap, a permutation, a transposition, a flipped sign: each has a fingerprint of its own."""
+    """A swap, a permutation, a transposition, a flipped sign: each has its own fingerprint."""
     leaf = np.random.default_rng(3).normal(size=(300, 300)).astype(np.float32)
     swapped = leaf.copy()
     swapped[[0, 299]] = swapped[[299, 0]]
@@ -133,7 +133,7 @@ def test_keys_are_drawn_anew():
 
 
 def test_no_element_is_a_fingerprint_too():
-    """Of a leaf without elements, and of typed keys, which are no numbers to NumPy."""
+    """Of a leaf without elements, and of typed keys, which are not numbers to NumPy."""
     assert of(np.zeros((0, 3), np.float32)) == (0, 0)
     assert of(jax.random.key(0)) != of(jax.random.key(1))
     assert of(jax.random.key(0)) == of(jax.random.key_data(jax.random.key(0)))

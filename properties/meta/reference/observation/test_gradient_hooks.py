@@ -226,7 +226,7 @@ def test_nnx_differentiates_by_jax(graph):
 @pytest.mark.parametrize("graph", [True, False])
 @pytest.mark.parametrize("part", ["l1", "l11"])
 def test_nnx_differentiates_by_a_part_of_the_model(part, graph):
-    """NNX then knows its leaves as `bias` and `kernel`, below names of its own."""
+    """NNX then knows its leaves as `bias` and `kernel`, below its own names."""
     model, x = Model(), jnp.ones((1, 2))
     state = nnx.state(model, nnx.Param)
     shapes = {(layer, name): state[layer][name].shape for layer in state for name in state[layer]}

@@ -318,7 +318,7 @@ class Counted(CallCache):
 
 
 def test_of_the_failures_on_the_way_to_the_smallest_only_the_first_is_compiled():
-    """And the smallest, in a memory of its own."""
+    """And the smallest, in its own memory."""
     memory, plain = Counted(), making(lambda seed, optimizer: freezing(optimizer))
 
     def train_step(state, batch):

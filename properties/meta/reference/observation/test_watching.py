@@ -54,7 +54,7 @@ def test_an_update_is_seen_with_its_values(way):
 
 
 def test_a_watched_step_is_traced_once_more_and_once_only():
-    """No compilation for each example: watched calls share a trace of their own."""
+    """No compilation for each example: watched calls share one trace."""
     traces = []
 
     @jax.jit
@@ -190,7 +190,7 @@ def test_no_stack_frame_is_lost():
 
 
 def test_a_profiler_is_left_alone():
-    """The x-ray is made in a thread of its own, and what comes after it is profiled as before."""
+    """The x-ray is made in its own thread, and what comes after it is profiled as before."""
 
     def afterwards():
         pass

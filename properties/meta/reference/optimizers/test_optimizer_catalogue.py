@@ -17,7 +17,7 @@ from frostproof.reference.optimizers.catalogue import CATALOGUE, COMMON, Facts
 from frostproof.reference.optimizers.optax_releases import too_new
 from frostproof.reference.optimizers.optimizer import Optimizer, optimizer
 
-#: What Optax exports that makes a transformation and is no optimizer, by the reason.
+#: What Optax exports that makes a transformation and is not an optimizer, by the reason.
 NO_OPTIMIZERS = {
     "a step of an optimizer, put together by chain": """
         scale scale_by_acprop scale_by_adadelta scale_by_adam scale_by_adamax scale_by_adan

@@ -179,7 +179,7 @@ def test_beside_arrays_that_are_not_shown_nothing_is_replayed_alone():
 
     assert (verdict.outcome, verdict.reason) == (
         "not-run",
-        "the optimizer gets arrays that are no parameters here",
+        "the optimizer gets arrays that are not parameters here",
     )
 
 

@@ -22,7 +22,7 @@ Numbers = dict[str, float]
 #: remainder: XLA runs its vector code and its scalar code.
 SIZE = 37
 
-#: name: (factory, hyperparameters that are no number, numbers to compile in).
+#: name: (factory, hyperparameters that are not numbers, numbers to compile in).
 OPTIMIZERS: dict[str, tuple[str, dict[str, bool], Numbers]] = {
     "sgd": ("sgd", {}, {"learning_rate": 0.1}),
     "momentum": ("sgd", {}, {"learning_rate": 0.1, "momentum": 0.9}),

@@ -47,7 +47,7 @@ def test_an_array_is_read_back_bit_for_bit(dtype, size):
 
 
 def test_a_large_array_keeps_its_bits():
-    """NaN payloads and −0.0 are no numbers that JSON can write."""
+    """NaN payloads and −0.0 are not numbers that JSON can write."""
     bits = np.full(100, 0x7FC00123, np.uint32)
     array = bits.view(np.float32)
 

@@ -22,5 +22,5 @@ Updater = type("Updater", (), {})
     ],
 )
 def test_a_type_has_the_article_that_is_spoken(value, expected):
-    """Before a vowel that is heard; None is no kind of thing."""
+    """Before a vowel that is heard; None is not a kind of thing."""
     assert a_type_of(value) == expected

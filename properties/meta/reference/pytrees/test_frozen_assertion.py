@@ -209,7 +209,7 @@ def test_what_each_promise_forgives(before: Any, after: Any, kept: Any, broken: 
     ids=str,
 )
 def test_what_is_no_change(before: Any, after: Any) -> None:
-    """Python numbers have no precision, weak types and places no meaning; None is no leaf."""
+    """Python numbers have no precision, weak types and places no meaning; None is not a leaf."""
     assert_frozen({"w": before, "b": 1}, {"w": after, "b": 1}, lambda path: True, "bits")
 
 

@@ -157,7 +157,7 @@ def test_tied_weights_have_one_path() -> None:
     reason="Flax needs it for `hijax=True`, from JAX 0.9 on",
 )
 def test_modules_that_jax_cannot_flatten() -> None:
-    """A module that refers to itself, one that is no pytree, and unusual kinds of variables."""
+    """A module that refers to itself, one that is not a pytree, and unusual kinds of variables."""
 
     class Unregistered(nnx.Module, pytree=False):
         def __init__(self) -> None:

@@ -49,7 +49,7 @@ def test_the_phases_are_those_of_the_longest_run():
     ],
 )
 def test_a_schedule_is_refused_before_anything_runs(frozen, message):
-    """Where it raises or returns what is no collection of patterns, in any step."""
+    """Where it raises or returns what is not a collection of patterns, in any step."""
     with pytest.raises(UnusableSubject, match=message):
         replace(gradual_unfreezing, frozen=frozen)
 

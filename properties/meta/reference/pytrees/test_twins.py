@@ -26,7 +26,7 @@ def test_the_second_of_two_twins_copies_the_first():
 
 
 def test_layers_that_begin_with_other_weights_or_with_constants_are_no_twins():
-    """A shared shape, and biases of zeros, are no sign."""
+    """A shared shape, and biases of zeros, are not a sign."""
     assert not originals(tree(one=(WEIGHTS, ZEROS), other=(WEIGHTS + 1, ZEROS)))
     assert not originals(tree(one=(ZEROS, ZEROS), other=(ZEROS, ZEROS)))
     assert not originals({("one",): WEIGHTS, ("other",): WEIGHTS})

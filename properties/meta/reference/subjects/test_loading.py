@@ -65,7 +65,7 @@ FAULTY = {
 @pytest.fixture
 def file(tmp_path, request):
     def write(content):
-        # A name of its own for each test: modules are imported once in a process.
+        # Its own name for each test: modules are imported once in a process.
         name = "".join(c if c.isalnum() else "_" for c in request.node.name)
         path = tmp_path / f"subject_{name}.py"
         path.write_text(content)

@@ -94,7 +94,7 @@ def test_objects_are_named_by_what_holds_them(program, monkeypatch):
 
 @pytest.mark.parametrize("name", ["my-train.py", "jax.py", "test.py", "class.py", "plain.py"])
 def test_a_file_of_any_name_is_imported(name, tmp_path, monkeypatch):
-    """Also where the name is no identifier, or that of a package."""
+    """Also where the name is not an identifier, or that of a package."""
     (tmp_path / name).write_text("import neighbour\nfn = neighbour.fn")
     (tmp_path / "neighbour.py").write_text("def fn(): return 7")
     monkeypatch.setattr(sys, "path", [*sys.path])

@@ -58,7 +58,7 @@ def test_one_of_a_module_is_named_too():
 
 
 def test_one_that_answers_is_used():
-    """Freezing anew what is frozen leaves nothing behind, and a loss of one's own is no number."""
+    """Freezing anew what is frozen leaves nothing behind, and a user's own loss is not a number."""
     asked = []
 
     def refreeze(state, frozen):
@@ -85,7 +85,7 @@ def test_a_training_that_does_not_begin_is_asked_for_nothing_more():
 
 
 def test_what_raises_later_is_told_without_a_guess():
-    """That it does under some optimizers is no cause, where the step itself never raises."""
+    """That it does under some optimizers is not a cause, where the step itself never raises."""
 
     def save(state, folder):
         raise OSError(28, os.strerror(28))

@@ -51,7 +51,7 @@ def stepping_to(change, program=multi_transform):
         (last_layer_trains, True),
         (pruned_weights_stay_zero, False),
         (quantised_weights, False),
-        # Weights of `create` are no round ones, and are not left alone either.
+        # Weights of `create` are not round ones, and are not left alone either.
         (stepping_to(rounded), True),
         # Fresh biases are zeros, which are round: those that somebody loads are not.
         (stepping_to(lambda leaf: leaf if leaf.ndim > 1 else rounded(leaf)), True),

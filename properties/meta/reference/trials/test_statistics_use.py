@@ -22,7 +22,7 @@ from frostproof.reference.corpus.specimens.recipes.linen_training_recipe import 
 
 
 class Centred(Keyed):
-    """A state with a running mean of the inputs, by a name of its own."""
+    """A state with a running mean of the inputs, by its own name."""
 
     center: Any = None
 

@@ -302,7 +302,7 @@ def test_a_folder_that_was_removed_is_told_in_a_line(tmp_path, command):
     ],
 )
 def test_a_full_disk_is_told_in_a_line(broken, words, status):
-    """It goes on to the verdict: what was to be read is lost, which is no success."""
+    """It goes on to the verdict: what was to be read is lost, which is not a success."""
     command = f"{Path(sys.executable).parent / 'frostproof'} {words}"
     said = b"frostproof: the output is not complete: No space left on device\n"
 

@@ -43,7 +43,7 @@ def test_stale(law): law()
 
 
 def test_known_failures_under_the_settings_of_a_project(pytester):
-    """One that fails is expected, one that holds is stale, and what cannot be is no expectation."""
+    """One that fails is expected, one that holds is stale, one that cannot be is an error."""
     pytester.makepyfile(train=TRAIN, test_train=TESTS)
     pytester.makepyprojecttoml(TABLE + "[tool.pytest]\nstrict = true\n")
     for name, expected in {

@@ -202,7 +202,7 @@ def _below(*names):
     ],
 )
 def test_no_map_is_told_that_pairs_other_things(before, after, suggested, diff):
-    """Moments are no parameters, of two places nobody can tell which, and names are not shared."""
+    """Moments are not parameters, of two places nobody can tell which, and names are not shared."""
     status, out, _ = diff(before, after)
 
     assert status == 0

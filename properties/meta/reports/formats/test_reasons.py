@@ -56,7 +56,7 @@ def test_another_exception_is_not_left_out():
 
 
 def test_reasons_are_counted_as_they_are_told():
-    """Those that are the same in short are one, and each subject has failures of its own."""
+    """Those that are the same in short are one, and each subject has its own failures."""
     rows = [
         row("trainable-moves", "refuted", "no leaf moves"),
         row("frozen-value", "not-run", NO_UPDATE),

@@ -207,7 +207,7 @@ def test_a_known_failure_fails_no_run():
 
 
 def test_a_subject_that_cannot_be_judged_is_told_first(tmp_path):
-    """All else may hold: that is no success, and its laws are not counted."""
+    """All else may hold: that is not a success, and its laws are not counted."""
     report = sample()
     report.rows, report.left_out = report.rows[:1], Counter()
     report.unusable = Counter({"train.py:it: no such file": 1})

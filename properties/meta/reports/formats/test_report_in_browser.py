@@ -63,7 +63,7 @@ def address(tmp_path_factory):
 
 @pytest.fixture
 def open_page(browser, address):
-    """Open the report in a window of its own; whatever goes wrong in it fails the test."""
+    """Open the report in its own window; whatever goes wrong in it fails the test."""
     contexts, faults = [], []
 
     def opened(**settings):

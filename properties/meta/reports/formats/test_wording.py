@@ -338,7 +338,7 @@ def not_alone(of):
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_follows_where_all_frozen_leaves_train_is_told_with_them(whole):
-    """Where the freeze misses some of them, or what fails has a cause of its own, it is not."""
+    """Where the freeze misses some of them, or what fails has its own cause, it is not."""
     missed = refuted("frozen-value", "a", "it", fault=("missed", ["a", "b"]))
     missed.counterexample["fault"] |= {"whole": whole}
     sgd = optimizer("sgd")

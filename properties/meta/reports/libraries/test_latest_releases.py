@@ -37,7 +37,7 @@ def test_a_row_is_found_by_its_recipe_and_library():
     ids=["rounding", "version", "mended", "keeps", "leaf"],
 )
 def test_a_changed_cell_is_named(old, new, said):
-    """A number that another processor rounds differently is no change, nor is a version."""
+    """A number that another processor rounds differently is not a change, nor is a version."""
     told = row_changes(RECIPE, ROW.replace(old, new), rows_of(TABLE))
 
     if not said:

@@ -3,7 +3,7 @@
     python properties/meta/reports/pytest_plugin/host_speed.py [--repeats 3]
 
 As root. The hosts are network namespaces of this machine (see `.ci/hosts` for what they need), each
-pinned to a processor of its own. One host and both run in turns; all verdicts have to be the same.
+pinned to its own processor. One host and both run in turns; all verdicts have to be the same.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Hosts of a network, as network namespaces of this machine: each with its own address and sshd.
 
-They share the machine's files and processors; a host has a folder of its own, and a processor if it
+They share the machine's files and processors; a host has its own folder, and a processor if it
 is pinned to one. Needs root, and the commands `ip`, `sshd`, `ssh` and `rsync`.
 """
 
@@ -74,7 +74,7 @@ class Host:
 
 @contextmanager
 def network(folder, cores):
-    """Make a host for each core (None: any) on a network of their own, and take them down again."""
+    """Make a host for each core (None: any) on their own network, and take them down again."""
     with ExitStack() as stack:
         # The name of an interface has at most 15 characters; and one that is taken down goes late.
         mark = f"fp{os.getpid() % 10000}{next(_LETTERS)}"

@@ -35,7 +35,7 @@ TERMS = "--frostproof-settings=" + json.dumps({"max_examples": 3, "laws": FEW})
 
 @pytest.fixture
 def foreign(pytester, monkeypatch):
-    """A project with a conftest, settings and a test of its own, and with code to be judged."""
+    """A project with its own conftest, settings and test, and with code to be judged."""
     monkeypatch.setenv("FROSTPROOF_PROFILE", "ci")
     pytester.makepyfile(train=TRAIN, test_own="def test_own(): pass")
     pytester.makeconftest("")
@@ -132,7 +132,7 @@ def test_what_cannot_be_done_is_a_usage_error(foreign, arguments, expected):
 
 
 def test_the_laws_in_a_test_file_of_others(foreign):
-    """Objects, bare functions and targets, under settings of their own and warnings as errors."""
+    """Objects, bare functions and targets, under their own settings and warnings as errors."""
     foreign.makeconftest(
         """
         import hypothesis, pytest

@@ -1,4 +1,4 @@
-"""A subject that cannot be judged is an error of its own test, and of no other."""
+"""A subject that cannot be judged is an error in its own test, and in no other."""
 
 import json
 import re
@@ -158,7 +158,7 @@ def test_an_unusable_subject_is_chosen_as_its_laws_are(project):
 
 
 def test_a_target_that_cannot_be_judged_takes_none_with_it(project):
-    """Each that was named by an option is judged, or an error of its own."""
+    """Each that was named by an option is judged, or ends in its own error."""
     named = ("--subject", "train.py:sound", "--subject", "train.py:sund", "--subject", "none.py:fn")
 
     result = project.runpytest_subprocess(*named, "-n2", "-k", "answer-shape", "--report=out")

@@ -72,7 +72,7 @@ def optimizer(**changes):
     ],
 )
 def test_a_problem_is_read_and_not_run(record, bait):
-    """What is no number, and no name that is known, is refused."""
+    """What is not a number, and no name that is known, is refused."""
     text, caught = bait
     wrapper = as_subject(lambda optimizer, mask: optax.chain(optimizer, optax.freeze(mask)))
 

@@ -100,7 +100,7 @@ def test_norms_are_not_kept_where_a_law_of_values_saw_them_change():
 
 
 def test_a_stronger_guarantee_is_not_held_above_a_broken_one():
-    """Bits that were only judged on other examples than broken values are no bits."""
+    """Bits that were only judged on other examples than broken values are not bits."""
     found = standing(row("a", "value", "refuted"), row("b", "bits", "held"))
 
     assert found.strongest_held is None

@@ -61,7 +61,7 @@ def test_merged_shards_are_the_run(runs):
 
 
 def test_a_shard_says_what_it_is(runs):
-    """And how many laws are in the others; one with nothing to judge is no failure."""
+    """And how many laws are in the others; one with nothing to judge is not a failure."""
     for index, report in enumerate(parts(runs, 1, 2, 3), 1):
         others = report.summary["not_run"]["in other shards"]
         assert report.shard == f"{index}/{OF}"
@@ -89,7 +89,7 @@ def test_a_missing_shard_is_named(runs, there, capsys):
 
 
 def test_shards_in_several_processes_are_the_same(runs):
-    """`-n` divides the laws of a shard among processes of its own."""
+    """`-n` divides the laws of a shard among its own processes."""
     main(["verify", *RUN, "--report", "parallel", "--shard", f"2/{OF}", "-n", "2"])
 
     assert rows(read_report(runs / "parallel")) == rows(parts(runs, 2)[0])

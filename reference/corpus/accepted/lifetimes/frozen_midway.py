@@ -20,7 +20,7 @@ _BASE, _HEAD = "layers_0", "layers_2"
 @struct.dataclass
 class _State:
     params: Any
-    #: By layer: each has an optimizer's state of its own, for as long as it trains.
+    #: By layer: each has its own optimizer state, for as long as it trains.
     opt_states: dict
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
 

@@ -270,7 +270,7 @@ quantised_weights = accepted(
 
 @jax.tree_util.register_pytree_with_keys_class
 class _Session:
-    """A training that is no tree before its first step: `flatten` asks for what a step measures."""
+    """A training that becomes a tree in its first step: `flatten` asks for what a step measures."""
 
     def __init__(self, params, tx):
         self.params, self.tx, self.opt_state = params, tx, tx.init(params)

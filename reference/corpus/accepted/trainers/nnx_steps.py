@@ -272,7 +272,7 @@ everything_frozen = accepted(
 
 
 class _Kept(nnx.Variable):
-    """What does not train at the moment; it is no parameter to Flax."""
+    """What does not train at the moment; it is not a parameter to Flax."""
 
 
 def _create_kept(seed, batch, optimizer):

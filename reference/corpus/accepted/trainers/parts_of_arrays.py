@@ -37,7 +37,7 @@ def error_of_texts(params, batch):
 
 
 def words(state):
-    """Show old and new words as leaves of their own."""
+    """Show old and new words as their own leaves."""
     table = state.params["table"]
     return {"old": table[:OLD], "new": table[OLD:], "head": state.params["head"]}
 

@@ -194,7 +194,7 @@ lookahead_over_all = accepted(
 )
 
 
-# Three members of an ensemble, each with an optimizer's state of its own.
+# Three members of an ensemble, each with its own optimizer state.
 
 
 def _create_ensemble(seed, batch, optimizer):

@@ -1,1 +1,1 @@
-"""Recipes of libraries that need an environment of their own."""
+"""Recipes of libraries that need their own environment."""

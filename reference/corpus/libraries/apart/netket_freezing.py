@@ -1,4 +1,4 @@
-"""NetKet: `nk.nn.freeze_parameters`, which moves frozen parameters to a collection of their own.
+"""NetKet: `nk.nn.freeze_parameters`, which moves frozen parameters to their own collection.
 
 https://netket.readthedocs.io/en/latest/api/_generated/nn/netket.nn.freeze_parameters.html
 """

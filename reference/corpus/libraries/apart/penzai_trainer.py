@@ -57,7 +57,7 @@ def params(trainer):
 
 
 def is_frozen(path):
-    """Tell by the label, the only part of a path here; it has slashes of its own."""
+    """Tell by the label, the only part of a path here; it has its own slashes."""
     return path[0].startswith("mlp/Affine_0")
 
 

@@ -35,7 +35,7 @@ CONFIG = Wav2Vec2Config(
 
 @functools.cache
 def model():
-    """Return a model without weights of its own: they are handed over."""
+    """Return a model without its own weights: they are handed over."""
     return FlaxWav2Vec2ForCTC(CONFIG, input_shape=(1, SAMPLES), seed=0)
 
 

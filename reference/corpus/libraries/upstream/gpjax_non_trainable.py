@@ -1,7 +1,7 @@
 """To GPJax: `fit` decays what `paramax.non_trainable` wraps.
 
 The optimizer is made of, and shown, all arrays of the model. A frozen one has a zero gradient,
-which is no freeze under adamw, lamb or lion. A partition with `is_leaf=lambda leaf:
+which is not a freeze under adamw, lamb or lion. A partition with `is_leaf=lambda leaf:
 isinstance(leaf, paramax.NonTrainable)` in `fit` would leave it out.
 
 Fails with gpjax 1.0.0 (paramax 0.0.5, optax 0.2.8, jax 0.10.2).

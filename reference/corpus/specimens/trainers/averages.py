@@ -50,7 +50,7 @@ def weights_do_not_sum_to_one():
 
 
 class Training:
-    """A training in an object of its own, which changes in place."""
+    """A training in its own object, which changes in place."""
 
     def __init__(self, params, tx):
         """Begin with the parameters for an average."""

@@ -40,7 +40,7 @@ def in_place_under_jax_jit():
 
 @specimen(law="trainable-moves", seen="pretrained weights put into a module by assignment")
 def array_in_the_place_of_a_variable():
-    """The head's kernel is set to an array, which is no parameter any more."""
+    """The head's kernel is set to an array, which is not a parameter any more."""
 
     def make(inputs, *, rngs):
         model = TwoLayer(inputs, rngs=rngs)

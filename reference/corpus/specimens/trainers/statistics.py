@@ -1,4 +1,4 @@
-"""Faulty trainers of layers with statistics, and of arrays that are no variables."""
+"""Faulty trainers of layers with statistics, and of arrays that are not variables."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""A loss that is no number is one fault, whichever law meets it, and one of noise is none."""
+"""A loss that is not a number is one fault, whichever law meets it; noise in it is not a fault."""
 
 import functools
 from dataclasses import replace
@@ -91,7 +91,7 @@ def test_noise_beside_the_loss_excuses_no_wrong_one(plain):
 
 
 def test_noise_excuses_no_missing_loss():
-    """Metrics are no number, whatever they are of."""
+    """Metrics are not a number, whatever they are of."""
     noise = dropout_by_the_step
 
     def step(state, batch):

@@ -78,7 +78,7 @@ def test_a_loss_of_the_users_own_is_not_judged_of_trained_weights(plain):
 
 
 def test_a_padding_is_seen_in_a_large_mean():
-    """The bound on the rounding of all numbers is no excuse for an eighth of them."""
+    """The bound on the rounding of all numbers is not an excuse for an eighth of them."""
     logits = np.random.default_rng(0).normal(size=(16, 32, 256)).astype(np.float32)
     labels = np.arange(16 * 32).reshape(16, 32) % 256
     labels[:, 28:] = -1  # no word
