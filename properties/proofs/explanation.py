@@ -17,6 +17,8 @@ _GRADIENT = "the gradient of "
 #: Equations that change a leaf by a constant, each with the one that changes but signs of zeros.
 _NEUTRAL = {"add": 0, "sub": 0, "mul": 1, "div": 1, "max": None, "min": None}
 _CASTS = ("convert_element_type", "reduce_precision")
+#: The equation that draws noise; those that make its key draw none.
+_DRAW = "random_bits"
 
 
 @final
@@ -217,6 +219,25 @@ def _is_zero_or_nan(value: Value) -> bool:
     return value.range is not None and value.range.low == value.range.high == 0
 
 
+def _is_taken_as_zeros(given: Value) -> bool:
+    """Tell whether what an optimizer is given for a gradient has that of its leaf in it, which is
+    zero where the program takes it.
+    """
+    assert given.origin is not None, "the mark of a gradient is an equation"
+    leaf, taken = given.origin.params["leaf"], list[Value]()
+    seen, stack = set[int](), list(given.origin.operands)
+    while stack:
+        value = stack.pop()
+        if value.origin is None or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if not _is_gradient(value):
+            stack += _causes(value)
+        elif value.origin.params["leaf"] == leaf:
+            taken += value.origin.operands
+    return bool(taken) and all(map(_is_zero_or_nan, taken))
+
+
 class _Walk:
     """The way back from what should be zero to the equation that made it something else."""
 
@@ -271,7 +292,13 @@ class _Walk:
             operands = value.origin.operands
             if value.origin.primitive in ("mul", "div") and any(each.is_zero for each in operands):
                 return found
-            if value.origin.primitive == gradient_p.name and not _is_zero_or_nan(operands[0]):
+            if value.origin.primitive == _DRAW:
+                return found
+            if (
+                value.origin.primitive == gradient_p.name
+                and not _is_zero_or_nan(operands[0])
+                and not _is_taken_as_zeros(value)
+            ):
                 return found
             cases = operands[1:] if value.origin.primitive == "select_n" else operands
             bad = self.worst(list(cases), value)

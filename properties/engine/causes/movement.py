@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....reference.observation.decay import decays
+from ....reference.observation.decay import decays, is_multiple
 from ....reference.observation.trajectory import Step, Trajectory
 from ....reference.optimizers.optimizer import Optimizer
 from ....reference.optimizers.recorded import Recorded
@@ -205,11 +205,41 @@ def _by_its_gradient(
         text += "of 0 and 1 that is multiplied lets NaN through, or the freeze misses the leaf"
         return Reason("NaN after zeros", text, alone)
     if np.any(gradient != 0):
+        if added := _added_to_zeros(subject, trajectory, step, given, path):
+            return added
         text = "the optimizer gets the gradient of the leaf: the freeze misses the leaf"
         hint = _mending(subject, trajectory.problem, step, path)
         pulled = _all_pulled(trajectory)
         return Reason("missed", text, pulled, hint, whole=_are_whole(trajectory, pulled))
     return reason_without_gradient(trajectory, step, given, path)
+
+
+def _added_to_zeros(
+    subject: Any, trajectory: Trajectory, step: Step, given: Recorded, path: Path
+) -> Reason | None:
+    """Say so where the optimizer gets the same for the gradients of frozen leaves if those are
+    zeros where the program takes them: then something else is in it.
+    """
+    steps = steps_without_gradients(subject, trajectory.problem, step, path)
+    without = next((each for each in steps if each.number == step.number), None)
+    if without is None or without.given_by_path is None:
+        return None
+    zeroed = without.given_by_path.gradients
+    added = frozenset(
+        each
+        for each in moved_leaves(step)
+        if has_gradient(step, each)
+        and each in zeroed
+        and same_value(given.gradients[each], zeroed[each])
+    )
+    if path not in added:
+        return None
+    what = "something that the step adds, such as noise"
+    if is_multiple(step, path, given.gradients[path]):
+        what = "a multiple of the weights, as of a decay that the step adds"
+    text = f"what the optimizer gets for the leaf does not depend on its gradient: it is {what}; "
+    text += "freeze the updates, or mask what is added, too"
+    return Reason("added to zeros", text, added)
 
 
 def _by_no_gradient(trajectory: Trajectory, path: Path, steps: Sequence[Step], hint: str) -> Reason:
@@ -241,7 +271,8 @@ def _by_no_gradient(trajectory: Trajectory, path: Path, steps: Sequence[Step], h
         text = "the step makes zeros of the leaf, where its gradient is zero, too: what is pruned "
         text += "has to begin with zeros"
         return Reason("pruned", text, frozenset({path}))
-    text = "the leaf moves where its gradient is zero, too"
+    text = "the leaf moves where its gradient is zero, too: the optimizer, or the step beside it, "
+    text += "adds something, such as noise"
     return Reason("without a gradient", text, frozenset({path}))
 
 

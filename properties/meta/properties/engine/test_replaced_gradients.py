@@ -5,14 +5,18 @@ import jax.numpy as jnp
 import optax
 import pytest
 from flax.training.train_state import TrainState
+from jax.flatten_util import ravel_pytree
 
 from frostproof import LinenTrainer
 from frostproof.properties.engine.causes.movement import moved_leaves, reasons_to_move
 from frostproof.properties.engine.causes.replaced_gradients import is_part
+from frostproof.properties.proofs.judging import explanation_of
 from frostproof.reference.corpus.specimens.recipes import linen_training_recipe as linen_recipe
 from frostproof.reference.observation.run import run
-from frostproof.reference.optimizers.optimizer import OwnOptimizer, as_optimizer
+from frostproof.reference.optimizers.optimizer import OwnOptimizer, as_optimizer, optimizer
 from frostproof.reference.problems.training_problem import TrainingProblem
+
+SGD = optimizer("sgd")
 
 
 def told(subject, steps, numbers="ordinary", under=None):
@@ -114,3 +118,72 @@ def test_a_raw_gradient_is_told_under_an_optimizer_that_is_not_of_the_catalogue(
 
     assert reason.kind == "raw gradient"
     assert "`optax.masked` hands it on" in reason.text
+
+
+def noisy(grads, params):
+    """Clip gradients by the norm of all, and add noise to them, as for differential privacy."""
+    del params
+    factor = 1 / jnp.maximum(1.0, jnp.linalg.norm(ravel_pytree(grads)[0]))
+
+    def with_noise(grad):
+        # So many examples share a gradient: a product of matrices of which one may be infinite.
+        clipped = jnp.einsum("n,n...->...", factor[None], grad[None])
+        return clipped + 0.1 * jax.random.normal(jax.random.key(0), grad.shape)
+
+    return jax.tree.map(with_noise, grads)
+
+
+def decayed(grads, params):
+    """Add a decay to all gradients, whose norm is clipped before."""
+    factor = 1 / jnp.maximum(1.0, jnp.linalg.norm(ravel_pytree(grads)[0]))
+    return jax.tree.map(lambda g, p: factor * g + 0.01 * p, grads, params)
+
+
+def adding(added, stopped=True):
+    """Return a trainer that adds to all gradients, that of a `stopped` body among them."""
+
+    @jax.jit
+    def step(state, batch):
+        def loss(params):
+            body = jax.lax.stop_gradient(params["body"]) if stopped else params["body"]
+            return linen_recipe.mse(
+                state.apply_fn({"params": {**params, "body": body}}, batch.x), batch.y
+            )
+
+        value, grads = jax.value_and_grad(loss)(state.params)
+        return state.apply_gradients(grads=added(grads, state.params)), value
+
+    return LinenTrainer(linen_recipe.creating(linen_recipe.Layers()), step, frozen=("body",))
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind", "words", "moved_by"),
+    [
+        (adding(noisy), "added to zeros", "such as noise", "noise: "),
+        (adding(decayed), "added to zeros", "a multiple of the weights", "its own value, as a dec"),
+        (adding(noisy, stopped=False), "missed", "gets the gradient of the leaf", "its own grad"),
+        (adding(decayed, stopped=False), "missed", "gets the gradient of the leaf", "its own grad"),
+    ],
+    ids=["noise", "decay", "noise beside a gradient", "decay beside a gradient"],
+)
+def test_what_is_added_to_a_gradient_of_zero_is_told_from_a_gradient(
+    subject, kind, words, moved_by
+):
+    """The optimizer gets a number for the leaf that the loss does not reach, either way."""
+    reason = told(subject, 1, under=SGD)
+    problem = TrainingProblem(0, SGD, 2, 3, 0)
+
+    assert (reason.kind, ("body", "kernel") in reason.leaves) == (kind, True)
+    assert words in reason.text
+    explained = explanation_of("frozen-value", subject, problem, "body/kernel")
+    assert explained.startswith(f"body/kernel is moved by {moved_by}")
+
+
+def test_noise_is_found_where_it_is_drawn():
+    """And not where the key is made that it is drawn by."""
+    explained = explanation_of(
+        "frozen-value", adding(noisy), TrainingProblem(0, SGD, 2, 3, 0), "body/kernel"
+    )
+
+    assert "test_replaced_gradients.py" in explained
+    assert "random_bits" in explained

@@ -50,13 +50,15 @@ def all_or_any(call: Call) -> Range | None:
 
 
 def products_summed(call: Call) -> Range | None:
-    """Bound sums of products: zero if one side is and the other finite, or not negative."""
+    """Bound sums of products: zero if one side is, or NaN where the other is not finite;
+    not negative where no side is.
+    """
     a, b = call.ranges
     if not call.is_float:
         return call.unknown
     product = multiply(Call(call.params, call.operands, call.shape, call.dtype))
-    if product.is_zero:
-        return ranged(0.0, 0.0, call.dtype, minus_zero=True, plus_zero=True)
+    if product.low == product.high == 0:
+        return ranged(0.0, 0.0, call.dtype, product.nan, minus_zero=True, plus_zero=True)
     if a.low >= 0 and b.low >= 0:
         return ranged(0.0, math.inf, call.dtype, product.nan, True, True)
     return call.unknown
