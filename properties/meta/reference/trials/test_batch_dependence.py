@@ -87,7 +87,7 @@ def owning(optimizer):
 
 def judged(subject):
     """The one verdict on a subject."""
-    (row,) = verify(subject, laws=["trainable-moves"], max_examples=24, seed=1).rows
+    (row,) = verify(subject, laws=["trainable-moves"], max_examples=8, seed=1).rows
     return row
 
 
