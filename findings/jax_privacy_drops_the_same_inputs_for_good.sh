@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # jax-privacy 2.0.0 with Keras 3.15.1: in a private training dropout draws one mask, and keeps it for good.
 #
-# Expected: `make_private` clips and noises the gradients of a Keras model, and "differs from
-# model.train_step only in the gradient computation". A dropout in front of a layer takes other inputs
-# away in each step, so that all weights train.
+# Expected: `make_private` clips the gradients of a Keras model and adds noise to them; all else that a
+# step does it leaves to Keras. A dropout in front of a layer takes other inputs away in each step, so
+# that all weights train.
 #
 # What happens: its step computes what each example makes of the variables that do not train, and then
 # goes on with the old ones, but for its own key and counter. The state of a dropout's seed generator is

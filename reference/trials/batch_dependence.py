@@ -130,7 +130,7 @@ def _are_alike(pairs: Sequence[tuple[Step, Step]], path: Path) -> bool:
     what may differ: the few numbers of a small leaf are at times nearly as large by chance.
     """
     looks = [_is_alike(*pair, path) for pair in pairs]
-    return None not in looks and 2 * sum(map(bool, looks)) > len(looks)
+    return None not in looks and 2 * looks.count(True) > len(looks)
 
 
 def _is_alike(one: Step, other: Step, path: Path) -> bool | None:
